@@ -1,0 +1,498 @@
+"""How a price file spells things: its delimiter, columns, decimal mark and times.
+
+Times
+-----
+ISO 8601 (``T`` or a space, ``Z``, offsets, fractions down to nanoseconds, dates alone; ``-``,
+``/`` or ``.`` between year, month and day; ``20240102`` and ``20240102 000500``), and epochs. An
+epoch's unit follows from its size: below 10¹¹ seconds, below 10¹⁴ milliseconds, below 10¹⁷
+microseconds, otherwise nanoseconds. Read as any other unit the number would lie before March 1973
+or after the year 5000. Numbers below 10⁸ are no epochs, so that eight digits can mean a date.
+"""
+
+import csv
+import io
+import re
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from bigbar.errors import DataError
+
+PRICES = ("Open", "High", "Low", "Close")
+NS_PER_SECOND = 1_000_000_000
+
+# Names as `_plain` leaves them: lower case, letters and digits only.
+_PRICE_NAMES = {name.lower(): name for name in PRICES}
+_VOLUME_NAMES = {"volume": "Volume", "vol": "Volume", "tickvol": "Ticks", "tickvolume": "Ticks"}
+_TIME_NAMES = {
+    **dict.fromkeys(("datetime", "timestamp", "unix", "unixtime", "unixtimestamp", "epoch",
+                     "opentime", "gmttime", "timeutc", "utctime"), "Stamp"),
+    "date": "Date",
+    "time": "Clock",
+}  # fmt: skip
+_FIELDS = {**_PRICE_NAMES, **_VOLUME_NAMES, **_TIME_NAMES}
+
+# Delimiters in the order that settles a draw: a tab or a semicolon hardly occurs in a cell.
+_DELIMITERS = "\t;,"
+_HEAD_BYTES = 1 << 18
+
+_STAMP = re.compile(
+    r"(?P<year>\d{4})(?:(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})"
+    r"|(?P<month2>\d\d)(?P<day2>\d\d))"
+    r"(?:[T ](?:(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?"
+    r"|(?P<hour2>\d\d)(?P<minute2>\d\d)(?P<second2>\d\d)?)(?:(?<=\d\d)[.,](?P<fraction>\d{1,9}))?"
+    r"(?: ?(?:(?P<utc>Z|z|UTC|GMT)|(?P<sign>[-+])(?P<zone_hour>\d\d)(?::?(?P<zone_minute>\d\d))?"
+    r"))?)?",
+    re.ASCII,
+)
+_CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d{1,9})?)?|\d{6}|\d{4}", re.ASCII)
+_EPOCH = re.compile(r"(\d{9,19})(?:\.(\d{1,9}))?", re.ASCII)
+_DAY_FIRST = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d\d)\b.*", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+\s*", re.ASCII)
+_NUMBER_SHAPE = re.compile(r"\s*[-+]?\d*[.,]?\d+\s*", re.ASCII)
+
+
+class TimeKind(IntEnum):
+    """What a time cell turned out to be; all cells of a file must be of one readable kind."""
+
+    UNREADABLE = 0
+    DAY_FIRST = 1
+    OUT_OF_RANGE = 2
+    NAIVE = 3
+    OFFSET = 4
+    EPOCH_S = 5
+    EPOCH_MS = 6
+    EPOCH_US = 7
+    EPOCH_NS = 8
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """Where the columns of a text file are, and how its cells are spelled.
+
+    Attributes
+    ----------
+    delimiter, decimal : str
+        Between the cells, and inside numbers.
+    names : tuple of str
+        The columns as the file spells them; made up ("column 3 (Open)") where it has no header.
+    times : tuple of int
+        Position of the time column, or of the date column and the clock column.
+    prices : tuple of int
+        Positions of Open, High, Low and Close.
+    volume : int or None
+        Position of the volume column.
+    body_offset, body_line : int
+        Byte and line (from 1) at which the rows begin.
+    first_row_width : int
+        Number of cells in the first row.
+    notes : tuple of str
+        What was ignored or assumed.
+    """
+
+    delimiter: str
+    decimal: str
+    names: tuple[str, ...]
+    times: tuple[int, ...]
+    prices: tuple[int, ...]
+    volume: int | None
+    body_offset: int
+    body_line: int
+    first_row_width: int
+    notes: tuple[str, ...] = ()
+
+
+def detect_dialect(data: bytes, source: str) -> Dialect:
+    """Find delimiter, columns and decimal mark from the first lines.
+
+    Parameters
+    ----------
+    data : bytes
+        The file as UTF-8, without a byte order mark.
+    source : str
+        Name for messages.
+
+    Raises
+    ------
+    DataError
+        No row, no usable columns, or two columns for one field.
+    """
+    lines = list(io.StringIO(data[:_HEAD_BYTES].decode("utf-8", "ignore"), newline=""))
+    heads = {mark: _first_rows(lines, mark) for mark in _DELIMITERS}
+    if not heads[","]:
+        raise DataError(f"{source} is empty. Give a file with a header and rows of prices.")
+    known = {m: sum(_plain(c) in _FIELDS for c in rows[0][1]) for m, rows in heads.items()}
+    delimiter = max(_DELIMITERS, key=lambda mark: known[mark])
+    if known[delimiter] == 0:
+        return _headerless(source, heads)
+    header_end, header = heads[delimiter][0]
+    if len(heads[delimiter]) == 1:
+        raise DataError(f"{source} has a header (line {header_end}) but no rows below it.")
+    first = heads[delimiter][1][1]
+    dialect = _with_header(source, header, first)
+    offset = sum(len(line.encode()) for line in lines[:header_end])
+    dialect = replace(dialect, delimiter=delimiter, body_offset=offset, body_line=header_end + 1)
+    return _with_decimal(dialect, first)
+
+
+def _first_rows(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
+    """The first two rows that are not blank, each with the number of its last line."""
+    reader = csv.reader(iter(lines), delimiter=delimiter)
+    found: list[tuple[int, list[str]]] = []
+    try:
+        for cells in reader:
+            if not is_blank(cells):
+                found.append((reader.line_num, cells))
+            if len(found) == 2:
+                break
+    except csv.Error:  # a cell of more than 128 KB: whatever this is, it is no such table
+        pass
+    return found
+
+
+def is_blank(cells: list[str]) -> bool:
+    """Whether these are the cells of a line that holds nothing but white space."""
+    return not cells or (len(cells) == 1 and not cells[0].strip())
+
+
+def _plain(name: str) -> str:
+    """A column name without case, spaces, brackets and other marks."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _with_header(source: str, header: list[str], first: list[str]) -> Dialect:
+    names = tuple(name.strip() for name in header)
+    found: dict[str, int] = {}
+    for position, name in enumerate(names):
+        field = _FIELDS.get(_plain(name))
+        if field in found:
+            raise DataError(
+                f'{source}: columns "{names[found[field]]}" and "{name}" (columns '
+                f"{found[field] + 1} and {position + 1}) mean the same. Remove or rename one."
+            )
+        if field:
+            found[field] = position
+    times = _time_columns(names, found, first)
+    missing = [name for name in PRICES if name not in found]
+    if missing or not times:
+        wanted = ([] if times else ["time"]) + missing
+        raise DataError(
+            f"{source}: no column for {', '.join(wanted)}. Columns found: "
+            f"{', '.join(repr(n) for n in names)}. Name the columns time, open, high, low, close "
+            "and (if there is one) volume."
+        )
+    volume = found.get("Volume", found.get("Ticks"))
+    if {"Volume", "Ticks"} <= found.keys() and _plain(names[found["Volume"]]) == "vol":
+        volume = found["Ticks"]  # MetaTrader always fills TICKVOL; VOL is often all zeros
+    prices = tuple(found[name] for name in PRICES)
+    notes = _column_notes(names, {*times, *prices, volume}, volume)
+    return Dialect(",", ".", names, times, prices, volume, 0, 1, len(first), notes)
+
+
+def _time_columns(
+    names: tuple[str, ...], found: dict[str, int], first: list[str]
+) -> tuple[int, ...]:
+    """The one or two columns that hold the time; empty if there are none."""
+    cells = [cell.strip() for cell in first] + [""] * len(names)
+    if "Stamp" in found:
+        return (found["Stamp"],)
+    if "Date" in found and "Clock" in found:
+        date_cell, clock_cell = cells[found["Date"]], cells[found["Clock"]]
+        if parse_time(clock_cell)[1] >= TimeKind.NAIVE and not _CLOCK.fullmatch(clock_cell):
+            return (found["Clock"],)
+        if _CLOCK.fullmatch(clock_cell) and ":" not in date_cell:
+            return (found["Date"], found["Clock"])
+        return (found["Date"],)
+    for field in ("Clock", "Date"):
+        if field in found:
+            return (found[field],)
+    if not _plain(names[0]) and parse_time(cells[0])[1] != TimeKind.UNREADABLE:
+        return (0,)
+    return ()
+
+
+def _column_notes(
+    names: tuple[str, ...], used: set[int | None], volume: int | None
+) -> tuple[str, ...]:
+    ignored = [name for i, name in enumerate(names) if i not in used and name]
+    notes = []
+    if ignored:
+        plural = "s" if len(ignored) > 1 else ""
+        notes.append(f"ignored column{plural}: {', '.join(ignored)}")
+    if volume is None:
+        notes.append("no volume column: Volume is empty")
+    return tuple(notes)
+
+
+def _headerless(source: str, heads: dict[str, list[tuple[int, list[str]]]]) -> Dialect:
+    """The layout of a file without a header: time (or date, clock), open, high, low, close."""
+    for delimiter in _DELIMITERS:
+        line, cells = heads[delimiter][0]
+        cells = [cell.strip() for cell in cells]
+        # Day-first dates are let in here, to be refused with their own explanation.
+        if parse_time(cells[0])[1] == TimeKind.UNREADABLE:
+            continue
+        clock = len(cells) > 1 and ":" in cells[1] and _CLOCK.fullmatch(cells[1])
+        labels = ["date", "time"] if clock else ["time"]
+        shift = len(labels)
+        rest = cells[shift:]
+        if len(rest) < 4 or not all(_NUMBER_SHAPE.fullmatch(cell) for cell in rest[:4]):
+            continue
+        labels += [*PRICES, "Volume"][: len(rest)]
+        labels += ["ignored"] * (len(cells) - len(labels))
+        names = tuple(f"column {i} ({label})" for i, label in enumerate(labels, 1))
+        prices = tuple(range(shift, shift + 4))
+        volume = shift + 4 if len(rest) > 4 else None
+        meaning = ", ".join(label.lower() for label in labels)
+        notes = (f"no header: columns read as {meaning}",)
+        if volume is None:
+            notes += ("no volume column: Volume is empty",)
+        dialect = Dialect(
+            delimiter, ".", names, tuple(range(shift)), prices, volume, 0, 1, len(cells), notes
+        )
+        return _with_decimal(dialect, cells)
+    line, cells = heads[max(_DELIMITERS, key=lambda mark: len(heads[mark][0][1]))][0]
+    found = ", ".join(repr(cell.strip()[:40]) for cell in cells[:20])
+    raise DataError(
+        f"{source}: no usable columns. Line {line} holds {found}. Give the file a header with "
+        "time, open, high, low, close and (if there is one) volume."
+    )
+
+
+def _with_decimal(dialect: Dialect, first: list[str]) -> Dialect:
+    """The dialect with the decimal mark that the first row's prices use."""
+    if dialect.delimiter == ",":
+        return dialect
+    cells = [first[i] for i in dialect.prices if i < len(first)]
+    comma = any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells)
+    return replace(dialect, decimal=",") if comma and not any("." in c for c in cells) else dialect
+
+
+# --------------------------------------------------------------------------------------- times
+
+
+def parse_time(text: str) -> tuple[int, TimeKind]:
+    """Read one time.
+
+    Returns
+    -------
+    nanoseconds : int
+        Since 1970-01-01; in UTC where the text has an offset. 0 if it cannot be read.
+    kind : TimeKind
+        What the text is.
+    """
+    text = text.strip()
+    if match := _EPOCH.fullmatch(text):
+        return _parse_epoch(match[1], match[2] or "")
+    match = _STAMP.fullmatch(text)
+    if not match:
+        day_first = _DAY_FIRST.fullmatch(text)
+        return 0, TimeKind.DAY_FIRST if day_first else TimeKind.UNREADABLE
+    part = {k: int(v) for k, v in match.groupdict().items() if v and v.isdigit()}
+    for name in ("month", "day", "hour", "minute", "second"):
+        part.setdefault(name, part.get(f"{name}2", 0))
+    zone_hour, zone_minute = part.get("zone_hour", 0), part.get("zone_minute", 0)
+    if part["hour"] > 23 or zone_hour > 23 or max(part["minute"], part["second"], zone_minute) > 59:
+        return 0, TimeKind.UNREADABLE
+    try:
+        days = date(part["year"], part["month"], part["day"]).toordinal() - _ORDINAL_1970
+    except ValueError:  # no such day
+        return 0, TimeKind.UNREADABLE
+    offset = (zone_hour * 60 + zone_minute) * (-60 if match["sign"] == "-" else 60)
+    seconds = days * 86_400 + part["hour"] * 3600 + part["minute"] * 60 + part["second"] - offset
+    fraction = int((match["fraction"] or "").ljust(9, "0"))
+    kind = TimeKind.OFFSET if match["utc"] or match["sign"] else TimeKind.NAIVE
+    return _in_range(seconds * NS_PER_SECOND + fraction, kind)
+
+
+_ORDINAL_1970 = date(1970, 1, 1).toordinal()
+# datetime64[ns] ends on 1677-09-21 and 2262-04-11; a whole second of room keeps sums inside.
+_MAX_SECONDS = (2**63 - 1) // NS_PER_SECOND - 1
+
+
+def _in_range(nanoseconds: int, kind: TimeKind) -> tuple[int, TimeKind]:
+    if abs(nanoseconds) > _MAX_SECONDS * NS_PER_SECOND:
+        return 0, TimeKind.OUT_OF_RANGE
+    return nanoseconds, kind
+
+
+def _parse_epoch(whole: str, fraction: str) -> tuple[int, TimeKind]:
+    value = int(whole)
+    if value < 10**8:
+        return 0, TimeKind.UNREADABLE
+    unit = sum(value >= bound for bound in (10**11, 10**14, 10**17))
+    scale = 1000 ** (3 - unit)
+    # A fraction finer than a nanosecond is cut off: no file means it.
+    nanoseconds = value * scale + int(fraction.ljust(9, "0")) * scale // NS_PER_SECOND
+    return _in_range(nanoseconds, TimeKind(TimeKind.EPOCH_S + unit))
+
+
+# "2024-01-02T00:05:00.123456789 +00:00" has 36 characters; anything longer goes one by one.
+_WIDEST_TIME = 36
+
+Int64 = npt.NDArray[np.int64]
+Kinds = npt.NDArray[np.uint8]
+
+
+def parse_epochs(values: Int64) -> tuple[Int64, Kinds]:
+    """`parse_time` for a whole column of integers; eight digits count as a date."""
+    kinds = np.full(len(values), TimeKind.UNREADABLE, np.uint8)
+    nanoseconds = np.zeros(len(values), np.int64)
+    bounds = (10**8, 10**11, 10**14, 10**17, 2**63 - 1)
+    for unit, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False)):
+        here = (values >= low) & (values < high)
+        scale = 1000 ** (3 - unit)
+        inside = here & (values <= _MAX_SECONDS * NS_PER_SECOND // scale)
+        kinds[here] = TimeKind.OUT_OF_RANGE
+        kinds[inside] = TimeKind.EPOCH_S + unit
+        nanoseconds[inside] = values[inside] * scale
+    dates = np.flatnonzero(kinds == TimeKind.UNREADABLE)
+    _parse_one_by_one([str(v) for v in values[dates].tolist()], dates, nanoseconds, kinds)
+    return nanoseconds, kinds
+
+
+def parse_times(texts: pa.Array) -> tuple[Int64, Kinds]:
+    """`parse_time` for a whole column, vectorized over rows spelled with the same width.
+
+    Parameters
+    ----------
+    texts : pyarrow.Array of strings, shape (n,)
+
+    Returns
+    -------
+    nanoseconds : ndarray of int64, shape (n,)
+    kinds : ndarray of uint8, shape (n,)
+        Values of `TimeKind`.
+    """
+    texts = texts.cast(pa.large_string())
+    _, offset_buffer, text_buffer = texts.buffers()
+    offsets = np.frombuffer(offset_buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    flat = np.frombuffer(text_buffer or b"", np.uint8)
+    widths = np.diff(offsets)
+    nanoseconds = np.zeros(len(texts), np.int64)
+    kinds = np.full(len(texts), TimeKind.UNREADABLE, np.uint8)
+    if len(widths) and widths.min() == widths.max() <= _WIDEST_TIME:  # the usual file: no copy
+        block = flat[offsets[0] : offsets[-1]].reshape(len(widths), -1)
+        nanoseconds, kinds = _parse_block(block)
+    else:
+        for width in range(1, _WIDEST_TIME + 1):
+            rows = np.flatnonzero(widths == width)
+            if len(rows):
+                block = flat[offsets[rows, None] + np.arange(width)]
+                nanoseconds[rows], kinds[rows] = _parse_block(block)
+    left = np.flatnonzero(kinds == TimeKind.UNREADABLE)
+    cells = ["" if cell is None else cell for cell in texts.take(left).to_pylist()]
+    _parse_one_by_one(cells, left, nanoseconds, kinds)
+    return nanoseconds, kinds
+
+
+def _parse_one_by_one(cells: list[str], rows: Int64, nanoseconds: Int64, kinds: Kinds) -> None:
+    for row, cell in zip(rows, cells, strict=True):
+        nanoseconds[row], kinds[row] = parse_time(cell)
+
+
+def _pair_values() -> npt.NDArray[np.int16]:
+    """The number that two ASCII digits spell, indexed by the pair as little-endian uint16."""
+    values = np.full(1 << 16, _NOT_DIGITS, np.int16)
+    for number in range(100):
+        values[int.from_bytes(b"%02d" % number, "little")] = number
+    return values
+
+
+_NOT_DIGITS = 30_000  # fails the range check of every part of a time
+_PAIR_VALUES = _pair_values()
+
+
+class _Block:
+    """Equally wide texts as a matrix of bytes, with the rows known to fit the first row's form."""
+
+    def __init__(self, cells: npt.NDArray[np.uint8]) -> None:
+        self.cells = cells
+        self.fits = np.ones(len(cells), bool)
+
+    def pair(self, start: int, largest: int) -> Int64:
+        """The two-digit numbers at `start`; rows where they exceed `largest` do not fit."""
+        codes = self.cells[:, start].astype(np.uint16)
+        codes |= self.cells[:, start + 1].astype(np.uint16) << 8
+        values = _PAIR_VALUES.take(codes)
+        self.fits &= values <= largest
+        return values.astype(np.int64)
+
+    def digit(self, position: int) -> Int64:
+        values = self.cells[:, position] - np.uint8(ord("0"))  # wraps round below "0"
+        self.fits &= values <= 9
+        return values.astype(np.int64)
+
+    def one_or_two(self, span: tuple[int, int], largest: int) -> Int64:
+        start, stop = span
+        return self.pair(start, largest) if stop - start == 2 else self.digit(start)
+
+
+def _parse_block(cells: npt.NDArray[np.uint8]) -> tuple[Int64, Kinds]:
+    """`parse_time` for rows spelled exactly like the first one; the others stay unreadable."""
+    nanoseconds = np.zeros(len(cells), np.int64)
+    kinds = np.full(len(cells), TimeKind.UNREADABLE, np.uint8)
+    text = cells[0].tobytes().decode("latin-1")
+    match = _STAMP.fullmatch(text)
+    if not match:
+        return nanoseconds, kinds
+    spans = {name: match.span(name) for name, value in match.groupdict().items() if value}
+    for name in ("month", "day", "hour", "minute", "second"):
+        if f"{name}2" in spans:
+            spans[name] = spans.pop(f"{name}2")
+    block = _Block(cells)
+    _require_marks(block, text, spans)
+    seconds = _days(block, spans) * 86_400
+    for name, largest, unit in (("hour", 23, 3600), ("minute", 59, 60), ("second", 59, 1)):
+        if name in spans:
+            seconds += block.one_or_two(spans[name], largest) * unit
+    if "sign" in spans:
+        seconds -= _offsets(block, spans)
+    fraction = np.zeros(len(cells), np.int64)
+    if "fraction" in spans:
+        start, stop = spans["fraction"]
+        for position in range(start, stop):
+            fraction = fraction * 10 + block.digit(position)
+        fraction *= 10 ** (9 - (stop - start))
+    # Rows out of range are left to `parse_time`, which tells them from unreadable ones.
+    fits = block.fits & (np.abs(seconds) < _MAX_SECONDS)
+    nanoseconds[fits] = seconds[fits] * NS_PER_SECOND + fraction[fits]
+    kinds[fits] = TimeKind.OFFSET if {"utc", "sign"} & spans.keys() else TimeKind.NAIVE
+    return nanoseconds, kinds
+
+
+def _require_marks(block: _Block, text: str, spans: dict[str, tuple[int, int]]) -> None:
+    """Every character that is no number must be the first row's, except that + may be -."""
+    numbers = {i for name, span in spans.items() if name not in ("mark", "utc") for i in range(*span)}
+    for position in set(range(len(text))) - numbers:
+        block.fits &= block.cells[:, position] == ord(text[position])
+    if "sign" in spans:
+        sign = block.cells[:, spans["sign"][0]]
+        block.fits &= (sign == ord("+")) | (sign == ord("-"))
+
+
+def _days(block: _Block, spans: dict[str, tuple[int, int]]) -> Int64:
+    """Days since 1970-01-01; 0 where there is no such day."""
+    start = spans["year"][0]
+    year = block.pair(start, 99) * 100 + block.pair(start + 2, 99)
+    month = block.one_or_two(spans["month"], 12)
+    day = block.one_or_two(spans["day"], 31)
+    block.fits &= (month >= 1) & (day >= 1)
+    months = np.where(block.fits, (year - 1970) * 12 + month - 1, 0)
+    low, high = months.min(), months.max()
+    firsts = np.arange(low, high + 2).astype("datetime64[M]").astype("datetime64[D]")
+    starts = firsts.astype(np.int64)
+    block.fits &= day <= np.diff(starts).take(months - low)
+    return np.where(block.fits, starts.take(months - low) + day - 1, 0)
+
+
+def _offsets(block: _Block, spans: dict[str, tuple[int, int]]) -> Int64:
+    """Seconds that each row's zone is ahead of UTC."""
+    seconds = block.pair(spans["zone_hour"][0], 23) * 3600
+    if "zone_minute" in spans:
+        seconds += block.pair(spans["zone_minute"][0], 59) * 60
+    return np.where(block.cells[:, spans["sign"][0]] == ord("-"), -seconds, seconds)

@@ -1,0 +1,60 @@
+"""The family of errors a user can meet, each with the exit code that the command ends with.
+
+Library code raises these; only the command turns them into a message and an exit code.
+"""
+
+
+class BigBarError(Exception):
+    """Something went wrong that the user should read about; the message stands on its own."""
+
+    exit_code = 1
+
+
+class InputError(BigBarError):
+    """The file or an option cannot be used as it is: what was found, where, and what to do."""
+
+    exit_code = 2
+
+
+class DataError(InputError):
+    """The price file (or the given DataFrame) cannot be used."""
+
+
+class SettingsError(InputError):
+    """An option or a setting has a value that makes no sense."""
+
+
+class VerificationError(BigBarError):
+    """The engine and `backtesting.py` disagree: the result must not be used."""
+
+    exit_code = 1
+
+
+class WorkersLostError(BigBarError):
+    """Worker processes could not be started, or kept dying without a combination to blame."""
+
+    exit_code = 1
+
+
+class FailedCombinations(BigBarError):
+    """The run finished, but some combinations raised or killed their worker."""
+
+    exit_code = 3
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or a termination signal asked the run to stop.
+
+    Derives from `BaseException`, like `KeyboardInterrupt`, so that no handler for ordinary
+    errors swallows it on its way out.
+
+    Parameters
+    ----------
+    signal_number : int
+        The signal received; the exit code is 128 plus this number, as shells expect.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by signal {signal_number}")
+        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number

@@ -1,0 +1,1 @@
+"""The compiled twin of the strategy: signals, trades and statistics in numba."""

@@ -1,0 +1,153 @@
+"""The bars as the kernel wants them: plain arrays, and what does not depend on any parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bigbar.kernel.summary import MarketConstants
+from bigbar.kernel.trades import MarketArrays
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Market:
+    """The bars that take part, and what the kernel derives from them once.
+
+    Attributes
+    ----------
+    first_bar : int
+        Bars of the file before this one only warm up the indicators.
+    true_range : ndarray of float, shape (bars of the file,)
+        Of the whole file: the ATR needs the warm-up.
+    open, high, low, height, tail, strength : ndarray of float, shape (bars,)
+        Prices, range, tail on the side of the close, and momentum in the direction of the bar.
+    restricted : ndarray of bool, shape (bars,)
+    direction : ndarray of int8, shape (bars,)
+        1 for a green bar, -1 for a red one, 0 for neither.
+    enterable : ndarray of int32
+        Numbers of the bars a position could be entered on.
+    arrays : MarketArrays
+    constants : MarketConstants
+    """
+
+    first_bar: int
+    true_range: Floats
+    open: Floats
+    high: Floats
+    low: Floats
+    height: Floats
+    tail: Floats
+    strength: Floats
+    restricted: NDArray[np.bool_]
+    direction: NDArray[np.int8]
+    enterable: NDArray[np.int32]
+    arrays: MarketArrays
+    constants: MarketConstants
+
+
+def market_of(file: pd.DataFrame, first_bar: int) -> Market:
+    """Prepare a file for the kernel.
+
+    Parameters
+    ----------
+    file : DataFrame
+        The whole file, as `bigbar.indicators.with_indicators` returns it.
+    first_bar : int
+        Bars before this one only warm up the indicators.
+
+    Returns
+    -------
+    Market
+        Its arrays are read-only; prices are views of the file's where pandas allows.
+    """
+    kept = file.iloc[first_bar:]
+    open_, high, low, close, leaning = (
+        _frozen(kept[name].to_numpy(np.float64))
+        for name in ("Open", "High", "Low", "Close", "Momentum")
+    )
+    restricted = _frozen(kept["Restricted"].to_numpy(np.bool_))
+    direction = np.sign(close - open_).astype(np.int8)
+    enterable = np.flatnonzero((direction != 0) & ~restricted)
+    # The first bar fills no order, and an order at the last close is never filled.
+    enterable = enterable[(enterable >= 1) & (enterable < len(kept) - 1)]
+    index: Any = kept.index
+    arrays, square = _arrays(index, close)
+    return Market(
+        first_bar=first_bar,
+        true_range=_frozen(file["TrueRange"].to_numpy(np.float64)),
+        open=open_,
+        high=high,
+        low=low,
+        height=_frozen(high - low),
+        tail=_frozen(np.where(direction > 0, high - close, close - low)),
+        strength=_frozen(leaning * direction),
+        restricted=restricted,
+        direction=_frozen(direction),
+        enterable=_frozen(enterable.astype(np.int32)),
+        arrays=arrays,
+        constants=_constants(index, close, square),
+    )
+
+
+def _frozen(values: np.ndarray) -> np.ndarray:
+    """Contiguous and read-only, always: another layout would be another type to compile for."""
+    view = np.ascontiguousarray(values).view()
+    view.flags.writeable = False
+    return view
+
+
+def _arrays(index: pd.DatetimeIndex, close: Floats) -> tuple[MarketArrays, float]:
+    moves = np.log(close[1:] / close[:-1])
+    centred = np.zeros(len(close))
+    centred[1:] = moves - moves.mean()
+    square = float(centred @ centred) if len(moves) > 1 else np.nan
+    arrays = MarketArrays(
+        close, _frozen(index.asi8), _frozen(_day_numbers(index)), _frozen(centred)
+    )
+    return arrays, square
+
+
+# The expressions below are those of backtesting.py's `compute_stats`, which has them inline.
+
+
+def _period(index: pd.DatetimeIndex) -> pd.Timedelta:
+    """The usual time from bar to bar."""
+    return pd.Series(index[-100:]).diff().dropna().median()
+
+
+def _day_numbers(index: pd.DatetimeIndex) -> NDArray[np.int32]:
+    """Which day each bar is in, counting days with bars only; coarser for coarser bars."""
+    frequency = {7: "W", 31: "ME", 365: "YE"}.get(_period(index).days, "D")
+    ends = pd.Series(np.arange(len(index)), index).resample(frequency).last().dropna()
+    return np.searchsorted(ends.to_numpy(), np.arange(len(index))).astype(np.int32)
+
+
+def _annual_days(index: pd.DatetimeIndex) -> float:
+    known = {7: 52.0, 31: 12.0, 365: 1.0}.get(_period(index).days)
+    if known is not None:
+        return known
+    have_weekends = index.dayofweek.to_series().between(5, 6).mean() > 2 / 7 * 0.6
+    return 365.0 if have_weekends else 252.0
+
+
+def _constants(index: pd.DatetimeIndex, close: Floats, square: float) -> MarketConstants:
+    duration = index[-1] - index[0]
+    unit_ns = int(pd.Timedelta(1, unit=index.unit).as_unit("ns").value)  # type: ignore[arg-type]
+    resolution_ns = pd.Timedelta(f"1{_period(index).resolution_string}").as_unit("ns").value
+    return MarketConstants(
+        bars=len(close),
+        first_close=float(close[0]),
+        last_close=float(close[-1]),
+        duration_ns=float(duration.as_unit("ns").value),
+        years=(duration.days + duration.seconds / 86400) / 365.25,
+        annual_days=_annual_days(index),
+        market_square=square,
+        unit_ns=unit_ns,
+        round_to=max(1, int(resolution_ns) // unit_ns),
+    )

@@ -1,0 +1,3 @@
+"""The version of the product, in one place."""
+
+__version__ = "1.0.0"
