@@ -15,35 +15,38 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import IntEnum
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bigbar.errors import DataError
 
 PRICES = ("Open", "High", "Low", "Close")
+NO_VOLUME = "no volume column: Volume is empty"
 NS_PER_SECOND = 1_000_000_000
 
 # Names as `_plain` leaves them: lower case, letters and digits only.
 _PRICE_NAMES = {name.lower(): name for name in PRICES}
 _VOLUME_NAMES = {"volume": "Volume", "vol": "Volume", "tickvol": "Ticks", "tickvolume": "Ticks"}
 _TIME_NAMES = {
-    **dict.fromkeys(("datetime", "timestamp", "unix", "unixtime", "unixtimestamp", "epoch",
-                     "opentime", "gmttime", "timeutc", "utctime"), "Stamp"),
+    **dict.fromkeys(("datetime", "timestamp", "unix", "unixtime", "unixtimestamp"), "Stamp"),
+    **dict.fromkeys(("epoch", "opentime", "gmttime", "timeutc", "utctime"), "Stamp"),
     "date": "Date",
     "time": "Clock",
-}  # fmt: skip
+}
 _FIELDS = {**_PRICE_NAMES, **_VOLUME_NAMES, **_TIME_NAMES}
 
 # Delimiters in the order that settles a draw: a tab or a semicolon hardly occurs in a cell.
 _DELIMITERS = "\t;,"
-_HEAD_BYTES = 1 << 18
+_HEAD_BYTES = 1 << 16  # enough for a header of thousands of columns
 
 _STAMP = re.compile(
     r"(?P<year>\d{4})(?:(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})"
     r"|(?P<month2>\d\d)(?P<day2>\d\d))"
-    r"(?:[T ](?:(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?"
+    r"(?:[T ](?:(?P<hour>\d{1,2})(?::(?P<minute>\d\d)(?::(?P<second>\d\d))?)?"
     r"|(?P<hour2>\d\d)(?P<minute2>\d\d)(?P<second2>\d\d)?)(?:(?<=\d\d)[.,](?P<fraction>\d{1,9}))?"
     r"(?: ?(?:(?P<utc>Z|z|UTC|GMT)|(?P<sign>[-+])(?P<zone_hour>\d\d)(?::?(?P<zone_minute>\d\d))?"
     r"))?)?",
@@ -88,8 +91,6 @@ class Dialect:
         Position of the volume column.
     body_offset, body_line : int
         Byte and line (from 1) at which the rows begin.
-    first_row_width : int
-        Number of cells in the first row.
     notes : tuple of str
         What was ignored or assumed.
     """
@@ -102,7 +103,6 @@ class Dialect:
     volume: int | None
     body_offset: int
     body_line: int
-    first_row_width: int
     notes: tuple[str, ...] = ()
 
 
@@ -190,7 +190,7 @@ def _with_header(source: str, header: list[str], first: list[str]) -> Dialect:
         volume = found["Ticks"]  # MetaTrader always fills TICKVOL; VOL is often all zeros
     prices = tuple(found[name] for name in PRICES)
     notes = _column_notes(names, {*times, *prices, volume}, volume)
-    return Dialect(",", ".", names, times, prices, volume, 0, 1, len(first), notes)
+    return Dialect(",", ".", names, times, prices, volume, 0, 1, notes)
 
 
 def _time_columns(
@@ -224,7 +224,7 @@ def _column_notes(
         plural = "s" if len(ignored) > 1 else ""
         notes.append(f"ignored column{plural}: {', '.join(ignored)}")
     if volume is None:
-        notes.append("no volume column: Volume is empty")
+        notes.append(NO_VOLUME)
     return tuple(notes)
 
 
@@ -248,12 +248,11 @@ def _headerless(source: str, heads: dict[str, list[tuple[int, list[str]]]]) -> D
         prices = tuple(range(shift, shift + 4))
         volume = shift + 4 if len(rest) > 4 else None
         meaning = ", ".join(label.lower() for label in labels)
-        notes = (f"no header: columns read as {meaning}",)
+        notes = [f"no header: columns read as {meaning}"]
         if volume is None:
-            notes += ("no volume column: Volume is empty",)
-        dialect = Dialect(
-            delimiter, ".", names, tuple(range(shift)), prices, volume, 0, 1, len(cells), notes
-        )
+            notes.append(NO_VOLUME)
+        times = tuple(range(shift))
+        dialect = Dialect(delimiter, ".", names, times, prices, volume, 0, 1, tuple(notes))
         return _with_decimal(dialect, cells)
     line, cells = heads[max(_DELIMITERS, key=lambda mark: len(heads[mark][0][1]))][0]
     found = ", ".join(repr(cell.strip()[:40]) for cell in cells[:20])
@@ -331,9 +330,6 @@ def _parse_epoch(whole: str, fraction: str) -> tuple[int, TimeKind]:
     return _in_range(nanoseconds, TimeKind(TimeKind.EPOCH_S + unit))
 
 
-# "2024-01-02T00:05:00.123456789 +00:00" has 36 characters; anything longer goes one by one.
-_WIDEST_TIME = 36
-
 Int64 = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.uint8]
 
@@ -343,7 +339,7 @@ def parse_epochs(values: Int64) -> tuple[Int64, Kinds]:
     kinds = np.full(len(values), TimeKind.UNREADABLE, np.uint8)
     nanoseconds = np.zeros(len(values), np.int64)
     bounds = (10**8, 10**11, 10**14, 10**17, 2**63 - 1)
-    for unit, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for unit, (low, high) in enumerate(pairwise(bounds)):
         here = (values >= low) & (values < high)
         scale = 1000 ** (3 - unit)
         inside = here & (values <= _MAX_SECONDS * NS_PER_SECOND // scale)
@@ -356,7 +352,7 @@ def parse_epochs(values: Int64) -> tuple[Int64, Kinds]:
 
 
 def parse_times(texts: pa.Array) -> tuple[Int64, Kinds]:
-    """`parse_time` for a whole column, vectorized over rows spelled with the same width.
+    """`parse_time` for a whole column; fast if all its cells are ISO 8601 of one kind.
 
     Parameters
     ----------
@@ -368,131 +364,28 @@ def parse_times(texts: pa.Array) -> tuple[Int64, Kinds]:
     kinds : ndarray of uint8, shape (n,)
         Values of `TimeKind`.
     """
-    texts = texts.cast(pa.large_string())
-    _, offset_buffer, text_buffer = texts.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    flat = np.frombuffer(text_buffer or b"", np.uint8)
-    widths = np.diff(offsets)
+    first = texts[0].as_py() or ""
+    kind = parse_time(first)[1]
+    if kind in (TimeKind.NAIVE, TimeKind.OFFSET):
+        if first[4] in "./":
+            texts = pc.replace_substring(texts, first[4], "-", max_replacements=2)
+        # Arrow's parser is exact and strict: it refuses cells with an offset in a column without
+        # and the reverse, days that do not exist, and times that nanoseconds cannot hold.
+        try:
+            stamps = texts.cast(pa.timestamp("ns", "UTC" if kind == TimeKind.OFFSET else None))
+        except pa.ArrowInvalid:
+            pass  # another spelling, or a mistake: one by one tells which
+        else:
+            if not stamps.null_count:
+                nanoseconds = stamps.cast(pa.int64()).to_numpy()
+                return nanoseconds, np.full(len(texts), kind, np.uint8)
     nanoseconds = np.zeros(len(texts), np.int64)
-    kinds = np.full(len(texts), TimeKind.UNREADABLE, np.uint8)
-    if len(widths) and widths.min() == widths.max() <= _WIDEST_TIME:  # the usual file: no copy
-        block = flat[offsets[0] : offsets[-1]].reshape(len(widths), -1)
-        nanoseconds, kinds = _parse_block(block)
-    else:
-        for width in range(1, _WIDEST_TIME + 1):
-            rows = np.flatnonzero(widths == width)
-            if len(rows):
-                block = flat[offsets[rows, None] + np.arange(width)]
-                nanoseconds[rows], kinds[rows] = _parse_block(block)
-    left = np.flatnonzero(kinds == TimeKind.UNREADABLE)
-    cells = ["" if cell is None else cell for cell in texts.take(left).to_pylist()]
-    _parse_one_by_one(cells, left, nanoseconds, kinds)
+    kinds = np.zeros(len(texts), np.uint8)
+    cells = ["" if cell is None else cell for cell in texts.to_pylist()]
+    _parse_one_by_one(cells, np.arange(len(texts)), nanoseconds, kinds)
     return nanoseconds, kinds
 
 
 def _parse_one_by_one(cells: list[str], rows: Int64, nanoseconds: Int64, kinds: Kinds) -> None:
     for row, cell in zip(rows, cells, strict=True):
         nanoseconds[row], kinds[row] = parse_time(cell)
-
-
-def _pair_values() -> npt.NDArray[np.int16]:
-    """The number that two ASCII digits spell, indexed by the pair as little-endian uint16."""
-    values = np.full(1 << 16, _NOT_DIGITS, np.int16)
-    for number in range(100):
-        values[int.from_bytes(b"%02d" % number, "little")] = number
-    return values
-
-
-_NOT_DIGITS = 30_000  # fails the range check of every part of a time
-_PAIR_VALUES = _pair_values()
-
-
-class _Block:
-    """Equally wide texts as a matrix of bytes, with the rows known to fit the first row's form."""
-
-    def __init__(self, cells: npt.NDArray[np.uint8]) -> None:
-        self.cells = cells
-        self.fits = np.ones(len(cells), bool)
-
-    def pair(self, start: int, largest: int) -> Int64:
-        """The two-digit numbers at `start`; rows where they exceed `largest` do not fit."""
-        codes = self.cells[:, start].astype(np.uint16)
-        codes |= self.cells[:, start + 1].astype(np.uint16) << 8
-        values = _PAIR_VALUES.take(codes)
-        self.fits &= values <= largest
-        return values.astype(np.int64)
-
-    def digit(self, position: int) -> Int64:
-        values = self.cells[:, position] - np.uint8(ord("0"))  # wraps round below "0"
-        self.fits &= values <= 9
-        return values.astype(np.int64)
-
-    def one_or_two(self, span: tuple[int, int], largest: int) -> Int64:
-        start, stop = span
-        return self.pair(start, largest) if stop - start == 2 else self.digit(start)
-
-
-def _parse_block(cells: npt.NDArray[np.uint8]) -> tuple[Int64, Kinds]:
-    """`parse_time` for rows spelled exactly like the first one; the others stay unreadable."""
-    nanoseconds = np.zeros(len(cells), np.int64)
-    kinds = np.full(len(cells), TimeKind.UNREADABLE, np.uint8)
-    text = cells[0].tobytes().decode("latin-1")
-    match = _STAMP.fullmatch(text)
-    if not match:
-        return nanoseconds, kinds
-    spans = {name: match.span(name) for name, value in match.groupdict().items() if value}
-    for name in ("month", "day", "hour", "minute", "second"):
-        if f"{name}2" in spans:
-            spans[name] = spans.pop(f"{name}2")
-    block = _Block(cells)
-    _require_marks(block, text, spans)
-    seconds = _days(block, spans) * 86_400
-    for name, largest, unit in (("hour", 23, 3600), ("minute", 59, 60), ("second", 59, 1)):
-        if name in spans:
-            seconds += block.one_or_two(spans[name], largest) * unit
-    if "sign" in spans:
-        seconds -= _offsets(block, spans)
-    fraction = np.zeros(len(cells), np.int64)
-    if "fraction" in spans:
-        start, stop = spans["fraction"]
-        for position in range(start, stop):
-            fraction = fraction * 10 + block.digit(position)
-        fraction *= 10 ** (9 - (stop - start))
-    # Rows out of range are left to `parse_time`, which tells them from unreadable ones.
-    fits = block.fits & (np.abs(seconds) < _MAX_SECONDS)
-    nanoseconds[fits] = seconds[fits] * NS_PER_SECOND + fraction[fits]
-    kinds[fits] = TimeKind.OFFSET if {"utc", "sign"} & spans.keys() else TimeKind.NAIVE
-    return nanoseconds, kinds
-
-
-def _require_marks(block: _Block, text: str, spans: dict[str, tuple[int, int]]) -> None:
-    """Every character that is no number must be the first row's, except that + may be -."""
-    numbers = {i for name, span in spans.items() if name not in ("mark", "utc") for i in range(*span)}
-    for position in set(range(len(text))) - numbers:
-        block.fits &= block.cells[:, position] == ord(text[position])
-    if "sign" in spans:
-        sign = block.cells[:, spans["sign"][0]]
-        block.fits &= (sign == ord("+")) | (sign == ord("-"))
-
-
-def _days(block: _Block, spans: dict[str, tuple[int, int]]) -> Int64:
-    """Days since 1970-01-01; 0 where there is no such day."""
-    start = spans["year"][0]
-    year = block.pair(start, 99) * 100 + block.pair(start + 2, 99)
-    month = block.one_or_two(spans["month"], 12)
-    day = block.one_or_two(spans["day"], 31)
-    block.fits &= (month >= 1) & (day >= 1)
-    months = np.where(block.fits, (year - 1970) * 12 + month - 1, 0)
-    low, high = months.min(), months.max()
-    firsts = np.arange(low, high + 2).astype("datetime64[M]").astype("datetime64[D]")
-    starts = firsts.astype(np.int64)
-    block.fits &= day <= np.diff(starts).take(months - low)
-    return np.where(block.fits, starts.take(months - low) + day - 1, 0)
-
-
-def _offsets(block: _Block, spans: dict[str, tuple[int, int]]) -> Int64:
-    """Seconds that each row's zone is ahead of UTC."""
-    seconds = block.pair(spans["zone_hour"][0], 23) * 3600
-    if "zone_minute" in spans:
-        seconds += block.pair(spans["zone_minute"][0], 59) * 60
-    return np.where(block.cells[:, spans["sign"][0]] == ord("-"), -seconds, seconds)

@@ -18,7 +18,7 @@ from bigbar._csv_dialect import PRICES, Dialect, Int64, Kinds, TimeKind, is_blan
 from bigbar.errors import DataError
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
-_GROUPED = re.compile(r"[-+]?\d{1,3}([,. '’\u00a0]\d{3})+([.,]\d+)?", re.ASCII)
+_GROUPED = re.compile(r"[-+]?[.,]?\d+([., '’\u00a0\u202f]+\d+)+", re.ASCII)
 _MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "#n/a"}
 _INFINITE = {"inf", "infinity"}
 _LONGEST_SHOWN = 60
@@ -201,8 +201,10 @@ class _RowReader:
                 f"{_show(cells[here])} is {side} {PRICES[other]} (column "
                 f'"{dialect.names[there]}": {_show(cells[there])}). Correct or remove the line.',
             )
-        volume = np.nan if dialect.volume is None else volume_number(
-            cells[dialect.volume], dialect.decimal
+        volume = (
+            np.nan
+            if dialect.volume is None
+            else volume_number(cells[dialect.volume], dialect.decimal)
         )
         self.rows.append((*values, volume))
         return None
@@ -244,17 +246,13 @@ def _price_problem(cell: str, value: float, decimal: str) -> str:
         return f"{_show(text)} is not a finite price. Correct it or remove the line."
     if value <= 0:
         return (
-            f"{_show(text)} is not above zero, and a price must be. "
-            "Correct it or remove the line."
+            f"{_show(text)} is not above zero, and a price must be. Correct it or remove the line."
         )
-    if _GROUPED.fullmatch(text) and len(re.findall(r"[,. '’\u00a0]", text)) > ("," in text):
-        return f"{_show(text)} is not a plain number. Remove the thousands separators."
-    other = "point" if decimal == "," else "comma"
-    if ("," if decimal == "." else ".") in text:
+    if _GROUPED.fullmatch(text):
         mark = "comma" if decimal == "," else "point"
         return (
-            f"{_show(text)} is not a plain number: it has a {other}, and the file's decimal mark "
-            f"is a {mark}. Write it without thousands separators and with a decimal {mark}."
+            f"{_show(text)} is not a plain number. Remove thousands separators, and write "
+            f"decimals with a {mark} in the whole file."
         )
     return f"{_show(text)} is not a number. Correct it or remove the line."
 
