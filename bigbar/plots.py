@@ -11,7 +11,7 @@ import os
 import secrets
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -248,9 +248,10 @@ def _bars_drawn(layout: Any, *, bars: int) -> int:
 def _hide_drawdown_duration(layout: Any) -> None:
     """Hide the line of the longest drawdown and its legend entry.
 
-    On joined bars `Backtest.plot` looks for the peak before the end of that drawdown up to and
-    including the joined bar in which it ends, which may itself lie higher: the line then says
-    "0 days" for a drawdown of months. No number is better than a wrong one.
+    `Backtest.plot` looks for the peak where that drawdown began among the joined bars before
+    its end. A joined bar keeps only its last equity, so the peak may be missing and a bar just
+    before the end be the highest: the line then says "0 days" for a drawdown of months. No
+    number is better than a wrong one.
     """
     for figure in _figures(layout):
         for item in (item for legend in figure.legend for item in legend.items):
@@ -262,17 +263,17 @@ def _hide_drawdown_duration(layout: Any) -> None:
 
 def _drawable(heatmap: pd.Series) -> pd.Series:
     """Float values over the parameters that have more than one value; durations in days."""
-    values = heatmap
-    if pd.api.types.is_timedelta64_dtype(values.dtype):
-        values = (values / pd.Timedelta(days=1)).rename(f"{values.name} (days)")
+    if pd.api.types.is_timedelta64_dtype(heatmap.dtype):
+        days = heatmap.to_numpy() / np.timedelta64(1, "D")
+        values = pd.Series(days, index=heatmap.index, name=f"{heatmap.name} (days)")
+    else:
+        values = heatmap.astype(float)
     index = values.index
-    constant = [
+    constant: list[Hashable] = [
         level for level in range(index.nlevels) if index.get_level_values(level).nunique() < 2
     ]
     # The last level cannot be dropped, nor need it be: one level makes no heatmap.
-    values = values.astype(float)
-    if constant[: index.nlevels - 1]:
-        values = values.droplevel(constant[: index.nlevels - 1])
+    values = values.droplevel(constant[: index.nlevels - 1])
     if isinstance(values.index, pd.MultiIndex):
         # A level may list values that no combination has; they would be empty rows of cells.
         values.index = values.index.remove_unused_levels()
@@ -281,12 +282,15 @@ def _drawable(heatmap: pd.Series) -> pd.Series:
 
 def _make_readable(layout: Any, *, statistic: str) -> None:
     """Thin out the labels of long axes, name the statistic, and show what the colours mean."""
-    from bokeh.models import BasicTicker, ColorBar, HoverTool, NoOverlap
+    from bokeh.models import BasicTicker, HoverTool, NoOverlap
+    from bokeh.models.annotations import ColorBar
 
     figures = _figures(layout)
     mapper = figures[0].renderers[0].glyph.fill_color.transform  # one for all heatmaps
     _use_finite_range(mapper, figures=figures)
     for figure in figures:
+        cells = figure.renderers[0].glyph
+        cells.line_color = cells.fill_color  # closes the hairlines between neighbouring cells
         figure.xaxis.major_label_policy = NoOverlap(min_distance=8)
         figure.yaxis.major_label_policy = NoOverlap(min_distance=4)
         figure.axis.axis_label_text_font_style = "bold"
