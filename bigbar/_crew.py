@@ -1,0 +1,272 @@
+"""A set of workers that can be taken down without waiting for any of them.
+
+`multiprocessing.Pool` has no safe way out once a worker was killed: the dead may have held the
+lock of a queue (an idle worker waits for work with the lock in its hand) or have written half a
+result, and then `Pool.terminate` waits for ever. `ProcessCrew.demolish` never waits for a lock:
+it kills the processes, closes the pipes, and so lets the pool's threads run out.
+"""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from multiprocessing import queues
+from multiprocessing.pool import TERMINATE, ThreadPool
+from typing import Any, Literal
+
+from bigbar._signals import children_born_deaf, signals_deferred
+from bigbar._worker_side import (
+    Outcome,
+    StatusBoard,
+    run_in_process,
+    run_in_thread,
+    start_worker,
+)
+from bigbar.errors import WorkersLostError
+
+# How often the watch looks for dead workers, in seconds; also how long it waits for a result.
+_WATCH_S = 0.1
+
+# A lock of the result queue that is not free after this long, in seconds, with every worker
+# dead, was held by one of the dead: the parent itself holds it for a few microseconds.
+_LOCK_S = 0.2
+
+# How long to wait for processes that were killed, in seconds; one in the middle of a system call
+# takes its time.
+_JOIN_S = 5.0
+
+# How long to wait for the pool's threads once their pipes are closed, in seconds. They stay if a
+# process forked elsewhere has inherited the other ends; then they are left to end with it.
+_THREAD_S = 0.5
+
+
+class ProcessCrew:
+    """A `multiprocessing.Pool` whose every process is known, from its first moment on.
+
+    Parameters
+    ----------
+    workers : int
+    start_method : str or None
+        None for the platform's default.
+    initializer : callable or None
+    initargs : tuple
+
+    Raises
+    ------
+    OSError, ImportError
+        The system refuses processes or the semaphores that their queues need.
+    """
+
+    kind: Literal["processes", "threads"] = "processes"
+
+    def __init__(
+        self,
+        workers: int,
+        start_method: str | None,
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...],
+    ) -> None:
+        self._processes: list[Any] = []
+        self._board: StatusBoard | None = None
+        self._verdict: dict[int, int] | None = None
+        self._down = False
+        # The pool replaces its dead by itself and forgets them; a context of our own that keeps
+        # every process it makes is what lets no death go unseen.
+        context: Any = copy.copy(multiprocessing.get_context(start_method))
+        make = context.Process
+        context.Process = lambda *args, **options: self._enlist(make(*args, **options))
+        try:
+            with children_born_deaf():
+                self._pool: Any = context.Pool(workers, start_worker, (initializer, initargs))
+        except BaseException:
+            self._kill_all()
+            raise
+
+    def outcomes(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Outcome]:
+        """Run a round of tasks; yield what arrives, in the order in which it arrives.
+
+        Ends when all have arrived, or early, with the crew taken down, when a worker has died:
+        then `fallen` and `started` tell the rest.
+        """
+        self._close_board()
+        self._board = StatusBoard(len(tasks))
+        run = partial(run_in_process, function, self._board.handle)
+        results = self._pool.imap_unordered(run, list(enumerate(tasks)), chunksize=1)
+        missing, next_look = len(tasks), 0.0
+        while missing and not self._down:
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + _WATCH_S
+                if self.fallen():
+                    with signals_deferred():
+                        self.demolish()
+                    yield from _leftovers(results)
+                    return
+                self._insist_on_a_reader()
+            try:
+                outcome = results.next(_WATCH_S)
+            except multiprocessing.TimeoutError:
+                continue
+            missing -= 1
+            yield outcome
+
+    def fallen(self) -> dict[int, int]:
+        """Exit codes of the workers that have ended by themselves, by process id."""
+        if self._verdict is not None:
+            return self._verdict
+        return {
+            process.pid: process.exitcode
+            for process in list(self._processes)
+            if process.pid is not None and process.exitcode is not None
+        }
+
+    def started(self) -> dict[int, int]:
+        """Process id of the worker that started it, by position of the task in the round."""
+        return {} if self._board is None else self._board.started()
+
+    def pids(self) -> list[int]:
+        """Process ids of the workers that are alive."""
+        return [process.pid for process in list(self._processes) if process.is_alive()]
+
+    def demolish(self) -> None:
+        """Take everything down at once, whatever state it is in; a second call does nothing.
+
+        Results that were sent whole are still read, and can be had from the iterator.
+        """
+        if self._down:
+            return
+        self._verdict = self.fallen()
+        pool = self._pool
+        # Nobody may be replaced any more. (The handler also tells the task handler to end.)
+        pool._state = pool._worker_handler._state = pool._task_handler._state = TERMINATE
+        pool._change_notifier.put(None)
+        pool._worker_handler.join(_JOIN_S)
+        self._kill_all()
+        # Without writers the reader of results comes to the end of the pipe, and so ends. Closed
+        # under the lock, so that the task handler is never in the middle of a write; and before
+        # it can add its own farewell to half a result of one of the dead.
+        lock = pool._outqueue._wlock
+        if lock is not None:
+            lock.acquire(timeout=_LOCK_S)  # if not to be had, it died with its owner
+        pool._outqueue._writer.close()
+        if lock is not None:
+            lock.release()
+        # Without readers a task handler that waits for room in the pipe gets an error, and ends.
+        pool._inqueue._reader.close()
+        pool._taskqueue.put(None)
+        pool._task_handler.join(_THREAD_S)
+        pool._result_handler.join(_THREAD_S)
+        self._forget(pool)
+        self._down = True
+
+    def _forget(self, pool: Any) -> None:
+        # The pool's own way out runs at exit otherwise, and is the one that can hang.
+        pool._terminate.cancel()
+        if not pool._result_handler.is_alive():
+            pool._outqueue._reader.close()
+        if not pool._task_handler.is_alive():
+            pool._inqueue._writer.close()
+        pool._change_notifier.close()
+        # Iterator, cache and pool refer to each other: taken apart, so that the semaphores of
+        # the queues leave the system now and not with the next garbage collection.
+        for iterator in list(pool._cache.values()):
+            iterator._pool = None
+        pool._cache.clear()
+        self._pool = None
+        self._processes.clear()
+        self._close_board()
+
+    def _enlist(self, process: Any) -> Any:
+        self._processes.append(process)
+        return process
+
+    def _kill_all(self) -> None:
+        started = [process for process in list(self._processes) if process.pid is not None]
+        for process in started:
+            process.kill()
+        for process in started:
+            process.join(_JOIN_S)
+
+    def _close_board(self) -> None:
+        if self._board is not None:
+            self._board.close()
+
+    def _insist_on_a_reader(self) -> None:
+        if not self._pool._result_handler.is_alive():
+            raise WorkersLostError(
+                "A result of a worker process could not be read back: its type can be pickled "
+                "but not unpickled."
+            )
+
+
+class ThreadCrew:
+    """Threads of this process with the interface of `ProcessCrew`, for want of processes.
+
+    The initializer runs once, here: what it sets up, all threads share.
+    """
+
+    kind: Literal["processes", "threads"] = "threads"
+
+    def __init__(
+        self,
+        workers: int,
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...],
+    ) -> None:
+        if initializer is not None:
+            initializer(*initargs)
+        self._pool = _ThreadPoolWithoutSemaphores(workers)
+
+    def outcomes(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Outcome]:
+        """Run a round of tasks; yield what arrives, in the order in which it arrives."""
+        run = partial(run_in_thread, function)
+        results = self._pool.imap_unordered(run, list(enumerate(tasks)), chunksize=1)
+        for _ in tasks:
+            yield results.next()
+
+    def fallen(self) -> dict[int, int]:
+        """Threads do not die."""
+        return {}
+
+    def started(self) -> dict[int, int]:
+        """Nobody asks, since nobody dies."""
+        return {}
+
+    def pids(self) -> list[int]:
+        """There are no processes."""
+        return []
+
+    def demolish(self) -> None:
+        """Drop the tasks that wait; a task that runs ends in its own time, its result unread."""
+        self._pool.terminate()
+
+
+class _ThreadPoolWithoutSemaphores(ThreadPool):
+    """`ThreadPool` makes one queue with the semaphores that could not be had: not this one."""
+
+    def _setup_queues(self) -> None:
+        super()._setup_queues()  # type: ignore[misc]
+        self._ctx = _ThreadContext()
+
+
+class _ThreadContext:
+    Lock = staticmethod(threading.Lock)
+
+    def SimpleQueue(self) -> Any:
+        return queues.SimpleQueue(ctx=self)
+
+
+def _leftovers(results: Any) -> Iterator[Outcome]:
+    """What had arrived before a demolition."""
+    while True:
+        try:
+            outcome = results.next(0)
+        except (multiprocessing.TimeoutError, StopIteration):
+            return
+        except OSError as unsent:  # a task that was on its way to the dead: it is run again
+            unsent.__traceback__ = None  # would keep the pool alive until a garbage collection
+            continue
+        yield outcome

@@ -1,0 +1,54 @@
+"""Moments in which Ctrl-C and SIGTERM must wait."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def signals_deferred() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block is done; they are delivered at its end.
+
+    Outside the main thread, where no signal handler ever runs, this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+
+    def deliver() -> None:
+        for number in dict.fromkeys(arrived):
+            signal.raise_signal(number)
+
+    with contextlib.ExitStack() as stack:  # every handler comes back even if one signal raises
+        stack.callback(deliver)
+        for number in STOP_SIGNALS:
+            handler = signal.getsignal(number)
+            if handler is not None:  # None: not installed from Python, could not be put back
+                stack.callback(signal.signal, number, handler)
+                signal.signal(number, lambda received, _: arrived.append(received))
+        yield
+
+
+@contextlib.contextmanager
+def children_born_deaf() -> Iterator[None]:
+    """Start processes with Ctrl-C and SIGTERM blocked, until they choose to listen.
+
+    Otherwise a Ctrl-C during start-up ends them with a traceback each.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Must run before the fork, so that all use the same one; starting it unblocks the signals.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,171 @@
+"""What happens inside a pool process, around the function that it is given to run.
+
+A worker ignores Ctrl-C (the parent decides), writes its process id on the status board before
+it starts a task, so that a death can be laid at the door of the task that caused it, and goes
+when its parent has gone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing import util
+from multiprocessing.connection import wait
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bigbar._blocks import ORPHAN_HOOKS, BlockHandle, create_block, open_block
+from bigbar._signals import STOP_SIGNALS
+from bigbar.errors import WorkersLostError
+
+# How often a worker looks whether its parent still lives, in seconds.
+_PARENT_CHECK_S = 0.5
+
+# Position of the task in its round, what went wrong, and the result if nothing did.
+Outcome = tuple[int, BaseException | None, Any]
+
+# Of this worker: the board of the round it works for, and why its initializer failed.
+_board: tuple[BlockHandle, npt.NDArray[np.int64]] | None = None
+_failed_start: Exception | None = None
+
+
+class StatusBoard:
+    """Who started which task: one process id per task of a round, 0 for nobody yet.
+
+    An entry is never taken back: the task is over when its result has arrived, so a worker that
+    dies while it sends a result is found out too.
+
+    Parameters
+    ----------
+    tasks : int
+        Number of tasks of the round.
+    """
+
+    def __init__(self, tasks: int) -> None:
+        self._block = create_block(8 * tasks)
+        self.handle = self._block.handle
+        self._pids = np.frombuffer(open_block(self.handle), dtype=np.int64, count=tasks)
+
+    def started(self) -> dict[int, int]:
+        """Process id of the worker that started it, by position of the task."""
+        return {int(at): int(self._pids[at]) for at in np.flatnonzero(self._pids)}
+
+    def close(self) -> None:
+        """Remove the board from the system; what is written on it stays readable here."""
+        self._block.close()
+
+
+def start_worker(initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
+    """Prepare a new pool process, then run the caller's own initializer.
+
+    An exception in the initializer is kept for the first task to raise: a worker that ends
+    here would be replaced by another that ends here, for ever.
+    """
+    global _failed_start
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):  # blocked since before this process was born
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    gone = _parent_watch()
+    threading.Thread(target=_leave_with_parent, args=(gone,), daemon=True).start()
+    util.Finalize(None, _on_exit, args=(gone,), exitpriority=0)
+    try:
+        if initializer is not None:
+            initializer(*initargs)
+    except Exception as error:
+        _failed_start = error
+
+
+def run_in_process(
+    function: Callable[[Any], Any], board: BlockHandle, item: tuple[int, Any]
+) -> Outcome:
+    """Run one task in a pool process and note on the board that this worker started it."""
+    position, task = item
+    _sign(board, position)
+    try:
+        if _failed_start is not None:
+            raise _failed_start
+        return position, None, function(task)
+    except Exception as error:
+        return position, _fit_for_travel(error), None
+
+
+def run_in_thread(function: Callable[[Any], Any], item: tuple[int, Any]) -> Outcome:
+    """Run one task in a thread of the parent; nothing that it raises ends the thread."""
+    position, task = item
+    try:
+        return position, None, function(task)
+    except Exception as error:
+        return position, error, None
+    except BaseException as error:
+        lost = WorkersLostError(f"A task tried to end its thread with {error!r}.")
+        lost.__cause__ = error
+        return position, lost, None
+
+
+def _sign(board: BlockHandle, position: int) -> None:
+    global _board
+    if _board is None or _board[0] != board:
+        _board = (board, np.frombuffer(open_block(board, writable=True), dtype=np.int64))
+    _board[1][position] = os.getpid()
+
+
+def _fit_for_travel(error: Exception) -> Exception:
+    """The error with its traceback as a note; its like, if it cannot be pickled and back.
+
+    An exception that pickles but does not unpickle would end the parent's thread that reads
+    the results, and nobody would ever hear of any of them.
+    """
+    error.add_note(f"In worker process {os.getpid()}:\n{traceback.format_exc().rstrip()}")
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        likeness = RuntimeError(f"{type(error).__name__}: {error}")
+        likeness.__notes__ = error.__notes__
+        return likeness
+    return error
+
+
+def _leave_with_parent(parent_has_gone: Callable[[float], bool]) -> None:
+    while not parent_has_gone(_PARENT_CHECK_S):
+        pass
+    try:
+        _clean_up_after_parent()
+    finally:
+        os._exit(1)
+
+
+def _on_exit(parent_has_gone: Callable[[float], bool]) -> None:
+    # A worker without work hears of the parent's death from its queue, and may be faster than
+    # the system at making it an orphan.
+    deadline = time.monotonic() + _PARENT_CHECK_S
+    while time.monotonic() < deadline:
+        if parent_has_gone(_PARENT_CHECK_S / 50):
+            _clean_up_after_parent()
+            return
+
+
+def _parent_watch() -> Callable[[float], bool]:
+    """A function that waits so many seconds at most, and says whether the parent has gone.
+
+    The parent's sentinel alone does not do: forked siblings hold its other end open. The
+    parent's id alone does not either: with a fork server, the server is the parent.
+    """
+    parent = multiprocessing.parent_process()
+    sentinels = [] if parent is None else [parent.sentinel]
+    born_to = os.getppid()
+    return lambda seconds: bool(wait(sentinels, timeout=seconds)) or os.getppid() != born_to
+
+
+def _clean_up_after_parent() -> None:
+    # All of it in whichever thread comes here, even twice: the first one done ends the process.
+    for hook in ORPHAN_HOOKS:
+        hook()
