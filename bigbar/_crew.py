@@ -24,6 +24,7 @@ from bigbar._worker_side import (
     StatusBoard,
     run_in_process,
     run_in_thread,
+    start_thread,
     start_worker,
 )
 from bigbar.errors import WorkersLostError
@@ -205,7 +206,7 @@ class ProcessCrew:
 class ThreadCrew:
     """Threads of this process with the interface of `ProcessCrew`, for want of processes.
 
-    The initializer runs once, here: what it sets up, all threads share.
+    The initializer runs once in each thread, as it does in each process.
     """
 
     kind: Literal["processes", "threads"] = "threads"
@@ -216,9 +217,7 @@ class ThreadCrew:
         initializer: Callable[..., object] | None,
         initargs: tuple[Any, ...],
     ) -> None:
-        if initializer is not None:
-            initializer(*initargs)
-        self._pool = _ThreadPoolWithoutSemaphores(workers)
+        self._pool = _ThreadPoolWithoutSemaphores(workers, start_thread, (initializer, initargs))
 
     def outcomes(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Outcome]:
         """Run a round of tasks; yield what arrives, in the order in which it arrives."""

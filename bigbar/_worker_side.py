@@ -36,6 +36,9 @@ Outcome = tuple[int, BaseException | None, Any]
 _board: tuple[BlockHandle, npt.NDArray[np.int64]] | None = None
 _failed_start: Exception | None = None
 
+# The same of a thread that stands in for a worker.
+_this_thread = threading.local()
+
 
 class StatusBoard:
     """Who started which task: one process id per task of a round, 0 for nobody yet.
@@ -98,9 +101,21 @@ def run_in_process(
         return position, _fit_for_travel(error), None
 
 
+def start_thread(initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
+    """Run the caller's initializer in a pool thread; an exception waits for the first task."""
+    try:
+        if initializer is not None:
+            initializer(*initargs)
+    except Exception as error:
+        _this_thread.failed_start = error
+
+
 def run_in_thread(function: Callable[[Any], Any], item: tuple[int, Any]) -> Outcome:
     """Run one task in a thread of the parent; nothing that it raises ends the thread."""
     position, task = item
+    failed_start = getattr(_this_thread, "failed_start", None)
+    if failed_start is not None:
+        return position, failed_start, None
     try:
         return position, None, function(task)
     except Exception as error:

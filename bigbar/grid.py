@@ -24,6 +24,9 @@ DEFAULT_AXES = {
 #: More values than this on one axis is a typing mistake (such as 0:1:1e-9), not a grid.
 MOST_VALUES = 100_000
 
+#: A larger product is one as well: the table of a row a combination would take 25 GB.
+MOST_COMBINATIONS = 100_000_000
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -89,15 +92,16 @@ class Axis:
         if len(parts) == 3:
             values = _steps(name, text, *(_decimal(name, text, part) for part in parts))
         elif len(parts) == 1:
-            values = sorted({_decimal(name, text, part) for part in text.split(",")})
+            values = [_decimal(name, text, part) for part in text.split(",")]
         else:
             raise SettingsError(_axis_help(name, text))
         if name == "atr_period":
             fractional = next((value for value in values if value != int(value)), None)
             if fractional is not None:
                 raise SettingsError(f"atr_period takes whole numbers, found {fractional}")
-            return cls(name, tuple(int(value) for value in values))
-        return cls(name, tuple(float(value) for value in values))
+            return cls(name, tuple(sorted({int(value) for value in values})))
+        # Repeats can come of rounding, too: 0.1 and 0.1000000000000000000001 are one double.
+        return cls(name, tuple(sorted({float(value) for value in values})))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -122,7 +126,7 @@ def _decimal(name: str, text: str, part: str) -> Decimal:
         value = Decimal(part.strip())
     except InvalidOperation:
         raise SettingsError(_axis_help(name, text)) from None
-    if not value.is_finite():
+    if not (value.is_finite() and math.isfinite(float(value))):
         raise SettingsError(_axis_help(name, text))
     return value
 
@@ -132,7 +136,8 @@ def _steps(name: str, text: str, start: Decimal, stop: Decimal, step: Decimal) -
         raise SettingsError(
             f"{name} {text!r}: the step must be above 0 and the stop not below the start"
         )
-    if (stop - start) / step > MOST_VALUES:
+    # Not (stop - start) / step: no decimal holds the quotient of 1e300 and 1e-999999.
+    if stop - start >= step * MOST_VALUES:
         raise SettingsError(f"{name} {text!r} has more than {MOST_VALUES:,} values")
     count = int((stop - start) / step) + 1
     return [start + step * i for i in range(count)]
@@ -154,6 +159,12 @@ class Grid:
         names = tuple(axis.name for axis in self.axes)
         if names != tuple(DEFAULT_AXES):
             raise SettingsError(f"a grid needs the axes {', '.join(DEFAULT_AXES)}, not {names}")
+        if len(self) > MOST_COMBINATIONS:
+            product = " × ".join(str(count) for count in self.shape)
+            raise SettingsError(
+                f"the grid has {product} = {len(self):,} combinations, more than "
+                f"{MOST_COMBINATIONS:,}; give an axis fewer values or a larger step"
+            )
 
     @classmethod
     def parse(cls, **texts: str) -> Grid:

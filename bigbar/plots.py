@@ -7,8 +7,6 @@ counter. A page written here holds all it needs and asks the network for nothing
 
 from __future__ import annotations
 
-import os
-import secrets
 import tempfile
 import warnings
 from collections.abc import Hashable, Iterator
@@ -18,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from bigbar.output import write_whole
 
 if TYPE_CHECKING:
     from backtesting import Backtest
@@ -80,7 +80,7 @@ def plot_backtest(
 
     Raises
     ------
-    OSError
+    bigbar.output.OutputError
         If the file cannot be written.
 
     Notes
@@ -98,7 +98,7 @@ def plot_backtest(
             note += f", drawn as {drawn:,} longer ones; trades that end in the same one are joined"
         note += ". Drag to move, wheel to zoom, click a legend entry to hide it."
         html = _self_contained(layout, title=title, note=note)
-    return _write_whole(path, html)
+    return write_whole(path, lambda part: part.write_text(html, encoding="utf-8"))
 
 
 def plot_heatmaps(
@@ -130,7 +130,7 @@ def plot_heatmaps(
 
     Raises
     ------
-    OSError
+    bigbar.output.OutputError
         If the file cannot be written.
     """
     values = _drawable(heatmap)
@@ -158,7 +158,7 @@ def plot_heatmaps(
             else "Each cell is the highest over all other parameters; white: no value."
         )
         html = _self_contained(layout, title=title, note=note)
-    return _write_whole(path, html)
+    return write_whole(path, lambda part: part.write_text(html, encoding="utf-8"))
 
 
 @contextmanager
@@ -310,15 +310,3 @@ def _use_finite_range(mapper: Any, *, figures: list[Any]) -> None:
     shown = np.concatenate([figure.renderers[0].data_source.data["_Value"] for figure in figures])
     if (finite := shown[np.isfinite(shown)]).size:
         mapper.low, mapper.high = float(finite.min()), float(finite.max())
-
-
-def _write_whole(path: Path, text: str) -> Path:
-    """Write a file that appears under its name only when it is complete."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path

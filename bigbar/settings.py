@@ -60,6 +60,10 @@ class Account:
     margin: float = 1.0
 
     def __post_init__(self) -> None:
+        if isinstance(self.commission, tuple) and len(self.commission) != 2:
+            raise SettingsError(
+                f"commission is {self.commission!r}, but must be a share or (fixed amount, share)"
+            )
         fixed, relative = self.commission_parts
         checks = (
             ("cash", self.cash, 0 < self.cash < math.inf, "a positive amount"),
@@ -107,5 +111,7 @@ class Settings:
     week_edge_bars: int = 6
 
     def __post_init__(self) -> None:
-        if self.week_edge_bars < 0:
-            raise SettingsError(f"week-edge bars is {self.week_edge_bars}, but must be at least 0")
+        if self.week_edge_bars < 0 or self.week_edge_bars != int(self.week_edge_bars):
+            raise SettingsError(
+                f"week-edge bars is {self.week_edge_bars}, but must be a whole number from 0 up"
+            )

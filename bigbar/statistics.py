@@ -77,6 +77,28 @@ NAMES = tuple(statistic.name for statistic in STATISTICS)
 COLUMN = {name: column for column, name in enumerate(NAMES)}
 
 
+def by_name(name: str) -> Statistic:
+    """Look a statistic up by `backtesting.py`'s name; upper and lower case do not matter.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such statistic, with the nearest names.
+    """
+    by_lower = {statistic.name.lower(): statistic for statistic in STATISTICS}
+    wanted = name.strip().lower()
+    if wanted in by_lower:
+        return by_lower[wanted]
+    near = difflib.get_close_matches(wanted, by_lower, n=3, cutoff=0.4)
+    # A word out of the middle of a long name is not close to it, but means it.
+    near += [known for known in by_lower if wanted and wanted in known and known not in near]
+    hint = " or ".join(repr(by_lower[match].name) for match in near[:3])
+    raise SettingsError(
+        f"there is no statistic {name!r}"
+        + (f"; did you mean {hint}?" if hint else f"; choose from {', '.join(NAMES)}")
+    )
+
+
 def objective(name: str) -> Statistic:
     """The statistic to optimize, by `backtesting.py`'s name.
 
@@ -95,22 +117,14 @@ def objective(name: str) -> Statistic:
         If there is no such statistic (with the nearest names), or optimizing it makes no sense
         (with the reason).
     """
-    by_lower = {statistic.name.lower(): statistic for statistic in STATISTICS}
-    found = by_lower.get(name.strip().lower())
-    if found is None:
-        near = difflib.get_close_matches(name.strip().lower(), by_lower, n=3, cutoff=0.4)
-        hint = " or ".join(repr(by_lower[match].name) for match in near)
-        choices = ", ".join(NAMES)
-        raise SettingsError(
-            f"--maximize: there is no statistic {name!r}"
-            + (f"; did you mean {hint}?" if hint else f"; choose from {choices}")
-        )
+    found = by_name(name)
     if found.better is Better.SAME:
         raise SettingsError(
-            f"--maximize: {found.name!r} is the same for every combination of a file"
+            f"{found.name!r} cannot be optimized: it is the same for every combination of a file"
         )
     if found.better is Better.UNCLEAR:
         raise SettingsError(
-            f"--maximize: neither a longer nor a shorter {found.name!r} is better in itself"
+            f"{found.name!r} cannot be optimized: neither a longer nor a shorter one is better in "
+            "itself"
         )
     return found

@@ -6,9 +6,11 @@ a time index; `reference_backtest` prepares it the way the optimizer does.
 
 from __future__ import annotations
 
+import warnings
 from math import copysign
 from typing import Any
 
+import backtesting.backtesting
 import numpy as np
 import pandas as pd
 from backtesting import Backtest, Strategy
@@ -147,12 +149,43 @@ def reference_backtest(whole_file: pd.DataFrame, first_bar: int, settings: Setti
         {"whole_file": prices, "week_edge_bars": settings.week_edge_bars},
     )
     account = settings.account
-    return Backtest(
-        prices.iloc[first_bar:],
-        bound,
-        cash=account.cash,
-        commission=account.commission,
-        spread=account.spread,
-        margin=account.margin,
-        trade_on_close=True,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Prices above the cash: the optimizer explains them.
+        return Backtest(
+            prices.iloc[first_bar:],
+            bound,
+            cash=account.cash,
+            commission=account.commission,
+            spread=account.spread,
+            margin=account.margin,
+            trade_on_close=True,
+        )
+
+
+def run_quietly(backtest: Backtest, parameters: Parameters) -> pd.Series:
+    """Run one combination without backtesting.py's progress bar and warnings.
+
+    Its bar would write over ours, and what it warns of (a position open at the end, prices
+    above the cash) is part of the statistics or said by the optimizer once.
+
+    Parameters
+    ----------
+    backtest : backtesting.Backtest
+        From `reference_backtest`.
+    parameters : Parameters
+        The combination.
+
+    Returns
+    -------
+    Series
+        The statistics, as `Backtest.run` returns them.
+    """
+    module = backtesting.backtesting
+    bar = module._tqdm
+    module._tqdm = lambda bars, **_: bars
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return backtest.run(**vars(parameters))
+    finally:
+        module._tqdm = bar

@@ -22,6 +22,7 @@ from bokeh.io import curdoc, output_file
 from bokeh.io.doc import patch_curdoc
 from bokeh.io.state import curstate
 
+from bigbar.output import OutputError
 from bigbar.plots import plot_backtest, plot_heatmaps
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -225,13 +226,13 @@ def test_a_failing_plot_leaves_the_earlier_page(tmp_path, crossings):
 def test_a_page_that_cannot_be_put_in_place_leaves_no_part(tmp_path):
     page = tmp_path / "heatmaps.html"
     page.mkdir()  # a folder in the way fails the very last step
-    with pytest.raises(OSError, match=re.escape(page.name)):
+    with pytest.raises(OutputError, match=re.escape(page.name)):
         plot_heatmaps(SMALL_GRID, page)
     assert [p.name for p in tmp_path.iterdir()] == ["heatmaps.html"]
 
 
-def test_a_missing_folder_is_an_os_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
+def test_a_missing_folder_is_told(tmp_path):
+    with pytest.raises(OutputError, match="missing"):
         plot_heatmaps(SMALL_GRID, tmp_path / "missing" / "heatmaps.html")
 
 

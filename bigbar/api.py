@@ -1,0 +1,212 @@
+"""The optimizer from Python: a file or a DataFrame in, the table and the best out."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bigbar.data import Bars, bars_from_frame, read_bars
+from bigbar.engines import available_engine
+from bigbar.errors import Interrupted, SettingsError
+from bigbar.grid import Grid
+from bigbar.pipeline import Execution, Narrator, Outcome, optimize_bars, usable_processors
+from bigbar.report import full_statistics
+from bigbar.results import Choice, Pairs
+from bigbar.settings import Account, Settings
+from bigbar.verification import Verification
+from bigbar.workers import Failure
+
+AxisValues = str | float | Sequence[float]
+
+
+class Optimization:
+    """What an optimization found.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of the run.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+    def __len__(self) -> int:
+        return len(self.outcome.table)
+
+    @property
+    def best_parameters(self) -> dict[str, float] | None:
+        """The winning combination; None where none counts."""
+        best = self.outcome.best
+        return None if best is None else dict(vars(self.outcome.job.grid[best]))
+
+    @property
+    def best_statistics(self) -> pd.Series | None:
+        """Its statistics under backtesting.py's names, Start and End included."""
+        best = self.outcome.best
+        return None if best is None else full_statistics(self.outcome, best)
+
+    @property
+    def trades(self) -> pd.DataFrame | None:
+        """Its closed trades, columns as in backtesting.py's `_trades`."""
+        return self.outcome.trades
+
+    @property
+    def verification(self) -> Verification | None:
+        """How the replays through `backtesting.py` compare; None where there were none."""
+        return self.outcome.verification
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Combinations that raised or that their worker did not survive; their rows are NaN."""
+        return self.outcome.failures
+
+    @property
+    def results(self) -> Pairs:
+        """Every combination as `(parameters, statistics)`, each pair made when asked for."""
+        return Pairs(self.outcome.table)
+
+    def table(self) -> pd.DataFrame:
+        """A row a combination in grid order: five parameters, then every statistic."""
+        return self.outcome.table.frame()
+
+    def heatmap(self, statistic: str | None = None) -> pd.Series:
+        """A statistic over the grid, as `Backtest.optimize(return_heatmap=True)` gives it.
+
+        Parameters
+        ----------
+        statistic : str, optional
+            By backtesting.py's name; what was optimized, by default.
+
+        Returns
+        -------
+        Series
+            Indexed by the five parameters; NaN where there were no trades.
+        """
+        return self.outcome.table.heatmap(statistic or self.outcome.choice.objective.name)
+
+
+def optimize(
+    data: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    maximize: str = "Return [%]",
+    min_trades: int = 1,
+    atr_period: AxisValues | None = None,
+    k_atr: AxisValues | None = None,
+    uptail_max_ratio: AxisValues | None = None,
+    previous_weight: AxisValues | None = None,
+    buffer_ratio: AxisValues | None = None,
+    cash: float = Account.cash,
+    commission: float | tuple[float, float] = Account.commission,
+    spread: float = Account.spread,
+    margin: float = Account.margin,
+    week_edge_bars: int = Settings.week_edge_bars,
+    engine: str = "compiled",
+    workers: int | None = None,
+    start_method: str | None = None,
+    verify: int = Execution.verify,
+    seed: int = Execution.seed,
+    narrator: Narrator | None = None,
+) -> Optimization:
+    """Run every combination of the grid on the given bars.
+
+    Parameters
+    ----------
+    data : path or DataFrame
+        A price file, or Open, High, Low, Close and optionally Volume by time.
+    maximize : str, optional
+        Statistic by backtesting.py's name.
+    min_trades : int, optional
+        Combinations with fewer trades do not count.
+    atr_period, k_atr, uptail_max_ratio, previous_weight, buffer_ratio : optional
+        Values of an axis: numbers, or text as on the command line (`"10:100:1"`).
+    cash, commission, spread, margin : float, optional
+        As in `backtesting.Backtest`.
+    week_edge_bars : int, optional
+        Flat over the first and last bars of a trading week.
+    engine : {"compiled", "backtesting"}, optional
+    workers : int, optional
+        Processes; the processors this process may use, by default.
+    start_method : str, optional
+        Of the processes; Python's default, by default.
+    verify : int, optional
+        Combinations to replay through `backtesting.py` besides the winner.
+    seed : int, optional
+        Of the samples timed and replayed.
+    narrator : Narrator, optional
+        Is told how the run goes.
+
+    Returns
+    -------
+    Optimization
+
+    Raises
+    ------
+    bigbar.errors.DataError, bigbar.errors.SettingsError
+        If the data or a setting cannot be used.
+    bigbar.errors.VerificationError
+        If the engine and `backtesting.py` disagree.
+    bigbar.errors.Interrupted
+        By Ctrl-C or SIGTERM, like `KeyboardInterrupt` not an `Exception`.
+    """
+    execution = _execution(workers, start_method, verify, seed)
+    axes = {
+        "atr_period": atr_period,
+        "k_atr": k_atr,
+        "uptail_max_ratio": uptail_max_ratio,
+        "previous_weight": previous_weight,
+        "buffer_ratio": buffer_ratio,
+    }
+    grid = _grid({name: values for name, values in axes.items() if values is not None})
+    settings = Settings(Account(cash, commission, spread, margin), week_edge_bars)
+    choice = Choice.by_name(maximize, min_trades)
+    usable, reason = available_engine(engine)
+    if reason and narrator is not None:
+        narrator.event(reason)
+    outcome = optimize_bars(
+        load_bars(data),
+        grid,
+        settings=settings,
+        engine=usable,
+        choice=choice,
+        execution=execution,
+        narrator=narrator,
+    )
+    if outcome.stopped_by is not None:
+        raise Interrupted(outcome.stopped_by)
+    return Optimization(outcome)
+
+
+def load_bars(data: str | os.PathLike[str] | pd.DataFrame) -> Bars:
+    """Bars from a file, or from a DataFrame with a time index.
+
+    Raises
+    ------
+    bigbar.errors.DataError
+        If they cannot be used.
+    """
+    return bars_from_frame(data) if isinstance(data, pd.DataFrame) else read_bars(data)
+
+
+def _execution(workers: int | None, start_method: str | None, verify: int, seed: int) -> Execution:
+    if workers is None:
+        workers = usable_processors()
+    for name, value, least in (("workers", workers, 1), ("verify", verify, 0), ("seed", seed, 0)):
+        if value < least:
+            raise SettingsError(f"{name} is {value}, but must be at least {least}")
+    methods = multiprocessing.get_all_start_methods()
+    if start_method is not None and start_method not in methods:
+        raise SettingsError(
+            f"start method {start_method!r} is not one of this system's: {', '.join(methods)}"
+        )
+    return Execution(workers=workers, start_method=start_method, verify=verify, seed=seed)
+
+
+def _grid(axes: dict[str, AxisValues]) -> Grid:
+    typed = {name: values for name, values in axes.items() if isinstance(values, str)}
+    given = {name: values for name, values in axes.items() if not isinstance(values, str)}
+    from_text = {axis.name: axis.values for axis in Grid.parse(**typed).axes}
+    return Grid.from_values(**from_text | given)

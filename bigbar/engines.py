@@ -1,0 +1,219 @@
+"""The engines: one contract, and the table of those there are.
+
+An engine answers slices of the grid with rows of statistics. `compiled` is the default;
+`backtesting` is slow and the definition of right.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bigbar.errors import SettingsError
+from bigbar.grid import Grid
+from bigbar.indicators import first_trading_bar
+from bigbar.settings import Settings
+from bigbar.statistics import NAMES
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be computed: the grid under given settings by one of the engines.
+
+    Attributes
+    ----------
+    grid : Grid
+    settings : Settings
+    engine : str
+        A name in `ENGINES`.
+    """
+
+    grid: Grid
+    settings: Settings
+    engine: str
+
+    @property
+    def first_bar(self) -> int:
+        """Bars of the file before this one only warm up the indicators."""
+        return first_trading_bar(self.grid.max_atr_period)
+
+
+class Engine(Protocol):
+    """What every engine can do. One instance serves one thread of one process."""
+
+    def run(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Statistics of the combinations `start` to `stop` (excluded), in grid order.
+
+        Returns
+        -------
+        ndarray of float, shape (stop - start, statistics)
+            Columns as in `bigbar.statistics.STATISTICS`; durations in nanoseconds.
+
+        Raises
+        ------
+        IndexError
+            If the slice is not one of the grid's.
+        """
+        ...
+
+    def trades(self, number: int) -> pd.DataFrame:
+        """Closed trades of one combination, columns and order as backtesting.py's `_trades`.
+
+        Returns
+        -------
+        DataFrame
+            Size, EntryBar, ExitBar, EntryPrice, ExitPrice, PnL, Commission, ReturnPct,
+            EntryTime, ExitTime; bars counted from the first that takes part.
+        """
+        ...
+
+
+#: Columns of a trade list, named as backtesting.py names them.
+TRADE_COLUMNS = (
+    "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "PnL", "Commission", "ReturnPct",
+    "EntryTime", "ExitTime",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """How an engine is made, and how to time it.
+
+    Attributes
+    ----------
+    build : callable
+        From the file with its indicator columns and the job to an `Engine`.
+    sample_slice : int
+        Neighbouring combinations that share preparatory work; timing fewer at once would not
+        show what they cost in a chunk.
+    compiles : bool
+        Whether its first combination compiles: that is done, and told, before anything is timed.
+    """
+
+    build: Callable[[pd.DataFrame, Job], Engine]
+    sample_slice: int
+    compiles: bool = False
+
+
+class BacktestingEngine:
+    """Every combination by `backtesting.py` itself.
+
+    Parameters
+    ----------
+    file : DataFrame
+        Open, High, Low, Close, Volume of the whole file.
+    job : Job
+    """
+
+    def __init__(self, file: pd.DataFrame, job: Job) -> None:
+        from bigbar.strategy import reference_backtest
+
+        self._grid = job.grid
+        self._backtest = reference_backtest(file, job.first_bar, job.settings)
+
+    def run(self, start: int, stop: int) -> NDArray[np.float64]:
+        if not 0 <= start <= stop <= len(self._grid):
+            raise IndexError(f"combinations {start} to {stop} of a grid of {len(self._grid)}")
+        rows = np.empty((stop - start, len(NAMES)))
+        for number in range(start, stop):
+            rows[number - start] = statistics_row(self.stats(number))
+        return rows
+
+    def trades(self, number: int) -> pd.DataFrame:
+        return self.stats(number)["_trades"][list(TRADE_COLUMNS)]
+
+    def stats(self, number: int) -> pd.Series:
+        """All that `backtesting.py` has to say about one combination."""
+        from bigbar.strategy import run_quietly
+
+        return run_quietly(self._backtest, self._grid[number])
+
+
+def statistics_row(stats: pd.Series) -> NDArray[np.float64]:
+    """One backtest's statistics as plain floats.
+
+    Parameters
+    ----------
+    stats : Series
+        As `Backtest.run` returns it.
+
+    Returns
+    -------
+    ndarray of float, shape (statistics,)
+        Durations in nanoseconds. Commissions that backtesting.py leaves out are 0. Where it
+        puts a bare number in place of a duration (a drawdown on the last bar only), NaN.
+    """
+    known = {"Commissions [$]": 0.0, **stats}
+    return np.array([_as_float(name, known[name]) for name in NAMES])
+
+
+def _as_float(name: str, value: object) -> float:
+    if isinstance(value, pd.Timedelta):
+        return float(value.as_unit("ns").value)
+    if name.endswith("Duration") or pd.isna(value):  # type: ignore[call-overload]
+        return np.nan
+    return float(value)  # type: ignore[arg-type]
+
+
+def _compiled(file: pd.DataFrame, job: Job) -> Engine:
+    from bigbar.kernel.market import market_of
+    from bigbar.kernel.sweep import CompiledSweep
+
+    return CompiledSweep(market_of(file, job.first_bar), job.grid, job.settings.account)
+
+
+ENGINES: dict[str, EngineKind] = {
+    "compiled": EngineKind(_compiled, sample_slice=128, compiles=True),
+    "backtesting": EngineKind(BacktestingEngine, sample_slice=1),
+}
+
+
+def available_engine(name: str) -> tuple[str, str | None]:
+    """The engine to use for a wish, and the reason where it is another one.
+
+    Parameters
+    ----------
+    name : str
+        A name in `ENGINES`.
+
+    Returns
+    -------
+    name : str
+    reason : str or None
+        A sentence for the user where the wish cannot be had.
+
+    Raises
+    ------
+    SettingsError
+        If there is no engine of that name.
+    """
+    if name not in ENGINES:
+        raise SettingsError(f"there is no engine {name!r}; choose from {', '.join(ENGINES)}")
+    if name == "compiled" and importlib.util.find_spec("numba") is None:
+        return "backtesting", (
+            "numba is not installed, so backtesting.py runs every combination, which is tens of "
+            "thousands of times slower; 'pip install numba' brings the compiled engine"
+        )
+    return name, None
+
+
+def build_engine(file: pd.DataFrame, job: Job) -> Engine:
+    """Make the engine that a job asks for.
+
+    Parameters
+    ----------
+    file : DataFrame
+        The whole file, as `bigbar.indicators.with_indicators` returns it.
+    job : Job
+
+    Returns
+    -------
+    Engine
+    """
+    return ENGINES[job.engine].build(file, job)

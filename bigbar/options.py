@@ -1,0 +1,312 @@
+"""The command line: what can be asked for, with the defaults shown, checked before any work."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import multiprocessing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bigbar.engines import ENGINES
+from bigbar.errors import SettingsError
+from bigbar.grid import DEFAULT_AXES, Grid
+from bigbar.pipeline import Execution, usable_processors
+from bigbar.results import Choice
+from bigbar.settings import Account, Parameters, Settings
+from bigbar.version import __version__
+
+PROGRAM = "bigbar_multiprocessing_optimized.py"
+
+_AXIS_HELP = {
+    "atr_period": "period of the average true range, in bars",
+    "k_atr": "a big bar's range is at least this many ATRs",
+    "uptail_max_ratio": "its tail is less than this share of its range",
+    "previous_weight": "least momentum of the three bars before it",
+    "buffer_ratio": "room under the first stop, as a share of its range",
+}
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class Options:
+    """A validated command line.
+
+    Attributes
+    ----------
+    file : str
+        The price file.
+    grid : Grid
+    settings : Settings
+    engine : str
+    choice : Choice
+    execution : Execution
+    optimize : bool
+        False for a single backtest.
+    top : int
+    plot : bool
+    export_csv : bool
+    output : Path
+    no_progress : bool
+    """
+
+    file: str
+    grid: Grid
+    settings: Settings
+    engine: str
+    choice: Choice
+    execution: Execution
+    optimize: bool
+    top: int
+    plot: bool
+    export_csv: bool
+    output: Path
+    no_progress: bool
+
+
+def parse_options(arguments: Sequence[str] | None = None) -> Options:
+    """Read the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; `sys.argv` by default.
+
+    Returns
+    -------
+    Options
+
+    Raises
+    ------
+    SettingsError
+        If a value makes no sense.
+    SystemExit
+        For `--help`, `--version` and arguments that are no options (exit code 2).
+    """
+    given = make_parser().parse_args(arguments)
+    texts = {name: text for name in DEFAULT_AXES if (text := getattr(given, name)) is not None}
+    return Options(
+        file=given.file,
+        grid=_single(texts) if given.no_optimize else Grid.parse(**texts),
+        settings=Settings(
+            Account(given.cash, _commission(given.commission), given.spread, given.margin),
+            given.week_edge_bars,
+        ),
+        engine=given.engine,
+        choice=Choice.by_name(given.maximize, given.min_trades),
+        execution=Execution(
+            workers=given.workers,
+            start_method=given.start_method,
+            verify=given.verify,
+            seed=given.seed,
+        ),
+        optimize=not given.no_optimize,
+        top=given.top,
+        plot=given.plot,
+        export_csv=given.export == "csv",
+        output=Path(given.output),
+        no_progress=given.no_progress,
+    )
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser, with the options in groups."""
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description=(
+            "Run every combination of the BigBar strategy's parameters on a file of price bars, "
+            "with exactly the numbers of backtesting.py, and say which to use."
+        ),
+        epilog=(
+            "Exit codes: 0 done; 1 not written, or the verification failed; 2 the file or an "
+            "option cannot be used; 3 some combinations failed; 130 or 143 interrupted."
+        ),
+    )
+    parser.add_argument("file", metavar="FILE.csv", help="price bars: time, open, high, low, close")
+    parser.add_argument("--version", action="version", version=f"BigBar optimizer {__version__}")
+    _add_search(parser)
+    _add_grid(parser)
+    _add_money(parser)
+    _add_running(parser)
+    _add_output(parser)
+    return parser
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what to look for")
+    group.add_argument(
+        "--maximize",
+        metavar="STAT",
+        default="Return [%]",
+        help="statistic by backtesting.py's name; volatility, commissions and drawdown durations "
+        "are made small instead (default: %(default)s)",
+    )
+    group.add_argument(
+        "--min-trades",
+        metavar="N",
+        type=_at_least(int, 0),
+        default=1,
+        help="combinations with fewer trades do not count (default: %(default)s)",
+    )
+    group.add_argument(
+        "--no-optimize",
+        action="store_true",
+        help="one backtest with the given parameters, the rest as in "
+        + ", ".join(f"{name}={value:g}" for name, value in vars(Parameters()).items()),
+    )
+
+
+def _add_grid(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "grid", "Each axis as start:stop:step (ends included), a,b,c or one value."
+    )
+    for name, default in DEFAULT_AXES.items():
+        option = "--" + name.replace("_", "-")
+        text = f"{_AXIS_HELP[name]} (default: {default})"
+        group.add_argument(option, metavar="AXIS", default=None, help=text)
+
+
+def _add_money(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("money and costs", "As in backtesting.Backtest.")
+    account = Account()
+    group.add_argument(
+        "--cash",
+        metavar="AMOUNT",
+        type=float,
+        default=account.cash,
+        help="starting cash (default: %(default)s)",
+    )
+    group.add_argument(
+        "--commission",
+        metavar="SHARE",
+        default="0",
+        help="share of the order's value, or FIXED,SHARE, at entry and exit (default: %(default)s)",
+    )
+    group.add_argument(
+        "--spread",
+        metavar="SHARE",
+        type=float,
+        default=account.spread,
+        help="bid-ask spread, a share of the price (default: %(default)s)",
+    )
+    group.add_argument(
+        "--margin",
+        metavar="SHARE",
+        type=float,
+        default=account.margin,
+        help="margin requirement; 0.02 is leverage 50 (default: %(default)s)",
+    )
+    group.add_argument(
+        "--week-edge-bars",
+        metavar="N",
+        type=_at_least(int, 0),
+        default=Settings().week_edge_bars,
+        help="flat over the first and last N bars of a trading week (default: %(default)s)",
+    )
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("running")
+    group.add_argument(
+        "--workers",
+        metavar="N",
+        type=_at_least(int, 1),
+        default=usable_processors(),
+        help="worker processes (default: the processors this process may use, here %(default)s)",
+    )
+    group.add_argument(
+        "--engine",
+        choices=tuple(ENGINES),
+        default="compiled",
+        help="compiled is exact and fast, backtesting is backtesting.py itself "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--start-method",
+        choices=multiprocessing.get_all_start_methods(),
+        default=None,
+        help="how worker processes start (default: Python's own)",
+    )
+    group.add_argument(
+        "--verify",
+        metavar="N",
+        type=_at_least(int, 0),
+        default=Execution().verify,
+        help="replay the winner and up to N others through backtesting.py; 0 for none "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--seed",
+        metavar="N",
+        type=_at_least(int, 0),
+        default=0,
+        help="of the samples timed and verified (default: %(default)s)",
+    )
+    group.add_argument(
+        "--no-progress", action="store_true", help="no bar: plain lines only, as CI logs want them"
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--top",
+        metavar="N",
+        type=_at_least(int, 0),
+        default=10,
+        help="rows in the table of the best (default: %(default)s)",
+    )
+    group.add_argument(
+        "--output",
+        metavar="DIR",
+        default="bigbar_output",
+        help="folder for the files (default: %(default)s)",
+    )
+    group.add_argument("--export", choices=("csv",), help="also write the whole table as text")
+    group.add_argument(
+        "--plot", action="store_true", help="also draw the best's equity and trades, and heatmaps"
+    )
+
+
+def _at_least(convert: Callable[[str], _Value], least: int) -> Callable[[str], _Value]:
+    """A converter for argparse that refuses values below the least."""
+
+    def checked(text: str) -> _Value:
+        try:
+            value = convert(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if value < least:  # type: ignore[operator]
+            raise argparse.ArgumentTypeError(f"{text} is below {least}")
+        return value
+
+    return checked
+
+
+def _commission(text: str) -> float | tuple[float, float]:
+    try:
+        parts = [float(part) for part in text.split(",")]
+    except ValueError:
+        parts = []
+    if len(parts) == 1 and math.isfinite(parts[0]):
+        return parts[0]
+    if len(parts) == 2:
+        return parts[0], parts[1]
+    raise SettingsError(
+        f"--commission {text!r}: give a share such as 0.001, or FIXED,SHARE such as 5,0.001"
+    )
+
+
+def _single(texts: dict[str, str]) -> Grid:
+    defaults = {name: repr(value) for name, value in vars(Parameters()).items()}
+    grid = Grid.parse(**defaults | texts)
+    if len(grid) != 1:
+        several = next(axis.name for axis in grid.axes if len(axis) > 1)
+        raise SettingsError(
+            f"--no-optimize runs one backtest, but {several} was given several values; give one "
+            "value, or leave --no-optimize out"
+        )
+    return grid

@@ -1,0 +1,251 @@
+"""The files of a run, each written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bigbar.errors import BigBarError
+from bigbar.pipeline import Outcome
+from bigbar.report import full_statistics
+from bigbar.results import ResultTable
+from bigbar.version import __version__
+
+SUMMARY, RESULTS, TRADES = "summary.json", "results.parquet", "trades.csv"
+CSV_EXPORT, PLOT, HEATMAPS = "results.csv", "plot.html", "heatmaps.html"
+
+
+class OutputError(BigBarError):
+    """A file could not be written."""
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
+    """Write a file under another name in the same folder, then give it its own in one step.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    write : callable
+        Writes the path it is given.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; what stood there before is untouched.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        try:
+            write(part)
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as problem:
+        raise OutputError(f"cannot write {path}: {problem.strerror or problem}") from problem
+    return path
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the output folder, before any work whose result could not be kept.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
+        probe.touch()
+        probe.unlink()
+    except OSError as problem:
+        raise OutputError(
+            f"cannot write to the output folder {folder}: {problem.strerror or problem}; choose "
+            "another with --output"
+        ) from problem
+
+
+def write_results(folder: Path, table: ResultTable) -> Path:
+    """`results.parquet`: a row a combination in grid order.
+
+    Five parameter columns, then every statistic under backtesting.py's name; durations as
+    timedelta.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrow = pa.Table.from_pandas(table.frame(), preserve_index=False)
+    parameters = [axis.name for axis in table.grid.axes]
+    return write_whole(
+        folder / RESULTS,
+        # Parameters repeat, so a dictionary shrinks them; statistics do not, and trying costs
+        # a third of the time.
+        lambda part: pq.write_table(
+            arrow, part, use_dictionary=parameters, compression="zstd", compression_level=1
+        ),
+    )
+
+
+def write_csv(folder: Path, table: ResultTable) -> Path:
+    """`results.csv`: the same table as text; durations as pandas prints them."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    frame = table.frame()
+    for name in frame.columns[frame.dtypes == "timedelta64[ns]"]:
+        codes, found = pd.factorize(frame[name])
+        texts = [*map(str, found), None]  # A missing duration has code -1: the last one.
+        frame[name] = [texts[code] for code in codes]
+    arrow = pa.Table.from_pandas(frame, preserve_index=False)
+    return write_whole(folder / CSV_EXPORT, lambda part: pyarrow.csv.write_csv(arrow, part))
+
+
+def write_trades(folder: Path, trades: pd.DataFrame) -> Path:
+    """`trades.csv`: the closed trades of the best combination."""
+    listed = pd.DataFrame(
+        {
+            "entry_time": [moment.isoformat() for moment in trades["EntryTime"]],
+            "exit_time": [moment.isoformat() for moment in trades["ExitTime"]],
+            "direction": np.where(trades["Size"] > 0, "long", "short"),
+            "size": trades["Size"].astype(np.int64),
+            "entry_price": trades["EntryPrice"],
+            "exit_price": trades["ExitPrice"],
+            "profit": trades["PnL"],
+            "return": trades["ReturnPct"],
+            "commission": trades["Commission"],
+        }
+    )
+    return write_whole(folder / TRADES, lambda part: listed.to_csv(part, index=False))
+
+
+def write_summary(folder: Path, outcome: Outcome) -> Path:
+    """`summary.json`: settings, data, grid, timings, memory, failures, the best, the proof."""
+    text = json.dumps(summary(outcome), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A file name that is no valid text holds surrogates: JSON takes them escaped.
+    return write_whole(
+        folder / SUMMARY,
+        lambda part: part.write_text(text, encoding="utf-8", errors="backslashreplace"),
+    )
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """What `summary.json` holds, as plain Python values."""
+    job, execution, table = outcome.job, outcome.execution, outcome.table
+    return {
+        "version": __version__,
+        "settings": {
+            "maximize": outcome.choice.objective.name,
+            "min_trades": outcome.choice.min_trades,
+            **vars(job.settings.account),
+            "week_edge_bars": job.settings.week_edge_bars,
+            "seed": execution.seed,
+            "verify": execution.verify,
+        },
+        "data": _data(outcome),
+        "grid": {
+            "axes": {axis.name: list(axis.values) for axis in job.grid.axes},
+            "combinations": len(job.grid),
+        },
+        "engine": job.engine,
+        "workers": execution.workers,
+        "workers_kind": outcome.workers_kind,
+        "start_method": outcome.start_method,
+        "shared_kind": outcome.shared_kind,
+        "chunk_size": outcome.chunk_size,
+        "estimated_duration_s": outcome.estimated_duration_s,
+        "timings": {stage: round(seconds, 6) for stage, seconds in outcome.timings.items()},
+        "backtests_per_second": outcome.backtests_per_second,
+        "memory": _memory(outcome),
+        "completed": table.reached(),
+        "stopped_by_signal": outcome.stopped_by,
+        "without_trades": table.without_trades(),
+        "ties": table.ties(outcome.choice),
+        "failures": [
+            {
+                "combination": failure.number,
+                "parameters": vars(job.grid[failure.number]),
+                "reason": failure.reason,
+            }
+            for failure in outcome.failures
+        ],
+        "best": _best(outcome),
+        "verification": _verification(outcome),
+    }
+
+
+def _data(outcome: Outcome) -> dict[str, Any]:
+    bars = outcome.bars
+    return {
+        "path": bars.source,
+        "sha256": bars.sha256,
+        "rows": len(bars.frame),
+        "first_time": bars.frame.index[0].isoformat(),
+        "last_time": bars.frame.index[-1].isoformat(),
+        "bars_taking_part": len(bars.frame) - outcome.job.first_bar,
+        "notes": list(bars.notes),
+    }
+
+
+def _memory(outcome: Outcome) -> dict[str, Any] | None:
+    if outcome.memory is None:
+        return None
+    return {
+        f"{name}_bytes": list(value) if isinstance(value, tuple) else value
+        for name, value in vars(outcome.memory).items()
+    }
+
+
+def _best(outcome: Outcome) -> dict[str, Any] | None:
+    if outcome.best is None:
+        return None
+    statistics = full_statistics(outcome, outcome.best)
+    return {
+        "combination": outcome.best,
+        "parameters": vars(outcome.job.grid[outcome.best]),
+        "statistics": {name: _plain(value) for name, value in statistics.items()},
+    }
+
+
+def _verification(outcome: Outcome) -> dict[str, Any] | None:
+    found = outcome.verification
+    if found is None:
+        return None
+    return {
+        "combinations": found.combinations,
+        "wanted": found.wanted,
+        "statistics": found.statistics,
+        "max_relative_difference": _plain(found.max_relative_difference),
+        "ok": found.ok,
+    }
+
+
+def _plain(value: object) -> object:
+    """A value as JSON holds it: no NaN (null), infinity as text, times and durations as text."""
+    if value is None or value is pd.NaT:
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    if isinstance(value, pd.Timedelta):
+        return str(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    number = float(value)  # type: ignore[arg-type]
+    if math.isnan(number):
+        return None
+    return number if math.isfinite(number) else str(number)

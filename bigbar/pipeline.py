@@ -1,0 +1,487 @@
+"""From bars to answer: publish once, estimate, fan out, verify, clean up."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pandas as pd
+import psutil
+
+from bigbar.data import Bars
+from bigbar.engines import ENGINES, Engine, Job, build_engine
+from bigbar.errors import DataError, Interrupted, VerificationError
+from bigbar.grid import Grid
+from bigbar.indicators import check_enough_bars, with_indicators
+from bigbar.pool import WorkerDied, WorkerPool
+from bigbar.results import Choice, ResultTable
+from bigbar.scheduling import (
+    CHUNK_S,
+    calculate_adaptive_chunk_size,
+    chunks_in_order,
+    estimate_duration,
+)
+from bigbar.settings import Settings
+from bigbar.shared_memory import Publication, publish
+from bigbar.verification import BUDGET_S, Replay, ReplayTask, Verification, replay, sample
+from bigbar.verification import summarize as summarize_replays
+from bigbar.workers import Failure, halves, run_chunk, start_worker
+
+#: Backtests to time at least before choosing the chunk size.
+SAMPLE_SIZE = 10
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run is carried out; nothing here changes a bit of its result.
+
+    Attributes
+    ----------
+    workers : int
+        Worker processes.
+    start_method : str or None
+        "fork", "spawn" or "forkserver"; None for Python's default.
+    verify : int
+        Combinations to replay through `backtesting.py` besides the winner; 0 for no replay.
+    verify_seconds : float
+        When these are over no further replay begins, the winner's aside.
+    seed : int
+        Of the samples that are timed and replayed.
+    """
+
+    workers: int = 1
+    start_method: str | None = None
+    verify: int = 20
+    verify_seconds: float = BUDGET_S
+    seed: int = 0
+
+
+def usable_processors() -> int:
+    """Processors this process may use: a container or `taskset` can allow fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+class Progress(Protocol):
+    """A bar that counts backtests."""
+
+    def update(self, n: int) -> Any:
+        """Count `n` more."""
+        ...
+
+
+class Narrator:
+    """What a run tells while it goes on. This one keeps quiet; see `bigbar.report`."""
+
+    def shared(self, publication: Publication, workers: int) -> None:
+        """The bars have been published for the workers."""
+
+    def compiling(self) -> None:
+        """The kernel is being compiled, which happens once on a machine."""
+
+    def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
+        """A backtest takes about this long; this many combinations go out at once."""
+
+    def progress(self, total: int) -> AbstractContextManager[Progress]:
+        """A bar for this many backtests."""
+        return nullcontext(_Uncounted())
+
+    def event(self, what: str) -> None:
+        """Something out of the ordinary: a worker died, shared memory could not be had."""
+
+    def verifying(self, wanted: int) -> None:
+        """This many combinations are about to be replayed."""
+
+
+class _Uncounted:
+    def update(self, n: int) -> None:
+        """Nobody watches."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where the memory of a run is; all in bytes.
+
+    Attributes
+    ----------
+    data : int
+        The bars with their indicator columns.
+    shared : int
+        Published for all workers together.
+    parent : int
+        Of the parent process, at its end.
+    workers : tuple of int
+        What each worker holds alone; empty where that could not be read.
+    independent : int
+        What the data would take if every process had loaded it.
+    """
+
+    data: int
+    shared: int
+    parent: int
+    workers: tuple[int, ...]
+    independent: int
+
+
+@dataclass
+class Outcome:
+    """All that a run found.
+
+    Attributes
+    ----------
+    job, execution, choice, bars
+        What was asked for.
+    table : ResultTable
+        Rows not reached before an interruption are NaN.
+    best : int or None
+        The winning combination, None where none counts.
+    trades : DataFrame or None
+        Closed trades of the best.
+    verification : Verification or None
+        None where it was switched off or nothing counts.
+    failures : list of Failure
+        In grid order.
+    estimated_duration_s : float
+        Seconds per backtest.
+    chunk_size : int
+    start_method, workers_kind : str
+        As they came to be used: "processes" or, where there are no semaphores, "threads".
+    shared_kind : str
+        "shared_memory" or "file".
+    timings : dict of str to float
+        Seconds of each stage.
+    memory : Memory or None
+    stopped_by : int or None
+        Number of the signal that ended the run early.
+    """
+
+    job: Job
+    execution: Execution
+    choice: Choice
+    bars: Bars
+    table: ResultTable
+    best: int | None = None
+    trades: pd.DataFrame | None = None
+    verification: Verification | None = None
+    failures: list[Failure] = field(default_factory=list)
+    estimated_duration_s: float = 0.0
+    chunk_size: int = 0
+    start_method: str = ""
+    workers_kind: str = ""
+    shared_kind: str = ""
+    timings: dict[str, float] = field(default_factory=dict)
+    memory: Memory | None = None
+    stopped_by: int | None = None
+
+    @property
+    def backtests_per_second(self) -> float:
+        """Over the fan-out alone."""
+        seconds = self.timings.get("sweep_s", 0.0)
+        return self.table.reached() / seconds if seconds else 0.0
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the seconds spent inside to a stage's timing."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - begun
+            self.timings[stage] = self.timings.get(stage, 0.0) + spent
+
+
+def check_affordable(bars: pd.DataFrame, settings: Settings) -> None:
+    """Refuse bars of which not one unit could ever be bought.
+
+    Raises
+    ------
+    DataError
+        With the lowest price and the cash.
+    """
+    lowest = float(bars["Close"].min())
+    account = settings.account
+    if lowest > account.cash * account.leverage:
+        with_margin = f" at margin {account.margin:g}" if account.margin < 1 else ""
+        raise DataError(
+            f"not one unit can be bought: the lowest close is {lowest:,.10g}, the cash is "
+            f"{account.cash:,.10g}{with_margin}, and backtesting.py trades whole units; raise "
+            "--cash above the price, or give prices per smaller unit"
+        )
+
+
+@contextmanager
+def signals_raised() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into `Interrupted`, so that every `finally` runs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def raise_interrupted(number: int, _frame: object) -> None:
+        raise Interrupted(number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, raise_interrupted)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def optimize_bars(
+    bars: Bars,
+    grid: Grid,
+    *,
+    settings: Settings,
+    engine: str,
+    choice: Choice,
+    execution: Execution,
+    narrator: Narrator | None = None,
+) -> Outcome:
+    """Run a whole grid: publish, estimate, fan out, verify, clean up.
+
+    Parameters
+    ----------
+    bars : Bars
+        The file, from `bigbar.data`.
+    grid : Grid
+    settings : Settings
+    engine : str
+        A name in `bigbar.engines.ENGINES`.
+    choice : Choice
+        What wins.
+    execution : Execution
+    narrator : Narrator, optional
+        Is told how the run goes.
+
+    Returns
+    -------
+    Outcome
+        After an interruption during the fan-out: what was finished by then, `stopped_by` set.
+
+    Raises
+    ------
+    DataError
+        If the bars are too few for the grid, or no unit could ever be bought.
+    VerificationError
+        If the engine and `backtesting.py` disagree.
+    Interrupted
+        By a signal in any other stage.
+    """
+    check_enough_bars(len(bars.frame), grid.max_atr_period, bars.source)
+    check_affordable(bars.frame, settings)
+    outcome = Outcome(Job(grid, settings, engine), execution, choice, bars, ResultTable.empty(grid))
+    narrator = narrator or Narrator()
+    with signals_raised():
+        _carry_out(outcome, narrator)
+    if outcome.verification is not None and not outcome.verification.ok:
+        raise VerificationError(describe_differences(outcome.verification, grid))
+    return outcome
+
+
+def _carry_out(outcome: Outcome, narrator: Narrator) -> None:
+    """The run itself, filling in the outcome stage by stage."""
+    publication: Publication | None = None
+    pool: WorkerPool | None = None
+    try:
+        with outcome.timed("prepare_s"):
+            file = with_indicators(outcome.bars.frame, outcome.job.settings.week_edge_bars)
+        with outcome.timed("publish_s"):
+            publication = publish(file, outcome.job)
+            outcome.shared_kind = publication.kind
+        if publication.reason:
+            narrator.event(publication.reason)
+        narrator.shared(publication, outcome.execution.workers)
+        engine = _build_and_compile(outcome, file, narrator)
+        with outcome.timed("start_workers_s"):
+            pool = _start_pool(outcome, publication, narrator)
+        with outcome.timed("estimate_s"):
+            _estimate(outcome, pool, narrator)
+        with outcome.timed("sweep_s"):
+            _sweep(outcome, pool, narrator)
+        outcome.best = outcome.table.best(outcome.choice)
+        outcome.memory = _memory(file, publication, pool, outcome.execution.workers)
+        if outcome.stopped_by is None and outcome.best is not None:
+            outcome.trades = engine.trades(outcome.best)
+            with outcome.timed("verify_s"):
+                _verify(outcome, pool, narrator)
+    finally:
+        with outcome.timed("clean_up_s"):
+            try:
+                if pool is not None:
+                    pool.close()
+            finally:
+                if publication is not None:
+                    publication.close()
+
+
+def _build_and_compile(outcome: Outcome, file: pd.DataFrame, narrator: Narrator) -> Engine:
+    """The parent's own engine; workers that are forked inherit what was compiled for it."""
+    with outcome.timed("compile_s"):
+        if not ENGINES[outcome.job.engine].compiles:
+            return build_engine(file, outcome.job)
+        from bigbar.kernel.jit import is_cached
+
+        if not is_cached():
+            narrator.compiling()
+        engine = build_engine(file, outcome.job)
+        engine.run(0, 1)
+        return engine
+
+
+def _start_pool(outcome: Outcome, publication: Publication, narrator: Narrator) -> WorkerPool:
+    execution = outcome.execution
+    pool = WorkerPool(
+        min(execution.workers, len(outcome.job.grid)),
+        start_method=execution.start_method,
+        initializer=start_worker,
+        initargs=(publication.descriptor,),
+        on_event=narrator.event,
+    )
+    outcome.workers_kind = pool.kind
+    outcome.start_method = multiprocessing.get_context(execution.start_method).get_start_method()
+    return pool
+
+
+def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
+    """Time a sample in the workers: a combination that kills its process is in there as well."""
+    grid, execution = outcome.job.grid, outcome.execution
+
+    def seconds(start: int, stop: int) -> float:
+        answers = pool.imap_unordered(run_chunk, [(start, stop)], split=halves)
+        return sum(0.0 if isinstance(found, WorkerDied) else found.seconds for _, found in answers)
+
+    outcome.estimated_duration_s = estimate_duration(
+        seconds,
+        len(grid),
+        slice_size=ENGINES[outcome.job.engine].sample_slice,
+        least=SAMPLE_SIZE,
+        seed=execution.seed,
+    )
+    outcome.chunk_size = calculate_adaptive_chunk_size(
+        len(grid), execution.workers, outcome.estimated_duration_s, most_seconds=CHUNK_S
+    )
+    chunks = -(-len(grid) // outcome.chunk_size)
+    narrator.estimated(outcome.estimated_duration_s, outcome.chunk_size, chunks)
+
+
+def _sweep(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
+    """Fan the grid out; the parent alone writes, so any order gives the same table."""
+    table = outcome.table
+    period = len(table) // len(table.grid.axes[0])
+    chunks = chunks_in_order(len(table), outcome.chunk_size, period=period)
+    try:
+        with narrator.progress(len(table)) as bar:
+            for chunk, result in pool.imap_unordered(run_chunk, chunks, split=halves):
+                start, stop = chunk
+                if isinstance(result, WorkerDied):
+                    reason = f"its worker died {result.deaths} times ({result.describe()})"
+                    outcome.failures.append(Failure(start, reason))
+                else:
+                    table.values[start:stop] = result.rows
+                    outcome.failures.extend(result.failures)
+                bar.update(stop - start)
+    except Interrupted as stop_signal:
+        outcome.stopped_by = stop_signal.signal_number
+    outcome.failures.sort(key=lambda failure: failure.number)
+
+
+def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
+    """Replay the winner always, and a sample as far as the time allows."""
+    best, execution, table = outcome.best, outcome.execution, outcome.table
+    if best is None:
+        return
+    if not execution.verify:
+        return
+    failed = {failure.number for failure in outcome.failures}
+    others = sample(len(table), execution.verify, execution.seed, without={best, *failed})
+    narrator.verifying(1 + len(others))
+    deadline = time.time() + execution.verify_seconds
+    tasks = [ReplayTask(best, table.values[best])]
+    tasks += [ReplayTask(number, table.values[number], deadline) for number in others]
+    replays: list[Replay] = []
+    for _task, done in pool.imap_unordered(replay, tasks):
+        if isinstance(done, WorkerDied):
+            raise VerificationError(
+                f"combination {_task.number} could not be replayed: its worker died "
+                f"{done.deaths} times ({done.describe()})"
+            )
+        if done is not None:
+            replays.append(done)
+    outcome.verification = summarize_replays(replays, len(tasks))
+
+
+def describe_differences(verification: Verification, grid: Grid) -> str:
+    """The differences found, for a person: combination, statistic, both values."""
+    lines = ["the engine and backtesting.py disagree; do not use this result:"]
+    for difference in verification.differences[:10]:
+        parameters = ", ".join(f"{k}={v:g}" for k, v in vars(grid[difference.number]).items())
+        lines.append(
+            f"  combination {difference.number} ({parameters}): {difference.what} is "
+            f"{difference.engine!r}, backtesting.py says {difference.reference!r}"
+        )
+    hidden = len(verification.differences) - 10
+    if hidden > 0:
+        lines.append(f"  and {hidden} more")
+    return "\n".join(lines)
+
+
+def _memory(file: pd.DataFrame, publication: Publication, pool: WorkerPool, workers: int) -> Memory:
+    data = int(file.memory_usage(index=True, deep=True).sum())
+    return Memory(
+        data=data,
+        shared=publication.nbytes,
+        parent=_alone(os.getpid()) or psutil.Process().memory_info().rss,
+        workers=tuple(held for pid in pool.worker_pids() if (held := _alone(pid))),
+        independent=data * workers,
+    )
+
+
+def _alone(pid: int) -> int:
+    """Memory that only this process holds, in bytes; 0 where that cannot be read."""
+    try:
+        return int(psutil.Process(pid).memory_full_info().uss)
+    except (psutil.Error, AttributeError):
+        return 0
+
+
+def time_a_backtest(
+    bars: Bars, *, sample_size: int = SAMPLE_SIZE, settings: Settings | None = None
+) -> float:
+    """Seconds per backtest of the default grid on these bars, by the fastest engine there is.
+
+    Parameters
+    ----------
+    bars : Bars
+    sample_size : int, optional
+        Backtests to time at least.
+    settings : Settings, optional
+
+    Returns
+    -------
+    float
+    """
+    from bigbar.engines import available_engine
+
+    grid, settings = Grid.parse(), settings or Settings()
+    check_enough_bars(len(bars.frame), grid.max_atr_period, bars.source)
+    job = Job(grid, settings, available_engine("compiled")[0])
+    engine = build_engine(with_indicators(bars.frame, settings.week_edge_bars), job)
+    engine.run(0, 1)  # Compiles.
+
+    def seconds(start: int, stop: int) -> float:
+        begun = time.perf_counter()
+        engine.run(start, stop)
+        return time.perf_counter() - begun
+
+    slice_size = ENGINES[job.engine].sample_slice
+    return estimate_duration(seconds, len(grid), slice_size=slice_size, least=sample_size, seed=0)

@@ -1,0 +1,350 @@
+"""What a person reads: how a run goes (standard error), and what came of it (standard output)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+import numpy as np
+import pandas as pd
+
+from bigbar.data import Bars
+from bigbar.grid import Grid
+from bigbar.pipeline import Narrator, Outcome, Progress
+from bigbar.results import ResultTable
+from bigbar.settings import Parameters
+from bigbar.shared_memory import Publication
+
+#: Labels stand in a column of this many characters.
+_LABEL = 11
+
+#: The bar is drawn anew this often, in seconds.
+REFRESH_S = 0.1
+
+#: Columns of the table of the best combinations, besides the parameters and the objective.
+_TOP_COLUMNS = ("Return [%]", "Sharpe Ratio", "Max. Drawdown [%]", "Win Rate [%]", "# Trades")
+
+
+class Terminal(Narrator):
+    """Tells how a run goes, in short aligned lines, and shows the bar.
+
+    Parameters
+    ----------
+    stream : TextIO
+        Where to; standard error as a rule.
+    show_bar : bool
+        Whether to draw a bar; without it no control character is written.
+    """
+
+    def __init__(self, stream: TextIO, *, show_bar: bool) -> None:
+        self._stream = stream
+        self._show_bar = show_bar
+
+    def line(self, label: str, *texts: str) -> None:
+        """Write a labelled line, and further lines under the first."""
+        for text in texts:
+            self._stream.write(f"{label:<{_LABEL}}{text}\n")
+            label = ""
+        self._stream.flush()
+
+    def data(self, bars: Bars, first_bar: int) -> None:
+        """The bars that were read."""
+        frame = bars.frame
+        kept = len(frame) - first_bar
+        self.line(
+            "Data",
+            f"{bars.source} · {len(frame):,} bars · {_time(frame.index[0])} to "
+            f"{_time(frame.index[-1])}",
+            f"the first {first_bar:,} warm up the indicators, {kept:,} take part",
+            *bars.notes,
+        )
+
+    def grid(self, grid: Grid) -> None:
+        """The grid, as a product."""
+        named = [
+            f"{axis.name} {axis}" + (f" ({len(axis)})" if len(axis) > 1 else "")
+            for axis in grid.axes
+        ]
+        product = " × ".join(str(count) for count in grid.shape)
+        self.line("Grid", *named, f"{product} = {len(grid):,} combinations")
+
+    def shared(self, publication: Publication, workers: int) -> None:
+        where = "shared memory" if publication.kind == "shared_memory" else "a memory-mapped file"
+        saved = publication.nbytes * (workers - 1)
+        text = f"{_bytes(publication.nbytes)} once in {where} for {_count(workers, 'worker')}"
+        if saved > 0:
+            text += f"; a copy each would take {_bytes(saved)} more"
+        self.line("Shared", text)
+
+    def compiling(self) -> None:
+        self.line("Compile", "first run on this machine: compiling, about ten seconds …")
+
+    def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
+        self.line(
+            "Estimate",
+            f"{_seconds(seconds)} per backtest; {_count(chunks, 'chunk')} of up to "
+            f"{chunk_size:,} combinations",
+        )
+
+    @contextmanager
+    def progress(self, total: int) -> Iterator[Progress]:
+        from tqdm import tqdm
+
+        with tqdm(
+            total=total,
+            desc="Optimization Progress",
+            unit="backtest",
+            mininterval=REFRESH_S,
+            miniters=1,
+            smoothing=0,  # The speed since the start: chunks go out so that it stands for the rest.
+            unit_scale=False,
+            dynamic_ncols=True,
+            file=self._stream,
+            disable=not self._show_bar,
+        ) as bar:
+            yield bar
+
+    def event(self, what: str) -> None:
+        if self._show_bar:
+            from tqdm import tqdm
+
+            tqdm.write(f"{'Note':<{_LABEL}}{what}", file=self._stream)
+        else:
+            self.line("Note", what)
+
+    def verifying(self, wanted: int) -> None:
+        self.line("Verify", f"replaying up to {wanted} combinations through backtesting.py …")
+
+
+def answer(outcome: Outcome, *, top: int, files: Sequence[str]) -> str:
+    """The answer, as it goes to standard output.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    top : int
+        Rows of the table of the best.
+    files : sequence of str
+        What was written.
+
+    Returns
+    -------
+    str
+        Ends with a line break.
+    """
+    blocks = [_headline(outcome)]
+    if outcome.best is not None:
+        blocks.append(_best(outcome, outcome.best))
+        if top > 0 and len(outcome.table) > 1:
+            blocks.append(_top(outcome, top))
+    blocks.append(_closing(outcome, files))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _headline(outcome: Outcome) -> str:
+    table, choice = outcome.table, outcome.choice
+    lines = []
+    if outcome.stopped_by is not None:
+        lines.append(f"Stopped after {table.reached():,} of {len(table):,} combinations.")
+    if outcome.best is None:
+        lines.append(_why_nothing(outcome))
+    elif len(table) > 1:
+        found = "Best so far" if outcome.stopped_by is not None else "Best"
+        lines.append(f"{found} of {table.reached():,} combinations by {choice.objective.name}:")
+    else:
+        lines.append("One combination:")
+    return "\n".join(lines)
+
+
+def _why_nothing(outcome: Outcome) -> str:
+    table, least = outcome.table, max(outcome.choice.min_trades, 1)
+    if table.reached() == 0:
+        return "No combination was finished."
+    most = int(np.nanmax(table.column("# Trades")))
+    if most == 0:
+        return "No combination traded at all on these bars; a lower --k-atr lets more bars through."
+    if most < least:
+        return (
+            f"No combination made {least} trades; the most is {most}. Lower --min-trades or use a "
+            "longer file."
+        )
+    return (
+        f"{outcome.choice.objective.name} is undefined for every combination that traded; choose "
+        "another statistic with --maximize."
+    )
+
+
+def _best(outcome: Outcome, best: int) -> str:
+    parameters = vars(outcome.job.grid[best])
+    width = max(len(name) for name in parameters)
+    lines = [f"  {name:<{width}}  {value:g}" for name, value in parameters.items()]
+    return "\n".join(lines) + "\n\n" + statistics_text(outcome, best)
+
+
+def full_statistics(outcome: Outcome, number: int) -> pd.Series:
+    """All statistics of one combination, in backtesting.py's order, Start and End included."""
+    index = outcome.bars.frame.index[outcome.job.first_bar :]
+    ends = pd.Series({"Start": index[0], "End": index[-1]}, dtype=object)
+    return pd.concat([ends, outcome.table.statistics(number)])
+
+
+def statistics_text(outcome: Outcome, number: int) -> str:
+    """All statistics of one combination, as backtesting.py prints them."""
+    stats = full_statistics(outcome, number)
+    with pd.option_context("display.max_rows", len(stats), "display.precision", 5):
+        return stats.fillna(np.nan).to_string(na_rep="--")
+
+
+def _top(outcome: Outcome, count: int) -> str:
+    table, choice = outcome.table, outcome.choice
+    numbers = table.top(choice, count)
+    axes = [axis.name for axis in table.grid.axes if len(axis) > 1] or ["atr_period"]
+    shown = list(dict.fromkeys((choice.objective.name, *_TOP_COLUMNS)))
+    heads = [_two_lines(name) for name in ("#", *axes, *shown)]
+    rows = [[head[0] for head in heads], [head[1] for head in heads]]
+    for rank, number in enumerate(numbers, 1):
+        parameters = vars(table.grid[number])
+        statistics = table.statistics(number)
+        rows.append(
+            [str(rank)]
+            + [f"{parameters[name]:g}" for name in axes]
+            + [_cell(statistics.get(name, 0.0)) for name in shown]
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    lines.insert(0, f"Top {len(numbers)}:")
+    return "\n".join(lines)
+
+
+def _two_lines(name: str) -> tuple[str, str]:
+    """A column's name in two lines, so that a table of long names fits a terminal."""
+    mark = " " if " " in name else "_"
+    first, found, last = name.rpartition(mark)
+    return (first + mark.strip(), last) if found else ("", name)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "--" if np.isnan(value) else f"{value:,.3f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "--" if pd.isna(value) else str(value)  # type: ignore[call-overload]
+
+
+def _closing(outcome: Outcome, files: Sequence[str]) -> str:
+    lines: list[tuple[str, str]] = []
+    table = outcome.table
+    if len(table) > 1:
+        lines.append(("Counted", _counted(outcome, table)))
+    if outcome.failures:
+        lines.extend(_failures(outcome))
+    lines.append(("Verified", verification_text(outcome)))
+    lines.append(("Timings", _timings(outcome)))
+    if outcome.memory is not None:
+        lines.append(("Memory", _memory(outcome)))
+    lines.extend(("Files" if place == 0 else "", name) for place, name in enumerate(files))
+    return "\n".join(f"{label:<{_LABEL}}{text}" for label, text in lines)
+
+
+def _counted(outcome: Outcome, table: ResultTable) -> str:
+    ties = outcome.table.ties(outcome.choice)
+    share = (
+        "no combination counts"
+        if ties == 0
+        else "the best stands alone"
+        if ties == 1
+        else f"{ties:,} combinations share the best (the first is shown)"
+    )
+    return f"{share}; {table.without_trades():,} without trades"
+
+
+def _failures(outcome: Outcome) -> Iterable[tuple[str, str]]:
+    yield "Failed", f"{_count(len(outcome.failures), 'combination')}, in summary.json; the first:"
+    first = outcome.failures[0]
+    yield "", _named(outcome.job.grid[first.number])
+    yield "", first.reason.strip().splitlines()[-1]
+
+
+def _named(parameters: Parameters) -> str:
+    return ", ".join(f"{name}={value:g}" for name, value in vars(parameters).items())
+
+
+def verification_text(outcome: Outcome) -> str:
+    """The verification, in a line."""
+    found = outcome.verification
+    if found is None:
+        return "not verified" + ("" if outcome.execution.verify else " (--verify 0)")
+    text = (
+        f"{_count(found.combinations, 'combination')} replayed through backtesting.py: "
+        f"{found.statistics} statistics and every trade equal "
+        f"(largest relative difference {found.max_relative_difference:.0e})"
+    )
+    if found.combinations < found.wanted:
+        text += f"; {found.wanted - found.combinations} more did not fit the time budget"
+    return text
+
+
+_STAGES = {
+    "load_s": "load",
+    "prepare_s": "prepare",
+    "publish_s": "publish",
+    "compile_s": "compile",
+    "estimate_s": "estimate",
+    "start_workers_s": "workers",
+    "sweep_s": "sweep",
+    "verify_s": "verify",
+    "write_s": "write",
+    "plot_s": "plot",
+}
+
+
+def _timings(outcome: Outcome) -> str:
+    parts = [
+        f"{word} {outcome.timings[stage]:.2f} s"
+        for stage, word in _STAGES.items()
+        if outcome.timings.get(stage, 0.0) >= 0.005
+    ]
+    return " · ".join(parts) + f"\n{'':<{_LABEL}}{outcome.backtests_per_second:,.0f} backtests/s"
+
+
+def _memory(outcome: Outcome) -> str:
+    memory = outcome.memory
+    if memory is None:
+        return "not measured"
+    text = f"data {_bytes(memory.data)}, shared {_bytes(memory.shared)}"
+    text += f", parent {_bytes(memory.parent)}"
+    if memory.workers:
+        text += ", workers " + " + ".join(_bytes(held) for held in memory.workers)
+    return text + f"; loaded by each worker: {_bytes(memory.independent)}"
+
+
+def _time(moment: pd.Timestamp) -> str:
+    return str(moment)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} GB"
+
+
+def _seconds(duration: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if duration >= scale:
+            return f"{duration / scale:.3g} {unit}"
+    return f"{duration / 1e-9:.3g} ns"
+
+
+def wants_bar(stream: TextIO, *, no_progress: bool) -> bool:
+    """Whether a bar may be drawn: on a terminal, unless it was switched off."""
+    return not no_progress and stream.isatty()

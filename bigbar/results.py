@@ -1,0 +1,212 @@
+"""The result table: a row a combination, and the answers read off it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bigbar.grid import Grid
+from bigbar.settings import Parameters
+from bigbar.statistics import COLUMN, STATISTICS, Better, Kind, Statistic, by_name, objective
+
+#: One combination and its statistics.
+Pair = tuple[dict[str, float], pd.Series]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which combinations count, and which of them wins.
+
+    Attributes
+    ----------
+    objective : Statistic
+        What is optimized, in the direction a trader wants it.
+    min_trades : int
+        Combinations with fewer trades do not count.
+    """
+
+    objective: Statistic
+    min_trades: int = 1
+
+    @classmethod
+    def by_name(cls, name: str, min_trades: int = 1) -> Choice:
+        """The choice by a statistic's name; see `bigbar.statistics.objective`."""
+        return cls(objective(name), min_trades)
+
+
+class ResultTable:
+    """Statistics of every combination of a grid.
+
+    Parameters
+    ----------
+    grid : Grid
+    values : ndarray of float, shape (combinations, statistics)
+        Columns as in `bigbar.statistics.STATISTICS`; durations in nanoseconds; NaN in all of a
+        row for a combination that failed or was not reached.
+    """
+
+    def __init__(self, grid: Grid, values: NDArray[np.float64]) -> None:
+        self.grid = grid
+        self.values = values
+
+    @classmethod
+    def empty(cls, grid: Grid) -> ResultTable:
+        """A table with every combination still to come."""
+        return cls(grid, np.full((len(grid), len(STATISTICS)), np.nan))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """One statistic of every combination, as floats; durations in nanoseconds."""
+        return self.values[:, COLUMN[name]]
+
+    def reached(self) -> int:
+        """How many combinations have been answered."""
+        return int(np.count_nonzero(~np.isnan(self.column("# Trades"))))
+
+    def without_trades(self) -> int:
+        """How many combinations never traded."""
+        return int(np.count_nonzero(self.column("# Trades") == 0))
+
+    def scores(self, choice: Choice) -> NDArray[np.float64]:
+        """The objective of every combination, the higher the better; NaN where it does not count.
+
+        Returns
+        -------
+        ndarray of float, shape (combinations,)
+        """
+        values = self.column(choice.objective.name)
+        sign = -1.0 if choice.objective.better is Better.LOWER else 1.0
+        # No objective of a combination without trades says anything, whatever the least number.
+        counts = self.column("# Trades") >= max(choice.min_trades, 1)
+        return np.where(counts, sign * values, np.nan)
+
+    def best(self, choice: Choice) -> int | None:
+        """The winning combination; of several equal ones the lowest number, None if none counts."""
+        scores = self.scores(choice)
+        if np.isnan(scores).all():
+            return None
+        # Not nanargmax: to that, NaN before -inf is the higher of the two.
+        return int(np.argmax(scores == np.nanmax(scores)))
+
+    def ties(self, choice: Choice) -> int:
+        """How many combinations share the best objective."""
+        scores = self.scores(choice)
+        return 0 if np.isnan(scores).all() else int(np.sum(scores == np.nanmax(scores)))
+
+    def top(self, choice: Choice, count: int) -> list[int]:
+        """The best combinations, best first, equal ones in grid order."""
+        scores = self.scores(choice)
+        order = np.argsort(-scores, kind="stable")[:count]  # NaN sorts last.
+        return [int(number) for number in order if not np.isnan(scores[number])]
+
+    def statistics(self, number: int) -> pd.Series:
+        """All statistics of one combination under backtesting.py's names.
+
+        Returns
+        -------
+        Series
+            Floats, an int for the number of trades, timedeltas for durations; commissions are
+            left out where there are none, as backtesting.py does.
+        """
+        row = self.values[number]
+        shown = {
+            statistic.name: _as_shown(statistic, float(row[column]))
+            for column, statistic in enumerate(STATISTICS)
+            if statistic.name != "Commissions [$]" or row[column]
+        }
+        return pd.Series(shown, dtype=object)
+
+    def frame(self) -> pd.DataFrame:
+        """The whole table: five parameter columns, then every statistic; durations as timedelta.
+
+        Returns
+        -------
+        DataFrame, shape (combinations, 5 + statistics)
+            In grid order.
+        """
+        columns: dict[str, np.ndarray] = dict(self.grid.columns())
+        for column, statistic in enumerate(STATISTICS):
+            values: np.ndarray = self.values[:, column]
+            if statistic.kind is Kind.DURATION:
+                values = as_timedeltas(values)
+            elif statistic.kind is Kind.COUNT and not np.isnan(values).any():
+                values = values.astype(np.int64)
+            columns[statistic.name] = values
+        return pd.DataFrame(columns)
+
+    def heatmap(self, name: str) -> pd.Series:
+        """One statistic over the grid, shaped as `Backtest.optimize(return_heatmap=True)` gives it.
+
+        Parameters
+        ----------
+        name : str
+            The statistic, by backtesting.py's name.
+
+        Returns
+        -------
+        Series
+            Indexed by the five parameters; NaN where there were no trades.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such statistic.
+        """
+        statistic = by_name(name)
+        values = np.where(self.column("# Trades") > 0, self.column(statistic.name), np.nan)
+        index = pd.MultiIndex.from_product(
+            [axis.values for axis in self.grid.axes], names=[axis.name for axis in self.grid.axes]
+        )
+        shown = as_timedeltas(values) if statistic.kind is Kind.DURATION else values
+        return pd.Series(shown, index=index, name=statistic.name)
+
+
+def as_timedeltas(nanoseconds: NDArray[np.float64]) -> NDArray[np.timedelta64]:
+    """Durations in nanoseconds as timedeltas, NaN as NaT."""
+    missing = np.isnan(nanoseconds)
+    whole = np.where(missing, 0, nanoseconds).astype(np.int64).astype("timedelta64[ns]")
+    whole[missing] = np.timedelta64("NaT")
+    return whole
+
+
+def _as_shown(statistic: Statistic, value: float) -> object:
+    if statistic.kind is Kind.DURATION:
+        return pd.NaT if np.isnan(value) else pd.Timedelta(int(value), unit="ns")
+    if statistic.kind is Kind.COUNT and not np.isnan(value):
+        return int(value)
+    return value
+
+
+class Pairs(Sequence[Pair]):
+    """The table as a sequence of `(parameters, statistics)`, each pair made when asked for."""
+
+    def __init__(self, table: ResultTable) -> None:
+        self._table = table
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @overload
+    def __getitem__(self, place: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Pair]: ...
+
+    def __getitem__(self, place: int | slice) -> Pair | list[Pair]:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(len(self)))]
+        number = place + len(self) if place < 0 else place
+        if not 0 <= number < len(self):
+            raise IndexError(f"combination {place} of {len(self)}")
+        parameters: Parameters = self._table.grid[number]
+        return dict(vars(parameters)), self._table.statistics(number)
+
+    def __iter__(self) -> Iterator[Pair]:
+        return (self[number] for number in range(len(self)))

@@ -1,0 +1,154 @@
+"""What runs inside a pool process: attach once, then answer slices, and report what failed."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bigbar.engines import BacktestingEngine, Engine, Job, build_engine
+from bigbar.shared_memory import Attachment, Descriptor, attach
+from bigbar.statistics import STATISTICS
+
+Chunk = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A combination that raised, or that its worker did not survive.
+
+    Attributes
+    ----------
+    number : int
+        The combination.
+    reason : str
+        The traceback, or how the worker ended.
+    """
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """The answer to one slice of the grid.
+
+    Attributes
+    ----------
+    start, stop : int
+        The slice.
+    rows : ndarray of float, shape (stop - start, statistics)
+        NaN for the combinations that failed.
+    failures : list of Failure
+    seconds : float
+        Time spent on the slice in the worker.
+    """
+
+    start: int
+    stop: int
+    rows: NDArray[np.float64]
+    failures: list[Failure] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """What a worker keeps from task to task. The attachment lives as long as any view of it."""
+
+    attachment: Attachment
+    file: pd.DataFrame
+    job: Job
+    engine: Engine
+
+
+# A desk a thread: where no processes can be had, workers are threads of one process, and an
+# engine's buffers serve one thread only.
+_local = threading.local()
+
+
+def start_worker(descriptor: Descriptor) -> None:
+    """Attach to the published bars and make the engine; runs once in each worker.
+
+    Parameters
+    ----------
+    descriptor : Descriptor
+        Of the file with its indicator columns, published with a `Job` as its payload.
+    """
+    attachment = attach(descriptor)
+    job = attachment.payload
+    if not isinstance(job, Job):
+        raise TypeError(f"published with {type(job).__name__} instead of a Job")
+    file = attachment.frame()
+    _local.__dict__.pop("reference", None)  # Of a job before this one, in the same thread.
+    _local.desk = _Desk(attachment, file, job, build_engine(file, job))
+
+
+def desk() -> _Desk:
+    """What `start_worker` prepared in this worker."""
+    found: _Desk = _local.desk
+    return found
+
+
+def run_chunk(chunk: Chunk) -> ChunkResult:
+    """Answer one slice of the grid.
+
+    Parameters
+    ----------
+    chunk : tuple of (int, int)
+        First combination, and the one after the last.
+
+    Returns
+    -------
+    ChunkResult
+    """
+    start, stop = chunk
+    begun = time.perf_counter()
+    rows = np.full((stop - start, len(STATISTICS)), np.nan)
+    failures: list[Failure] = []
+    _fill(desk().engine, rows, start, stop, start, failures)
+    return ChunkResult(start, stop, rows, failures, time.perf_counter() - begun)
+
+
+def _fill(
+    engine: Engine,
+    rows: NDArray[np.float64],
+    start: int,
+    stop: int,
+    base: int,
+    failures: list[Failure],
+) -> None:
+    """Run a slice; where it raises, halve it until the combinations to blame stand alone."""
+    try:
+        rows[start - base : stop - base] = engine.run(start, stop)
+    except Exception:
+        if stop - start == 1:
+            failures.append(Failure(start, traceback.format_exc()))
+            return
+        middle = (start + stop) // 2
+        _fill(engine, rows, start, middle, base, failures)
+        _fill(engine, rows, middle, stop, base, failures)
+
+
+def halves(chunk: Chunk) -> list[Chunk]:
+    """A slice that killed its worker, in two halves; a single combination stays whole."""
+    start, stop = chunk
+    if stop - start == 1:
+        return [chunk]
+    middle = (start + stop) // 2
+    return [(start, middle), (middle, stop)]
+
+
+def reference_engine() -> BacktestingEngine:
+    """This worker's `backtesting.py`, made when first asked for: importing it takes a while."""
+    here = desk()
+    if isinstance(here.engine, BacktestingEngine):
+        return here.engine
+    if not hasattr(_local, "reference"):
+        _local.reference = BacktestingEngine(here.file, here.job)
+    found: BacktestingEngine = _local.reference
+    return found

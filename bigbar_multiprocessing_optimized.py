@@ -1,0 +1,274 @@
+"""Optimize the BigBar strategy on a file of price bars; see README.md.
+
+    python bigbar_multiprocessing_optimized.py example.csv
+    python bigbar_multiprocessing_optimized.py example.csv --workers 8 --no-progress
+
+The command stands here on one page; `bigbar/pipeline.py` has the fan-out itself.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bigbar.data import bars_from_frame, read_bars
+from bigbar.engines import Job, available_engine, build_engine
+from bigbar.errors import BigBarError, FailedCombinations, Interrupted
+from bigbar.grid import Grid
+from bigbar.indicators import with_indicators
+from bigbar.options import Options, parse_options
+from bigbar.output import (
+    HEATMAPS,
+    PLOT,
+    prepare_folder,
+    write_csv,
+    write_results,
+    write_summary,
+    write_trades,
+)
+from bigbar.pipeline import (
+    Execution,
+    Narrator,
+    Outcome,
+    optimize_bars,
+    time_a_backtest,
+    usable_processors,
+)
+from bigbar.report import Terminal, answer, wants_bar
+from bigbar.results import Choice, Pairs, ResultTable
+from bigbar.scheduling import calculate_adaptive_chunk_size
+from bigbar.settings import Settings
+from bigbar.shared_memory import (
+    cleanup_shared_memory,
+    create_shared_memory_dataframe,
+    load_from_shared_memory,
+)
+
+__all__ = [
+    "calculate_adaptive_chunk_size",
+    "cleanup_shared_memory",
+    "create_shared_memory_dataframe",
+    "estimate_backtest_duration",
+    "generate_parameter_combinations",
+    "load_data",
+    "load_from_shared_memory",
+    "main",
+    "parallel_optimize_strategy_shared",
+    "run_backtest_single_param_shared",
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line without the program's name; `sys.argv` by default.
+
+    Returns
+    -------
+    int
+        The exit code: see `--help`.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # An ASCII terminal gets "?" for a "·".
+            stream.reconfigure(errors="replace")
+    try:
+        return run(parse_options(arguments))
+    except BigBarError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return problem.exit_code
+    except Interrupted as stopped:
+        print("stopped before any combination was finished", file=sys.stderr)
+        return stopped.exit_code
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def run(options: Options) -> int:
+    """Carry out a validated command line: read, optimize, write, report."""
+    terminal = Terminal(sys.stderr, show_bar=wants_bar(sys.stderr, no_progress=options.no_progress))
+    engine, reason = available_engine(options.engine)
+    if reason:
+        terminal.event(reason)
+    begun = time.perf_counter()
+    bars = read_bars(options.file)
+    load_s = time.perf_counter() - begun
+    prepare_folder(options.output)
+    terminal.data(bars, Job(options.grid, options.settings, engine).first_bar)
+    terminal.grid(options.grid)
+    outcome = optimize_bars(
+        bars,
+        options.grid,
+        settings=options.settings,
+        engine=engine,
+        choice=options.choice,
+        execution=options.execution,
+        narrator=terminal,
+    )
+    outcome.timings = {"load_s": load_s, **outcome.timings}
+    files = write_files(outcome, options)
+    sys.stdout.write(answer(outcome, top=options.top, files=[str(file) for file in files]))
+    sys.stdout.flush()
+    return exit_code(outcome)
+
+
+def write_files(outcome: Outcome, options: Options) -> list[Path]:
+    """Write all files of a run; the summary last, because it tells of the others' timings."""
+    folder, files = options.output, []
+    with outcome.timed("write_s"):
+        files.append(write_results(folder, outcome.table))
+        if options.export_csv:
+            files.append(write_csv(folder, outcome.table))
+        if outcome.trades is not None:
+            files.append(write_trades(folder, outcome.trades))
+    if options.plot and outcome.best is not None:
+        with outcome.timed("plot_s"):
+            files.extend(draw(outcome, folder))
+    return [write_summary(folder, outcome), *files]
+
+
+def draw(outcome: Outcome, folder: Path) -> list[Path]:
+    """Draw the best's equity and trades, and the heatmaps of the grid."""
+    from bigbar.plots import plot_backtest, plot_heatmaps
+    from bigbar.strategy import reference_backtest, run_quietly
+
+    job, best = outcome.job, outcome.best
+    assert best is not None
+    backtest = reference_backtest(outcome.bars.frame, job.first_bar, job.settings)
+    stats = run_quietly(backtest, job.grid[best])
+    title = f"BigBar: best of {len(job.grid):,} combinations" if len(job.grid) > 1 else "BigBar"
+    drawn = [plot_backtest(backtest, stats, folder / PLOT, title=title)]
+    heatmaps = plot_heatmaps(
+        outcome.table.heatmap(outcome.choice.objective.name), folder / HEATMAPS
+    )
+    return drawn if heatmaps is None else [*drawn, heatmaps]
+
+
+def exit_code(outcome: Outcome) -> int:
+    """What the shell is told."""
+    if outcome.stopped_by is not None:
+        return Interrupted(outcome.stopped_by).exit_code
+    return FailedCombinations.exit_code if outcome.failures else 0
+
+
+# The functions below keep the names under which earlier versions documented them.
+
+
+def load_data(filepath: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a price file: Open, High, Low, Close, Volume by time.
+
+    Raises
+    ------
+    bigbar.errors.DataError
+        If it cannot be used, naming line and column.
+    """
+    return read_bars(filepath).frame
+
+
+def estimate_backtest_duration(df: pd.DataFrame, sample_size: int = 10) -> float:
+    """Seconds per backtest of the default grid on these bars.
+
+    Parameters
+    ----------
+    df : DataFrame
+        Open, High, Low, Close and optionally Volume by time.
+    sample_size : int, optional
+        Backtests to time at least.
+    """
+    return time_a_backtest(bars_from_frame(df), sample_size=sample_size)
+
+
+def generate_parameter_combinations() -> list[tuple[float, ...]]:
+    """The default grid: 112,840 tuples in grid order.
+
+    Returns
+    -------
+    list of tuple
+        `(atr_period, k_atr, uptail_max_ratio, previous_weight, buffer_ratio)`.
+    """
+    return list(itertools.product(*(axis.values for axis in Grid.parse().axes)))
+
+
+def run_backtest_single_param_shared(
+    param_tuple: tuple[tuple[float, ...], str, tuple[int, ...], Any, str],
+) -> tuple[dict[str, float], pd.Series]:
+    """One backtest on bars in shared memory, on the bars that the default grid is judged on.
+
+    Parameters
+    ----------
+    param_tuple : tuple
+        `(combination, name, shape, dtype, metadata_name)`: a combination from
+        `generate_parameter_combinations`, and what `create_shared_memory_dataframe` returned.
+
+    Returns
+    -------
+    parameters : dict of str to float
+    stats : Series
+        Under backtesting.py's names.
+    """
+    combination, *shared = param_tuple
+    file = load_from_shared_memory(*shared)
+    names = [axis.name for axis in Grid.parse().axes]
+    values = dict(zip(names, combination, strict=True))
+    # The grid's longest period goes along, so that the same bars take part as in the sweep.
+    periods = sorted({values["atr_period"], Grid.parse().max_atr_period})
+    grid = Grid.from_values(**values | {"atr_period": periods})
+    number = periods.index(values["atr_period"])
+    settings = Settings()
+    job = Job(grid, settings, available_engine("compiled")[0])
+    engine = build_engine(with_indicators(file, settings.week_edge_bars), job)
+    table = ResultTable(Grid.from_values(**values), engine.run(number, number + 1))
+    return values, table.statistics(0)
+
+
+def parallel_optimize_strategy_shared(
+    filepath: str | os.PathLike[str],
+    workers: int | None = None,
+    use_progress_bar: bool = True,
+) -> tuple[tuple[dict[str, float], pd.Series] | None, Pairs]:
+    """Optimize the default grid on a file.
+
+    Parameters
+    ----------
+    filepath : path
+        Price bars.
+    workers : int, optional
+        Processes; the processors this process may use, by default.
+    use_progress_bar : bool, optional
+        Whether to draw a bar on standard error.
+
+    Returns
+    -------
+    best : (dict, Series) or None
+        Parameters and statistics of the winner; None where no combination traded.
+    results : sequence of (dict, Series)
+        Every combination in grid order, each pair made when asked for.
+    """
+    outcome = optimize_bars(
+        read_bars(filepath),
+        Grid.parse(),
+        settings=Settings(),
+        engine=available_engine("compiled")[0],
+        choice=Choice.by_name("Return [%]"),
+        execution=Execution(workers=workers or usable_processors()),
+        narrator=Terminal(sys.stderr, show_bar=True) if use_progress_bar else Narrator(),
+    )
+    if outcome.stopped_by is not None:
+        raise Interrupted(outcome.stopped_by)
+    results = Pairs(outcome.table)
+    return None if outcome.best is None else results[outcome.best], results
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""The command line: what it comes to, what it refuses, and that help shows the defaults."""
+
+import multiprocessing
+import re
+from pathlib import Path
+
+import pytest
+
+from bigbar.engines import ENGINES
+from bigbar.errors import SettingsError
+from bigbar.grid import DEFAULT_AXES, Grid
+from bigbar.options import make_parser, parse_options
+from bigbar.pipeline import Execution, usable_processors
+from bigbar.settings import Account, Parameters, Settings
+from bigbar.version import __version__
+
+
+def test_defaults():
+    options = parse_options(["bars.csv"])
+    assert options.file == "bars.csv"
+    assert options.grid == Grid.parse()
+    assert options.settings == Settings()
+    assert options.engine == "compiled"
+    assert options.choice.objective.name == "Return [%]"
+    assert options.choice.min_trades == 1
+    assert options.execution == Execution(workers=usable_processors(), verify=20, seed=0)
+    assert options.optimize
+    assert options.top == 10
+    assert options.output == Path("bigbar_output")
+    assert (options.plot, options.export_csv, options.no_progress) == (False, False, False)
+
+
+def test_everything_given():
+    options = parse_options([
+        "--workers", "8", "--no-progress", "--maximize", "sharpe ratio", "--min-trades", "30",
+        "--atr-period", "10:20:5", "--k-atr", "1.1,2", "--uptail-max-ratio", "0.5:0.6:0.1",
+        "--previous-weight", "-0.1", "--buffer-ratio", "0", "--cash", "5e4", "--commission",
+        "5,0.001", "--spread", "0.0002", "--margin", "0.02", "--week-edge-bars", "0", "--engine",
+        "backtesting", "--start-method", "spawn", "--top", "3", "--plot", "--output", "out",
+        "--export", "csv", "--seed", "7", "--verify", "0", "bars.csv",
+    ])  # fmt: skip
+    assert options.grid.shape == (3, 2, 2, 1, 1)
+    assert options.grid[0] == Parameters(10, 1.1, 0.5, -0.1, 0.0)
+    assert options.settings == Settings(Account(5e4, (5.0, 0.001), 0.0002, 0.02), 0)
+    assert options.engine == "backtesting"
+    assert options.choice.objective.name == "Sharpe Ratio"
+    assert options.choice.min_trades == 30
+    assert options.execution == Execution(workers=8, start_method="spawn", verify=0, seed=7)
+    assert (options.top, options.output) == (3, Path("out"))
+    assert options.plot
+    assert options.export_csv
+    assert options.no_progress
+
+
+@pytest.mark.parametrize(
+    ("text", "commission"),
+    [("0", 0.0), ("0.001", 0.001), ("-0.0001", -0.0001), ("1,0", (1.0, 0.0)), ("1e-3", 0.001)],
+)
+def test_commission(text, commission):
+    assert parse_options(["f", f"--commission={text}"]).settings.account.commission == commission
+
+
+def test_one_backtest_with_the_single_run_defaults():
+    options = parse_options(["f", "--no-optimize", "--k-atr", "1.5"])
+    assert not options.optimize
+    assert list(options.grid) == [Parameters(k_atr=1.5)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--k-atr", "x"], "--k-atr 'x' is no axis"),
+        (["--atr-period", "1.5"], "whole numbers"),
+        (["--maximize", "Shrpe"], "did you mean 'Sharpe Ratio'"),
+        (["--maximize", "Max. Trade Duration"], "neither a longer nor a shorter"),
+        (["--cash", "0"], "cash is 0.0"),
+        (["--cash", "nan"], "cash is nan"),
+        (["--margin", "2"], "margin is 2.0"),
+        (["--spread", "1"], "spread is 1.0"),
+        (["--commission", "x"], "FIXED,SHARE such as 5,0.001"),
+        (["--commission", "1,2,3"], "FIXED,SHARE"),
+        (["--commission", ""], "FIXED,SHARE"),
+        (["--commission", "nan"], "--commission 'nan'"),
+        (["--commission", "inf,0"], "fixed commission is inf"),
+        (["--no-optimize", "--k-atr", "1,2"], "but k_atr was given several values"),
+    ],
+)
+def test_refused_with_exit_code_2(arguments, words):
+    with pytest.raises(SettingsError, match=re.escape(words)) as caught:
+        parse_options(["f", *arguments])
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "required: FILE.csv"),
+        (["f", "--workers", "0"], "0 is below 1"),
+        (["f", "--workers", "two"], "'two' is not a whole number"),
+        (["f", "--min-trades", "-1"], "-1 is below 0"),
+        (["f", "--top", "1.5"], "not a whole number"),
+        (["f", "--week-edge-bars", "-6"], "-6 is below 0"),
+        (["f", "--cash", "much"], "invalid float value: 'much'"),
+        (["f", "--engine", "steam"], "invalid choice: 'steam'"),
+        (["f", "--start-method", "magic"], "invalid choice: 'magic'"),
+        (["f", "--export", "xls"], "invalid choice: 'xls'"),
+        (["f", "--no-such-option"], "unrecognized arguments"),
+        (["f", "g"], "unrecognized arguments: g"),
+    ],
+)
+def test_no_command_line(arguments, words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse_options(arguments)
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse_options(["--version"])
+    assert caught.value.code == 0
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.fixture
+def help_text(capsys, monkeypatch) -> str:
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as caught:
+        parse_options(["--help"])
+    assert caught.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_help_has_groups(help_text):
+    for group in ("what to look for", "grid", "money and costs", "running", "output"):
+        assert f"\n{group}:\n" in help_text
+    assert "Exit codes: 0 done;" in help_text
+
+
+def test_help_shows_the_defaults(help_text):
+    text = " ".join(help_text.split())
+    for default in (*DEFAULT_AXES.values(), "Return [%]", "100000.0", "bigbar_output", "compiled"):
+        assert f"(default: {default})" in text
+    assert f"here {usable_processors()})" in text
+    defaults = ", ".join(f"{name}={value:g}" for name, value in vars(Parameters()).items())
+    assert defaults in text
+
+
+def test_every_option_that_takes_a_value_tells_its_default(help_text):
+    actions = [a for a in make_parser()._actions if a.option_strings and a.nargs != 0]
+    untold = [a.option_strings[0] for a in actions if "default: " not in str(a.help)]
+    assert untold == ["--export"]  # Without it, nothing is exported: that is what it says.
+
+
+def test_choices_are_those_there_are(help_text):
+    assert "{" + ",".join(ENGINES) + "}" in help_text
+    assert "{" + ",".join(multiprocessing.get_all_start_methods()) + "}" in help_text

@@ -1,0 +1,302 @@
+"""What a person reads: no control characters where they do not belong, numbers as backtesting's."""
+
+import io
+import itertools
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+from backtesting.test import EURUSD
+from small_run import small_bars, small_outcome
+
+from bigbar.data import bars_from_frame
+from bigbar.engines import Job, statistics_row
+from bigbar.grid import Grid
+from bigbar.pipeline import Execution, Memory, Outcome
+from bigbar.report import (
+    Terminal,
+    _bytes,
+    _seconds,
+    answer,
+    full_statistics,
+    statistics_text,
+    verification_text,
+    wants_bar,
+)
+from bigbar.results import Choice, ResultTable
+from bigbar.settings import Account, Parameters, Settings
+from bigbar.shared_memory import publish
+from bigbar.strategy import reference_backtest, run_quietly
+from bigbar.verification import Verification
+from bigbar.workers import Failure
+
+# ------------------------------------------------------------------------------------ terminal
+
+
+def narrate(*, show_bar: bool, workers: int = 2) -> str:
+    """All that a run can tell."""
+    stream = io.StringIO()
+    terminal = Terminal(stream, show_bar=show_bar)
+    bars = small_bars()
+    terminal.data(bars, 100)
+    terminal.grid(Grid.parse())
+    with publish(bars.frame) as publication:
+        terminal.shared(publication, workers)
+    terminal.compiling()
+    terminal.estimated(1.23e-5, 14_105, 8)
+    with terminal.progress(1000) as bar:
+        for _ in range(10):
+            bar.update(100)
+        terminal.event("a worker died; another one took its place")
+    terminal.verifying(21)
+    return stream.getvalue()
+
+
+def test_plain_lines_have_no_control_characters():
+    text = narrate(show_bar=False)
+    assert [c for c in text if not c.isprintable() and c != "\n"] == []
+    assert "Optimization Progress" not in text
+    assert "Note       a worker died" in text
+
+
+def test_the_bar():
+    text = narrate(show_bar=True)
+    assert "Optimization Progress: 100%" in text
+    assert "1000/1000" in text
+    assert "backtest/s" in text
+    assert "\r" in text
+    assert "Note       a worker died; another one took its place\n" in text
+
+
+def test_the_bar_appears_at_once_and_moves():
+    stream = io.StringIO()
+    with Terminal(stream, show_bar=True).progress(10) as bar:
+        assert "0/10" in stream.getvalue()
+        bar.update(10)
+
+
+def test_lines_are_aligned():
+    lines = narrate(show_bar=False).splitlines()
+    for line in lines:
+        label, text = line[:11], line[11:]
+        assert text[0] != " "
+        assert label == label.strip().ljust(11)
+
+
+def test_what_the_lines_say():
+    text = narrate(show_bar=False)
+    assert "eurusd.csv · 400 bars · 2017-04-19 09:00:00 to 2017-05-12 00:00:00" in text
+    assert "the first 100 warm up the indicators, 300 take part" in text
+    assert "91 × 31 × 5 × 8 × 1 = 112,840 combinations" in text
+    assert "atr_period 10 … 100 (91)" in text
+    assert "once in shared memory for 2 workers; a copy each would take" in text
+    assert "12.3 µs per backtest; 8 chunks of up to 14,105 combinations" in text
+
+
+def test_one_worker_saves_nothing():
+    assert "for 1 worker\n" in narrate(show_bar=False, workers=1)
+
+
+def test_notes_about_the_data_stand_below_it():
+    frame = EURUSD.iloc[[1, 0, *range(2, 50)]].assign(extra=1)
+    stream = io.StringIO()
+    bars = bars_from_frame(frame)
+    assert len(bars.notes) >= 2
+    Terminal(stream, show_bar=False).data(bars, 10)
+    assert stream.getvalue().splitlines()[2:] == [" " * 11 + note for note in bars.notes]
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
+@pytest.mark.parametrize("no_progress", [False, True])
+def test_a_bar_only_on_a_terminal(no_progress):
+    theirs, ours = os.openpty()
+    try:
+        with os.fdopen(ours, "w") as terminal:
+            assert wants_bar(terminal, no_progress=no_progress) is not no_progress
+    finally:
+        os.close(theirs)
+    assert wants_bar(io.StringIO(), no_progress=no_progress) is False
+
+
+# -------------------------------------------------------------------------- the full statistics
+
+
+CASES = {
+    "defaults": (EURUSD, Settings(), Parameters()),
+    "costs": (EURUSD[:900], Settings(Account(commission=2e-4, margin=0.1)), Parameters(k_atr=1.2)),
+    "no trades": (EURUSD[:300], Settings(), Parameters(k_atr=9.0)),
+    "one trade": (EURUSD[:460], Settings(), Parameters(k_atr=3.5)),
+}
+
+
+@pytest.fixture(params=CASES)
+def replayed(request) -> tuple[pd.Series, Outcome]:
+    """A real run of backtesting.py, and the same numbers as an outcome."""
+    frame, settings, parameters = CASES[request.param]
+    bars = bars_from_frame(frame)
+    job = Job(Grid.single(parameters), settings, "backtesting")
+    stats = run_quietly(reference_backtest(bars.frame, job.first_bar, settings), parameters)
+    table = ResultTable(job.grid, statistics_row(stats)[np.newaxis])
+    choice = Choice.by_name("Return [%]")
+    outcome = Outcome(job, Execution(), choice, bars, table, best=table.best(choice))
+    return stats, outcome
+
+
+def test_statistics_as_backtesting_prints_them(replayed):
+    stats, outcome = replayed
+    printed = str(stats).splitlines()
+    ours = statistics_text(outcome, 0).splitlines()
+    assert printed[len(ours)].startswith("_strategy")
+    # Its column of values is as wide as its last lines need, which are not for reading.
+    assert [line.split() for line in ours] == [line.split() for line in printed[: len(ours)]]
+    assert len({len(line) for line in ours}) == 1
+
+
+def test_full_statistics_are_backtestings(replayed):
+    stats, outcome = replayed
+    found = full_statistics(outcome, 0)
+    expected = stats[[name for name in stats.index if not name.startswith("_")]]
+    assert list(found.index) == list(expected.index)
+    for name, value in expected.items():
+        assert found[name] == value or (pd.isna(found[name]) and pd.isna(value)), name
+
+
+# --------------------------------------------------------------------------------- the answer
+
+
+def test_the_answer():
+    outcome = small_outcome()
+    outcome.memory = Memory(2_000, 2_500, 150_000_000, (3_000_000, 4_000_000), 4_000)
+    text = answer(outcome, top=3, files=["out/summary.json", "out/results.parquet"])
+    assert [c for c in text if not c.isprintable() and c != "\n"] == []
+    assert text.endswith("out/results.parquet\n")
+    assert text.startswith("Best of 12 combinations by Return [%]:\n\n  atr_period        ")
+    assert statistics_text(outcome, outcome.best) in text
+    assert "4 without trades" in text
+    assert "5 combinations replayed through backtesting.py: 30 statistics and every trade" in text
+    assert "load 0.01 s · sweep 0.50 s · verify 0.06 s" in text
+    assert "24 backtests/s" in text
+    assert "workers 3.0 MB + 4.0 MB" in text
+    assert max(map(len, text.splitlines())) < 140
+
+
+def test_the_top_table():
+    outcome = small_outcome()
+    block = answer(outcome, top=4, files=[]).split("\n\n")[3].splitlines()
+    assert block[0] == "Top 4:"
+    assert len({len(line) for line in block[1:]}) == 1
+    rows = [line.split() for line in block[3:]]
+    numbers = outcome.table.top(outcome.choice, 4)
+    assert [row[0] for row in rows] == ["1", "2", "3", "4"]
+    for row, number in zip(rows, numbers, strict=True):
+        parameters = vars(outcome.job.grid[number])
+        varying = ("atr_period", "k_atr", "previous_weight")
+        assert row[1:4] == [f"{parameters[name]:g}" for name in varying]
+        assert row[4] == f"{outcome.table.column('Return [%]')[number]:,.3f}"
+
+
+def test_the_top_table_shows_a_duration_that_was_optimized():
+    text = answer(small_outcome(maximize="Avg. Drawdown Duration"), top=3, files=[])
+    assert "days" in text.split("Top 3:")[1]
+
+
+@pytest.mark.parametrize("top", [0, 99])
+def test_no_table_and_the_whole_table(top):
+    text = answer(small_outcome(), top=top, files=[])
+    assert ("Top 8:" in text) is (top == 99)  # Four of twelve never traded.
+
+
+def test_one_combination():
+    outcome = small_outcome(atr_period=10, k_atr=1.1, previous_weight=0.1)
+    text = answer(outcome, top=10, files=[])
+    assert text.startswith("One combination:\n")
+    assert "Top" not in text
+    assert "Counted" not in text
+
+
+def test_ties_are_counted():
+    outcome = small_outcome()
+    outcome.table.values[:] = outcome.table.values[0]
+    outcome.best = outcome.table.best(outcome.choice)
+    assert "12 combinations share the best (the first is shown); 0 without trades" in answer(
+        outcome, top=0, files=[]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"k_atr": (9.0, 9.5)}, "No combination traded at all on these bars; a lower --k-atr"),
+        ({"min_trades": 1000}, "No combination made 1000 trades; the most is"),
+        ({"min_trades": 1000}, "Lower --min-trades"),
+    ],
+)
+def test_why_there_is_nothing(change, words):
+    text = answer(small_outcome(**change), top=10, files=[])
+    assert words in text
+    assert "Top" not in text
+    assert "no combination counts" in text
+
+
+def test_an_undefined_objective():
+    outcome = small_outcome()
+    outcome.table.column("Return [%]")[:] = np.nan
+    outcome.best = None
+    assert "Return [%] is undefined for every combination that traded" in answer(
+        outcome, top=3, files=[]
+    )
+
+
+@pytest.mark.parametrize(
+    ("finished", "words"),
+    [
+        (7, "Stopped after 7 of 12 combinations.\nBest so far of 7 combinations by Return [%]:"),
+        (0, "Stopped after 0 of 12 combinations.\nNo combination was finished."),
+    ],
+)
+def test_stopped_early(finished, words):
+    outcome = small_outcome()
+    outcome.table.values[finished:] = np.nan
+    outcome.best, outcome.stopped_by = outcome.table.best(outcome.choice), 2
+    assert answer(outcome, top=3, files=[]).startswith(words)
+
+
+def test_failures_are_named():
+    outcome = small_outcome()
+    outcome.failures = [Failure(3, "Traceback …\n  somewhere\nValueError: odd\n")]
+    text = answer(outcome, top=0, files=[])
+    assert "Failed     1 combination, in summary.json; the first:\n" in text
+    assert "atr_period=10, k_atr=1.1, uptail_max_ratio=0.7, previous_weight=0.4" in text
+    assert " " * 11 + "ValueError: odd\n" in text
+
+
+@pytest.mark.parametrize(
+    ("found", "verify", "words"),
+    [
+        (None, 20, "not verified"),
+        (None, 0, "not verified (--verify 0)"),
+        (Verification(1, 1), 20, "1 combination replayed through"),
+        (Verification(3, 21), 20, "; 18 more did not fit the time budget"),
+    ],
+)
+def test_the_verification_line(found, verify, words):
+    outcome = small_outcome()
+    outcome.verification, outcome.execution = found, Execution(verify=verify)
+    assert words in verification_text(outcome)
+
+
+def test_the_zone_of_the_bars_is_shown_whole():
+    bars = bars_from_frame(EURUSD[:300].tz_localize("UTC").tz_convert("America/New_York"))
+    outcome = small_outcome()
+    zoned = Outcome(outcome.job, outcome.execution, outcome.choice, bars, outcome.table)
+    assert "2017-04-20 01:00:00-04:00" in statistics_text(zoned, 0)
+
+
+def test_amounts_and_durations_read_well():
+    shown = [_bytes(count) for count in (0, 999, 1500, 123_456, 5e6, 2.5e9)]
+    assert shown == ["0 B", "999 B", "1.5 kB", "123 kB", "5.0 MB", "2.50 GB"]
+    shown = [_seconds(spent) for spent in (12.3456, 0.5, 0.012, 1.5e-5, 2e-9)]
+    assert shown == ["12.3 s", "500 ms", "12 ms", "15 µs", "2 ns"]
+    pairs = itertools.pairwise([1e-9 * 1.7**n for n in range(50)])
+    assert all(_seconds(a) != _seconds(b) for a, b in pairs)

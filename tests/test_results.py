@@ -1,0 +1,234 @@
+"""The result table and the answers read off it; the heatmap against `Backtest.optimize`."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from backtesting import Backtest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_run import AXES, small_bars, small_outcome
+
+from bigbar.errors import SettingsError
+from bigbar.grid import Grid
+from bigbar.results import Choice, Pairs, ResultTable, as_timedeltas
+from bigbar.settings import Account
+from bigbar.statistics import COLUMN, NAMES, STATISTICS, Kind
+from bigbar.strategy import BigBarAllIn
+
+RETURN = Choice.by_name("Return [%]")
+
+
+def table_of(returns: list[float], trades: list[float] | None = None, name: str = "Return [%]"):
+    """A table with one statistic and the number of trades; the rest 0."""
+    grid = Grid.from_values(
+        atr_period=list(range(1, len(returns) + 1)), k_atr=1, uptail_max_ratio=1,
+        previous_weight=1,
+    )  # fmt: skip
+    values = np.zeros((len(returns), len(STATISTICS)))
+    values[:, COLUMN["# Trades"]] = 5 if trades is None else trades
+    values[:, COLUMN[name]] = returns
+    return ResultTable(grid, values)
+
+
+# ----------------------------------------------------------------------------------------- best
+
+
+@pytest.mark.parametrize(
+    ("returns", "best", "ties"),
+    [
+        ([1, 3, 2], 1, 1),
+        ([3, 1, 3, 3], 0, 3),
+        ([np.nan, 1, np.nan, 1], 1, 2),
+        ([np.nan, np.nan], None, 0),
+        ([1, np.inf, np.inf], 1, 2),
+        ([-np.inf, -np.inf], 0, 2),
+        ([-np.inf, np.nan, -5], 2, 1),
+        ([0.0, -0.0], 0, 2),
+    ],
+)
+def test_ties_go_to_the_lowest_number(returns, best, ties):
+    table = table_of(returns)
+    assert table.best(RETURN) == best
+    assert table.ties(RETURN) == ties
+    assert table.top(RETURN, 1) == ([] if best is None else [best])
+
+
+@pytest.mark.parametrize(
+    ("least", "best"), [(0, 3), (1, 3), (2, 2), (4, 2), (5, 1), (9, 1), (10, None)]
+)
+def test_min_trades(least, best):
+    # The first never traded: whatever its numbers are, they say nothing.
+    table = table_of([9, 1, 2, 3], trades=[0, 9, 4, 1])
+    assert table.best(Choice.by_name("Return [%]", least)) == best
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "best"),
+    [
+        ("Max. Drawdown [%]", [-30, -10, -20], 1),
+        ("Avg. Drawdown [%]", [-3, -2, -1], 2),
+        ("Max. Drawdown Duration", [3e9, 1e9, 2e9], 1),
+        ("Avg. Drawdown Duration", [np.nan, 2e9, 1e9], 2),
+        ("Volatility (Ann.) [%]", [3, 0.5, 1], 1),
+        ("Commissions [$]", [0.0, 5, 2], 0),
+        ("# Trades", [3, 9, 5], 1),
+        ("Sharpe Ratio", [0.1, -2, np.nan], 0),
+    ],
+)
+def test_the_traders_better_wins(name, values, best):
+    assert table_of(values, name=name).best(Choice.by_name(name)) == best
+
+
+few = st.sampled_from([np.nan, np.inf, -np.inf, -1.0, 0.0, 1.0, 2.0])
+
+
+@given(st.lists(st.tuples(few, st.sampled_from([np.nan, 0, 1, 5])), min_size=1, max_size=30))
+def test_top_is_a_stable_sort(rows):
+    table = table_of([value for value, _ in rows], [trades for _, trades in rows])
+    counting = [n for n, (value, trades) in enumerate(rows) if trades >= 1 and value == value]
+    expected = sorted(counting, key=lambda number: -rows[number][0])
+    assert table.top(RETURN, len(rows)) == expected
+    assert table.best(RETURN) == (expected[0] if expected else None)
+    assert table.ties(RETURN) == sum(rows[n][0] == rows[expected[0]][0] for n in expected)
+
+
+@pytest.mark.parametrize(("count", "top"), [(0, []), (2, [2, 1]), (99, [2, 1, 0])])
+def test_top(count, top):
+    assert table_of([1, 2, 3]).top(RETURN, count) == top
+
+
+def test_counts():
+    table = table_of([1, 2, 3, 4], trades=[0, np.nan, 0, 7])
+    assert table.reached() == 3
+    assert table.without_trades() == 2
+    empty = ResultTable.empty(Grid.parse(atr_period="10"))
+    assert len(empty) == 1240
+    assert empty.reached() == 0
+    assert empty.best(RETURN) is None
+
+
+# --------------------------------------------------------------------------------- one row, all
+
+
+def test_statistics_of_a_row():
+    found = small_outcome(account=Account(commission=1e-4)).table.statistics(0)
+    assert list(found.index) == list(NAMES)
+    for statistic in STATISTICS:
+        kinds = {Kind.DURATION: pd.Timedelta, Kind.COUNT: int, Kind.NUMBER: float}
+        assert type(found[statistic.name]) is kinds[statistic.kind]
+
+
+def test_commissions_are_left_out_where_there_are_none():
+    assert "Commissions [$]" not in small_outcome().table.statistics(0)
+
+
+def test_statistics_without_trades():
+    found = small_outcome().table.statistics(4)
+    assert found["# Trades"] == 0
+    assert found["Max. Trade Duration"] is pd.NaT
+    assert np.isnan(found["Win Rate [%]"])
+
+
+def test_statistics_of_a_failed_row():
+    table = ResultTable.empty(Grid.parse(atr_period="10"))
+    assert table.statistics(3).isna().all()
+
+
+def test_frame():
+    frame = small_outcome().table.frame()
+    assert list(frame.columns) == [*AXES, *NAMES]
+    assert frame["atr_period"].dtype == np.int64
+    assert frame["# Trades"].dtype == np.int64
+    for statistic in STATISTICS:
+        is_duration = frame[statistic.name].dtype == np.dtype("timedelta64[ns]")
+        assert is_duration == (statistic.kind is Kind.DURATION)
+    assert frame["Max. Trade Duration"].isna().sum() == (frame["# Trades"] == 0).sum() == 4
+    grid = Grid.from_values(**AXES)
+    assert [tuple(row) for row in frame[list(AXES)].itertuples(index=False)] == [
+        tuple(vars(parameters).values()) for parameters in grid
+    ]
+
+
+def test_a_failed_row_in_the_frame():
+    outcome = small_outcome()
+    outcome.table.values[2] = np.nan
+    frame = outcome.table.frame()
+    assert frame.loc[2, list(NAMES)].isna().all()
+    assert frame["# Trades"].dtype == np.float64
+
+
+def test_as_timedeltas():
+    found = as_timedeltas(np.array([0.0, np.nan, 3.6e12]))
+    assert found.dtype == np.dtype("timedelta64[ns]")
+    assert pd.TimedeltaIndex(found).equals(pd.TimedeltaIndex(["0h", None, "1h"]))
+
+
+# -------------------------------------------------------------------------------------- heatmap
+
+
+class BigBarOnSmallBars(BigBarAllIn):
+    """`Backtest.optimize` pickles the class by name."""
+
+    whole_file = small_bars().frame
+
+
+@pytest.mark.parametrize("name", ["Return [%]", "Sharpe Ratio", "# Trades"])
+def test_the_heatmap_is_what_backtesting_gives(name):
+    outcome = small_outcome()
+    bars = small_bars().frame.iloc[outcome.job.first_bar :]
+    reference = Backtest(bars, BigBarOnSmallBars, cash=100_000, trade_on_close=True)
+    axes = {axis.name: list(axis.values) for axis in outcome.job.grid.axes}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, expected = reference.optimize(maximize=name, return_heatmap=True, **axes)
+    found = outcome.table.heatmap(name)
+    assert found.isna().sum() == 4  # Nothing trades at the highest k_atr.
+    pd.testing.assert_series_equal(found, expected, check_dtype=True, check_exact=True)
+    assert list(found.index.names) == list(expected.index.names)
+
+
+def test_the_heatmap_of_a_duration():
+    found = small_outcome().table.heatmap("max. drawdown duration")
+    assert found.name == "Max. Drawdown Duration"
+    assert found.dtype == np.dtype("timedelta64[ns]")
+    assert found.isna().sum() == 4
+
+
+def test_the_heatmap_of_nothing():
+    with pytest.raises(SettingsError, match="did you mean 'Return"):
+        small_outcome().table.heatmap("Returns")
+
+
+# ---------------------------------------------------------------------------------------- pairs
+
+
+def test_pairs_are_made_when_asked_for():
+    table = ResultTable.empty(Grid.parse())
+    pairs = Pairs(table)
+    assert len(pairs) == 112_840
+    table.values[112_839, COLUMN["# Trades"]] = 7  # Nothing was copied when the sequence was made.
+    parameters, statistics = pairs[-1]
+    assert parameters == {
+        "atr_period": 100, "k_atr": 4.0, "uptail_max_ratio": 0.9, "previous_weight": 0.8,
+        "buffer_ratio": 0.01,
+    }  # fmt: skip
+    assert statistics["# Trades"] == 7
+
+
+def test_pairs_slice_like_a_list():
+    pairs = Pairs(small_outcome().table)
+    everything = list(pairs)
+    assert len(everything) == 12
+    for places in (slice(2, 5), slice(None, None, -4), slice(-2, None), slice(20, 30)):
+        found = pairs[places]
+        assert [p for p, _ in found] == [p for p, _ in everything[places]]
+        for (_, ours), (_, theirs) in zip(found, everything[places], strict=True):
+            pd.testing.assert_series_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("place", [12, -13])
+def test_there_is_no_such_pair(place):
+    with pytest.raises(IndexError):
+        Pairs(small_outcome().table)[place]
