@@ -32,6 +32,8 @@ class Market:
         1 for a green bar, -1 for a red one, 0 for neither.
     enterable : ndarray of int32
         Numbers of the bars a position could be entered on.
+    index : DatetimeIndex
+        Times of the bars.
     arrays : MarketArrays
     constants : MarketConstants
     """
@@ -47,6 +49,7 @@ class Market:
     restricted: NDArray[np.bool_]
     direction: NDArray[np.int8]
     enterable: NDArray[np.int32]
+    index: pd.DatetimeIndex
     arrays: MarketArrays
     constants: MarketConstants
 
@@ -90,6 +93,7 @@ def market_of(file: pd.DataFrame, first_bar: int) -> Market:
         restricted=restricted,
         direction=_frozen(direction),
         enterable=_frozen(enterable.astype(np.int32)),
+        index=index,
         arrays=arrays,
         constants=_constants(index, close, square),
     )
@@ -132,13 +136,13 @@ def _annual_days(index: pd.DatetimeIndex) -> float:
     known = {7: 52.0, 31: 12.0, 365: 1.0}.get(_period(index).days)
     if known is not None:
         return known
-    have_weekends = index.dayofweek.to_series().between(5, 6).mean() > 2 / 7 * 0.6
+    have_weekends = index.day_of_week.to_series().between(5, 6).mean() > 2 / 7 * 0.6
     return 365.0 if have_weekends else 252.0
 
 
 def _constants(index: pd.DatetimeIndex, close: Floats, square: float) -> MarketConstants:
     duration = index[-1] - index[0]
-    unit_ns = int(pd.Timedelta(1, unit=index.unit).as_unit("ns").value)  # type: ignore[arg-type]
+    unit_ns = int(pd.Timedelta(1, unit=index.unit).as_unit("ns").value)
     resolution_ns = pd.Timedelta(f"1{_period(index).resolution_string}").as_unit("ns").value
     return MarketConstants(
         bars=len(close),

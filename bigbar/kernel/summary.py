@@ -12,14 +12,46 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bigbar.kernel.jit import compiled
+from bigbar.kernel.eight import EIGHT, eights_parts, eights_sum
+from bigbar.kernel.jit import compiled_entry, compiled_inner
+from bigbar.kernel.lane_tools import unsigned
 
 #: NumPy adds blocks up to this long with eight running sums, and halves longer ones.
 _BLOCK = 128
 
 #: Halvings of the longest array there can be.
 _DEEPEST = 64
+
+# Columns of the moments of the daily returns.
+DAYS = 0  #: How many.
+DAY_VARIANCE = 1
+DOWNSIDE = 2  #: Mean square of the negative ones.
+DRAWDOWN = 3  #: Not a moment, but needed with them: the deepest drawdown, a share of the peak.
+MOMENTS = 4
+
+
+class Stack(NamedTuple):
+    """Room for `pairwise_sum`.
+
+    Attributes
+    ----------
+    waiting : ndarray of int64, shape (2 * depth,)
+        Start and count of right halves still to be added.
+    left : ndarray of float, shape (depth,)
+        Sums of the left halves.
+    left_done : ndarray of bool, shape (depth,)
+    """
+
+    waiting: NDArray[np.int64]
+    left: NDArray[np.float64]
+    left_done: NDArray[np.bool_]
+
+
+def new_stack() -> Stack:
+    """Room enough for any array."""
+    return Stack(np.zeros(2 * _DEEPEST, np.int64), np.zeros(_DEEPEST), np.zeros(_DEEPEST, np.bool_))
 
 
 class MarketConstants(NamedTuple):
@@ -53,50 +85,40 @@ class MarketConstants(NamedTuple):
     round_to: int
 
 
-@compiled
+@compiled_inner
 def block_sum(values, start, count):  # type: ignore[no-untyped-def]
     """Sum of a block of at most `_BLOCK` values, in NumPy's order."""
-    if count < 8:
-        total = 0.0
-        for i in range(start, start + count):
-            total += values[i]
-        return total
-    r0, r1, r2, r3 = values[start], values[start + 1], values[start + 2], values[start + 3]
-    r4, r5, r6, r7 = values[start + 4], values[start + 5], values[start + 6], values[start + 7]
-    whole = count - count % 8
-    for i in range(start + 8, start + whole, 8):
-        r0 += values[i]
-        r1 += values[i + 1]
-        r2 += values[i + 2]
-        r3 += values[i + 3]
-        r4 += values[i + 4]
-        r5 += values[i + 5]
-        r6 += values[i + 6]
-        r7 += values[i + 7]
-    total = ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
-    for i in range(start + whole, start + count):
-        total += values[i]
+    block = values[start : start + count]
+    whole = count - count % EIGHT
+    total = eights_sum(block, whole) if whole else 0.0
+    for i in range(whole, count):
+        total += block[i]
     return total
 
 
-@compiled
-def pairwise_sum(values, start, count):  # type: ignore[no-untyped-def]
+@compiled_inner
+def pairwise_sum(values, start, count, stack):  # type: ignore[no-untyped-def]
     """Sum of `values[start:start + count]`, added in NumPy's order.
 
     NumPy halves longer arrays recursively; here the halves still to come stand on a stack,
     because numba cannot keep recursive functions between runs.
+
+    Parameters
+    ----------
+    values : ndarray of float
+    start, count : int
+    stack : Stack
+        Reused from call to call: to make one takes longer than to add 500 values.
     """
     if count <= _BLOCK:
         return block_sum(values, start, count)
-    waiting = np.empty((_DEEPEST, 2), np.int64)
-    left = np.empty(_DEEPEST, np.float64)
-    left_done = np.empty(_DEEPEST, np.bool_)
+    waiting, left, left_done = stack
     depth = 0
     while True:
         while count > _BLOCK:
             half = count // 2
             half -= half % 8
-            waiting[depth, 0], waiting[depth, 1] = start + half, count - half
+            waiting[2 * depth], waiting[2 * depth + 1] = start + half, count - half
             left_done[depth] = False
             depth += 1
             count = half
@@ -107,152 +129,145 @@ def pairwise_sum(values, start, count):  # type: ignore[no-untyped-def]
         if depth == 0:
             return total
         left[depth - 1], left_done[depth - 1] = total, True
-        start, count = waiting[depth - 1]
+        start, count = waiting[2 * depth - 2], waiting[2 * depth - 1]
 
 
-@compiled
-def variance(values, start, count, scratch):  # type: ignore[no-untyped-def]
+@compiled_inner
+def variance(values, count, scratch, stack):  # type: ignore[no-untyped-def]
     """Sample variance by pandas' two passes; NaN for fewer than two values."""
     if count < 2:
         return np.nan
-    mean = pairwise_sum(values, start, count) / count
+    mean = pairwise_sum(values, 0, count, stack) / count
     for i in range(count):
-        scratch[i] = (mean - values[start + i]) ** 2
-    return pairwise_sum(scratch, 0, count) / (count - 1)
+        deviation = mean - values[i]
+        scratch[i] = deviation * deviation
+    return pairwise_sum(scratch, 0, count, stack) / (count - 1)
 
 
-@compiled
-def day_growth(day_equity, rows, returns, growth, days):  # type: ignore[no-untyped-def]
-    """Returns from day end to day end, and one plus them, for a block of walks.
+@compiled_inner
+def day_statistics(moments, growth, equity, count, cash, scratch, stack):  # type: ignore[no-untyped-def]
+    """Growth from day end to day end, and how much it scatters.
 
     Parameters
     ----------
-    day_equity : ndarray of float, shape (room, day ends)
-        Equity at each day's end.
-    rows : int
-        Walks in the block.
-    returns, growth : ndarray of float, shape (room, day ends)
+    moments : ndarray of float, shape (MOMENTS,)
         Written.
-    days : ndarray of int, shape (room,)
-        Written: how many returns there are; after ruin there are none (0 / 0).
+    growth : ndarray of float, shape (days,)
+        Written: one plus the return of each day but the first; 1 where there is none. After
+        ruin there are none (0 / 0).
+    equity : ndarray of float, shape (days,)
+        At each day's end; negative where it is the same as the day before. Overwritten.
+    count : int
+        Days.
+    cash : float
+        Starting cash.
+    scratch : ndarray of float, shape (days,)
+    stack : Stack
     """
-    for row in range(rows):
-        count = 0
-        for d in range(1, day_equity.shape[1]):
-            if day_equity[row, d - 1] == 0.0:
-                break
-            change = day_equity[row, d] / day_equity[row, d - 1] - 1.0
-            returns[row, count] = change
-            growth[row, count] = 1.0 + change
-            count += 1
-        days[row] = count
-        growth[row, count:] = 1.0
+    carried, before_ruin = cash, 0
+    for d in range(count):
+        carried = equity[d] if equity[d] >= 0.0 else carried
+        equity[d] = carried
+        before_ruin += carried != 0.0
+    days = min(before_ruin, count - 1)
+    for d in range(days):
+        growth[d] = equity[d + 1] / equity[d]
+    for d in range(days):
+        equity[d] = growth[d] - 1.0
+        growth[d] = 1.0 + equity[d]
+    growth[days:] = 1.0
+    moments[DAYS] = days
+    moments[DAY_VARIANCE] = variance(equity, days, scratch, stack)
+    for d in range(days):
+        loss = min(equity[d], 0.0)
+        scratch[d] = loss * loss
+    moments[DOWNSIDE] = pairwise_sum(scratch, 0, days, stack) / days if days else np.nan
 
 
-@compiled
-def mean_log(logs, growth_is_zero, start, count):  # type: ignore[no-untyped-def]
-    """Mean logarithm; minus infinity stands for a loss of everything, NaN for no values."""
-    if growth_is_zero:
-        return 0.0
-    if count == 0:
-        return np.nan
-    return pairwise_sum(logs, start, count) / count
-
-
-@compiled
-def mean_logs(day_logs, days, trade_logs, offsets, rows, means):  # type: ignore[no-untyped-def]
-    """Mean logarithm of daily and of trade growth, where NumPy's exponential takes over.
+@compiled_inner
+def mean_log(logs, start, count, stack):  # type: ignore[no-untyped-def]
+    """Mean logarithm of growth, NaN for no values.
 
     Where any growth is zero or less backtesting.py calls the mean return 0, whose logarithm
     is 0 as well.
     """
-    for row in range(rows):
-        lost = False
-        for d in range(days[row]):
-            lost |= not day_logs[row, d] > -np.inf
-        means[0, row] = mean_log(day_logs[row], lost, 0, days[row])
-        lost = False
-        start, stop = offsets[row], offsets[row + 1]
-        for i in range(start, stop):
-            lost |= not trade_logs[i] > -np.inf
-        means[1, row] = mean_log(trade_logs, lost, start, stop - start)
+    if count == 0:
+        return np.nan
+    lost = 0
+    for i in range(count):
+        lost += not logs[unsigned(start) + unsigned(i)] > -np.inf
+    if lost:
+        return 0.0
+    return pairwise_sum(logs, start, count, stack) / count
 
 
-@compiled
+@compiled_inner
 def or_nan(value):  # type: ignore[no-untyped-def]
     """The value, or NaN where it is zero: Python's `value or nan`."""
     return value if value != 0.0 else np.nan
 
 
-@compiled
-def annual_statistics(out, mean_return, returns, days, max_drawdown, constants, scratch):  # type: ignore[no-untyped-def]
+@compiled_inner
+def annual_statistics(out, mean_return, moments, max_drawdown, constants):  # type: ignore[no-untyped-def]
     """Columns 7, 8 and 10 to 12: annual return and volatility, Sharpe, Sortino, Calmar."""
     n = constants.annual_days
     growth = 1.0 + mean_return
     annual = math.pow(growth, n) - 1.0
-    spread = variance(returns, 0, days, scratch)
-    inner = math.pow(spread + math.pow(growth, 2.0 * (n / n)), n) - math.pow(growth, 2.0 * n)
+    scatter = moments[DAY_VARIANCE] + math.pow(growth, 2.0 * (n / n))
+    inner = math.pow(scatter, n) - math.pow(growth, 2.0 * n)
     volatility = math.sqrt(inner) * 100.0 if inner >= 0.0 else np.nan
     out[7] = annual * 100.0
     out[8] = volatility
     out[10] = annual * 100.0 / or_nan(volatility)
-    for d in range(days):
-        scratch[d] = min(returns[d], 0.0) ** 2
-    downside = pairwise_sum(scratch, 0, days) / days if days else np.nan
-    out[11] = annual / (math.sqrt(downside) * math.sqrt(n))
+    out[11] = annual / (math.sqrt(moments[DOWNSIDE]) * math.sqrt(n))
     out[12] = annual / or_nan(max_drawdown)
 
 
-@compiled
-def trade_statistics(out, trades, start, stop, mean_return, scratch):  # type: ignore[no-untyped-def]
-    """Columns 19 to 23 and 26 to 29: what the closed trades add up to."""
-    returns, profits = trades
-    count = stop - start
+@compiled_inner
+def trade_statistics(out, returns, profits, count, scratch, stack):  # type: ignore[no-untyped-def]
+    """Columns 19 to 22 and 26 to 29: what the closed trades add up to; 23 is left to NumPy."""
     out[19] = count
     if count == 0:
         out[20:24] = np.nan
         out[26:30] = np.nan
         return
-    best, worst = returns[start], returns[start]
-    wins, losses = 0, 0
-    for i in range(start, stop):
-        best, worst = max(best, returns[i]), min(worst, returns[i])
-        wins += profits[i] > 0.0
-        losses += profits[i] < 0.0
+    best, worst, gained, lost, _, _ = parts(returns, count)
+    _, _, won, paid, wins, losses = parts(profits, count)
     win_rate = wins / count
     out[20] = win_rate * 100.0
     out[21] = best * 100.0
     out[22] = worst * 100.0
-    out[23] = mean_return * 100.0
-    gained = pairwise_sum(scratch, 0, positive_part(returns, start, stop, 1.0, scratch))
-    lost = pairwise_sum(scratch, 0, positive_part(returns, start, stop, -1.0, scratch))
     out[26] = gained / or_nan(lost)
-    out[27] = pairwise_sum(returns, start, count) / count * 100.0
-    mean_profit = pairwise_sum(profits, start, count) / count
-    deviation = math.sqrt(variance(profits, start, count, scratch))
+    out[27] = pairwise_sum(returns, 0, count, stack) / count * 100.0
+    mean_profit = pairwise_sum(profits, 0, count, stack) / count
+    deviation = math.sqrt(variance(profits, count, scratch, stack))
     out[28] = math.sqrt(count) * mean_profit / or_nan(deviation)
-    won = pairwise_sum(scratch, 0, positive_part(profits, start, stop, 1.0, scratch)) / wins
-    paid = pairwise_sum(scratch, 0, positive_part(profits, start, stop, -1.0, scratch)) / losses
-    out[29] = win_rate - (1.0 - win_rate) / (won / paid)
+    out[29] = win_rate - (1.0 - win_rate) / ((won / wins) / (paid / losses))
 
 
-@compiled
-def positive_part(values, start, stop, sign, scratch):  # type: ignore[no-untyped-def]
-    """Collect `sign * value` of the values of that sign; returns how many."""
-    count = 0
-    for i in range(start, stop):
-        scratch[count] = sign * values[i]
-        count += scratch[count] > 0.0
-    return count
+@compiled_inner
+def parts(values, count):  # type: ignore[no-untyped-def]
+    """Largest, smallest, sums of the positive and the negative amounts, and their numbers.
+
+    The sums are not in NumPy's order: where nothing cancels, that shows in the last bit only.
+    """
+    whole = count - count % EIGHT
+    most, least, gained, lost, wins, losses = eights_parts(values, whole)
+    for i in range(whole, count):
+        value = values[i]
+        most, least = max(most, value), min(least, value)
+        gained, lost = gained + max(value, 0.0), lost - min(value, 0.0)
+        wins, losses = wins + (value > 0.0), losses + (value < 0.0)
+    return most, least, gained, lost, wins, losses
 
 
-@compiled
+@compiled_inner
 def rounded_up(units, constants):  # type: ignore[no-untyped-def]
     """A duration as nanoseconds, rounded up to the resolution of the bars."""
     return float(-(-units // constants.round_to) * constants.round_to * constants.unit_ns)
 
 
-@compiled
+@compiled_inner
 def fill_row(out, tally, constants, cash):  # type: ignore[no-untyped-def]
     """The columns that follow from the tally alone."""
     out[0] = constants.duration_ns
@@ -285,39 +300,27 @@ def fill_row(out, tally, constants, cash):  # type: ignore[no-untyped-def]
         out[25] = rounded_up(mean_held, constants)
 
 
-@compiled
-def statistics_rows(  # type: ignore[no-untyped-def]
-    out, tallies, rows, day_returns, days, trades, offsets, means, constants, cash, scratch
-):
-    """The statistics of a block of walks, a row each, columns as `bigbar.statistics` orders them.
+@compiled_entry
+def finish_rows(rows, count, means, moments, constants):  # type: ignore[no-untyped-def]
+    """Complete the rows of a block of walks with what needs the mean returns.
 
     Parameters
     ----------
-    out : ndarray of float, shape (room, statistics)
-        Written.
-    tallies : list of Tally
-        What each walk added up to.
-    rows : int
+    rows : ndarray of float, shape (room, statistics)
+        Columns 7, 8, 10 to 12 and 23 are written.
+    count : int
         Walks in the block.
-    day_returns, days
-        From `day_growth`.
-    trades, offsets
-        Trades of all walks one after the other, and where each walk's begin.
     means : ndarray of float, shape (2, room)
         Mean daily and mean trade return.
+    moments : ndarray of float, shape (room, MOMENTS)
+        From `day_statistics`.
     constants : MarketConstants
-    cash : float
-        Starting cash.
-    scratch : ndarray of float
-        Room for the days or the trades of any walk.
     """
-    for row in range(rows):
-        tally = tallies[row]
-        fill_row(out[row], tally, constants, cash)
+    for row in range(count):
+        out = rows[row]
+        # Minus the negative drawdown that stands in the table would differ in the last bit.
         annual_statistics(
-            out[row], means[0, row], day_returns[row], days[row], tally.max_drawdown, constants,
-            scratch,
-        )  # fmt: skip
-        trade_statistics(
-            out[row], trades, offsets[row], offsets[row + 1], means[1, row], scratch
+            out, means[0, row], moments[row], moments[row, DRAWDOWN], constants
         )
+        if out[19] > 0.0:
+            out[23] = means[1, row] * 100.0

@@ -7,19 +7,16 @@ peak decides where a drawdown begins.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.kernel.jit import compiled
+from bigbar.kernel.jit import compiled, compiled_inner
+from bigbar.kernel.terms import log_ratio
 
 #: Whole numbers above this have gaps in float64; no order is larger.
 MOST_UNITS = 2.0**53
-
-#: Below this the series for the logarithm is exact to the last bit or two with five terms.
-_SERIES_LIMIT = 0.01
 
 
 class MarketArrays(NamedTuple):
@@ -44,13 +41,24 @@ class MarketArrays(NamedTuple):
 
 
 class AccountNumbers(NamedTuple):
-    """Money and costs as plain floats."""
+    """Money and costs as plain floats.
+
+    Attributes
+    ----------
+    cash, spread, leverage : float
+        As in `bigbar.settings.Account`.
+    fixed, relative : float
+        Parts of the commission.
+    share : float
+        From `bigbar.kernel.terms.usual_share`.
+    """
 
     cash: float
     fixed: float
     relative: float
     spread: float
     leverage: float
+    share: float
 
 
 class Tally(NamedTuple):
@@ -93,26 +101,13 @@ class Tally(NamedTuple):
     trades: int
 
 
-class TradeArrays(NamedTuple):
-    """Where a walk writes its trades; each of shape (room,).
-
-    Attributes
-    ----------
-    returns, profits : ndarray of float
-        Of each closed trade, as `ReturnPct` and `PnL` of backtesting.py.
-    """
-
-    returns: NDArray[np.float64]
-    profits: NDArray[np.float64]
-
-
-@compiled
+@compiled_inner
 def affordable_units(budget, price, fill, fixed, relative):  # type: ignore[no-untyped-def]
     """The most whole units that the broker's margin check lets through."""
     estimate = (budget - fixed) / (fill + price * relative)
     if not estimate >= 0.0:
         estimate = 0.0
-    units = min(math.floor(estimate), MOST_UNITS)
+    units = min(np.floor(estimate), MOST_UNITS)
     while units >= 1.0 and not (
         units * (fill + (fixed + units * price * relative) / units) <= budget
     ):
@@ -125,47 +120,45 @@ def affordable_units(budget, price, fill, fixed, relative):  # type: ignore[no-u
     return units
 
 
-@compiled
-def log_ratio(new, old):  # type: ignore[no-untyped-def]
-    """Logarithm of new / old, by the series of the area hyperbolic tangent where that is exact."""
-    z = (new - old) / (new + old)
-    if abs(z) > _SERIES_LIMIT:
-        return math.log(new / old)
-    s = z * z
-    return 2.0 * z * (1.0 + s * (1 / 3 + s * (1 / 5 + s * (1 / 7 + s * (1 / 9)))))
+@compiled_inner
+def walk(  # type: ignore[no-untyped-def]
+    chosen, count, combination, entries, factor_levels, market, account, day_equity, profits,
+    returns, ledger=None,
+):  # fmt: skip
+    """Trade one combination: take each candidate that passes and comes while flat.
 
-
-@compiled
-def walk(chosen, count, candidates, direction, exits, levels, market, account, day_equity, trades):  # type: ignore[no-untyped-def]
-    """Trade one combination: take each chosen candidate that comes while flat.
+    The plain twin of `bigbar.kernel.lanes`, and what its irregular lanes fall back on.
 
     Parameters
     ----------
     chosen : ndarray of int32, shape (at least count,)
-        Candidates that pass the combination's thresholds, in time order.
+        Candidates in time order.
     count : int
         How many of them.
-    candidates, direction, exits : ndarray, shape (candidates,)
-        Entry bar, 1 or -1, exit bar of each candidate.
-    levels : tuple of three ndarray of int32, shape (candidates,)
-        How many `k_atr` each passes; the tightest tail ratio; how many momentum weights.
+    combination : tuple of three int
+        `k_atr`, tail ratio and momentum weight, as positions on their axes.
+    entries : Entries
+    factor_levels : ndarray of int32, shape (candidates,)
+        How many `k_atr` each candidate passes.
     market : MarketArrays
     account : AccountNumbers
     day_equity : ndarray of float, shape (days,)
-        Written: equity at the end of each day.
-    trades : TradeArrays
-        Written: the closed trades.
+        Written: equity at the end of each day, -1 where no trade decides it.
+    profits, returns : ndarray of float, shape (room,)
+        Written: `PnL` and `ReturnPct` of each closed trade.
+    ledger : ndarray of float, shape (room, 4), or None
+        Written, unless None: entry bar, exit bar, size and commissions of each closed trade.
 
     Returns
     -------
     Tally
-    least_factor, tightest_tail, least_weight : int
+    least : tuple of three int
         The thresholds that every trade taken still passes. Raising a threshold can only remove
         candidates, and removing one that was not traded changes nothing: so every combination
         within these has this very result.
     """
     close, times, day, market_move = market
-    factor_levels, tail_levels, weight_levels = levels
+    factor, tail, weight = combination
     bars = len(close)
     cash = account.cash
     day_equity[:] = -1.0  # Not touched yet; equity itself is never negative.
@@ -195,24 +188,30 @@ def walk(chosen, count, candidates, direction, exits, levels, market, account, d
 
     for j in range(count):
         c = chosen[j]
-        entry = candidates[c]
-        if entry < free_from:
+        entry = entries.entry[c]
+        if (
+            entry < free_from
+            or factor_levels[c] <= factor
+            or entries.tail_levels[c] > tail
+            or entries.weight_levels[c] <= weight
+        ):
             continue
-        side = np.float64(direction[c])
+        side = np.float64(entries.direction[c])
         price = close[entry]
         fill = price * (1.0 + side * account.spread)
-        units = affordable_units(
-            cash * account.leverage, price, fill, account.fixed, account.relative
-        )
+        budget = cash * account.leverage
+        if fill + (account.fixed + price * account.relative) > budget:
+            continue  # Not even one, told without a division: a lost account meets this often.
+        units = affordable_units(budget, price, fill, account.fixed, account.relative)
         if units < 1.0:
             continue
         least_factor = min(least_factor, factor_levels[c])
-        tightest_tail = max(tightest_tail, tail_levels[c])
-        least_weight = min(least_weight, weight_levels[c])
+        tightest_tail = max(tightest_tail, entries.tail_levels[c])
+        least_weight = min(least_weight, entries.weight_levels[c])
         if at_peak:
             last_peak_bar = entry
             lowest = np.inf
-        exit_bar = exits[c]
+        exit_bar = entries.exit[c]
         stays_open = exit_bar >= bars - 1  # An order at the last close is never filled.
         last = bars - 1 if stays_open else exit_bar
 
@@ -265,8 +264,11 @@ def walk(chosen, count, candidates, direction, exits, levels, market, account, d
         exit_price = close[last]
         fees = (account.fixed + units * exit_price * account.relative) + entry_fee
         profit = size * (exit_price - fill) - fees
-        trades.profits[number] = profit
-        trades.returns[number] = side * (exit_price / fill - 1.0) - fees / (units * fill)
+        profits[number] = profit
+        returns[number] = side * (exit_price / fill - 1.0) - fees / (units * fill)
+        if ledger is not None:
+            ledger[number, 0], ledger[number, 1] = entry, last
+            ledger[number, 2], ledger[number, 3] = size, fees
         number += 1
         commissions += fees
         exposed += last - entry + 1
@@ -296,14 +298,30 @@ def walk(chosen, count, candidates, direction, exits, levels, market, account, d
             # backtesting.py knows no period here, and averages the bars below the peak instead.
             sum_drawdown = depth
 
-    carried = account.cash
-    for d in range(len(day_equity)):
-        if day_equity[d] < 0.0:
-            day_equity[d] = carried
-        carried = day_equity[d]
-
     tally = Tally(
         equity, peak, commissions, covariance, max_drawdown, sum_drawdown, drawdowns,
         max_time, sum_time, exposed, max_held, sum_held, number,
     )  # fmt: skip
-    return tally, least_factor, tightest_tail, least_weight
+    return tally, (np.int64(least_factor), np.int64(tightest_tail), np.int64(least_weight))
+
+
+@compiled
+def walk_for_trades(  # type: ignore[no-untyped-def]
+    chosen, count, combination, entries, factor_levels, market, account, days, room
+):  # fmt: skip
+    """Walk one combination for its trade list; parameters as of `walk`.
+
+    Returns
+    -------
+    ledger : ndarray of float, shape (trades, 4)
+        Entry bar, exit bar, size and commissions.
+    profits, returns : ndarray of float, shape (trades,)
+    """
+    ledger = np.empty((room, 4))
+    profits, returns = np.empty(room), np.empty(room)
+    tally, _ = walk(
+        chosen, count, combination, entries, factor_levels, market, account, np.empty(days),
+        profits, returns, ledger,
+    )  # fmt: skip
+    closed = tally.trades
+    return ledger[:closed], profits[:closed], returns[:closed]
