@@ -38,6 +38,7 @@ from bigbar.pipeline import (
     Execution,
     Narrator,
     Outcome,
+    check_input,
     optimize_bars,
     time_a_backtest,
     usable_processors,
@@ -104,6 +105,7 @@ def run(options: Options) -> int:
     begun = time.perf_counter()
     bars = read_bars(options.file)
     load_s = time.perf_counter() - begun
+    check_input(bars, options.grid, options.settings)
     prepare_folder(options.output)
     terminal.data(bars, Job(options.grid, options.settings, engine).first_bar)
     terminal.grid(options.grid)

@@ -217,6 +217,18 @@ def check_affordable(bars: pd.DataFrame, settings: Settings) -> None:
         )
 
 
+def check_input(bars: Bars, grid: Grid, settings: Settings) -> None:
+    """Refuse bars that no run could be made of, before any work.
+
+    Raises
+    ------
+    DataError
+        If they are too few for the grid, or no unit could ever be bought.
+    """
+    check_enough_bars(len(bars.frame), grid.max_atr_period, bars.source)
+    check_affordable(bars.frame, settings)
+
+
 @contextmanager
 def signals_raised() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into `Interrupted`, so that every `finally` runs."""
@@ -266,7 +278,8 @@ def optimize_bars(
     Returns
     -------
     Outcome
-        After an interruption during the fan-out: what was finished by then, `stopped_by` set.
+        After an interruption during fan-out or replays: what was finished by then, `stopped_by`
+        set.
 
     Raises
     ------
@@ -277,8 +290,7 @@ def optimize_bars(
     Interrupted
         By a signal in any other stage.
     """
-    check_enough_bars(len(bars.frame), grid.max_atr_period, bars.source)
-    check_affordable(bars.frame, settings)
+    check_input(bars, grid, settings)
     outcome = Outcome(Job(grid, settings, engine), execution, choice, bars, ResultTable.empty(grid))
     narrator = narrator or Narrator()
     with signals_raised():
@@ -313,7 +325,10 @@ def _carry_out(outcome: Outcome, narrator: Narrator) -> None:
         if outcome.stopped_by is None and outcome.best is not None:
             outcome.trades = engine.trades(outcome.best)
             with outcome.timed("verify_s"):
-                _verify(outcome, pool, narrator)
+                try:
+                    _verify(outcome, pool, narrator)
+                except Interrupted as stop_signal:  # The result is complete all the same.
+                    outcome.stopped_by = stop_signal.signal_number
     finally:
         with outcome.timed("clean_up_s"):
             try:

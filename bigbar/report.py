@@ -67,7 +67,7 @@ class Terminal(Narrator):
             for axis in grid.axes
         ]
         product = " × ".join(str(count) for count in grid.shape)
-        self.line("Grid", *named, f"{product} = {len(grid):,} combinations")
+        self.line("Grid", *named, f"{product} = {_count(len(grid), 'combination')}")
 
     def shared(self, publication: Publication, workers: int) -> None:
         where = "shared memory" if publication.kind == "shared_memory" else "a memory-mapped file"
@@ -84,7 +84,7 @@ class Terminal(Narrator):
         self.line(
             "Estimate",
             f"{_seconds(seconds)} per backtest; {_count(chunks, 'chunk')} of up to "
-            f"{chunk_size:,} combinations",
+            f"{_count(chunk_size, 'combination')}",
         )
 
     @contextmanager
@@ -145,12 +145,15 @@ def answer(outcome: Outcome, *, top: int, files: Sequence[str]) -> str:
 def _headline(outcome: Outcome) -> str:
     table, choice = outcome.table, outcome.choice
     lines = []
-    if outcome.stopped_by is not None:
+    unfinished = table.reached() + len(outcome.failures) < len(table)
+    if unfinished:
         lines.append(f"Stopped after {table.reached():,} of {len(table):,} combinations.")
+    elif outcome.stopped_by is not None:
+        lines.append("Stopped while replaying; every combination had been finished.")
     if outcome.best is None:
         lines.append(_why_nothing(outcome))
     elif len(table) > 1:
-        found = "Best so far" if outcome.stopped_by is not None else "Best"
+        found = "Best so far" if unfinished else "Best"
         lines.append(f"{found} of {table.reached():,} combinations by {choice.objective.name}:")
     else:
         lines.append("One combination:")

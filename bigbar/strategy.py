@@ -65,10 +65,11 @@ class BigBarAllIn(Strategy):
 
     def _look_for_entry(self) -> None:
         data = self.data
-        open_, high, low, close = data.Open[-1], data.High[-1], data.Low[-1], data.Close[-1]
+        high, low = data.High[-1], data.Low[-1]
         height = high - low
         if not height >= self.k_atr * self.atr[-1]:
             return
+        open_, close = data.Open[-1], data.Close[-1]
         longest_tail = self.uptail_max_ratio * height
         leaning = self.momentum[-1]
         if close > open_ and leaning >= self.previous_weight and high - close < longest_tail:

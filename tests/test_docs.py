@@ -1,0 +1,392 @@
+"""README and docs say what the program does: commands, options, tables, examples and links."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from small_run import small_outcome
+from test_layers import LAYERS
+
+from bigbar.conditioning import _LOOSENESS
+from bigbar.data import read_bars
+from bigbar.engines import ENGINES, Job, build_engine
+from bigbar.grid import DEFAULT_AXES, Grid
+from bigbar.indicators import with_indicators
+from bigbar.options import make_parser
+from bigbar.output import summary, write_trades
+from bigbar.settings import Parameters, Settings
+from bigbar.statistics import NAMES, STATISTICS, Better
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+PAGES = (README, *sorted(DOCS.glob("*.md")))
+#: Pages about the command. The one on performance has the benchmarks' own options as well.
+COMMAND_PAGES = tuple(page for page in PAGES if page.name != "performance.md")
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+GUIDE, STRATEGY, STATISTICS_PAGE, EXTENDING = (
+    text_of(DOCS / f"{name}.md") for name in ("guide", "strategy", "statistics", "extending")
+)
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Code blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def table_after(text: str, head: str) -> list[list[str]]:
+    """Cells of the table whose first line begins like this, without marks around code."""
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line.startswith(head):
+            break
+    else:
+        raise AssertionError(f"no table {head!r}")
+    next(lines)  # The rule below the head.
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        cells = re.split(r"(?<!\\)\|", line)[1:-1]
+        rows.append([cell.strip().replace("`", "").replace(r"\|", "|") for cell in cells])
+    return rows
+
+
+# ------------------------------------------------------------------------------------ commands
+
+
+def test_the_readme_opens_with_the_two_commands():
+    text = text_of(README)
+    first, second = blocks(text, "bash")
+    opening = text.split("---", maxsplit=1)[0]
+    assert blocks(opening, r"\w*") == [first, second]
+    for command, requirements, script in (
+        (first, "requirements.txt", "bigbar_multiprocessing_optimized.py example.csv"),
+        (second, "requirements-dev.txt", "test_multiprocessing_optimizations.py"),
+    ):
+        assert command.count("\n") == 1
+        assert command.rstrip().endswith(f"-r {requirements} && .venv/bin/python {script}")
+        assert all((ROOT / name).is_file() for name in (requirements, *script.split()))
+
+
+@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("awk")), reason="needs bash and awk")
+def test_ci_runs_the_second_command():
+    taken = re.search(r"^second=.*$", text_of(ROOT / ".ci" / "run"), re.MULTILINE)
+    assert taken is not None
+    shown = subprocess.run(
+        ["bash", "-c", f'{taken[0]}; printf "%s\\n" "$second"'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == blocks(text_of(README), "bash")[1]
+
+
+# ------------------------------------------------------------------------------------- options
+
+
+def options() -> dict[str, argparse.Action]:
+    """The command's options by their long names."""
+    return {
+        name: action
+        for action in make_parser()._actions
+        for name in action.option_strings
+        if name.startswith("--")
+    }
+
+
+def documented_options() -> dict[str, tuple[str, str]]:
+    """What follows the option and its default, from the guide's tables."""
+    rows = re.findall(r"^\| `(--[\w-]+) ?([^`]*)` \| ([^|]*) \|", GUIDE, re.MULTILINE)
+    return {name: (value, default.replace("`", "")) for name, value, default in rows}
+
+
+@pytest.mark.parametrize("page", COMMAND_PAGES, ids=lambda page: page.name)
+def test_every_option_mentioned_exists(page):
+    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text_of(page)))
+    assert mentioned <= set(options())
+
+
+def test_every_option_is_in_the_guide():
+    assert set(options()) - {"--help", "--version"} == set(documented_options())
+    assert "`--version` and `--help`" in GUIDE
+
+
+@pytest.mark.parametrize("name", sorted(set(options()) - {"--help", "--version"}))
+def test_the_guide_has_the_options_value_and_default(name):
+    action, (value, default) = options()[name], documented_options()[name]
+    if action.choices:
+        documented = set(value.strip("{}").split(","))
+        if name == "--start-method":  # Not every system has all of them.
+            assert set(action.choices) <= documented
+        else:
+            assert set(action.choices) == documented
+    else:
+        assert value == (action.metavar or "")
+    if action.dest in DEFAULT_AXES:
+        assert default == DEFAULT_AXES[action.dest]
+    elif action.const is True:
+        assert (default, action.default) == ("off", False)
+    elif name == "--workers":
+        assert default in str(action.help)
+    elif action.default is None:
+        assert default == "none" or default in str(action.help)
+    elif isinstance(action.default, float):
+        assert float(default) == action.default
+    else:
+        assert default == str(action.default)
+
+
+@pytest.mark.parametrize("name", sorted(set(options()) - {"--help", "--version"}))
+def test_help_says_what_the_guide_says(name):
+    """The guide's sentence has the words of the help, whatever it adds."""
+    row = next(line for line in GUIDE.splitlines() if line.startswith(f"| `{name}"))
+    said = str(options()[name].help).split(" (default", maxsplit=1)[0]
+    words = set(re.findall(r"[a-z]{5,}", said.lower()))
+    missing = words - set(re.findall(r"[a-z]{5,}", row.lower()))
+    assert len(missing) <= len(words) / 2, missing
+
+
+def test_exit_codes_are_those_of_the_help():
+    epilog = str(make_parser().epilog)
+    documented = [row[0] for row in table_after(GUIDE, "| exit code |")]
+    assert sorted(documented) == sorted(re.findall(r"\b(\d+)\b", epilog))
+
+
+# ------------------------------------------------------------------------------------- tables
+
+
+def test_the_statistics_table_is_the_list():
+    rows = table_after(STATISTICS_PAGE, "| statistic | meaning |")
+    assert [row[0] for row in rows] == list(NAMES)
+    words = {
+        Better.HIGHER: "higher",
+        Better.LOWER: "lower",
+        Better.SAME: "refused: the same",
+        Better.UNCLEAR: "refused: neither",
+    }
+    for statistic, row in zip(STATISTICS, rows, strict=True):
+        assert row[3].startswith(words[statistic.better]), statistic.name
+
+
+def test_statistics_documented_as_never_none_have_values_without_trades():
+    rows = table_after(STATISTICS_PAGE, "| statistic | meaning |")
+    never = {row[0] for row in rows if row[2] == "never"}
+    outcome = small_outcome()
+    idle = int((outcome.table.column("# Trades") == 0).argmax())
+    assert outcome.table.column("# Trades")[idle] == 0
+    shown = outcome.table.frame().loc[idle]
+    assert not shown[sorted(never)].isna().any()
+    of_trades = {row[0] for row in rows if row[2].startswith("no trade")}
+    assert shown[sorted(of_trades)].isna().all()
+
+
+def test_every_bound_is_documented():
+    rows = table_after(STATISTICS_PAGE, "| statistic | bound")
+    assert [row[0] for row in rows] == [name for name in NAMES if name in _LOOSENESS]
+
+
+def test_the_parameters_are_those_of_the_strategy():
+    rows = table_after(STRATEGY, "| parameter | meaning | default grid |")
+    assert [row[0] for row in rows] == list(DEFAULT_AXES)
+    for name, _, typed, count, single in rows:
+        axis = next(axis for axis in Grid.parse().axes if axis.name == name)
+        assert int(count) == len(axis)
+        numbers = [float(number) for number in re.findall(r"[\d.]+", typed)]
+        assert numbers[:2] == list(axis.values[:2])
+        assert numbers[-1] == axis.values[-1]
+        assert float(single) == getattr(Parameters(), name)
+
+
+def test_the_example_trade_is_real():
+    rows = table_after(STRATEGY, "| bar | open |")
+    file = read_bars(ROOT / "example.csv").frame
+    bars = file.loc[rows[0][0] : rows[-1][0]]
+    assert [str(time)[:16] for time in bars.index] == [row[0] for row in rows]
+    shown = [[float(cell) for cell in row[1:5]] for row in rows]
+    assert shown == bars[["Open", "High", "Low", "Close"]].to_numpy().tolist()
+
+    job = Job(Grid.single(Parameters()), Settings(), "backtesting")
+    trades = build_engine(with_indicators(file, 6), job).trades(0)
+    trade = trades[trades["EntryTime"] == bars.index[0]].iloc[0]
+    assert trade["ExitTime"] == bars.index[-1]
+    assert f"bought {trade['Size']:,} units" in STRATEGY
+    assert f"a profit of {trade['PnL']:.2f}" in STRATEGY
+
+    stop = [bars["Low"].iloc[0] - 0.01 * (bars["High"].iloc[0] - bars["Low"].iloc[0])]
+    room = bars["Low"].iloc[0] - stop[0]
+    stop.append(max(stop[0], bars["Low"].iloc[1] - room))
+    for i in range(2, len(bars)):
+        stop.append(max(stop[-1], min(bars["Low"].iloc[i - 1], bars["Low"].iloc[i])))
+    assert [row[5] for row in rows] == [f"{level:.5f}" for level in stop]
+
+
+def test_the_layers_are_those_that_the_imports_keep():
+    rows = table_after(EXTENDING, "| layer |")
+    assert [int(row[0]) for row in rows] == list(range(len(LAYERS)))
+    for (_, rooms, _), layer in zip(rows, LAYERS, strict=True):
+        documented = rooms.split(", ")
+        assert documented == [room for room in layer if room in documented]
+
+
+def test_the_summarys_keys_are_documented():
+    told = json.loads(json.dumps(summary(small_outcome())))
+    rows = {row[0]: row[1] for row in table_after(GUIDE, "| key |")}
+    assert list(rows) == list(told)
+    for key in ("data", "verification", "best"):
+        assert all(part in rows[key] for part in told[key]), key
+
+
+def test_the_columns_of_the_trades_are_documented(tmp_path):
+    trades = small_outcome().trades
+    assert trades is not None
+    written = pd.read_csv(write_trades(tmp_path, trades))
+    rows = table_after(GUIDE, "| column |")
+    assert [name for row in rows for name in row[0].split(", ")] == list(written.columns)
+
+
+# ------------------------------------------------------------------------------------ examples
+
+
+def examples() -> dict[str, str]:
+    """The pages' Python, those blocks of a page that are no scripts of their own as one."""
+    found = {}
+    for page in COMMAND_PAGES:
+        written = blocks(text_of(page), "python")
+        scripts = [block for block in written if "__main__" in block]
+        if plain := [block for block in written if block not in scripts]:
+            found[page.name] = "\n".join(plain)
+        found |= {f"{page.name}, script {n}": block for n, block in enumerate(scripts, 1)}
+    return found
+
+
+EXAMPLES = examples()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the examples expect it: the file, and the results of a run."""
+    folder = tmp_path_factory.mktemp("examples")
+    shutil.copy(ROOT / "example.csv", folder)
+    (folder / "bigbar_output").mkdir()
+    table = small_outcome().table.frame()
+    table["# Trades"] += 50
+    table.to_parquet(folder / "bigbar_output" / "results.parquet")
+    return folder
+
+
+def test_there_are_examples():
+    assert set(EXAMPLES) == {
+        "README.md", "guide.md", "extending.md", "extending.md, script 1",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def outputs(folder: Path) -> dict[str, tuple[int, str, str]]:
+    """Exit code, standard output and error of every example.
+
+    The first one runs alone, so that the kernel is compiled once; the others side by side.
+    """
+    running = {}
+    for number, (name, block) in enumerate(EXAMPLES.items()):
+        line = [sys.executable, "-c", block]
+        if "__main__" in block:  # A script: its processes may want to import it again.
+            script = folder / f"script_{number}.py"
+            script.write_text(block, encoding="utf-8")
+            line[1:] = [script.name]
+        elif name == "README.md":
+            line[2] += "print(found.best_parameters)"
+        running[name] = subprocess.Popen(
+            line,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if number == 0:
+            running[name].wait(timeout=120)
+    finished = {name: one.communicate(timeout=120) for name, one in running.items()}
+    return {name: (running[name].returncode, *texts) for name, texts in finished.items()}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_run(name, outputs):
+    code, _, err = outputs[name]
+    assert code == 0, err
+
+
+def test_examples_print_what_is_shown(outputs):
+    assert outputs["extending.md, script 1"][1] in blocks(EXTENDING, "text")
+    shown = re.search(r"# ({'atr_period'.*?), \.\.\.}", EXAMPLES["README.md"])
+    assert shown is not None
+    assert outputs["README.md"][1].startswith(shown[1])
+
+
+def test_example_options_are_accepted():
+    """Every command line shown is one that the parser takes."""
+    program = "bigbar_multiprocessing_optimized.py"
+    for page in COMMAND_PAGES:
+        for block in blocks(text_of(page), r"(?:text|bash)"):
+            for line in re.findall(rf"{program} (example\.csv.*)", block.replace("\\\n", "")):
+                words = re.findall(r'"[^"]*"|\S+', line)
+                make_parser().parse_args([word.strip('"') for word in words])
+
+
+def test_engines_are_documented():
+    for name in ENGINES:
+        assert f"`{name}`" in GUIDE
+
+
+# ---------------------------------------------------------------------------------- the whole
+
+
+def anchors(text: str) -> set[str]:
+    """What can be linked to inside a page, as GitHub names it."""
+    heads = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M)
+    slugs = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+    return slugs | set(re.findall(r'<a id="([^"]+)"', text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_exist(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if link.startswith("https://"):
+            continue
+        target, _, anchor = link.partition("#")
+        path = page.parent / target if target else page
+        assert path.is_file(), link
+        if anchor:
+            assert anchor in anchors(text_of(path)), link
+
+
+def test_pictures_are_small_and_used():
+    used = {
+        Path(link).name for page in PAGES for link in re.findall(r"images/[\w.-]+", text_of(page))
+    }
+    pictures = {path.name: path for path in (DOCS / "images").iterdir()}
+    assert used == set(pictures)
+    assert all(path.stat().st_size < 200_000 for path in pictures.values())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_are_finished_and_of_no_machine(page):
+    text = text_of(page)
+    assert not re.findall(r"TODO|FIXME|\bissue #?\d", text)
+    paths = re.findall(r"(?<![\w.:/<])/(?!dev/shm)[a-z]\w*/[\w./-]+", text)
+    assert not paths
