@@ -169,7 +169,7 @@ def _compiled(file: pd.DataFrame, job: Job) -> Engine:
 
 
 ENGINES: dict[str, EngineKind] = {
-    "compiled": EngineKind(_compiled, sample_slice=128, compiles=True),
+    "compiled": EngineKind(_compiled, sample_slice=1240, compiles=True),
     "backtesting": EngineKind(BacktestingEngine, sample_slice=1),
 }
 

@@ -23,10 +23,11 @@ from bigbar.indicators import check_enough_bars, with_indicators
 from bigbar.pool import WorkerDied, WorkerPool
 from bigbar.results import Choice, ResultTable
 from bigbar.scheduling import (
-    CHUNK_S,
     calculate_adaptive_chunk_size,
     chunks_in_order,
     estimate_duration,
+    longest_chunk,
+    whole_periods,
 )
 from bigbar.settings import Settings
 from bigbar.shared_memory import Publication, publish
@@ -382,18 +383,22 @@ def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
         least=SAMPLE_SIZE,
         seed=execution.seed,
     )
-    outcome.chunk_size = calculate_adaptive_chunk_size(
-        len(grid), execution.workers, outcome.estimated_duration_s, most_seconds=CHUNK_S
-    )
+    work = len(grid), execution.workers, outcome.estimated_duration_s
+    size = calculate_adaptive_chunk_size(*work, most_seconds=longest_chunk(*work))
+    outcome.chunk_size = whole_periods(size, _period(grid))
     chunks = -(-len(grid) // outcome.chunk_size)
     narrator.estimated(outcome.estimated_duration_s, outcome.chunk_size, chunks)
+
+
+def _period(grid: Grid) -> int:
+    """Combinations of one ATR period: what they cost comes again with the next."""
+    return len(grid) // len(grid.axes[0])
 
 
 def _sweep(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
     """Fan the grid out; the parent alone writes, so any order gives the same table."""
     table = outcome.table
-    period = len(table) // len(table.grid.axes[0])
-    chunks = chunks_in_order(len(table), outcome.chunk_size, period=period)
+    chunks = chunks_in_order(len(table), outcome.chunk_size, period=_period(table.grid))
     try:
         with narrator.progress(len(table)) as bar:
             for chunk, result in pool.imap_unordered(run_chunk, chunks, split=halves):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
@@ -18,6 +19,9 @@ from bigbar.shared_memory import Publication
 
 #: Labels stand in a column of this many characters.
 _LABEL = 11
+
+#: Lines are broken so as to fit terminals this wide.
+_WIDTH = 100
 
 #: The bar is drawn anew this often, in seconds.
 REFRESH_S = 0.1
@@ -250,7 +254,19 @@ def _closing(outcome: Outcome, files: Sequence[str]) -> str:
     if outcome.memory is not None:
         lines.append(("Memory", _memory(outcome)))
     lines.extend(("Files" if place == 0 else "", name) for place, name in enumerate(files))
-    return "\n".join(f"{label:<{_LABEL}}{text}" for label, text in lines)
+    return "\n".join(_labelled(label, text) for label, text in lines)
+
+
+def _labelled(label: str, text: str) -> str:
+    """A labelled line, broken between words where it is too wide."""
+    return textwrap.fill(
+        text,
+        _WIDTH,
+        initial_indent=f"{label:<{_LABEL}}",
+        subsequent_indent=" " * _LABEL,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _counted(outcome: Outcome, table: ResultTable) -> str:
@@ -311,7 +327,7 @@ def _timings(outcome: Outcome) -> str:
         for stage, word in _STAGES.items()
         if outcome.timings.get(stage, 0.0) >= 0.005
     ]
-    return " · ".join(parts) + f"\n{'':<{_LABEL}}{outcome.backtests_per_second:,.0f} backtests/s"
+    return " · ".join([*parts, f"{outcome.backtests_per_second:,.0f} backtests/s"])
 
 
 def _memory(outcome: Outcome) -> str:

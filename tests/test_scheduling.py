@@ -12,6 +12,8 @@ from bigbar.scheduling import (
     calculate_adaptive_chunk_size,
     chunks_in_order,
     estimate_duration,
+    longest_chunk,
+    whole_periods,
 )
 
 GRID = 112_840
@@ -191,3 +193,22 @@ def test_the_seed_decides_where():
 
     assert slices(1) == slices(1)
     assert slices(1) != slices(2)
+
+
+@pytest.mark.parametrize(
+    ("total", "workers", "seconds", "longest"),
+    [
+        (112_840, 2, 250e-6, 0.5),  # A million bars: half a second.
+        (112_840, 2, 5e-6, 112_840 * 5e-6 / 2 / 25),  # A short run: 25 steps a worker.
+        (800, 2, 5e-6, 0.005),  # A very short one: not below five milliseconds.
+    ],
+)
+def test_the_longest_chunk(total, workers, seconds, longest):
+    assert longest_chunk(total, workers, seconds) == pytest.approx(longest)
+
+
+@pytest.mark.parametrize(
+    ("size", "cut"), [(1, 1), (1239, 1239), (1240, 1240), (2479, 1240), (2480, 2480)]
+)
+def test_chunks_end_where_a_period_ends(size, cut):
+    assert whole_periods(size, 1240) == cut

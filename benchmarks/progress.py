@@ -1,0 +1,133 @@
+"""How well the bar knows the end: predicted against actual over the run, on both engines.
+
+What the bar predicts is the time so far divided by the share done. Also what the bar costs.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import common
+import numpy as np
+from against_backtesting import CUT
+from sides import run_grid
+
+from bigbar.data import read_bars
+from bigbar.grid import Grid
+from bigbar.pipeline import Narrator, Outcome
+from bigbar.report import Terminal
+
+WORKERS = 2
+
+#: The prediction is held to the target from this share of the run on.
+FROM = 0.2
+
+#: Largest share by which it may be wrong.
+MOST = 0.1
+
+
+class Clock(Narrator):
+    """Notes when how much was done.
+
+    Attributes
+    ----------
+    moments : list of (float, int)
+        Seconds since the start, combinations done.
+    seconds : float
+        That the run took.
+    """
+
+    def __init__(self) -> None:
+        self.moments: list[tuple[float, int]] = []
+        self.seconds = 0.0
+        self._begun = 0.0
+        self._done = 0
+
+    @contextmanager
+    def progress(self, total: int) -> Iterator[Clock]:
+        self._begun = time.perf_counter()
+        yield self
+        self.seconds = time.perf_counter() - self._begun
+
+    def update(self, n: int) -> None:
+        """Count `n` more."""
+        self._done += n
+        self.moments.append((time.perf_counter() - self._begun, self._done))
+
+
+def predicted(report: common.Report, what: str, clock: Clock, total: int) -> None:
+    """Predicted totals along the run, and the one furthest off."""
+    elapsed, done = (np.array(column) for column in zip(*clock.moments, strict=True))
+    share = done / total
+    totals = elapsed / share
+    counted = (share >= FROM) & (share < 1)
+    for mark in (0.2, 0.4, 0.6, 0.8):
+        place = int(np.searchsorted(share, mark))
+        report.line(
+            f"{what}: predicted at {share[place]:.0%}",
+            f"{totals[place]:.2f} s, took {clock.seconds:.2f} s "
+            f"({totals[place] / clock.seconds - 1:+.1%})",
+        )
+    off = np.abs(totals[counted] / clock.seconds - 1).max() if counted.any() else np.nan
+    report.line(
+        f"{what}: furthest off from {FROM:.0%} on ({counted.sum()} updates)",
+        f"{off:.1%}",
+        f"within {MOST:.0%}",
+        bool(off <= MOST),
+    )
+
+
+def bar_memory() -> tuple[int, int]:
+    """Bytes that the bar takes at most: with the import of tqdm, and without."""
+
+    def draw() -> int:
+        tracemalloc.start()
+        try:
+            with Terminal(io.StringIO(), show_bar=True).progress(112_840) as bar:
+                for _ in range(1_000):
+                    bar.update(112)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    return draw(), draw()
+
+
+def agree(few: Outcome, both: Outcome) -> bool:
+    """Whether two engines found the same returns and trades."""
+    names = ("Return [%]", "# Trades", "Max. Drawdown [%]")
+    return all(common.agree(few.table.column(name), both.table.column(name)) for name in names)
+
+
+def main() -> int:
+    """Check, measure, report."""
+    arguments = common.arguments(__doc__ or "")
+    report = common.Report("Progress: predicted against actual", arguments)
+    first_bytes, bar_bytes = bar_memory()
+    bars = read_bars(common.data_file(arguments.data, 20_000))
+    cut = Grid.from_values(**CUT)
+    clock = Clock()
+    reference = run_grid(bars, workers=WORKERS, grid=cut, engine="backtesting", narrator=clock)
+    report.check(
+        f"returns, trades and drawdowns of both engines for {len(cut)} combinations",
+        agree(reference, run_grid(bars, workers=WORKERS, grid=cut)),
+    )
+    predicted(report, "backtesting engine", clock, len(cut))
+    for rows in (20_000,) if arguments.data else (20_000, 200_000):
+        bars = read_bars(common.data_file(arguments.data, rows))
+        clock = Clock()
+        outcome = run_grid(bars, workers=WORKERS, narrator=clock)
+        what = f"compiled engine, {len(bars.frame):,} bars"
+        predicted(report, what, clock, len(outcome.table))
+    report.line("memory of the bar", f"{bar_bytes / 1e6:.3f} MB", "under 1 MB", bar_bytes < 1e6)
+    report.line("the same, with importing tqdm", f"{first_bytes / 1e6:.3f} MB")
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

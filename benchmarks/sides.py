@@ -1,0 +1,83 @@
+"""Our side of the comparisons: the default grid as the product runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from common import spread_over
+from numpy.typing import NDArray
+
+from bigbar.data import Bars, read_bars
+from bigbar.engines import Job
+from bigbar.grid import Grid
+from bigbar.indicators import average_true_range, with_indicators
+from bigbar.pipeline import Execution, Narrator, Outcome, optimize_bars
+from bigbar.results import Choice
+from bigbar.settings import Settings
+
+
+def run_grid(
+    bars: Bars,
+    *,
+    workers: int,
+    grid: Grid | None = None,
+    engine: str = "compiled",
+    narrator: Narrator | None = None,
+) -> Outcome:
+    """A grid, the default one if none is given, through the pipeline without verification."""
+    return optimize_bars(
+        bars,
+        grid or Grid.parse(),
+        settings=Settings(),
+        engine=engine,
+        choice=Choice.by_name("Return [%]"),
+        execution=Execution(workers=workers, verify=0),
+        narrator=narrator,
+    )
+
+
+def sweep_seconds(bars: Bars, workers: int) -> float:
+    """Seconds of the fan-out alone, per combination of the default grid."""
+    outcome = run_grid(bars, workers=workers)
+    return outcome.timings["sweep_s"] / len(outcome.table)
+
+
+def prepared(file: Path, sample: int) -> tuple[Bars, dict[str, NDArray], NDArray[np.int64]]:
+    """Bars, and what a program of another make needs to run a sample of the default grid.
+
+    Parameters
+    ----------
+    file : Path
+        Price bars.
+    sample : int
+        How many combinations, spread over the grid.
+
+    Returns
+    -------
+    bars : Bars
+    inputs : dict of ndarray
+        Prices, momentum, restricted, shape (bars that take part,); `atr`, shape (periods, bars);
+        `times` in nanoseconds; and per combination of the sample `period` (a row of `atr`),
+        `k_atr`, `uptail_max_ratio`, `previous_weight`, `buffer_ratio`.
+    numbers : ndarray of int64, shape (sample,)
+        Which combinations these are.
+    """
+    bars, grid = read_bars(file), Grid.parse()
+    first = Job(grid, Settings(), "compiled").first_bar
+    indicators = with_indicators(bars.frame, Settings().week_edge_bars)
+    ranges = indicators["TrueRange"].to_numpy()
+    columns = grid.columns()
+    numbers = spread_over(len(grid), sample)
+    kept = indicators.iloc[first:]
+    inputs = {
+        name.lower(): np.ascontiguousarray(kept[name].to_numpy())
+        for name in ("Open", "High", "Low", "Close", "Momentum", "Restricted")
+    }
+    periods = grid.axes[0].values
+    inputs["atr"] = np.stack([average_true_range(ranges, int(p))[first:] for p in periods])
+    inputs["times"] = kept.index.as_unit("ns").asi8  # type: ignore[attr-defined]
+    inputs["period"] = np.searchsorted(periods, columns["atr_period"][numbers])
+    for name in ("k_atr", "uptail_max_ratio", "previous_weight", "buffer_ratio"):
+        inputs[name] = columns[name][numbers]
+    return bars, inputs, numbers
