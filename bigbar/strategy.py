@@ -18,6 +18,9 @@ from backtesting import Backtest, Strategy
 from bigbar.indicators import average_true_range, momentum, restricted_bars, true_range
 from bigbar.settings import Parameters, Settings
 
+#: Whole numbers above this have gaps in float64, so that one unit more is none: no order is larger.
+MOST_UNITS = 2**53
+
 
 class BigBarAllIn(Strategy):
     """Trade with an unusually large bar, all in; leave at the first sign that the move is over."""
@@ -100,10 +103,11 @@ class BigBarAllIn(Strategy):
 
         fixed = broker._commission_fixed
         units = max(int((budget - fixed) / (fill + price * broker._commission_relative)), 0)
+        units = min(units, MOST_UNITS)
         # The quotient can round across a whole number either way; the broker's check decides.
         while units >= 1 and not accepted(units):
             units -= 1
-        while accepted(units + 1):
+        while units < MOST_UNITS and accepted(units + 1):
             units += 1
         return units
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.engines import BacktestingEngine, Engine, Job, build_engine
+from bigbar.engines import ENGINES, BacktestingEngine, Engine, Job, build_engine
 from bigbar.shared_memory import Attachment, Descriptor, attach
 from bigbar.statistics import STATISTICS
 
@@ -85,7 +85,10 @@ def start_worker(descriptor: Descriptor) -> None:
         raise TypeError(f"published with {type(job).__name__} instead of a Job")
     file = attachment.frame()
     _local.__dict__.pop("reference", None)  # Of a job before this one, in the same thread.
-    _local.desk = _Desk(attachment, file, job, build_engine(file, job))
+    engine = build_engine(file, job)
+    if ENGINES[job.engine].compiles:
+        engine.run(0, 1)  # Loads the machine code and touches the buffers, before anything counts.
+    _local.desk = _Desk(attachment, file, job, engine)
 
 
 def desk() -> _Desk:

@@ -1,0 +1,425 @@
+"""Any engine keeps the contract, and the compiled one answers as `backtesting.py` does."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pandas as pd
+import pytest
+from backtesting.test import EURUSD
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from made_bars import Case, Recipe, cases, make_bars
+from numpy.typing import NDArray
+
+from bigbar.conditioning import Reference
+from bigbar.engines import (
+    ENGINES,
+    TRADE_COLUMNS,
+    BacktestingEngine,
+    Engine,
+    Job,
+    available_engine,
+    build_engine,
+)
+from bigbar.errors import SettingsError
+from bigbar.grid import Grid
+from bigbar.indicators import with_indicators
+from bigbar.settings import Account, Settings
+from bigbar.statistics import COLUMN, NAMES
+from bigbar.verification import Replay, compare, compare_trades
+
+#: What a backtest without a single trade has no value for.
+NOT_WITHOUT_TRADES = {
+    "Sharpe Ratio", "Sortino Ratio", "Calmar Ratio", "Avg. Drawdown [%]",
+    "Max. Drawdown Duration", "Avg. Drawdown Duration", "Win Rate [%]", "Best Trade [%]",
+    "Worst Trade [%]", "Avg. Trade [%]", "Max. Trade Duration", "Avg. Trade Duration",
+    "Profit Factor", "Expectancy [%]", "SQN", "Kelly Criterion",
+}  # fmt: skip
+
+EXAMPLES = 300
+
+quick = settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+thorough = settings(quick, max_examples=20 * EXAMPLES, derandomize=False)
+
+LOOSE = Grid.from_values(
+    atr_period=[3, 7], k_atr=[0.7, 1.2, 4.0], uptail_max_ratio=[0.3, 0.7],
+    previous_weight=[0.0, 0.3], buffer_ratio=[-0.2, 0.01],
+)  # fmt: skip
+
+
+# The contract, for any engine.
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def kind(request: pytest.FixtureRequest) -> str:
+    """The name of an engine."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    """Bars that are traded often, and a grid of which some combinations trade nothing."""
+    return Case(Recipe(bars=120, seed=3), LOOSE, Settings(Account(commission=0.0002), 1))
+
+
+def engine_of(case: Case, kind: str) -> Engine:
+    return build_engine(case.file(), case.job(kind))
+
+
+def same(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> bool:
+    """Whether two tables hold the same bits, any NaN being like any other."""
+    return bool(np.array_equal(ours, theirs, equal_nan=True))
+
+
+def test_a_row_a_combination(kind: str, case: Case) -> None:
+    rows = engine_of(case, kind).run(0, len(case.grid))
+    assert rows.shape == (len(case.grid), len(NAMES))
+    assert rows.dtype == np.float64
+    assert (rows[:, COLUMN["# Trades"]] >= 5).any()
+    assert (rows[:, COLUMN["# Trades"]] == 0).any()
+
+
+def test_slices_give_the_same_rows(kind: str, case: Case) -> None:
+    engine, total = engine_of(case, kind), len(case.grid)
+    whole = engine.run(0, total)
+    for cuts in ([1, 2, 3, 5, 8, 13, 21, 34], [24], [total - 1], range(7, total, 7)):
+        ends = [0, *cuts, total]
+        slices = list(itertools.pairwise(ends))
+        for start, stop in reversed(slices):
+            assert same(engine.run(start, stop), whole[start:stop]), (start, stop)
+    assert same(engine_of(case, kind).run(5, 6), whole[5:6])
+
+
+def test_an_empty_slice_is_an_empty_table(kind: str, case: Case) -> None:
+    assert engine_of(case, kind).run(7, 7).shape == (0, len(NAMES))
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 3), (0, 49), (48, 50), (9, 5), (-3, -1)])
+def test_a_slice_outside_the_grid_is_refused(kind: str, case: Case, start: int, stop: int) -> None:
+    assert len(case.grid) == 48
+    with pytest.raises(IndexError):
+        engine_of(case, kind).run(start, stop)
+
+
+@pytest.mark.parametrize("number", [-1, 48])
+def test_trades_of_no_combination_are_refused(kind: str, case: Case, number: int) -> None:
+    with pytest.raises(IndexError):
+        engine_of(case, kind).trades(number)
+
+
+def test_without_trades_the_rest_is_still_told(kind: str, case: Case) -> None:
+    idle = Case(case.recipe, case.grid, Settings(Account(cash=50.0)))
+    engine = engine_of(idle, kind)
+    row = engine.run(0, 1)[0]
+    missing = {name for name, value in zip(NAMES, row, strict=True) if np.isnan(value)}
+    assert missing == NOT_WITHOUT_TRADES
+    for name in ("Exposure Time [%]", "Return [%]", "Commissions [$]", "# Trades", "Beta"):
+        assert row[COLUMN[name]] == 0, name
+    assert row[COLUMN["Equity Final [$]"]] == row[COLUMN["Equity Peak [$]"]] == 50.0
+    assert list(engine.trades(0).columns) == list(TRADE_COLUMNS)
+    assert len(engine.trades(0)) == 0
+
+
+def test_trade_lists(kind: str, case: Case) -> None:
+    engine = engine_of(case, kind)
+    rows = engine.run(0, len(case.grid))
+    index = case.file().index[case.job().first_bar :]
+    for number in (0, 11, 30):
+        trades = engine.trades(number)
+        assert list(trades.columns) == list(TRADE_COLUMNS)
+        assert len(trades) == rows[number, COLUMN["# Trades"]]
+        assert (trades["ExitBar"] > trades["EntryBar"]).all()
+        assert (trades["EntryBar"].to_numpy()[1:] > trades["ExitBar"].to_numpy()[:-1]).all()
+        assert list(trades["EntryTime"]) == list(index[trades["EntryBar"]])
+        assert list(trades["ExitTime"]) == list(index[trades["ExitBar"]])
+
+
+def test_the_file_is_left_alone(kind: str, case: Case) -> None:
+    file = case.file()
+    before = file.copy(deep=True)
+    engine = build_engine(file, case.job(kind))
+    engine.run(0, 8)
+    engine.trades(0)
+    pd.testing.assert_frame_equal(file, before)
+
+
+def test_unknown_engine() -> None:
+    with pytest.raises(SettingsError, match=r"compiled.*backtesting"):
+        available_engine("vectorized")
+
+
+def test_engines_at_hand() -> None:
+    assert available_engine("compiled") == ("compiled", None)
+    assert available_engine("backtesting") == ("backtesting", None)
+
+
+def test_without_numba_the_reference_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    name, reason = available_engine("compiled")
+    assert name == "backtesting"
+    assert reason is not None
+    assert "pip install numba" in reason
+    assert available_engine("backtesting") == ("backtesting", None)
+
+
+# The compiled engine against backtesting.py.
+
+
+def telling(rows: NDArray[np.float64], most: int) -> list[int]:
+    """Combinations with different answers: the busiest, the idlest, and some between."""
+    _, first = np.unique(np.nan_to_num(rows, nan=-7.7), axis=0, return_index=True)
+    by_trades = first[np.argsort(-rows[first, COLUMN["# Trades"]], kind="stable")]
+    places = np.linspace(0, len(by_trades) - 1, most).round().astype(int)
+    return [int(number) for number in dict.fromkeys(by_trades[places])]
+
+
+def disagreements(
+    file: pd.DataFrame, job: Job, numbers: list[int] | None = None
+) -> Iterator[object]:
+    """Whatever the compiled engine and `backtesting.py` do not agree on."""
+    engine = build_engine(file, job)
+    rows = engine.run(0, len(job.grid))
+    reference = BacktestingEngine(file, job)
+    for number in telling(rows, 3) if numbers is None else numbers:
+        replayed = against(reference, file, job, number, rows[number])
+        yield from replayed.differences
+        yield from compare_trades(number, engine.trades(number), replayed.trades)
+
+
+def against(
+    reference: BacktestingEngine,
+    file: pd.DataFrame,
+    job: Job,
+    number: int,
+    row: NDArray[np.float64],
+) -> Replay:
+    close = file["Close"].to_numpy(np.float64)[job.first_bar :]
+    return compare(number, row, Reference(reference.stats(number), close))
+
+
+def check(case: Case) -> None:
+    found = list(disagreements(case.file(), case.job()))
+    assert not found, found
+
+
+@quick
+@given(cases())
+def test_generated_bars(case: Case) -> None:
+    check(case)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@thorough
+@given(cases(most_bars=420))
+def test_many_generated_bars(case: Case) -> None:
+    check(case)
+
+
+@settings(quick, max_examples=EXAMPLES // 10)
+@given(cases(most_bars=900))
+def test_longer_generated_bars(case: Case) -> None:
+    check(case)
+
+
+def test_generated_cases_cover_what_they_should() -> None:
+    """Counted on the same cases that `test_generated_bars` compares."""
+    seen: Counter[str] = Counter()
+
+    @quick
+    @given(cases())
+    def count(case: Case) -> None:
+        rows = build_engine(case.file(), case.job()).run(0, len(case.grid))
+        columns = {name: rows[:, column] for name, column in COLUMN.items()}
+        trades = columns["# Trades"]
+        seen["cases"] += 1
+        seen["five trades"] += trades.max() >= 5
+        seen["twenty trades"] += trades.max() >= 20
+        seen["no trade"] += trades.min() == 0
+        seen["one trade"] += (trades == 1).any()
+        seen["ruin"] += (columns["Equity Final [$]"] == 0).any()
+        seen["paid"] += (columns["Commissions [$]"] > 0).any()
+        seen["rebates"] += (columns["Commissions [$]"] < 0).any()
+        seen["gains"] += (columns["Return [%]"] > 0).any()
+        seen["market stands still"] += bool(np.isnan(columns["Beta"]).all())
+        # A trade that is open at the end moves the equity, but is in no list.
+        seen["open at the end"] += ((trades == 0) & (columns["Return [%]"] != 0)).any()
+        seen["late drawdown"] += (
+            np.isnan(columns["Avg. Drawdown Duration"]) & ~np.isnan(columns["Avg. Drawdown [%]"])
+        ).any()
+
+    count()
+    assert seen["cases"] >= EXAMPLES * 0.9
+    assert seen["five trades"] >= EXAMPLES * 0.3
+    assert seen["twenty trades"] >= EXAMPLES * 0.1
+    at_least_a_few = (
+        "no trade", "one trade", "ruin", "paid", "rebates", "gains", "market stands still",
+        "open at the end", "late drawdown",
+    )  # fmt: skip
+    assert {name: seen[name] for name in at_least_a_few if seen[name] < 3} == {}
+
+
+@pytest.mark.parametrize("trading_bars", [2, 3, 4, 5])
+@pytest.mark.parametrize("edge", [0, 1])
+def test_a_file_of_a_few_bars(trading_bars: int, edge: int) -> None:
+    grid = Grid.from_values(atr_period=3, k_atr=[0.0, 0.7], previous_weight=[-1.0, 0.0])
+    for seed in range(12):
+        recipe = Recipe(seed=seed, bars=3 + trading_bars)
+        check(Case(recipe, grid, Settings(week_edge_bars=edge)))
+
+
+@pytest.mark.parametrize("margin", [1.0, 0.5, 0.1, 0.02, 0.005])
+@pytest.mark.parametrize("commission", [0.0, 0.01, -0.01, (5.0, 0.001), (5.0, -0.001)])
+def test_leverage_and_commissions(margin: float, commission: float | tuple[float, float]) -> None:
+    account = Account(commission=commission, margin=margin, spread=0.0005)
+    check(Case(Recipe(seed=7, volatility=0.01), LOOSE, Settings(account, 1)))
+
+
+@pytest.mark.parametrize("units", [0.9, 1.0, 1.2, 2.0, 3.5])
+def test_a_cash_for_very_few_units(units: float) -> None:
+    recipe = Recipe(seed=5, ticks=4)
+    check(Case(recipe, LOOSE, Settings(Account(cash=units * recipe.price), 0)))
+
+
+@pytest.mark.timeout(120)
+def test_more_units_than_whole_numbers_can_count() -> None:
+    """Rebates on borrowed money multiply the equity until a unit more or less has no digit."""
+    account = Account(commission=-0.1, margin=0.005)
+    grid = Grid.from_values(atr_period=3, k_atr=0.3, previous_weight=0.0, uptail_max_ratio=0.9)
+    case = Case(Recipe(price=1e-4, volatility=0.0002, bars=260), grid, Settings(account, 0))
+    rows = build_engine(case.file(), case.job()).run(0, 1)
+    assert rows[0, COLUMN["Equity Peak [$]"]] > 2.0**53 * 1e-4
+    check(case)
+
+
+#: Open, high, low, close of a loop: three bars lean upwards, a big bar, a red one, and back.
+LOOP = [
+    (64, 65, 63, 64.5), (64, 65, 63, 64.5), (64, 65, 63, 64.5), (64, 68, 63.5, 67.5),
+    (67.5, 67.75, 66, 66.5), (66.5, 67, 64, 65), (65, 66, 63, 64), (64, 65, 63, 64),
+]  # fmt: skip
+
+ONE_EACH = Grid.from_values(
+    atr_period=3, k_atr=1.2, uptail_max_ratio=0.7, previous_weight=0.1, buffer_ratio=0.01
+)
+
+
+def looped(loops: int, *ending: tuple[float, float, float, float]) -> pd.DataFrame:
+    rows = [*(LOOP * loops), *ending]
+    index = pd.date_range("2024-01-01", periods=len(rows), freq="h")
+    bars = pd.DataFrame(rows, index, columns=["Open", "High", "Low", "Close"], dtype=float)
+    return with_indicators(bars.assign(Volume=1.0), 0)
+
+
+def test_equal_profits_have_no_deviation() -> None:
+    file = looped(12)
+    job = Job(ONE_EACH, Settings(Account(cash=80.0), 0), "compiled")
+    row = build_engine(file, job).run(0, 1)[0]
+    assert row[COLUMN["# Trades"]] == 11  # The first loop warms up the indicators.
+    assert row[COLUMN["Expectancy [%]"]] < 0
+    assert np.isnan(row[COLUMN["SQN"]])
+    assert not list(disagreements(file, job))
+
+
+def test_a_drawdown_on_the_last_bar_only() -> None:
+    up = (64, 65, 63, 64.5)
+    file = looped(2, (64, 65, 63, 64), up, up, up, (64, 68, 63.5, 67.5), (67.5, 70, 66, 66.5))
+    job = Job(ONE_EACH, Settings(Account(cash=80.0), 0), "compiled")
+    before = file.iloc[len(LOOP) * 2 - 3 :]  # Without the trades of the loops.
+    bars = with_indicators(before[["Open", "High", "Low", "Close", "Volume"]], 0)
+    row = build_engine(bars, job).run(0, 1)[0]
+    assert row[COLUMN["# Trades"]] == 0
+    assert row[COLUMN["Max. Drawdown [%]"]] == row[COLUMN["Avg. Drawdown [%]"]] < 0
+    assert np.isnan(row[COLUMN["Max. Drawdown Duration"]])
+    assert not list(disagreements(bars, job))
+    assert not list(disagreements(file, job))
+
+
+@pytest.mark.parametrize("extra", range(6))
+def test_the_last_bars(extra: int) -> None:
+    """The same trade ever nearer to the end: closed, open, and an order that is never filled."""
+    up = (64, 65, 63, 64.5)
+    tail = [
+        up,
+        up,
+        up,
+        (64, 68, 63.5, 67.5),
+        (67.5, 70, 67, 69),
+        (69, 71, 68, 70),
+        (70, 71, 67, 68),
+    ]
+    file = looped(2, *tail[: 3 + extra])
+    job = Job(ONE_EACH, Settings(Account(cash=80.0), 0), "compiled")
+    assert not list(disagreements(file, job))
+
+
+def test_numbers_outside_the_usual_annual_range() -> None:
+    """Gains of a few minutes, made annual, overflow; what is left must be just as infinite."""
+    account = Account(margin=0.005, commission=-0.01)
+    recipe = Recipe(step_min=1, volatility=0.0002, bars=200)
+    case = Case(recipe, LOOSE, Settings(account, 0))
+    rows = build_engine(case.file(), case.job()).run(0, len(case.grid))
+    assert np.isinf(rows[:, COLUMN["CAGR [%]"]]).any()
+    check(case)
+
+
+# A cut through the default grid.
+
+CUT_STEP = 997
+
+
+def example_bars(trading_bars: int) -> pd.DataFrame:
+    grid = Grid.parse()
+    bars = EURUSD.iloc[-(trading_bars + grid.max_atr_period) :]
+    return with_indicators(bars, Settings().week_edge_bars)
+
+
+def test_a_cut_through_the_default_grid() -> None:
+    file, job = example_bars(1_500), Job(Grid.parse(), Settings(), "compiled")
+    numbers = list(range(0, len(job.grid), CUT_STEP))
+    assert not list(disagreements(file, job, numbers))
+    rows = build_engine(file, job).run(0, len(job.grid))
+    assert np.median(rows[numbers, COLUMN["# Trades"]]) >= 1
+
+
+def _check_numbers(numbers: range) -> list[object]:
+    file, job = example_bars(300), Job(Grid.parse(), Settings(), "compiled")
+    return list(disagreements(file, job, list(numbers)))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(4 * 3600)
+def test_the_whole_default_grid() -> None:
+    total = len(Grid.parse())
+    parts = [range(start, min(start + 2_000, total)) for start in range(0, total, 2_000)]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        found = [one for part in pool.map(_check_numbers, parts) for one in part]
+    assert not found, found[:5]
+
+
+@settings(quick, max_examples=60)
+@given(cases(), st.data())
+def test_generated_slices_give_the_same_rows(case: Case, data: st.DataObject) -> None:
+    engine = build_engine(case.file(), case.job())
+    total = len(case.grid)
+    whole = engine.run(0, total)
+    cuts = data.draw(st.lists(st.integers(0, total), max_size=6).map(sorted))
+    pieces = [engine.run(a, b) for a, b in zip([0, *cuts], [*cuts, total], strict=True)]
+    assert same(np.concatenate(pieces), whole)
+
+
+def test_recipes_are_repeatable() -> None:
+    recipe = Recipe(seed=11, calendar="ragged", zone="Europe/Berlin", unit="ms")
+    pd.testing.assert_frame_equal(make_bars(recipe), make_bars(recipe))
