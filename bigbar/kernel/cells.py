@@ -41,9 +41,7 @@ def count_passing(passing, chosen, count, entries, factor_levels):  # type: igno
     passing[:] = 0
     for j in range(count):
         c = chosen[j]
-        passing[
-            factor_levels[c] - 1, entries.tail_levels[c], entries.weight_levels[c] - 1
-        ] += 1
+        passing[factor_levels[c] - 1, entries.tail_levels[c], entries.weight_levels[c] - 1] += 1
     for factor in range(factors - 1, -1, -1):
         for tail in range(tails):
             for weight in range(weights - 2, -1, -1):
@@ -83,11 +81,7 @@ def looser_twin(cells, thresholds):  # type: ignore[no-untyped-def]
         return factor, tail, weight - 1
     if tail + 1 < tails and cell + weights < stop and passing[factor, tail + 1, weight] == here:
         return factor, tail + 1, weight
-    if (
-        factor > 0
-        and cell - tails * weights >= first
-        and passing[factor - 1, tail, weight] == here
-    ):
+    if factor > 0 and cell - tails * weights >= first and passing[factor - 1, tail, weight] == here:
         return factor - 1, tail, weight
     return thresholds
 

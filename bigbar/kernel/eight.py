@@ -3,7 +3,7 @@
 Adding in another order gives other bits, so a compiler must not vectorize a running sum by
 itself; but NumPy keeps eight running sums, and eight numbers side by side are one vector. Where
 the processor's own vectors are shorter the compiler splits them. Measured: the sums of a walk's
-400 trades take a quarter of the time that they take one value after the other.
+400 trades take half of the time that eight scalars do.
 """
 
 from __future__ import annotations

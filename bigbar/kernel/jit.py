@@ -63,20 +63,22 @@ def compiled_entry(function: _Function) -> _Function:
 def compiled_inner(function: _Function) -> _Function:
     """As `compiled_entry`, for functions that only compiled ones call.
 
-    Without the code to call them from Python, which takes longer to compile than most of them.
+    Without the code to call them from Python, a fifth of the compilation's time.
     """
     return _compiled(function, _nrt=False, no_cpython_wrapper=True)
 
 
 def _compiled(function: _Function, **options: bool) -> _Function:
-    folder_before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(CACHE_FOLDER)
+    config: Any = numba.config
+    njit: Any = numba.njit  # Its type hints leave out options that it takes.
+    folder_before = config.CACHE_DIR
+    config.CACHE_DIR = str(CACHE_FOLDER)
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(
+        return njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(
             function
         )
     finally:
-        numba.config.CACHE_DIR = folder_before
+        config.CACHE_DIR = folder_before
 
 
 def is_cached() -> bool:

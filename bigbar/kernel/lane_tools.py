@@ -17,7 +17,9 @@ def select(typing_context: Any, condition: Any, yes: Any, no: Any) -> Any:
     """`yes if condition else no`, both evaluated, as one instruction of the processor.
 
     The conditional expression becomes a branch first, and where a store follows, the compiler
-    stores under a mask; reading back what was stored under a mask stalls for some 15 cycles.
+    stores under a mask; reading that back for the next candidate has to wait for the cache. (The
+    processor's back end does the same to a plain store of `select(condition, new, old)`, so the
+    loops take a maximum, minimum or sum with a neutral value instead.)
     """
     if not isinstance(condition, types.Boolean) or yes != no:
         return None

@@ -2,8 +2,7 @@
 
 Exactly `bigbar.kernel.trades.walk`, lane for lane, with masks instead of branches: one after the
 other, a walk is a chain of divisions each waiting for the one before. A lane that meets what is
-left out here (an entry that is not affordable, an estimate of the units that is off by one,
-ruin) is marked irregular, and its combination is walked alone.
+left out here (an entry that is not affordable, ruin) is irregular, its combination walked alone.
 
 Why a trade needs no look at its bars: the broker's operations round monotonically, so equity at
 the best close is the best equity, bit for bit. Only where that reaches the old peak are the bars
@@ -53,6 +52,10 @@ DRAWDOWNS = 4 * LANES
 MAX_TIME = 5 * LANES
 SUM_TIME = 6 * LANES
 MARK_FIELDS = 7
+
+#: Up to this the quotient of budget and price is off by a whole number at most once: its rounding
+#: and the check's are a few 2**-53 of it. Prices and cash on a grid of ticks do meet that.
+_SURE_UNITS = 2.0**48
 
 _RISES = 1  #: The trade reaches the old peak.
 _FAR = 2  #: The covariance's series does not converge fast enough.
@@ -116,7 +119,7 @@ def trade_rows(hop, purse, rows, used, entries, market, account, fees, day_equit
     day_equity : ndarray of float, shape (days * used,)
         Written: equity at the end of each day, of all lanes, where a trade decides it.
     """
-    close, day = market.close, market.day
+    day = market.day
     for row in range(rows):
         c = hop.candidate[row]
         entry, last = entries.entry[c], entries.exit[c]
@@ -135,6 +138,18 @@ def trade_rows(hop, purse, rows, used, entries, market, account, fees, day_equit
             for lane in range(used):
                 if purse.marks[ATTENTION + lane]:
                     follow_bars(purse, lane, c, entries, market, account)
+
+
+@compiled_inner
+def cost(units, fill, price, fixed, relative):  # type: ignore[no-untyped-def]
+    """What the broker's margin check counts an order as."""
+    return units * (fill + (fixed + units * price * relative) / units)
+
+
+@compiled_inner
+def one_step(units, spent, too_much, budget):  # type: ignore[no-untyped-def]
+    """The most units that the broker accepts, given an estimate's cost and one more's."""
+    return units + select(too_much <= budget, 1.0, 0.0) - select(spent > budget, 1.0, 0.0)
 
 
 @compiled_inner
@@ -166,17 +181,17 @@ def trade_row(taken, purse, row, used, c, entry, last, entries, market, account,
         budget = cash * leverage
         if fees is None:
             units = np.floor(budget / fill)
+            units = one_step(units, units * fill, (units + 1.0) * fill, budget)
             value = units * fill
-            spent, too_much = value, (units + 1.0) * fill
             owned = cash
             net = profit = units * move
             logarithms, fee_is_far = 0.0, False
         else:
             units = np.floor((budget - fixed) / (fill + price * relative))
+            spent = cost(units, fill, price, fixed, relative)
+            too_much = cost(units + 1.0, fill, price, fixed, relative)
+            units = one_step(units, spent, too_much, budget)
             value = units * fill
-            more = units + 1.0
-            spent = units * (fill + (fixed + units * price * relative) / units)
-            too_much = more * (fill + (fixed + more * price * relative) / more)
             entry_fee = fixed + value * relative
             exit_fee = fixed + units * exit_price * relative
             both = exit_fee + entry_fee
@@ -199,14 +214,11 @@ def trade_row(taken, purse, row, used, c, entry, last, entries, market, account,
         highest = select(after > highest, after, highest)
         lowest = select(after < lowest, after, lowest)
 
-        # With more units than float64 counts one by one, one more is not too much either.
-        regular = (units >= 1.0) & (spent <= budget) & (too_much > budget) & (lowest > 0.0)
+        regular = (units >= 1.0) & (units <= _SURE_UNITS) & (lowest > 0.0)
         at_peak = take & (cash == peak)
         rises = take & (highest >= peak)
         # In all of these a neutral value stands where nothing changes: see `select`.
-        marks[PEAK_BAR + lane] = max(
-            marks[PEAK_BAR + lane], select(at_peak, entry_bar, zero)
-        )
+        marks[PEAK_BAR + lane] = max(marks[PEAK_BAR + lane], select(at_peak, entry_bar, zero))
         low_before = select(at_peak, np.inf, money[LOWEST + lane])
         low_now = select(take & (not rises), lowest, np.inf)
         money[LOWEST + lane] = select(low_now < low_before, low_now, low_before)
@@ -328,9 +340,7 @@ def finish_lane(hop, purse, lane, used, entries, market, account, day_equity):  
     equity = money[CASH + lane]
     still_open = hop.lanes[OPEN + lane]
     if still_open >= 0:
-        equity = hold_to_end(
-            purse, lane, used, still_open, entries, market, account, day_equity
-        )
+        equity = hold_to_end(purse, lane, used, still_open, entries, market, account, day_equity)
     elif equity == money[PEAK + lane]:
         marks[PEAK_BAR + lane] = end
     max_drawdown, sum_drawdown = money[MAX_DRAWDOWN + lane], money[SUM_DRAWDOWN + lane]

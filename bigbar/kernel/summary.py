@@ -108,7 +108,7 @@ def pairwise_sum(values, start, count, stack):  # type: ignore[no-untyped-def]
     values : ndarray of float
     start, count : int
     stack : Stack
-        Reused from call to call: to make one takes longer than to add 500 values.
+        Reused from call to call: a sweep makes no array.
     """
     if count <= _BLOCK:
         return block_sum(values, start, count)
@@ -319,8 +319,6 @@ def finish_rows(rows, count, means, moments, constants):  # type: ignore[no-unty
     for row in range(count):
         out = rows[row]
         # Minus the negative drawdown that stands in the table would differ in the last bit.
-        annual_statistics(
-            out, means[0, row], moments[row], moments[row, DRAWDOWN], constants
-        )
+        annual_statistics(out, means[0, row], moments[row], moments[row, DRAWDOWN], constants)
         if out[19] > 0.0:
             out[23] = means[1, row] * 100.0

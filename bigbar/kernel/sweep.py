@@ -7,7 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.grid import Grid
-from bigbar.kernel.block import mean_logs, new_buffers, walk_block
+from bigbar.kernel.block import mean_logs, walk_block
+from bigbar.kernel.buffers import new_buffers
 from bigbar.kernel.cells import Cells, copy_twins, count_passing
 from bigbar.kernel.hop import Entries
 from bigbar.kernel.market import Market
@@ -85,7 +86,14 @@ class CompiledSweep:
         -------
         ndarray of float, shape (stop - start, statistics)
             Columns as in `bigbar.statistics.STATISTICS`.
+
+        Raises
+        ------
+        IndexError
+            If the grid has no such slice.
         """
+        if not 0 <= start <= stop <= len(self._grid):
+            raise IndexError(f"combinations {start} to {stop} of a grid of {len(self._grid)}")
         out = np.empty((stop - start, len(STATISTICS)))
         periods, *_, buffers = self._grid.shape
         per_period = len(self._grid) // periods
@@ -108,7 +116,14 @@ class CompiledSweep:
         -------
         DataFrame
             Columns as in `bigbar.engines.TRADE_COLUMNS`.
+
+        Raises
+        ------
+        IndexError
+            If the grid has no such combination.
         """
+        if not 0 <= number < len(self._grid):
+            raise IndexError(f"combination {number} of a grid of {len(self._grid)}")
         places = [int(place) for place in np.unravel_index(number, self._grid.shape)]
         period, *combination, buffer = places
         entries = self._entries(self._grid.axes[-1].values[buffer])

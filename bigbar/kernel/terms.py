@@ -49,7 +49,9 @@ def log_series(z):  # type: ignore[no-untyped-def]
 def usual_share(leverage: float, relative: float) -> float:
     """Position's value per unit of cash after the entry fee, if fractions could be bought."""
     share = leverage / (1.0 + relative)
-    return share / (1.0 - share * relative)
+    left = 1.0 - share * relative
+    # Where the fee alone takes all cash nothing can be traded, and any share will do.
+    return share / left if left > 0.0 else share
 
 
 @compiled
