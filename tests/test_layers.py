@@ -17,13 +17,14 @@ LAYERS = (
     ("workers",),
     ("scheduling", "_worker_side", "_crew", "pool"),
     (
-        "conditioning", "verification", "pipeline", "report", "output", "plots", "options", "api",
+        "conditioning", "verification", "validation", "store", "pipeline", "report", "output",
+        "plots", "page", "options", "api",
     ),
-    ("bigbar_multiprocessing_optimized",),
+    ("history", "__main__", "bigbar_multiprocessing_optimized"),
 )  # fmt: skip
 
 PLACE = {room: place for place, room in enumerate(room for rooms in LAYERS for room in rooms)}
-SOURCES = (*sorted((ROOT / "bigbar").rglob("*.py")), ROOT / f"{LAYERS[-1][0]}.py")
+SOURCES = (*sorted((ROOT / "bigbar").rglob("*.py")), ROOT / "bigbar_multiprocessing_optimized.py")
 
 
 def module_of(path: Path) -> str:

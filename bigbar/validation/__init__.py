@@ -1,0 +1,1 @@
+"""Whether a result can be told apart from luck, and which setting to trust."""
