@@ -7,10 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.grid import Grid
-from bigbar.kernel.block import mean_logs, walk_block
-from bigbar.kernel.buffers import new_buffers
+from bigbar.kernel.block import walk_block
+from bigbar.kernel.buffers import new_batch
 from bigbar.kernel.cells import Cells, copy_twins, count_passing
-from bigbar.kernel.hop import Entries
+from bigbar.kernel.hop import LANES, Entries, entries_of
 from bigbar.kernel.market import Market
 from bigbar.kernel.signals import (
     big_bars,
@@ -19,11 +19,13 @@ from bigbar.kernel.signals import (
     next_lower_low,
     tail_levels,
 )
-from bigbar.kernel.summary import finish_rows
 from bigbar.kernel.terms import trade_terms, usual_share
 from bigbar.kernel.trades import AccountNumbers, walk_for_trades
 from bigbar.settings import Account
 from bigbar.statistics import STATISTICS
+
+#: Rows of walks that are gathered before they are copied: half a megabyte.
+_MOST_ROWS = 2048
 
 
 class CompiledSweep:
@@ -73,10 +75,9 @@ class CompiledSweep:
             np.empty(grid.shape[1:4], np.int32),
             np.empty(grid.shape[1:4], np.int32),
         )
-        self._block, self._batch = new_buffers(
-            len(self._candidates), len(market.open), int(market.arrays.day[-1]) + 1
-        )
-        self._means = np.empty((2, len(self._block.rows)))
+        self._batch = new_batch(len(self._candidates), int(market.arrays.day[-1]) + 1)
+        room = max(LANES, min(len(grid) // (grid.shape[0] * grid.shape[-1]), _MOST_ROWS))
+        self._rows = np.empty((room, len(STATISTICS)))
         self._known_entries: tuple[float, Entries] | None = None
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -129,7 +130,7 @@ class CompiledSweep:
         entries = self._entries(self._grid.axes[-1].values[buffer])
         count = self._choose(int(self._grid.axes[0].values[period]))
         market, account = self._market.arrays, self._account
-        ledger, profits, returns = walk_for_trades(
+        ledger = walk_for_trades(
             self._chosen, count, tuple(combination), entries, self._factor_levels, market,
             account, int(market.day[-1]) + 1, len(self._candidates),
         )  # fmt: skip
@@ -142,9 +143,9 @@ class CompiledSweep:
                 "ExitBar": exit_,
                 "EntryPrice": market.close[entry] * (1.0 + np.copysign(account.spread, size)),
                 "ExitPrice": market.close[exit_],
-                "PnL": profits,
-                "Commission": ledger[:, 3],
-                "ReturnPct": returns,
+                "PnL": ledger[:, 3],
+                "Commission": ledger[:, 4],
+                "ReturnPct": ledger[:, 5],
                 "EntryTime": self._market.index[entry],
                 "ExitTime": self._market.index[exit_],
             }
@@ -165,12 +166,18 @@ class CompiledSweep:
             self._candidates, exits, self._direction, market.arrays.close,
             market.arrays.market, account.spread, account.share, returns,
         )  # fmt: skip
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(1.0 + returns)
-        entries = Entries(
-            self._candidates, exits, self._direction, self._tail_levels, self._weight_levels,
-            terms, returns, logs,
-        )  # fmt: skip
+        entries = entries_of(
+            entry=self._candidates,
+            exits=exits,
+            direction=self._direction,
+            tail_levels=self._tail_levels,
+            weight_levels=self._weight_levels,
+            terms=terms,
+            returns=returns,
+            close=market.arrays.close,
+            times=market.arrays.times,
+            spread=account.spread,
+        )
         self._known_entries = buffer_ratio, entries
         return entries
 
@@ -186,12 +193,12 @@ class CompiledSweep:
         pieces: list[NDArray[np.float64]] = []
         walks = place = 0
         while place < walk_of.size:
-            place, rows, growth_used = walk_block(
+            place, rows = walk_block(
                 cells, place, walks, self._chosen, count, entries, self._factor_levels,
                 self._market.arrays, self._account, self._fees, self._market.constants,
-                self._batch, self._block,
+                self._batch, self._rows,
             )  # fmt: skip
-            pieces.append(self._finish(rows, growth_used))
+            pieces.append(self._rows[:rows].copy())
             walks += rows
         copy_twins(cells)
         np.take(np.concatenate(pieces), walk_of.reshape(-1)[first:stop], axis=0, out=out)
@@ -204,18 +211,3 @@ class CompiledSweep:
             self._candidates, self._height, atr, self._factors, self._factor_levels, self._chosen
         )
         return found
-
-    def _finish(self, rows: int, growth_used: int) -> NDArray[np.float64]:
-        """Complete a block's rows with what takes NumPy's logarithm and exponential.
-
-        The kernel's own could differ in the last bit, which the annual volatility magnifies.
-        """
-        block, means = self._block, self._means
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for growth in (block.day_growth[:rows], block.trade_growth[:growth_used]):
-                np.log(growth, out=growth)
-        mean_logs(block, rows, means, self._batch.stack)
-        np.exp(means[:, :rows], out=means[:, :rows])
-        means[:, :rows] -= 1.0
-        finish_rows(block.rows, rows, means, block.moments, self._market.constants)
-        return block.rows[:rows].copy()
