@@ -121,10 +121,19 @@ def sum_up(out, batch, tally, account, constants):  # type: ignore[no-untyped-de
     )  # fmt: skip
 
 
+@compiled_inner
+def keep_returns(out, batch, cash):  # type: ignore[no-untyped-def]
+    """A walk's row of daily returns, 0 after ruin."""
+    days, _ = day_returns(batch.equity, len(batch.equity), cash)
+    for d in range(days):
+        out[d] = np.float32(batch.equity[d])
+    out[days:] = 0.0
+
+
 @compiled_entry
 def walk_block(  # type: ignore[no-untyped-def]
     cells, place, walks, chosen, count, entries, factor_levels, market, account, fees, constants,
-    batch, out,
+    batch, out, day_out, returns_only,
 ):  # fmt: skip
     """Walk combinations from `place` on until `out` is full or the slice is done.
 
@@ -149,6 +158,10 @@ def walk_block(  # type: ignore[no-untyped-def]
     batch : Batch
     out : ndarray of float, shape (room, statistics)
         Written: a row a walk.
+    day_out : ndarray of float32, shape (room, days - 1)
+        Written in its place where only the daily returns are asked for.
+    returns_only : bool
+        Whether they are.
 
     Returns
     -------
@@ -172,6 +185,9 @@ def walk_block(  # type: ignore[no-untyped-def]
                 cells, batch, lane, used, listed, walks + rows, entries, factor_levels, market,
                 account, fees,
             )  # fmt: skip
-            sum_up(out[rows], batch, tally, account, constants)
+            if returns_only:
+                keep_returns(day_out[rows], batch, account.cash)
+            else:
+                sum_up(out[rows], batch, tally, account, constants)
             rows += 1
     return place, rows

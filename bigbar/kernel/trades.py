@@ -157,8 +157,9 @@ def affordable_units(budget, price, fill, fixed, relative):  # type: ignore[no-u
 
 @compiled_inner
 def walk(  # type: ignore[no-untyped-def]
-    chosen, count, combination, entries, factor_levels, market, account, day_equity, ledger=None
-):
+    chosen, count, combination, entries, factor_levels, market, account, day_equity, ledger=None,
+    curve=None,
+):  # fmt: skip
     """Trade one combination: take each candidate that passes and comes while flat.
 
     The plain twin of `bigbar.kernel.lanes`, and what its irregular lanes fall back on.
@@ -181,6 +182,8 @@ def walk(  # type: ignore[no-untyped-def]
     ledger : ndarray of float, shape (room, 6), or None
         Written, unless None: entry bar, exit bar, size, `PnL`, commissions and `ReturnPct` of
         each closed trade.
+    curve : ndarray of float, shape (bars,), or None
+        Written, unless None: equity at each bar on which it can have changed.
 
     Returns
     -------
@@ -285,6 +288,8 @@ def walk(  # type: ignore[no-untyped-def]
             else:
                 lowest = min(lowest, equity)
             day_equity[day[i]] = equity
+            if curve is not None:
+                curve[i] = equity
             if ruined:
                 break
             covariance += log_ratio(equity, before) * market_move[i]
@@ -356,15 +361,23 @@ def walk(  # type: ignore[no-untyped-def]
 def walk_for_trades(  # type: ignore[no-untyped-def]
     chosen, count, combination, entries, factor_levels, market, account, days, room
 ):  # fmt: skip
-    """Walk one combination for its trade list; parameters as of `walk`.
+    """Walk one combination for its trade list and its equity; parameters as of `walk`.
 
     Returns
     -------
-    ndarray of float, shape (trades, 6)
+    ledger : ndarray of float, shape (trades, 6)
         Entry bar, exit bar, size, `PnL`, commissions and `ReturnPct`.
+    curve : ndarray of float, shape (bars,)
+        Equity at each bar.
     """
     ledger = np.empty((room, 6))
+    curve = np.full(len(market.close), -1.0)  # Not touched yet; equity itself is never negative.
     tally, _ = walk(
-        chosen, count, combination, entries, factor_levels, market, account, np.empty(days), ledger
-    )
-    return ledger[: tally.trades]
+        chosen, count, combination, entries, factor_levels, market, account, np.empty(days),
+        ledger, curve,
+    )  # fmt: skip
+    carried = account.cash
+    for i in range(len(curve)):
+        carried = curve[i] if curve[i] >= 0.0 else carried
+        curve[i] = carried
+    return ledger[: tally.trades], curve
