@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +127,50 @@ def whole_periods(size: int, period: int) -> int:
     return size - size % period if size >= period else size
 
 
-def chunks_in_order(total: int, size: int, *, period: int | None = None) -> list[tuple[int, int]]:
+def least_gap(estimated_duration: float) -> int:
+    """Combinations that must be done already for leaving them out to be worth a chunk more.
+
+    Parameters
+    ----------
+    estimated_duration : float
+        Seconds per backtest.
+    """
+    if estimated_duration <= 0:
+        return 1
+    return max(1, math.ceil(SHORTEST_CHUNK_S / estimated_duration))
+
+
+def ranges_to_run(done: NDArray[np.bool_], gap: int) -> list[tuple[int, int]]:
+    """The pieces of a grid that are left, ascending.
+
+    Parameters
+    ----------
+    done : ndarray of bool, shape (combinations,)
+        What need not be run.
+    gap : int
+        Of fewer neighbours that are done, running them again is cheaper than leaving them out.
+
+    Returns
+    -------
+    list of tuple of (int, int)
+        First combination and the one after the last, of each piece.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], done, [True]])))
+    starts, stops = edges[::2], edges[1::2]
+    if not len(starts):
+        return []
+    apart = starts[1:] - stops[:-1] >= gap
+    starts, stops = starts[np.r_[True, apart]], stops[np.r_[apart, True]]
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
+
+
+def chunks_in_order(
+    total: int,
+    size: int,
+    *,
+    period: int | None = None,
+    ranges: Sequence[tuple[int, int]] | None = None,
+) -> list[tuple[int, int]]:
     """Slices of the grid, in a fixed shuffled order.
 
     The speed seen so far then stands for the rest, and the predicted end holds.
@@ -137,18 +180,26 @@ def chunks_in_order(total: int, size: int, *, period: int | None = None) -> list
     total : int
         Combinations.
     size : int
-        Combinations a slice; the last one may be shorter.
+        Combinations a slice at most: they are cut at its multiples.
     period : int, optional
         After so many combinations their costs look alike again: those that share a value of
         the slowest axis.
+    ranges : sequence of tuple of (int, int), optional
+        What is to be run, ascending; all of the grid by default.
 
     Returns
     -------
     list of tuple of (int, int)
         First combination and the one after the last, of each slice.
     """
-    starts = np.arange(0, total, size)
-    sizes = np.minimum(starts + size, total) - starts
+    cut = [
+        np.unique([start, *range(start - start % size + size, stop, size), stop])
+        for start, stop in ([(0, total)] if ranges is None else ranges)
+    ]
+    if not cut:
+        return []
+    starts = np.concatenate([one[:-1] for one in cut])
+    sizes = np.concatenate([np.diff(one) for one in cut])
     places = np.arange(1, len(starts) + 1)
     orders = [np.argsort(places * step % 1, kind="stable") for step in _STEPS]
     waves = _waves(starts, sizes, {total, period or total})

@@ -127,16 +127,16 @@ class NewRun:
     ----------
     identity : Identity
     settings, data, machine : dict
-    command : sequence of str
     objective : str
+    command : sequence of str
     """
 
     identity: Identity
     settings: dict[str, Any]
     data: dict[str, Any]
     machine: dict[str, Any]
-    command: Sequence[str]
     objective: str
+    command: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Ending:
     ----------
     state : {"finished", "interrupted", "failed"}
     seconds : float
-        Of this attempt.
+        Of all its attempts.
     best : int or None
     best_value : float or None
     result_sha256 : str or None
@@ -156,7 +156,7 @@ class Ending:
     """
 
     state: State
-    seconds: float
+    seconds: float = 0.0
     best: int | None = None
     best_value: float | None = None
     result_sha256: str | None = None

@@ -97,8 +97,12 @@ def write_slices(connection: sqlite3.Connection, run: int, finished: Sequence[Fi
                 ),
             )
             first_row += len(one.rows)
+    connection.executemany(  # Of an attempt before this one.
+        "DELETE FROM failures WHERE run = ? AND number >= ? AND number < ?",
+        [(run, one.slice.start, one.slice.stop) for one in finished],
+    )
     connection.executemany(
-        "INSERT OR REPLACE INTO failures (run, number, parameters, reason) VALUES (?, ?, ?, ?)",
+        "INSERT INTO failures (run, number, parameters, reason) VALUES (?, ?, ?, ?)",
         [
             (run, failure.number, canonical(parameters), failure.reason)
             for one in finished
@@ -108,9 +112,10 @@ def write_slices(connection: sqlite3.Connection, run: int, finished: Sequence[Fi
 
 
 def _grouped(finished: Sequence[Finished]) -> Iterator[list[Finished]]:
+    """Slices to pack together; neighbours in the grid, because their rows are alike."""
     group: list[Finished] = []
     rows = 0
-    for one in finished:
+    for one in sorted(finished, key=lambda one: one.slice.start):
         group.append(one)
         rows += len(one.rows)
         if rows >= BLOCK_ROWS:

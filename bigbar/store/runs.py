@@ -143,8 +143,18 @@ class RunStore:
             Where there is one; those that failed have one of NaN.
         """
         values = np.full((run.combinations, len(run.identity.parts["statistics"])), np.nan)
+        return values, self.fill(run, values, damaged=damaged)
+
+    def fill(
+        self,
+        run: Run,
+        values: NDArray[np.float64],
+        *,
+        damaged: Callable[[str], None] | None = None,
+    ) -> NDArray[np.bool_]:
+        """As `values`, into a table that is there; returns `done`."""
         with explained(self.path):
-            return values, read_rows(self._connection, run.id, values, damaged=damaged)
+            return read_rows(self._connection, run.id, values, damaged=damaged)
 
     def trials_on_data(self, bars_sha256: str, *, without: int | None = None) -> int:
         """How many combinations earlier runs tried on the same bars.
@@ -204,7 +214,7 @@ class RunStore:
         told = ending.told
         with explained(self.path), transaction(self._connection):
             self._connection.execute(
-                "UPDATE runs SET state = ?, ended = ?, seen = ?, seconds = seconds + ?, best = ?,"
+                "UPDATE runs SET state = ?, ended = ?, seen = ?, seconds = ?, best = ?,"
                 " best_value = ?, result_sha256 = ?, error = ?, timings = ?, summary = ?,"
                 " metrics = ?, answer = ? WHERE id = ? AND owner = ?",
                 (
