@@ -30,7 +30,7 @@ from bigbar.scheduling import (
     calculate_adaptive_chunk_size,
     chunks_in_order,
     estimate_duration,
-    least_gap,
+    gaps_in,
     longest_chunk,
     ranges_to_run,
     whole_periods,
@@ -108,8 +108,8 @@ class Narrator:
     def retrying(self, run: int, count: int) -> None:
         """So many combinations of a run failed, and are run again."""
 
-    def reusing(self, rows: int, runs: Sequence[int]) -> None:
-        """So many rows are taken from these other runs."""
+    def reusing(self, rows: int, there: int, runs: Sequence[int]) -> None:
+        """So many rows of these other runs are taken; others there are quicker run again."""
 
     def progress(self, total: int, done: int = 0) -> AbstractContextManager[Progress]:
         """A bar for this many backtests, of which so many are done already."""
@@ -525,7 +525,7 @@ def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Ch
         len(grid),
         outcome.chunk_size,
         period=_period(grid),
-        ranges=ranges_to_run(have, least_gap(outcome.estimated_duration_s)),
+        ranges=ranges_to_run(have, outcome.estimated_duration_s),
     )
     narrator.estimated(outcome.estimated_duration_s, outcome.chunk_size, len(chunks))
     return chunks
@@ -578,10 +578,10 @@ def _keep_what_is_there(
     outcome.resumed = int(np.count_nonzero(kept & carried.done))
     reused = kept & (carried.taken > 0)
     outcome.reused = int(np.count_nonzero(reused))
-    if not outcome.reused:
-        return
-    narrator.reusing(outcome.reused, np.unique(carried.taken[reused]).tolist())
-    for start, stop in ranges_to_run(~reused, 1):
+    if (carried.taken > 0).any():
+        runs = np.unique(carried.taken[carried.taken > 0]).tolist()
+        narrator.reusing(outcome.reused, int(np.count_nonzero(carried.taken)), runs)
+    for start, stop in gaps_in(~reused):
         recorder.add(Slice(start, stop), outcome.table.values[start:stop], ())
 
 

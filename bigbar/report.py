@@ -96,7 +96,7 @@ class Terminal(Narrator):
         share = 100 * done // total
         self.line(
             "Resume",
-            f"run {run} of {begun.astimezone():%Y-%m-%d %H:%M}: {share} % already done "
+            f"resuming run {run} of {begun.astimezone():%Y-%m-%d %H:%M}: {share} % already done "
             f"({done:,} of {total:,})",
         )
 
@@ -104,8 +104,11 @@ class Terminal(Narrator):
         what = f"{_count(count, 'combination')} that failed" if count else "nothing failed"
         self.line("Retry", f"run {run}: {what}")
 
-    def reusing(self, rows: int, runs: Sequence[int]) -> None:
-        self.line("Reuse", f"{_count(rows, 'row')} of run {' and '.join(map(str, runs))}")
+    def reusing(self, rows: int, there: int, runs: Sequence[int]) -> None:
+        text = f"reusing {_count(rows, 'row')} of run {' and '.join(map(str, runs))}"
+        if rows < there:
+            text += f"; the other {there - rows:,} that are there are quicker run again"
+        self.line("Reuse", text)
 
     @contextmanager
     def progress(self, total: int, done: int = 0) -> Iterator[Progress]:

@@ -27,6 +27,12 @@ STEPS_PER_WORKER = 25
 #: But a chunk is never cut shorter than this: handing one out takes 30 microseconds.
 SHORTEST_CHUNK_S = 0.005
 
+#: What a piece more to run costs, in seconds: handing it out, and what the engine prepares for it.
+PIECE_S = 0.0004
+
+#: So many pieces cost a fraction of a second: below it, nothing that is done is run again.
+FEW_PIECES = 1000
+
 #: Timing noise of a shared machine is some milliseconds; a sample this long drowns it.
 SAMPLE_S = 0.03
 
@@ -127,39 +133,47 @@ def whole_periods(size: int, period: int) -> int:
     return size - size % period if size >= period else size
 
 
-def least_gap(estimated_duration: float) -> int:
-    """Combinations that must be done already for leaving them out to be worth a chunk more.
-
-    Parameters
-    ----------
-    estimated_duration : float
-        Seconds per backtest.
-    """
-    if estimated_duration <= 0:
-        return 1
-    return max(1, math.ceil(SHORTEST_CHUNK_S / estimated_duration))
-
-
-def ranges_to_run(done: NDArray[np.bool_], gap: int) -> list[tuple[int, int]]:
-    """The pieces of a grid that are left, ascending.
+def ranges_to_run(done: NDArray[np.bool_], estimated_duration: float) -> list[tuple[int, int]]:
+    """The pieces of a grid that are left.
 
     Parameters
     ----------
     done : ndarray of bool, shape (combinations,)
-        What need not be run.
-    gap : int
-        Of fewer neighbours that are done, running them again is cheaper than leaving them out.
+        What need not be run. Where it is scattered over the grid in very many places, those are
+        run again that are quicker run again than left out.
+    estimated_duration : float
+        Seconds per backtest.
 
     Returns
     -------
     list of tuple of (int, int)
-        First combination and the one after the last, of each piece.
+        First combination and the one after the last, of each piece; ascending.
+    """
+    pieces = gaps_in(done)
+    if len(pieces) <= FEW_PIECES or not estimated_duration:
+        return pieces
+    return gaps_in(done, least=math.ceil(PIECE_S / estimated_duration))
+
+
+def gaps_in(done: NDArray[np.bool_], *, least: int = 1) -> list[tuple[int, int]]:
+    """Where something is not done, from the first place to the one after the last.
+
+    Parameters
+    ----------
+    done : ndarray of bool
+    least : int, optional
+        Fewer neighbours than this that are done do not end a gap.
+
+    Returns
+    -------
+    list of tuple of (int, int)
+        Ascending.
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[True], done, [True]])))
     starts, stops = edges[::2], edges[1::2]
     if not len(starts):
         return []
-    apart = starts[1:] - stops[:-1] >= gap
+    apart = starts[1:] - stops[:-1] >= least
     starts, stops = starts[np.r_[True, apart]], stops[np.r_[apart, True]]
     return list(zip(starts.tolist(), stops.tolist(), strict=True))
 
