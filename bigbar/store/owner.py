@@ -83,12 +83,14 @@ class Owner:
         if self.place != _place():
             return time.time() - seen < SILENCE_S
         try:
-            began = psutil.Process(self.pid).create_time()
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.began) > _CLOCK_S:
+                return False
+            return process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
-        except psutil.Error:
+        except psutil.Error:  # There, but of somebody else.
             return True
-        return abs(began - self.began) < _CLOCK_S
 
 
 def _place() -> str:

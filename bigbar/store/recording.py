@@ -243,7 +243,7 @@ class StoreRecorder(Recorder):
     def _give_up(self, problem: StoreError | None) -> None:
         if problem is not None and self.problem is None:
             self.problem = str(problem)
-            self._tell(f"{problem}; this run is not kept from here on")
+            self._tell(f"{problem}; the run goes on without a store")
 
     def _damaged(self, what: str) -> None:
         if what not in self._told:

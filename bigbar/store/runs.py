@@ -238,7 +238,8 @@ class RunStore:
                 if self.run(number).state == "running":
                     raise SettingsError(f"run {number} is running; stop it before deleting it")
                 self._connection.execute("DELETE FROM runs WHERE id = ?", (number,))
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+            # Not `execute`: that takes the first step only, which is a single page.
+            self._connection.executescript("PRAGMA incremental_vacuum")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def count_opening(self, bars_sha256: str, split: str) -> int:

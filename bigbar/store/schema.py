@@ -181,19 +181,14 @@ def _move_away(path: Path) -> str:
 def _connect(path: Path, *, create: bool, read_only: bool, busy_s: float) -> sqlite3.Connection:
     mode = "ro" if read_only else "rwc" if create else "rw"
     address = f"{path.absolute().as_uri()}?mode={mode}"
-    connection = _prepared(address, busy_s)
-    if not read_only:
-        return connection
     try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return _prepared(address, busy_s)
     except sqlite3.OperationalError as problem:
-        connection.close()
         # On a read-only disk there is no making the file that readers coordinate with; and
         # without a log there is nothing that they could miss.
-        if "unable to open" not in str(problem) or _has_log(path):
+        if not read_only or "unable to open" not in str(problem) or _has_log(path):
             raise
-        connection = _prepared(f"{address}&immutable=1", busy_s)
-    return connection
+    return _prepared(f"{address}&immutable=1", busy_s)
 
 
 def _has_log(path: Path) -> bool:
@@ -203,35 +198,35 @@ def _has_log(path: Path) -> bool:
 
 def _prepared(address: str, busy_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(address, uri=True, timeout=busy_s, isolation_level=None)
-    for setting in (
-        "trusted_schema = OFF",  # what a schema says is not run
-        "cell_size_check = ON",  # a damaged page is noticed before it is believed
-        "mmap_size = 0",  # and an error while reading one does not end the process
-        "foreign_keys = ON",
-        "synchronous = NORMAL",
-    ):
-        connection.execute(f"PRAGMA {setting}")
+    try:
+        for setting in (
+            "trusted_schema = OFF",  # what a schema says is not run
+            "cell_size_check = ON",  # a damaged page is noticed before it is believed
+            "mmap_size = 0",  # and an error while reading one does not end the process
+            "foreign_keys = ON",
+            "synchronous = NORMAL",
+        ):
+            connection.execute(f"PRAGMA {setting}")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
 def _make_tables(connection: sqlite3.Connection, busy_s: float) -> None:
     """Make the tables in an empty file; two programs at once make them once."""
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if _schema(connection):
         return
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     _switch_to_log(connection, busy_s)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    with transaction(connection):
+        if not _schema(connection):
             for statement in _TABLES.split(";\n"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
 
 
 def _switch_to_log(connection: sqlite3.Connection, busy_s: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -95,10 +96,7 @@ class SliceWriter:
                     if batch or not closing_:
                         self._commit(connection, batch)
                     if flushing:
-                        # The file is brought up to date now, while the replays run, and not when
-                        # the answer is waited for.
-                        with explained(self._path):
-                            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                        _empty_the_log(connection)
                     if closing_:
                         return
         except Exception as problem:  # Whatever it is: the run goes on, and says so.
@@ -142,3 +140,10 @@ class SliceWriter:
                     f"run {self._run} in {self._path} was taken over or deleted by another program"
                 )
             write_slices(connection, self._run, batch)
+
+
+def _empty_the_log(connection: sqlite3.Connection) -> None:
+    """Bring the file up to date now, while the replays run, not when the answer is waited for."""
+    # On a full disk it cannot be; what is in the log is as safe there.
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
