@@ -1,4 +1,4 @@
-"""The fingerprint: the same for the same numbers, another one for anything that could change them."""
+"""The fingerprint: the same for the same numbers, another for what could change them."""
 
 import json
 import os
@@ -197,5 +197,5 @@ def test_canonical_text_is_one_and_exact():
      dict.fromkeys(AXES, "1"), {name: ["1"] for name in AXES}, {name: [True] for name in AXES}],
 )  # fmt: skip
 def test_parts_that_hold_no_grid(grid):
-    with pytest.raises(ValueError, match="axes|axis"):
+    with pytest.raises(ValueError, match=r"axes|axis"):
         grid_of({"grid": grid})

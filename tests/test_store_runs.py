@@ -101,7 +101,7 @@ def test_no_such_run(store):
         store.run(5)
     finished_run(store)
     finished_run(store)
-    with pytest.raises(StoreError, match="no run 5 .*; there are 1, 2"):
+    with pytest.raises(StoreError, match=r"no run 5 .*; there are 1, 2"):
         store.told(5)
 
 

@@ -1,5 +1,6 @@
 """The file of runs: made once, opened with every check, and never believed."""
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -190,13 +191,10 @@ def test_pages_of_noise_are_found_out_or_do_not_matter(tmp_path, seed):
         at = int(rng.integers(100, len(content) - 400))
         content[at : at + 400] = rng.bytes(400)
     (tmp_path / RUNS).write_bytes(bytes(content))
-    try:
-        with RunStore(tmp_path, read_only=True) as store:
-            for found in store.runs():
-                values, done = store.values(found)
-                assert values[done].tobytes() == rows[done].tobytes()
-    except StoreError as problem:
-        assert str(problem)
+    with contextlib.suppress(StoreError), RunStore(tmp_path, read_only=True) as store:
+        for found in store.runs():
+            values, done = store.values(found)
+            assert values[done].tobytes() == rows[done].tobytes()
 
 
 # ------------------------------------------------------------------------ locked, full, read-only
@@ -242,7 +240,7 @@ def test_a_full_disk(tmp_path):
 def test_a_full_disk_from_the_beginning(tmp_path):
     with disk(tmp_path / "disk", "64k") as folder:
         (folder / "filler").write_bytes(b"x" * 64 * 1024)
-        with pytest.raises(StoreError, match="disk is full|cannot be used"):
+        with pytest.raises(StoreError, match=r"disk is full|cannot be used"):
             RunStore(folder, create=True)
 
 
@@ -279,7 +277,6 @@ def test_values_of_another_kind_are_an_error(path):
 
 def test_a_transaction_is_all_or_nothing(path):
     with closing(open_store(path)) as connection:
-        with pytest.raises(ZeroDivisionError), transaction(connection):
-            connection.execute("DELETE FROM runs")
-            1 / 0  # noqa: B018
+        with pytest.raises(sqlite3.Error), transaction(connection):
+            connection.executemany("DELETE FROM runs WHERE id = ?", [(1,), (object(),)])
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
