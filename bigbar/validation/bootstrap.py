@@ -223,10 +223,13 @@ def lucky_best(
         In the order of the statistics.
     """
     draws, periods = weights.shape
+    # Where nobody traded, such as on Sundays, there is nothing to add up.
+    traded = _traded_by_any(returns, kinds)
+    weights = np.ascontiguousarray(weights[:, traded])
     best = np.full((len(statistics), draws), -np.inf, np.float32)
     winners = np.zeros((len(statistics), followed), np.intp)
     for start in range(0, len(kinds), _COLUMNS):
-        block = returns[kinds.first[start : start + _COLUMNS]]
+        block = returns[kinds.first[start : start + _COLUMNS]][:, traded]
         for number, statistic in enumerate(statistics):
             order = statistic.order(without_edge(statistic.of_returns(block)), weights)
             places = order[:followed].argmax(axis=1)
@@ -237,6 +240,14 @@ def lucky_best(
         LuckyBest(statistic, statistic.finish(best[number], periods), winners[number])
         for number, statistic in enumerate(statistics)
     ]
+
+
+def _traded_by_any(returns: Floats32, kinds: Kinds) -> NDArray[np.intp]:
+    """Periods in which any combination traded."""
+    traded = np.zeros(returns.shape[1], np.bool_)
+    for start in range(0, len(kinds), _COLUMNS):
+        traded |= returns[kinds.first[start : start + _COLUMNS]].any(axis=0)
+    return np.flatnonzero(traded)
 
 
 def adjusted_p_values(observed: Floats, maxima: Floats) -> Floats:

@@ -29,7 +29,7 @@ from bigbar.validation.resampling import RESAMPLES, as_weights, stationary_draws
 from bigbar.validation.sharpe import deflated_sharpe, moments
 
 #: Combinations looked at together.
-_ROWS = 4096
+_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -174,11 +174,13 @@ def _observe(returns: NDArray[np.float32], counting: NDArray[np.bool_]) -> tuple
         part = returns[kinds.first[into]].astype(np.float64)
         lowest, highest = part.min(axis=1), part.max(axis=1)
         fine = (lowest > -1.0) & (highest < np.inf) & (lowest < highest)
-        part[~fine] = 0.0
-        with np.errstate(invalid="ignore"):
-            t_statistics[into] = part.mean(axis=1) / part.std(axis=1, ddof=1) * np.sqrt(count)
-        growth[into] = np.log1p(part).sum(axis=1)
         usable[into] = fine
+        part[~fine] = 0.0
+        growth[into] = np.log1p(part).sum(axis=1)
+        means = part.mean(axis=1)
+        part -= means[:, None]
+        variances = np.einsum("ij,ij->i", part, part) / (count - 1)
+        np.divide(means, np.sqrt(variances / count), out=t_statistics[into], where=fine)
     return kinds.only(usable), _Observed(t_statistics[usable], growth[usable])
 
 

@@ -38,7 +38,7 @@ MOST_PBO = 0.5
 
 #: Lines are kept this short, so that a terminal of 100 columns breaks none; only a parameter grid
 #: or numbers out of the ordinary make a longer one.
-WIDTH = 98
+WIDTH = 99
 
 _PERIODS = {52.0: "weeks", 12.0: "months", 1.0: "years"}
 
@@ -169,13 +169,15 @@ def _tries(grid: Grid, bootstrap: Bootstrap | None, by_sharpe: Bootstrap | None)
     tried = f"You tried {_count(len(grid), 'setting')}"
     if bootstrap is None or by_sharpe is None:
         return f"{tried}."
+    on = f"on {bootstrap.periods:,} {_noun(bootstrap)}"
+    like = ". They behave like about"
     if bootstrap.earlier_trials:
         tried += f" ({bootstrap.earlier_trials:,} before)"
-    tried += f" on {bootstrap.periods:,} {_noun(bootstrap)}."
+        like = ", like about"
     if len(grid) == 1 or math.isnan(by_sharpe.independent_tries):
-        return tried
-    tries = _two_digits(by_sharpe.independent_tries)
-    return f"{tried} They behave like about {_count(tries, 'independent try')}."
+        return f"{tried} {on}."
+    tries = _count(_two_digits(by_sharpe.independent_tries), "independent try")
+    return f"{tried} {on}{like} {tries}."
 
 
 def _luck(bootstrap: Bootstrap | None) -> str:
@@ -236,7 +238,7 @@ def _robust(grid: Grid, plateau: Plateau | None, chosen: int | None) -> str:
     if plateau.robust == plateau.peak:
         worst = _value(plateau.statistic, plateau.peak_worst_neighbour)
         return f"The best is also the robust choice; its worst neighbour has {worst}."
-    word = "Robust choice (taken)" if plateau.robust == chosen else "Robust choice"
+    word = "Robust (taken)" if plateau.robust == chosen else "Robust"
     text = f"{word}: {_parameters(grid, plateau.robust)}"
     value = _value(plateau.statistic, plateau.robust_value)
     best = _value(plateau.statistic, plateau.peak_value)
