@@ -197,7 +197,7 @@ def _data(outcome: Outcome) -> dict[str, Any]:
         "rows": len(bars.frame),
         "first_time": bars.frame.index[0].isoformat(),
         "last_time": bars.frame.index[-1].isoformat(),
-        "bars_taking_part": len(bars.frame) - outcome.job.first_bar,
+        "bars_taking_part": len(bars.frame.index[outcome.job.bars]),
         "notes": list(bars.notes),
     }
 

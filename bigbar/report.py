@@ -191,7 +191,7 @@ def _best(outcome: Outcome, best: int) -> str:
 
 def full_statistics(outcome: Outcome, number: int) -> pd.Series:
     """All statistics of one combination, in backtesting.py's order, Start and End included."""
-    index = outcome.bars.frame.index[outcome.job.first_bar :]
+    index = outcome.bars.frame.index[outcome.job.bars]
     ends = pd.Series({"Start": index[0], "End": index[-1]}, dtype=object)
     return pd.concat([ends, outcome.table.statistics(number)])
 

@@ -21,6 +21,7 @@ from bigbar.kernel.lanes import CASH, finish_lane, start_purse, trade_rows
 from bigbar.kernel.summary import (
     DAYS,
     DRAWDOWN,
+    day_returns,
     day_statistics,
     fill_row,
     mean_log,
@@ -195,10 +196,20 @@ def sum_up(batch, block, row, tally, start, growth_used, looked_up, account, con
     return growth_used + count
 
 
+@compiled_inner
+def keep_returns(batch, block, row, cash):  # type: ignore[no-untyped-def]
+    """A walk's row of daily returns, 0 after ruin."""
+    days = day_returns(block.day_growth[row], batch.equity, len(batch.equity), cash)
+    out = block.day_returns[row]
+    for d in range(days):
+        out[d] = np.float32(batch.equity[d])
+    out[days:] = 0.0
+
+
 @compiled_entry
 def walk_block(  # type: ignore[no-untyped-def]
     cells, place, walks, chosen, count, entries, factor_levels, market, account, fees, constants,
-    batch, block,
+    batch, block, returns_only,
 ):  # fmt: skip
     """Walk combinations from `place` on until the block is full or the slice is done.
 
@@ -223,6 +234,8 @@ def walk_block(  # type: ignore[no-untyped-def]
     batch : Batch
     block : Block
         Written.
+    returns_only : bool
+        Whether to leave it at the daily returns, in place of rows of statistics.
 
     Returns
     -------
@@ -257,6 +270,10 @@ def walk_block(  # type: ignore[no-untyped-def]
                 cells, batch, lane, used, start, listed, walks + rows, entries, factor_levels,
                 market, account,
             )  # fmt: skip
+            if returns_only:
+                keep_returns(batch, block, rows, account.cash)
+                rows += 1
+                continue
             looked_up = fees is None and regular
             if looked_up:
                 look_up(batch, start, tally.trades)

@@ -34,6 +34,8 @@ class Block(NamedTuple):
         Of the daily returns, see `bigbar.kernel.summary`.
     day_growth : ndarray of float, shape (room, days)
         One plus each daily return, for NumPy to take the logarithm of.
+    day_returns : ndarray of float32, shape (room, days - 1)
+        The daily returns themselves, where they are all that is asked for.
     trade_growth : ndarray of float
         One plus each trade's return, of the walks that do not know the logarithms.
     spans : ndarray of int64, shape (room, 2)
@@ -45,6 +47,7 @@ class Block(NamedTuple):
     rows: NDArray[np.float64]
     moments: NDArray[np.float64]
     day_growth: NDArray[np.float64]
+    day_returns: NDArray[np.float32]
     trade_growth: NDArray[np.float64]
     spans: NDArray[np.int64]
     trade_logs: NDArray[np.float64]
@@ -102,6 +105,7 @@ def new_buffers(candidates: int, bars: int, days: int) -> tuple[Block, Batch]:
         rows=np.empty((rows, len(STATISTICS))),
         moments=np.empty((rows, MOMENTS)),
         day_growth=np.empty((rows, days)),
+        day_returns=np.empty((rows, days - 1), np.float32),
         trade_growth=np.empty(trades),
         spans=np.empty((rows, 2), np.int64),
         trade_logs=np.empty(rows),

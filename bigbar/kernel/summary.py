@@ -145,24 +145,21 @@ def variance(values, count, scratch, stack):  # type: ignore[no-untyped-def]
 
 
 @compiled_inner
-def day_statistics(moments, growth, equity, count, cash, scratch, stack):  # type: ignore[no-untyped-def]
-    """Growth from day end to day end, and how much it scatters.
+def day_returns(growth, equity, count, cash):  # type: ignore[no-untyped-def]
+    """Returns from day end to day end; returns how many there are.
 
     Parameters
     ----------
-    moments : ndarray of float, shape (MOMENTS,)
-        Written.
     growth : ndarray of float, shape (days,)
         Written: one plus the return of each day but the first; 1 where there is none. After
         ruin there are none (0 / 0).
     equity : ndarray of float, shape (days,)
-        At each day's end; negative where it is the same as the day before. Overwritten.
+        At each day's end; negative where it is the same as the day before. Overwritten by the
+        returns.
     count : int
         Days.
     cash : float
         Starting cash.
-    scratch : ndarray of float, shape (days,)
-    stack : Stack
     """
     carried, before_ruin = cash, 0
     for d in range(count):
@@ -176,6 +173,23 @@ def day_statistics(moments, growth, equity, count, cash, scratch, stack):  # typ
         equity[d] = growth[d] - 1.0
         growth[d] = 1.0 + equity[d]
     growth[days:] = 1.0
+    return days
+
+
+@compiled_inner
+def day_statistics(moments, growth, equity, count, cash, scratch, stack):  # type: ignore[no-untyped-def]
+    """Growth from day end to day end, and how much it scatters.
+
+    Parameters
+    ----------
+    moments : ndarray of float, shape (MOMENTS,)
+        Written.
+    growth, equity, count, cash
+        As of `day_returns`.
+    scratch : ndarray of float, shape (days,)
+    stack : Stack
+    """
+    days = day_returns(growth, equity, count, cash)
     moments[DAYS] = days
     moments[DAY_VARIANCE] = variance(equity, days, scratch, stack)
     for d in range(days):

@@ -123,7 +123,7 @@ def affordable_units(budget, price, fill, fixed, relative):  # type: ignore[no-u
 @compiled_inner
 def walk(  # type: ignore[no-untyped-def]
     chosen, count, combination, entries, factor_levels, market, account, day_equity, profits,
-    returns, ledger=None,
+    returns, ledger=None, curve=None,
 ):  # fmt: skip
     """Trade one combination: take each candidate that passes and comes while flat.
 
@@ -148,6 +148,8 @@ def walk(  # type: ignore[no-untyped-def]
         Written: `PnL` and `ReturnPct` of each closed trade.
     ledger : ndarray of float, shape (room, 4), or None
         Written, unless None: entry bar, exit bar, size and commissions of each closed trade.
+    curve : ndarray of float, shape (bars,), or None
+        Written, unless None: equity at each bar on which it can have changed.
 
     Returns
     -------
@@ -249,6 +251,8 @@ def walk(  # type: ignore[no-untyped-def]
             else:
                 lowest = min(lowest, equity)
             day_equity[day[i]] = equity
+            if curve is not None:
+                curve[i] = equity
             if ruined:
                 break
             covariance += log_ratio(equity, before) * market_move[i]
@@ -309,19 +313,26 @@ def walk(  # type: ignore[no-untyped-def]
 def walk_for_trades(  # type: ignore[no-untyped-def]
     chosen, count, combination, entries, factor_levels, market, account, days, room
 ):  # fmt: skip
-    """Walk one combination for its trade list; parameters as of `walk`.
+    """Walk one combination for its trade list and its equity; parameters as of `walk`.
 
     Returns
     -------
     ledger : ndarray of float, shape (trades, 4)
         Entry bar, exit bar, size and commissions.
     profits, returns : ndarray of float, shape (trades,)
+    curve : ndarray of float, shape (bars,)
+        Equity at each bar.
     """
     ledger = np.empty((room, 4))
     profits, returns = np.empty(room), np.empty(room)
+    curve = np.full(len(market.close), -1.0)  # Not touched yet; equity itself is never negative.
     tally, _ = walk(
         chosen, count, combination, entries, factor_levels, market, account, np.empty(days),
-        profits, returns, ledger,
+        profits, returns, ledger, curve,
     )  # fmt: skip
+    carried = account.cash
+    for i in range(len(curve)):
+        carried = curve[i] if curve[i] >= 0.0 else carried
+        curve[i] = carried
     closed = tally.trades
-    return ledger[:closed], profits[:closed], returns[:closed]
+    return ledger[:closed], profits[:closed], returns[:closed], curve
