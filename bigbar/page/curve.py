@@ -115,6 +115,7 @@ def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
         keys=(*keys, *_unseen_key(subject)),
         size="tall",
         zoom=True,
+        extra={"linked": "drawdown"},
     )
 
 
@@ -158,6 +159,7 @@ def _drawdown_chart(subject: Subject, equity: pd.Series) -> Chart:
         keys=(Key("band", "bad", "below the highest equity so far"), *_unseen_key(subject)),
         size="low",
         zoom=True,
+        extra={"linked": "equity"},
     )
 
 

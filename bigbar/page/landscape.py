@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -52,7 +53,7 @@ class Landscape:
     lower_is_better: bool
     infinite: int
 
-    @property
+    @cached_property
     def counted(self) -> Floats:
         """The values of all combinations that count, ascending."""
         flat = self.values.ravel()

@@ -178,7 +178,7 @@ def _overfitting_chart(found: Overfitting) -> Chart:
             f"has slope {number(found.slope)}: below zero, the better a winner looked, the worse "
             f"it did.{thinned}"
         ),
-        x=Axis("performance of the winner where it was chosen (per period)", format="0.000"),
+        x=Axis("where it was chosen, per period", format="0.000"),
         y=Axis("on the other half", format="0.000"),
         layers=[
             Layer("points", {"x": inside, "y": outside}, "luck", tips, {"size": 6, "alpha": 0.55}),

@@ -109,7 +109,6 @@ def report_html(
     body = tag(
         "body",
         tag("a", "Skip to the verdict", href="#verdict", class_="skip"),
-        tag("i", id="paper", hidden=True),
         tag("div", _top(subject, Markup(logo)), _contents(sections), _main(sections), _foot(),
             class_="frame"),
         json_data({chart.name: chart.spec() for each in sections for chart in each.charts},

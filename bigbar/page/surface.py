@@ -84,11 +84,12 @@ def _scale(ranges: dict[str, dict[str, Any]]) -> Markup:
     return tag(
         "div",
         tag("span", ranges["mean"]["from"], class_="from"),
-        tag("span", class_="bar", aria_hidden="true"),
+        tag("span", tag("span", class_="bar"), tag("span", "0", class_="zero", hidden=True),
+            class_="between", aria_hidden="true"),
         tag("span", ranges["mean"]["to"], class_="to"),
         class_="scale",
         data_scale=json.dumps(ranges),
-    )
+    )  # fmt: skip
 
 
 def _marks(subject: Subject) -> Content:
@@ -130,10 +131,12 @@ def _heatmap_chart(subject: Subject, heatmap: Heatmap, ranges: dict[str, dict[st
             "y": place_y,
             "mean": heatmap.mean.ravel(),
             "best": heatmap.best.ravel(),
-            "at": [f"{x_names[i]} · {y_names[j]}" for j in range(rows) for i in range(columns)],
+            "x_at": x_names * rows,
+            "y_at": [name for name in y_names for _ in range(columns)],
         },
         tooltips=(
-            (f"{x.name} · {y.name}", "@at"),
+            (x.name, "@x_at"),
+            (y.name, "@y_at"),
             ("Mean", "@mean{0,0.00}" + unit),
             ("Best", "@best{0,0.00}" + unit),
         ),

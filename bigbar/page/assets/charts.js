@@ -18,9 +18,11 @@
   const ROLES = ["chosen", "unseen", "luck", "robust", "good", "bad", "ink", "muted", "faint",
     "grid", "card", "low", "middle", "high", "weak", "strong"];
 
-  function readColours(element) {
-    const style = getComputedStyle(element);
-    return Object.fromEntries(ROLES.map((role) => [role, style.getPropertyValue(`--${role}`).trim()]));
+  function readColours() {
+    const style = getComputedStyle(document.documentElement);
+    colours = Object.fromEntries(ROLES.map((role) => [role, style.getPropertyValue(`--${role}`).trim()]));
+    // Tells the style sheet what the charts look like: paper is white, whatever the screen is.
+    document.documentElement.toggleAttribute("data-dark", darkness.matches);
   }
 
   // Give a model's attributes their colours, now and whenever they change.
@@ -34,8 +36,8 @@
     painter(colours);
   }
 
-  function paint(element) {
-    colours = readColours(element);
+  function paint() {
+    readColours();
     painters.forEach((painter) => painter(colours));
     paintScales();
   }
@@ -70,6 +72,9 @@
       scale.querySelector(".bar").style.background = `linear-gradient(to right, ${ramp(range, 17)})`;
       scale.querySelector(".from").textContent = range.from;
       scale.querySelector(".to").textContent = range.to;
+      const zero = scale.querySelector(".zero");
+      zero.hidden = !(range.low < 0 && range.high > 0);
+      zero.style.left = `${-100 * range.low / (range.high - range.low)}%`;
     }
   }
 
@@ -125,18 +130,23 @@
     },
     // Hollow where the price rose, filled where it fell.
     candles(figure, source, { color }, spec) {
-      const { x, open, high, low, close } = source.data;
+      const { x, open, close } = source.data;
       const halves = { rising: [], falling: [] };
       x.forEach((_, i) => halves[close[i] >= open[i] ? "rising" : "falling"].push(i));
       const wicks = figure.segment(
         { x0: field("x"), y0: field("low"), x1: field("x"), y1: field("high"), source });
       colour(wicks.glyph, { line_color: color });
       const renderers = Object.entries(halves).map(([way, places]) => {
-        const part = Object.fromEntries(
-          Object.entries(source.data).map(([name, held]) => [name, places.map((i) => held[i])]));
-        const bodies = figure.vbar({
-          x: field("x"), bottom: field("open"), top: field("close"), width: spec.barWidth * 1000,
-          source: new Bokeh.ColumnDataSource({ data: part }), line_width: 1,
+        const data = {
+          x: places.map((i) => x[i]),
+          middle: places.map((i) => (open[i] + close[i]) / 2),
+          height: places.map((i) => Math.abs(open[i] - close[i])),
+        };
+        // Not vbar, which draws what is out of sight as lines at the edges.
+        const bodies = figure.rect({
+          x: field("x"), y: field("middle"), height: field("height"),
+          width: { value: spec.barWidth * 1000 },
+          source: new Bokeh.ColumnDataSource({ data }), line_width: 1,
         });
         colour(bodies.glyph, { line_color: color, fill_color: way === "rising" ? "card" : color });
         return bodies;
@@ -201,6 +211,7 @@
       axis_label_text_font_size: "12px", axis_label_text_font_style: "normal",
       axis_label_standoff: 8, major_label_text_font: "system-ui, sans-serif",
       major_label_text_font_size: "12px", major_label_standoff: 6,
+      major_label_policy: new Bokeh.NoOverlap({ min_distance: 10 }),
     });
     colour(axis, { axis_label_text_color: "muted", major_label_text_color: "muted" });
     if (ticks !== undefined) {
@@ -221,23 +232,46 @@
     }
   }
 
-  const TOOLTIPS = `
-    .bk-Tooltip { --tooltip-color: var(--card); --tooltip-border: var(--edge);
-      --tooltip-text: var(--ink); --tooltip-arrow-color: var(--edge);
-      --tooltip-arrow-inner-color: var(--card); background: var(--card); color: var(--ink);
-      border-color: var(--edge); font: 13px/1.4 system-ui, sans-serif; border-radius: 6px;
-      padding: 6px 9px; opacity: 1; box-shadow: 0 4px 14px rgb(0 0 0 / 18%); }
-    .bk-tooltip-row-label { color: var(--muted); padding-right: 8px; text-align: left; }
-    .bk-tooltip-row-value { font-variant-numeric: tabular-nums; }`;
+  // What is shown when pointed at: names and values, coloured as the page is.
+  function tooltip(pairs) {
+    const rows = pairs.map(([name, value]) =>
+      `<span style="color:var(--muted)">${name}</span><span>${value}</span>`);
+    return `<div style="margin:-5px;padding:7px 11px;border-radius:6px;background:var(--card);` +
+      `color:var(--ink);font:13px/1.45 system-ui,sans-serif;font-variant-numeric:tabular-nums;` +
+      `display:grid;grid-template-columns:auto auto;gap:0 12px">${rows.join("")}</div>`;
+  }
+
+  // Lets y fit what is in sight.
+  function fitHeight({ x_range: { start, end }, y_range }, { x, y, layers }) {
+    const scale = x.kind === "time" ? 1000 : 1;
+    let [lowest, highest] = [Infinity, -Infinity];
+    for (const { mark, columns } of layers) {
+      const [floor, ceiling] = mark === "line" || mark === "area" ? ["y", "y"] : ["low", "high"];
+      if (columns[floor] === undefined) continue;
+      const places = columns.x;
+      places.forEach((place, i) => {
+        // A line comes from the point before and goes on to the one after.
+        const from = i > 0 ? places[i - 1] : place;
+        const to = i + 1 < places.length ? places[i + 1] : place;
+        if (to * scale < start || from * scale > end) return;
+        if (columns[floor][i] !== null) lowest = Math.min(lowest, columns[floor][i]);
+        if (columns[ceiling][i] !== null) highest = Math.max(highest, columns[ceiling][i]);
+      });
+    }
+    if (lowest > highest) return; // Nothing in sight.
+    const margin = 0.06 * (highest - lowest) || 1e-3 * Math.abs(highest) || 1;
+    y_range.setv({ start: y.start ?? lowest - margin, end: y.end ?? highest + margin });
+  }
 
   async function draw(place) {
     const spec = specs[place.dataset.chart];
     const figure = Bokeh.Plotting.figure({
       sizing_mode: "stretch_both", min_width: 0, tools: [], toolbar_location: null,
       x_axis_type: spec.x.kind === "time" ? "datetime" : "linear",
-      x_range: spec.zoom ? wholeOf(spec) : rangeOf(spec.x), y_range: rangeOf(spec.y), window_axis: spec.zoom ? "x" : "none",
+      x_range: spec.zoom ? wholeOf(spec) : rangeOf(spec.x),
+      y_range: spec.zoom ? new Bokeh.Range1d() : rangeOf(spec.y),
       background_fill_color: null, border_fill_color: null, outline_line_color: null,
-      min_border_left: 4, min_border_right: 12, min_border_top: 6, stylesheets: [TOOLTIPS],
+      min_border_left: 4, min_border_right: 12, min_border_top: 6,
     });
     figure.xaxes.forEach((axis) => dressAxis(axis, spec.x));
     figure.yaxes.forEach((axis) => dressAxis(axis, spec.y));
@@ -265,23 +299,34 @@
       colour(span, { line_color: color });
       figure.add_layout(span);
     }
+    if (spec.zoom) {
+      const { x_range } = figure;
+      x_range.change.connect(() => {
+        fitHeight(figure, spec);
+        // Charts of the same time move together; nothing comes back, for then both are the same.
+        const { start, end } = x_range;
+        drawn.get(spec.linked)?.figure.x_range.setv({ start, end });
+      });
+      fitHeight(figure, spec);
+    }
     if (spec.zoom && canDrag) {
       const zoom = new Bokeh.BoxZoomTool({ dimensions: "width" });
       figure.add_tools(zoom);
       figure.toolbar.active_drag = zoom;
     }
-    drawn.set(place.dataset.chart, { figure, spec });
-    await Bokeh.Plotting.show(figure, place);
-    place.dataset.drawn = "";
+    const view = await Bokeh.Plotting.show(figure, place);
+    drawn.set(place.dataset.chart, { figure, spec, place, view });
   }
 
   function drawLayer(figure, layer, spec) {
     const source = new Bokeh.ColumnDataSource({ data: columnsOf(layer, spec.x) });
     const renderers = [MARKS[layer.mark](figure, source, layer, spec)].flat();
+    // What is pointed at stays as it is: BokehJS would paint it in a colour of its own.
+    renderers.forEach((renderer) => { renderer.hover_glyph = null; });
     if (layer.tooltips === undefined) return;
     figure.add_tools(new Bokeh.HoverTool({
       renderers: renderers.slice(0, 1),
-      tooltips: layer.tooltips,
+      tooltips: tooltip(layer.tooltips),
       mode: ["line", "area", "candles"].includes(layer.mark) ? "vline" : "mouse",
       point_policy: layer.mark === "cells" ? "follow_mouse" : "snap_to_data",
       line_policy: "nearest",
@@ -293,10 +338,7 @@
 
 
   function look(name, from, to) {
-    const { figure } = drawn.get(name);
-    figure.x_range.setv({ start: from, end: to });
-    const partner = drawn.get(specs[name].linked);
-    partner?.figure.x_range.setv({ start: from, end: to });
+    drawn.get(name).figure.x_range.setv({ start: from, end: to });
   }
 
   const MOVES = {
@@ -343,7 +385,7 @@
   document.addEventListener("change", ({ target }) => {
     if (target.name !== "cells") return;
     variant = target.value;
-    paint(document.documentElement);
+    paint();
   });
 
   // --------------------------------------------------------------------------------- one by one
@@ -353,7 +395,7 @@
 
   async function drawAll() {
     Bokeh.set_log_level("warn");
-    colours = readColours(document.documentElement);
+    readColours();
     paintScales();
     while (places.length > 0) {
       const place = places.shift();
@@ -368,9 +410,18 @@
     document.documentElement.dataset.ready = "";
   }
 
-  darkness.addEventListener("change", () => paint(document.documentElement));
-  // Paper is white, whatever the screen is.
-  addEventListener("beforeprint", () => paint(document.getElementById("paper")));
-  addEventListener("afterprint", () => paint(document.documentElement));
+  // BokehJS fits a figure to its place too late for paper: a picture of it is printed instead.
+  addEventListener("beforeprint", () => {
+    for (const { place, view } of drawn.values()) {
+      const picture = view.export("png").canvas;
+      picture.classList.add("picture");
+      place.append(picture);
+    }
+  });
+  addEventListener("afterprint", () => {
+    document.querySelectorAll(".picture").forEach((picture) => picture.remove());
+  });
+
+  darkness.addEventListener("change", paint);
   drawAll();
 })();
