@@ -175,7 +175,7 @@ def _headline(outcome: Outcome) -> str:
     elif outcome.stopped_by is not None:
         lines.append("Stopped while replaying; every combination had been finished.")
     if outcome.best is None:
-        lines.append(_why_nothing(outcome))
+        lines.append(why_nothing(outcome))
     elif len(table) > 1:
         found = "Best so far" if unfinished else "Best"
         lines.append(f"{found} of {table.reached():,} combinations by {choice.objective.name}:")
@@ -184,7 +184,8 @@ def _headline(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def _why_nothing(outcome: Outcome) -> str:
+def why_nothing(outcome: Outcome) -> str:
+    """Why no combination counts, and what to do about it."""
     table, least = outcome.table, max(outcome.choice.min_trades, 1)
     if table.reached() == 0:
         return "No combination was finished."
