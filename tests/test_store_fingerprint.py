@@ -1,5 +1,6 @@
 """The fingerprint: the same for the same numbers, another for what could change them."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -11,12 +12,14 @@ import pandas as pd
 import pytest
 from small_run import small_bars
 from store_tools import AXES, identity
+from test_layers import IMPORTS
 
 from bigbar.engines import ENGINES, EngineKind, Job
 from bigbar.grid import Grid
 from bigbar.settings import Account, Settings
 from bigbar.store import fingerprint
 from bigbar.store.fingerprint import (
+    _SOURCES,
     PARTS,
     Identity,
     bars_sha256,
@@ -98,7 +101,7 @@ def test_one_bit_of_an_axis_counts():
 def test_the_longest_period_decides_which_bars_take_part():
     one, other = identity(), identity(atr_period=(10, 15, 21))
     assert one.context != other.context
-    assert one.differences(other)[0].startswith("the first bar")
+    assert one.differences(other)[0].startswith("which bars")
 
 
 @pytest.mark.parametrize("name", ["sources", "packages", "machine", "statistics"])
@@ -180,6 +183,29 @@ def test_an_engine_without_a_file_is_like_no_other(monkeypatch):
     exec("class Engine: pass", space)
     monkeypatch.setitem(ENGINES, "typed", EngineKind(space["Engine"], sample_slice=1))
     assert sources_sha256("typed") != sources_sha256("typed")
+
+
+def test_all_sources_that_make_the_numbers_count():
+    """Whatever the engines build on, but for the words of errors."""
+    reached, left = set(), {"bigbar.engines"}
+    while left:
+        module = left.pop()
+        reached.add(module)
+        left |= IMPORTS[module] - reached
+    kernel = {module for module in reached if module.startswith("bigbar.kernel")}
+    rest = {module.removeprefix("bigbar.") for module in reached - kernel}
+    assert rest - {"errors"} == set(_SOURCES)
+
+
+def test_everything_that_decides_the_numbers_counts():
+    """A field more in one of these has to become part of the identity first."""
+    known = {
+        Job: {"grid", "settings", "engine"},
+        Settings: {"account", "week_edge_bars"},
+        Account: {"cash", "commission", "spread", "margin"},
+    }
+    for kind, names in known.items():
+        assert {field.name for field in dataclasses.fields(kind)} == names
 
 
 # -------------------------------------------------------------------------------------- parts

@@ -76,6 +76,8 @@ def test_none_there(tmp_path):
 
 def test_an_empty_file_is_a_new_one(tmp_path):
     (tmp_path / RUNS).touch()
+    for read_only in (False, True):  # As when another program is just making it.
+        refused(tmp_path / RUNS, "no run was stored in .* yet", read_only=read_only)
     begun(tmp_path)
     with RunStore(tmp_path) as store:
         assert len(store.runs()) == 1

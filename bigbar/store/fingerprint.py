@@ -24,7 +24,7 @@ PACKAGES = ("backtesting", "numpy", "pandas", "numba", "llvmlite")
 
 #: Names of the parts of an identity.
 PARTS = (
-    "bars", "first_bar", "grid", "account", "week_edge_bars", "engine", "sources", "statistics",
+    "bars", "span", "grid", "account", "week_edge_bars", "engine", "sources", "statistics",
     "packages", "machine",
 )  # fmt: skip
 
@@ -41,7 +41,7 @@ class Identity:
     Attributes
     ----------
     parts : dict
-        As JSON holds them: `bars`, `first_bar`, `grid`, `account`, `week_edge_bars`, `engine`,
+        As JSON holds them: `bars`, `span`, `grid`, `account`, `week_edge_bars`, `engine`,
         `sources`, `statistics`, `packages`, `machine`.
     """
 
@@ -92,7 +92,7 @@ class Identity:
 
 _NAMED = {
     "bars": "the bars",
-    "first_bar": "the first bar that takes part (the longest ATR period)",
+    "span": "which bars take part (the longest ATR period)",
     "grid": "the grid",
     "account": "cash or costs",
     "week_edge_bars": "--week-edge-bars",
@@ -121,7 +121,7 @@ def identity_of(bars: pd.DataFrame, job: Job) -> Identity:
     return Identity(
         {
             "bars": bars_sha256(bars),
-            "first_bar": job.first_bar,
+            "span": [job.first_bar, len(bars)],
             "grid": grid_parts(job.grid),
             "account": {
                 "cash": float(account.cash),

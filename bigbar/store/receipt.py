@@ -60,7 +60,7 @@ def receipt(
             "path": data["path"],
             "file_sha256": data["sha256"],
             "bars_sha256": identity.bars_sha256,
-            "first_bar": parts["first_bar"],
+            "span": parts["span"],
             **{name: data[name] for name in ("rows", "first_time", "last_time")},
         },
         "code_sha256": identity.code_sha256,
@@ -96,7 +96,7 @@ def identity_in(found: dict[str, Any]) -> Identity:
     week_edge_bars = costs.pop("week_edge_bars")
     parts = {
         "bars": data["bars_sha256"],
-        "first_bar": data["first_bar"],
+        "span": data["span"],
         "account": costs,
         "week_edge_bars": week_edge_bars,
         "sources": found["code_sha256"],

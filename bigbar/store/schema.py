@@ -250,6 +250,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     """That the file is this program's, of this version, and holds these tables and no more."""
     mark = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if not mark and not version and not _schema(connection):
+        raise StoreError(f"no run was stored in {path} yet")  # Another program is just making it.
     if mark != APPLICATION_ID:
         raise StoreError(
             f"{path} is a database of another program, not a file of runs; {_move_away(path)}"
