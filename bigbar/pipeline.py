@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
@@ -42,6 +42,9 @@ from bigbar.store.machine import machine
 from bigbar.store.recording import Carried, Recorder
 from bigbar.store.records import NewRun, State
 from bigbar.store.rows import Slice
+from bigbar.validation.examine import Subject, choose, examine
+from bigbar.validation.findings import Findings
+from bigbar.validation.plan import Plan
 from bigbar.verification import BUDGET_S, Replay, ReplayTask, Verification, replay, sample
 from bigbar.verification import summarize as summarize_replays
 from bigbar.workers import Chunk, Failure, halves, run_chunk, start_worker
@@ -121,6 +124,9 @@ class Narrator:
     def verifying(self, wanted: int) -> None:
         """This many combinations are about to be replayed."""
 
+    def validating(self, what: str) -> None:
+        """A step of the validation begins."""
+
 
 class _Uncounted:
     def update(self, n: int) -> None:
@@ -162,12 +168,17 @@ class Outcome:
         What was asked for.
     table : ResultTable
         Rows not reached before an interruption are NaN.
+    plan : Plan or None
+        What of the validation was asked for.
     best : int or None
-        The winning combination, None where none counts.
+        The combination that is the answer, None where none counts: the winner, unless the
+        robust choice was asked for.
     trades : DataFrame or None
         Closed trades of the best.
     verification : Verification or None
         None where it was switched off or nothing counts.
+    findings : Findings or None
+        What the result is worth; None where that was not asked for, or not reached.
     failures : list of Failure
         In grid order.
     estimated_duration_s : float
@@ -193,9 +204,11 @@ class Outcome:
     choice: Choice
     bars: Bars
     table: ResultTable
+    plan: Plan | None = None
     best: int | None = None
     trades: pd.DataFrame | None = None
     verification: Verification | None = None
+    findings: Findings | None = None
     failures: list[Failure] = field(default_factory=list)
     estimated_duration_s: float = 0.0
     chunk_size: int = 0
@@ -322,8 +335,9 @@ def optimize_bars(
     execution: Execution,
     narrator: Narrator | None = None,
     recorder: Recorder | None = None,
+    plan: Plan | None = None,
 ) -> Outcome:
-    """Run a whole grid: publish, estimate, fan out, verify, clean up.
+    """Run a whole grid: publish, estimate, fan out, verify, validate, clean up.
 
     Parameters
     ----------
@@ -340,6 +354,8 @@ def optimize_bars(
         Is told how the run goes.
     recorder : Recorder, optional
         Keeps it while it goes on, and knows what there is from earlier runs.
+    plan : Plan, optional
+        What of the validation is asked for; nothing, by default.
 
     Returns
     -------
@@ -350,7 +366,8 @@ def optimize_bars(
     Raises
     ------
     DataError
-        If the bars are too few for the grid, or no unit could ever be bought.
+        If the bars are too few for the grid, for what is to be held back or for the windows, or
+        no unit could ever be bought.
     SettingsError, StoreError
         If a run that was to be continued cannot be.
     VerificationError
@@ -359,13 +376,28 @@ def optimize_bars(
         By a signal in any other stage.
     """
     check_input(bars, grid, settings)
-    outcome = Outcome(Job(grid, settings, engine), execution, choice, bars, ResultTable.empty(grid))
+    job = job_for(bars, grid, settings, engine, plan)
+    outcome = Outcome(job, execution, choice, bars, ResultTable.empty(grid), plan)
     narrator = narrator or Narrator()
     with signals_raised():
         _carry_out(outcome, narrator, recorder or Recorder())
     if outcome.verification is not None and not outcome.verification.ok:
         raise VerificationError(describe_differences(outcome.verification, grid))
     return outcome
+
+
+def job_for(bars: Bars, grid: Grid, settings: Settings, engine: str, plan: Plan | None) -> Job:
+    """What is to be computed: on all bars, or on those that the plan does not hold back.
+
+    Raises
+    ------
+    DataError
+        If there are too few bars for what the plan holds back, or for its windows.
+    """
+    job = Job(grid, settings, engine)
+    index: Any = bars.frame.index
+    span = None if plan is None else plan.span(index, job)
+    return job if span is None else replace(job, span=span)
 
 
 def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None:
@@ -392,15 +424,17 @@ def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None
             _sweep(outcome, pool, narrator, recorder, chunks)
         recorder.swept()
         outcome.digest_aside()
-        outcome.best = outcome.table.best(outcome.choice)
+        outcome.best = choose(outcome.plan or Plan(), outcome.table, outcome.choice)
         outcome.memory = _memory(file, publication, pool, outcome.execution.workers)
         if outcome.stopped_by is None and outcome.best is not None:
             outcome.trades = engine.trades(outcome.best)
-            with outcome.timed("verify_s"):
-                try:
+            try:
+                with outcome.timed("verify_s"):
                     _verify(outcome, pool, narrator)
-                except Interrupted as stop_signal:  # The result is complete all the same.
-                    outcome.stopped_by = stop_signal.signal_number
+                with outcome.timed("validate_s"):
+                    _validate(outcome, file, pool, narrator, recorder)
+            except Interrupted as stop_signal:  # The result is complete all the same.
+                outcome.stopped_by = stop_signal.signal_number
     finally:
         with outcome.timed("clean_up_s"):
             try:
@@ -616,6 +650,28 @@ def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
         if done is not None:
             replays.append(done)
     outcome.verification = summarize_replays(replays, len(tasks))
+
+
+def _validate(
+    outcome: Outcome, file: pd.DataFrame, pool: WorkerPool, narrator: Narrator, recorder: Recorder
+) -> None:
+    """Find out what the result is worth, unless it is known by now that it is wrong."""
+    plan = outcome.plan
+    if plan is None or (outcome.verification is not None and not outcome.verification.ok):
+        return
+    subject = Subject(
+        file=file,
+        job=outcome.job,
+        table=outcome.table,
+        choice=outcome.choice,
+        chosen=outcome.best,
+        imap=pool.imap_unordered,
+        workers=outcome.execution.workers,
+        seed=outcome.execution.seed,
+        earlier_trials=recorder.earlier_trials(),
+        count_opening=lambda split: recorder.count_opening(split.isoformat()),
+    )
+    outcome.findings = examine(plan, subject, narrator.validating)
 
 
 def describe_differences(verification: Verification, grid: Grid) -> str:

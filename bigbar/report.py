@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 
 from bigbar.data import Bars
+from bigbar.engines import Job
 from bigbar.grid import Grid
 from bigbar.pipeline import Narrator, Outcome, Progress
 from bigbar.results import ResultTable
 from bigbar.settings import Parameters
 from bigbar.shared_memory import Publication
+from bigbar.validation.findings import Findings
 
 #: Labels stand in a column of this many characters.
 _LABEL = 11
@@ -53,15 +55,19 @@ class Terminal(Narrator):
             label = ""
         self._stream.flush()
 
-    def data(self, bars: Bars, first_bar: int) -> None:
+    def data(self, bars: Bars, job: Job) -> None:
         """The bars that were read."""
         frame = bars.frame
-        kept = len(frame) - first_bar
+        used = frame.index[job.bars]
+        held_back = len(frame) - job.first_bar - len(used)
+        taking_part = f"the first {job.first_bar:,} warm up the indicators, {len(used):,} take part"
+        if held_back:
+            taking_part += f", {held_back:,} from {_time(frame.index[-held_back])} on are held back"
         self.line(
             "Data",
             f"{bars.source} · {len(frame):,} bars · {_time(frame.index[0])} to "
             f"{_time(frame.index[-1])}",
-            f"the first {first_bar:,} warm up the indicators, {kept:,} take part",
+            taking_part,
             *bars.notes,
         )
 
@@ -83,7 +89,7 @@ class Terminal(Narrator):
         self.line("Shared", text)
 
     def compiling(self) -> None:
-        self.line("Compile", "first run on this machine: compiling, about ten seconds …")
+        self.line("Compile", "first run on this machine: compiling, ten to twenty seconds …")
 
     def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
         self.line(
@@ -140,6 +146,9 @@ class Terminal(Narrator):
     def verifying(self, wanted: int) -> None:
         self.line("Verify", f"replaying up to {wanted} combinations through backtesting.py …")
 
+    def validating(self, what: str) -> None:
+        self.line("Validate", f"{what} …")
+
 
 def answer(outcome: Outcome, *, top: int, files: Sequence[str]) -> str:
     """The answer, as it goes to standard output.
@@ -162,6 +171,8 @@ def answer(outcome: Outcome, *, top: int, files: Sequence[str]) -> str:
         blocks.append(_best(outcome, outcome.best))
         if top > 0 and len(outcome.table) > 1:
             blocks.append(_top(outcome, top))
+    if outcome.findings is not None:
+        blocks.append(_verdict(outcome.findings))
     blocks.append(_closing(outcome, files))
     return "\n\n".join(blocks) + "\n"
 
@@ -178,7 +189,10 @@ def _headline(outcome: Outcome) -> str:
         lines.append(why_nothing(outcome))
     elif len(table) > 1:
         found = "Best so far" if unfinished else "Best"
-        lines.append(f"{found} of {table.reached():,} combinations by {choice.objective.name}:")
+        what = f"combinations by {choice.objective.name}"
+        if outcome.plan is not None and outcome.plan.choose == "robust":
+            found, what = "Robust choice", f"{what} (cross mean)"
+        lines.append(f"{found} of {table.reached():,} {what}:")
     else:
         lines.append("One combination:")
     return "\n".join(lines)
@@ -261,6 +275,14 @@ def _cell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return "--" if pd.isna(value) else str(value)  # type: ignore[call-overload]
+
+
+def _verdict(findings: Findings) -> str:
+    """What the result is worth, in six lines; a longer one is broken between words."""
+    return "\n".join(
+        textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_long_words=False)
+        for line in findings.verdict.lines
+    )
 
 
 def _closing(outcome: Outcome, files: Sequence[str]) -> str:
@@ -365,8 +387,10 @@ _STAGES = {
     "start_workers_s": "workers",
     "sweep_s": "sweep",
     "verify_s": "verify",
+    "validate_s": "validate",
     "write_s": "write",
     "plot_s": "plot",
+    "page_s": "page",
 }
 
 

@@ -28,7 +28,7 @@ from bigbar.page.thinning import join_bars, telling_points
 from bigbar.pipeline import Outcome
 from bigbar.settings import Account
 from bigbar.validation.findings import Findings
-from tests.page_findings import VERDICT, page_findings, only
+from page_findings import VERDICT, page_findings, only
 from tests.small_run import small_outcome
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'&.csv"

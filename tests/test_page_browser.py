@@ -20,7 +20,7 @@ import pytest
 
 from bigbar.data import bars_from_frame
 from bigbar.page.report import write_report
-from tests.page_findings import page_findings
+from page_findings import page_findings
 from tests.small_run import small_outcome
 from tests.test_page import EVIL, RECEIPT
 
