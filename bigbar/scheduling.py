@@ -27,6 +27,14 @@ STEPS_PER_WORKER = 25
 #: But a chunk is never cut shorter than this: handing one out takes 30 microseconds.
 SHORTEST_CHUNK_S = 0.005
 
+#: A slice is cut up when it takes this many times its estimated work, and longer than a single
+#: combination may: neighbours cost alike, and dear ones ten times the grid's mean.
+MOST_TIMES_ESTIMATE = 20
+
+#: Pieces of a slice that took too long are cut up after this many seconds already, so that the
+#: one combination that does not end is found in seconds.
+SUSPECT_S = 1.0
+
 #: Timing noise of a shared machine is some milliseconds; a sample this long drowns it.
 SAMPLE_S = 0.03
 
@@ -219,3 +227,31 @@ def estimate_duration(
         enough = timed >= least and slices >= LEAST_SLICES and seconds >= SAMPLE_S
         if enough or timed >= total or (timed >= least and seconds >= 1.0):
             return seconds / timed
+
+
+def time_limit(
+    timeout: float, estimated_duration: float
+) -> Callable[[tuple[int, int], bool], float]:
+    """How long a slice may take before it is cut up; a single combination, before it has failed.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds that a single combination may take.
+    estimated_duration : float
+        Seconds per backtest; 0 where that is not known yet.
+
+    Returns
+    -------
+    callable
+        Of a slice, and whether it is a piece of one that took too long; returns seconds.
+    """
+
+    def limit(chunk: tuple[int, int], suspect: bool) -> float:
+        start, stop = chunk
+        if stop - start == 1:
+            return timeout
+        least = min(timeout, SUSPECT_S) if suspect else timeout
+        return max(least, MOST_TIMES_ESTIMATE * estimated_duration * (stop - start))
+
+    return limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import traceback
@@ -47,6 +48,10 @@ class ChunkResult:
     failures : list of Failure
     seconds : float
         Time spent on the slice in the worker.
+    begun : float
+        When that was, by `time.monotonic`, whose clock all processes share.
+    worker : int
+        Its process id.
     """
 
     start: int
@@ -54,6 +59,8 @@ class ChunkResult:
     rows: NDArray[np.float64]
     failures: list[Failure] = field(default_factory=list)
     seconds: float = 0.0
+    begun: float = 0.0
+    worker: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,11 +117,12 @@ def run_chunk(chunk: Chunk) -> ChunkResult:
     ChunkResult
     """
     start, stop = chunk
-    begun = time.perf_counter()
+    begun, clock = time.monotonic(), time.perf_counter()
     rows = np.full((stop - start, len(STATISTICS)), np.nan)
     failures: list[Failure] = []
     _fill(desk().engine, rows, start, stop, start, failures)
-    return ChunkResult(start, stop, rows, failures, time.perf_counter() - begun)
+    spent = time.perf_counter() - clock
+    return ChunkResult(start, stop, rows, failures, spent, begun, os.getpid())
 
 
 def _fill(
@@ -128,13 +136,16 @@ def _fill(
     """Run a slice; where it raises, halve it until the combinations to blame stand alone."""
     try:
         rows[start - base : stop - base] = engine.run(start, stop)
+        return
     except Exception:
         if stop - start == 1:
             failures.append(Failure(start, traceback.format_exc()))
             return
-        middle = (start + stop) // 2
-        _fill(engine, rows, start, middle, base, failures)
-        _fill(engine, rows, middle, stop, base, failures)
+    # Outside of the handler: there, the error would keep alive all that the engine had when it
+    # failed. After a `MemoryError` there would be no memory for the halves.
+    middle = (start + stop) // 2
+    _fill(engine, rows, start, middle, base, failures)
+    _fill(engine, rows, middle, stop, base, failures)
 
 
 def halves(chunk: Chunk) -> list[Chunk]:

@@ -15,7 +15,7 @@ LAYERS = (
     ("strategy", "kernel"),
     ("engines", "_blocks", "_columns", "shared_memory", "results"),
     ("workers",),
-    ("scheduling", "_worker_side", "_crew", "pool"),
+    ("scheduling", "_gate", "_stopwatch", "_worker_side", "_crew", "pool"),
     (
         "conditioning", "verification", "validation", "store", "pipeline", "report", "output",
         "plots", "page", "options", "api",
