@@ -38,6 +38,9 @@ class Throttle:
         self.workers = workers
         self.limit = workers
 
+    def __str__(self) -> str:
+        return f"workers={self.limit}/{self.workers}"
+
     @property
     def room(self) -> int:
         """How many tasks may have been handed out and not be finished.

@@ -113,6 +113,7 @@ class WorkerPool:
 
     Attributes
     ----------
+    workers : int
     losses : Losses
         So far.
 
@@ -134,7 +135,7 @@ class WorkerPool:
     ) -> None:
         if workers < 1:
             raise ValueError(f"A pool needs at least one worker, not {workers}.")
-        self._workers = workers
+        self.workers = workers
         self._start_method = start_method
         self._initializer = initializer
         self._initargs = initargs
@@ -274,7 +275,7 @@ class WorkerPool:
     def _recruit(self) -> ProcessCrew | ThreadCrew:
         try:
             return ProcessCrew(
-                self._workers, self._start_method, self._initializer, self._initargs, self._growth
+                self.workers, self._start_method, self._initializer, self._initargs, self._growth
             )
         except (OSError, ImportError) as refused:
             if self._bereaved:  # what kills a process must not run in this one
@@ -282,10 +283,10 @@ class WorkerPool:
                     f"Worker processes died, and no new ones could be started ({refused})."
                 ) from refused
             self._tell(
-                f"no worker processes can be had ({refused}); using {self._workers} threads of "
+                f"no worker processes can be had ({refused}); using {self.workers} threads of "
                 "this process in their place"
             )
-        return ThreadCrew(self._workers, self._initializer, self._initargs)
+        return ThreadCrew(self.workers, self._initializer, self._initargs)
 
     def _dismiss(self) -> None:
         if self._crew is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -292,6 +292,21 @@ def estimate_duration(
         enough = timed >= least and slices >= LEAST_SLICES and seconds >= SAMPLE_S
         if enough or timed >= total or (timed >= least and seconds >= 1.0):
             return seconds / timed
+
+
+def without(chunks: Iterable[tuple[int, int]], numbers: Collection[int]) -> list[tuple[int, int]]:
+    """Slices of the grid without some combinations: those they are in are cut up around them."""
+    if not numbers:
+        return list(chunks)
+    left = []
+    for start, stop in chunks:
+        for number in sorted(number for number in numbers if start <= number < stop):
+            if start < number:
+                left.append((start, number))
+            start = number + 1
+        if start < stop:
+            left.append((start, stop))
+    return left
 
 
 def time_limit(

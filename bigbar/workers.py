@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
 import time
@@ -57,7 +58,9 @@ class ChunkResult:
     begun : float
         When that was, by `time.monotonic`, whose clock all processes share.
     worker : int
-        Its process id.
+        Its process id, or its thread's where workers are threads.
+    processor_s : float
+        Of `seconds`, on a processor.
     """
 
     start: int
@@ -67,6 +70,7 @@ class ChunkResult:
     seconds: float = 0.0
     begun: float = 0.0
     worker: int = 0
+    processor_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,17 @@ def run_chunk(chunk: Chunk) -> ChunkResult:
 def answer_slice(engine: Engine, chunk: Chunk) -> ChunkResult:
     """Answer one slice of the grid by a given engine."""
     start, stop = chunk
-    begun, clock = time.monotonic(), time.perf_counter()
+    begun, clock, processor = time.monotonic(), time.perf_counter(), time.thread_time()
     rows = np.empty((stop - start, len(STATISTICS)))
     failures: list[Failure] = []
     _fill(engine.run, rows, start, stop, start, failures)
-    spent = time.perf_counter() - clock
-    return ChunkResult(start, stop, rows, failures, spent, begun, os.getpid())
+    spent, used = time.perf_counter() - clock, time.thread_time() - processor
+    return ChunkResult(start, stop, rows, failures, spent, begun, _worker(), used)
+
+
+def _worker() -> int:
+    in_a_process = multiprocessing.parent_process() is not None
+    return os.getpid() if in_a_process else threading.get_native_id()
 
 
 def _fill(
