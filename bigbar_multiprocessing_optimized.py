@@ -21,15 +21,20 @@ import pandas as pd
 
 from bigbar.data import bars_from_frame, read_bars
 from bigbar.engines import Job, available_engine, build_engine
-from bigbar.errors import BigBarError, FailedCombinations, Interrupted
+from bigbar.errors import BigBarError, FailedCombinations, Interrupted, VerificationError
 from bigbar.grid import Grid
 from bigbar.indicators import with_indicators
 from bigbar.options import Options, parse_options
 from bigbar.output import (
     HEATMAPS,
+    PAGE,
     PLOT,
+    OutputError,
+    ending,
     prepare_folder,
+    receipt_of,
     write_csv,
+    write_receipt,
     write_results,
     write_summary,
     write_trades,
@@ -39,11 +44,12 @@ from bigbar.pipeline import (
     Narrator,
     Outcome,
     check_input,
+    job_for,
     optimize_bars,
     time_a_backtest,
     usable_processors,
 )
-from bigbar.report import Terminal, answer, wants_bar
+from bigbar.report import Terminal, answer, differs_from_earlier, wants_bar
 from bigbar.results import Choice, Pairs, ResultTable
 from bigbar.scheduling import calculate_adaptive_chunk_size
 from bigbar.settings import Settings
@@ -52,6 +58,7 @@ from bigbar.shared_memory import (
     create_shared_memory_dataframe,
     load_from_shared_memory,
 )
+from bigbar.store.recording import Recorder, StoreRecorder
 
 __all__ = [
     "calculate_adaptive_chunk_size",
@@ -107,37 +114,68 @@ def run(options: Options) -> int:
     load_s = time.perf_counter() - begun
     check_input(bars, options.grid, options.settings)
     prepare_folder(options.output)
-    terminal.data(bars, Job(options.grid, options.settings, engine).first_bar)
+    terminal.data(bars, job_for(bars, options.grid, options.settings, engine, options.plan))
     terminal.grid(options.grid)
-    outcome = optimize_bars(
-        bars,
-        options.grid,
-        settings=options.settings,
-        engine=engine,
-        choice=options.choice,
-        execution=options.execution,
-        narrator=terminal,
-    )
-    outcome.timings = {"load_s": load_s, **outcome.timings}
-    files = write_files(outcome, options)
-    sys.stdout.write(answer(outcome, top=options.top, files=[str(file) for file in files]))
+    with recorder_for(options, terminal) as recorder:
+        outcome = optimize_bars(
+            bars,
+            options.grid,
+            settings=options.settings,
+            engine=engine,
+            choice=options.choice,
+            execution=options.execution,
+            narrator=terminal,
+            recorder=recorder,
+            plan=options.plan,
+        )
+        outcome.timings = {"load_s": load_s, **outcome.timings}
+        files: list[Path] = []
+        unwritten: OutputError | None = None
+        try:
+            write_files(outcome, options, files)
+        except OutputError as problem:  # The answer is there all the same.
+            unwritten = problem
+        text = answer(outcome, top=options.top, files=[str(file) for file in files])
+        recorder.finish(ending(outcome, text))
+    sys.stdout.write(text)
     sys.stdout.flush()
+    if unwritten is not None:
+        raise unwritten
     return exit_code(outcome)
 
 
-def write_files(outcome: Outcome, options: Options) -> list[Path]:
-    """Write all files of a run; the summary last, because it tells of the others' timings."""
-    folder, files = options.output, []
+def recorder_for(options: Options, terminal: Terminal) -> Recorder:
+    """What keeps the run: the store in the output folder, or nothing."""
+    if options.wish is None:
+        return Recorder()
+    return StoreRecorder(
+        options.output, wish=options.wish, command=options.command, tell=terminal.event
+    )
+
+
+def write_files(outcome: Outcome, options: Options, files: list[Path]) -> None:
+    """Write all files of a run; the summary last, because it tells of the others' timings.
+
+    `files` gets those that were written, also when one cannot be.
+    """
+    folder = options.output
     with outcome.timed("write_s"):
         files.append(write_results(folder, outcome.table))
         if options.export_csv:
             files.append(write_csv(folder, outcome.table))
         if outcome.trades is not None:
             files.append(write_trades(folder, outcome.trades))
+        receipt = receipt_of(outcome, options.command)
+        files.append(write_receipt(folder, receipt))
+    if outcome.best is not None:
+        with outcome.timed("page_s"):
+            from bigbar.page.report import write_report
+
+            files.append(write_report(folder / PAGE, outcome, outcome.findings, receipt=receipt))
     if options.plot and outcome.best is not None:
         with outcome.timed("plot_s"):
             files.extend(draw(outcome, folder))
-    return [write_summary(folder, outcome), *files]
+    files.insert(0, write_summary(folder, outcome))
 
 
 def draw(outcome: Outcome, folder: Path) -> list[Path]:
@@ -147,7 +185,9 @@ def draw(outcome: Outcome, folder: Path) -> list[Path]:
 
     job, best = outcome.job, outcome.best
     assert best is not None
-    backtest = reference_backtest(outcome.bars.frame, job.first_bar, job.settings)
+    backtest = reference_backtest(
+        outcome.bars.frame, job.first_bar, job.settings, stop_bar=job.stop_bar
+    )
     stats = run_quietly(backtest, job.grid[best])
     title = f"BigBar: best of {len(job.grid):,} combinations" if len(job.grid) > 1 else "BigBar"
     drawn = [plot_backtest(backtest, stats, folder / PLOT, title=title)]
@@ -161,6 +201,8 @@ def exit_code(outcome: Outcome) -> int:
     """What the shell is told."""
     if outcome.stopped_by is not None:
         return Interrupted(outcome.stopped_by).exit_code
+    if differs_from_earlier(outcome):
+        return VerificationError.exit_code
     return FailedCombinations.exit_code if outcome.failures else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -12,10 +13,14 @@ from bigbar.data import Bars, bars_from_frame, read_bars
 from bigbar.engines import available_engine
 from bigbar.errors import Interrupted, SettingsError
 from bigbar.grid import Grid
+from bigbar.output import ending, prepare_folder
 from bigbar.pipeline import Execution, Narrator, Outcome, optimize_bars, usable_processors
-from bigbar.report import full_statistics
+from bigbar.report import answer, full_statistics
 from bigbar.results import Choice, Pairs
 from bigbar.settings import Account, Settings
+from bigbar.store.recording import Recorder, StoreRecorder, Wish
+from bigbar.validation.findings import Findings
+from bigbar.validation.plan import Plan
 from bigbar.verification import Verification
 from bigbar.workers import Failure
 
@@ -60,9 +65,24 @@ class Optimization:
         return self.outcome.verification
 
     @property
+    def findings(self) -> Findings | None:
+        """What the result is worth; None with `validate=False` and nothing else asked for."""
+        return self.outcome.findings
+
+    @property
     def failures(self) -> list[Failure]:
         """Combinations that raised or that their worker did not survive; their rows are NaN."""
         return self.outcome.failures
+
+    @property
+    def run(self) -> int | None:
+        """Its number in the store; None where it was not kept."""
+        return self.outcome.carried.run
+
+    @property
+    def result_sha256(self) -> str | None:
+        """Digest of every combination's statistics: equal for equal bars, settings and code."""
+        return self.outcome.result_sha256
 
     @property
     def results(self) -> Pairs:
@@ -108,7 +128,16 @@ def optimize(
     workers: int | None = None,
     start_method: str | None = None,
     verify: int = Execution.verify,
+    validate: bool = Plan.assess,
+    holdout: float | None = Plan.holdout,
+    choose: str = Plan.choose,
+    thorough: bool = Plan.thorough,
+    walk_forward: int = Plan.walk_forward,
+    anchored: bool = Plan.anchored,
+    walk_forward_matrix: bool = Plan.matrix,
     seed: int = Execution.seed,
+    store: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
     narrator: Narrator | None = None,
 ) -> Optimization:
     """Run every combination of the grid on the given bars.
@@ -134,8 +163,27 @@ def optimize(
         Of the processes; Python's default, by default.
     verify : int, optional
         Combinations to replay through `backtesting.py` besides the winner.
+    validate : bool, optional
+        Hold the result against luck, costs and chance.
+    holdout : float, optional
+        Share of the bars to keep unseen, and look at once at the end.
+    choose : {"peak", "robust"}, optional
+        Whether the answer is the best setting, or the one with the best neighbourhood.
+    thorough : bool, optional
+        More splits for the probability of overfitting.
+    walk_forward : int, optional
+        Windows of a walk-forward analysis; 0 for none.
+    anchored : bool, optional
+        Whether all its training windows begin with the data.
+    walk_forward_matrix : bool, optional
+        Walk forward over several numbers of windows and shares.
     seed : int, optional
-        Of the samples timed and replayed.
+        Of the samples timed and replayed, and of the draws of the validation.
+    store : path, optional
+        A folder, made where there is none, whose `runs.sqlite` keeps the run. One that was
+        interrupted continues there. By default nothing is kept.
+    fresh : bool, optional
+        Whether to take no rows from earlier runs of the store.
     narrator : Narrator, optional
         Is told how the run goes.
 
@@ -149,9 +197,20 @@ def optimize(
         If the data or a setting cannot be used.
     bigbar.errors.VerificationError
         If the engine and `backtesting.py` disagree.
+    bigbar.output.OutputError
+        If the folder of the store cannot be written to.
     bigbar.errors.Interrupted
         By Ctrl-C or SIGTERM, like `KeyboardInterrupt` not an `Exception`.
     """
+    plan = Plan(
+        assess=validate,
+        holdout=holdout,
+        choose=choose,
+        thorough=thorough,
+        walk_forward=walk_forward,
+        anchored=anchored,
+        matrix=walk_forward_matrix,
+    )
     execution = _execution(workers, start_method, verify, seed)
     axes = {
         "atr_period": atr_period,
@@ -166,18 +225,32 @@ def optimize(
     usable, reason = available_engine(engine)
     if reason and narrator is not None:
         narrator.event(reason)
-    outcome = optimize_bars(
-        load_bars(data),
-        grid,
-        settings=settings,
-        engine=usable,
-        choice=choice,
-        execution=execution,
-        narrator=narrator,
-    )
-    if outcome.stopped_by is not None:
-        raise Interrupted(outcome.stopped_by)
+    with _recorder(store, fresh, narrator) as recorder:
+        outcome = optimize_bars(
+            load_bars(data),
+            grid,
+            settings=settings,
+            engine=usable,
+            choice=choice,
+            execution=execution,
+            narrator=narrator,
+            recorder=recorder,
+            plan=plan,
+        )
+        if outcome.stopped_by is not None:
+            raise Interrupted(outcome.stopped_by)
+        recorder.finish(ending(outcome, answer(outcome, top=10, files=[])))
     return Optimization(outcome)
+
+
+def _recorder(
+    store: str | os.PathLike[str] | None, fresh: bool, narrator: Narrator | None
+) -> Recorder:
+    if store is None:
+        return Recorder()
+    folder = Path(store)
+    prepare_folder(folder)
+    return StoreRecorder(folder, wish=Wish(fresh=fresh), tell=(narrator or Narrator()).event)
 
 
 def load_bars(data: str | os.PathLike[str] | pd.DataFrame) -> Bars:

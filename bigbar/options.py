@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import multiprocessing
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from bigbar.grid import DEFAULT_AXES, Grid
 from bigbar.pipeline import Execution, usable_processors
 from bigbar.results import Choice
 from bigbar.settings import Account, Parameters, Settings
+from bigbar.store.recording import Wish
+from bigbar.validation.plan import CHOICES, Plan
 from bigbar.version import __version__
 
 PROGRAM = "bigbar_multiprocessing_optimized.py"
@@ -51,6 +54,12 @@ class Options:
     export_csv : bool
     output : Path
     no_progress : bool
+    plan : Plan
+        What of the validation is asked for.
+    wish : Wish or None
+        What to do about earlier runs; None to keep none.
+    command : tuple of str
+        As it was typed, without the program's name.
     """
 
     file: str
@@ -65,6 +74,9 @@ class Options:
     export_csv: bool
     output: Path
     no_progress: bool
+    plan: Plan
+    wish: Wish | None
+    command: tuple[str, ...]
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
@@ -109,6 +121,17 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         export_csv=given.export == "csv",
         output=Path(given.output),
         no_progress=given.no_progress,
+        plan=Plan(
+            assess=not given.no_validate,
+            holdout=given.holdout,
+            choose=given.choose,
+            thorough=given.thorough,
+            walk_forward=given.walk_forward,
+            anchored=given.anchored,
+            matrix=given.walk_forward_matrix,
+        ),
+        wish=None if given.no_store else Wish(given.fresh, given.resume, given.retry_failed),
+        command=tuple(sys.argv[1:] if arguments is None else arguments),
     )
 
 
@@ -130,7 +153,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_search(parser)
     _add_grid(parser)
     _add_money(parser)
+    _add_validation(parser)
     _add_running(parser)
+    _add_keeping(parser)
     _add_output(parser)
     return parser
 
@@ -208,6 +233,48 @@ def _add_money(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_validation(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "what it is worth",
+        "Every run is held against luck, costs and chance; see docs/validation.md.",
+    )
+    group.add_argument(
+        "--holdout",
+        metavar="SHARE",
+        type=float,
+        default=None,
+        help="keep this share of the bars unseen, and look once at the end (default: none)",
+    )
+    group.add_argument(
+        "--choose",
+        choices=CHOICES,
+        default=CHOICES[0],
+        help="the answer is the best setting, or the one with the best neighbourhood "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--walk-forward",
+        metavar="N",
+        type=_at_least(int, 0),
+        default=0,
+        help="optimize on N windows, each winner run on the bars that follow (default: none)",
+    )
+    group.add_argument(
+        "--anchored", action="store_true", help="all training windows begin with the file"
+    )
+    group.add_argument(
+        "--walk-forward-matrix",
+        action="store_true",
+        help="walk forward over several numbers of windows and shares",
+    )
+    group.add_argument(
+        "--thorough", action="store_true", help="more splits for the probability of overfitting"
+    )
+    group.add_argument(
+        "--no-validate", action="store_true", help="no verdict: only what was asked for above"
+    )
+
+
 def _add_running(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("running")
     group.add_argument(
@@ -247,6 +314,30 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--no-progress", action="store_true", help="no bar: plain lines only, as CI logs want them"
+    )
+
+
+def _add_keeping(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "earlier runs",
+        "Runs are kept in the output folder; a command that was interrupted continues.",
+    ).add_mutually_exclusive_group()
+    group.add_argument(
+        "--fresh", action="store_true", help="start over: take no rows from earlier runs"
+    )
+    group.add_argument(
+        "--resume",
+        metavar="ID",
+        type=_at_least(int, 1),
+        help="continue this run (default: the last run of this command, if it is unfinished)",
+    )
+    group.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="run again just the combinations that failed in the last run of this command",
+    )
+    group.add_argument(
+        "--no-store", action="store_true", help="keep nothing of this run but its files"
     )
 
 

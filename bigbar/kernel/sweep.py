@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.grid import Grid
-from bigbar.kernel.block import mean_logs, walk_block
-from bigbar.kernel.buffers import new_buffers
+from bigbar.kernel.block import walk_block
+from bigbar.kernel.buffers import new_batch
 from bigbar.kernel.cells import Cells, copy_twins, count_passing
-from bigbar.kernel.hop import Entries
+from bigbar.kernel.hop import LANES, Entries, entries_of
 from bigbar.kernel.market import Market
 from bigbar.kernel.signals import (
     big_bars,
@@ -21,11 +21,13 @@ from bigbar.kernel.signals import (
     next_lower_low,
     tail_levels,
 )
-from bigbar.kernel.summary import finish_rows
 from bigbar.kernel.terms import trade_terms, usual_share
 from bigbar.kernel.trades import AccountNumbers, walk_for_trades
 from bigbar.settings import Account
 from bigbar.statistics import STATISTICS
+
+#: Rows of walks that are gathered before they are copied: half a megabyte.
+_MOST_ROWS = 2048
 
 
 class _Piece(NamedTuple):
@@ -95,10 +97,10 @@ class CompiledSweep:
             np.empty(grid.shape[1:4], np.int32),
             np.empty(grid.shape[1:4], np.int32),
         )
-        self._block, self._batch = new_buffers(
-            len(self._candidates), len(market.open), market.calendar.periods
-        )
-        self._means = np.empty((2, len(self._block.rows)))
+        self._batch = new_batch(len(self._candidates), market.calendar.periods)
+        room = max(LANES, min(len(grid) // (grid.shape[0] * grid.shape[-1]), _MOST_ROWS))
+        self._rows = np.empty((room, len(STATISTICS)))
+        self._day_returns = np.empty((room, market.calendar.periods - 1), np.float32)
         self._known_entries: tuple[float, Entries] | None = None
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -154,7 +156,7 @@ class CompiledSweep:
         IndexError
             If the grid has no such combination.
         """
-        ledger, profits, returns, _ = self._walk_alone(number)
+        ledger, _ = self._walk_alone(number)
         market, account = self._market.arrays, self._account
         entry, exit_ = ledger[:, 0].astype(np.int64), ledger[:, 1].astype(np.int64)
         size = ledger[:, 2]
@@ -165,9 +167,9 @@ class CompiledSweep:
                 "ExitBar": exit_,
                 "EntryPrice": market.close[entry] * (1.0 + np.copysign(account.spread, size)),
                 "ExitPrice": market.close[exit_],
-                "PnL": profits,
-                "Commission": ledger[:, 3],
-                "ReturnPct": returns,
+                "PnL": ledger[:, 3],
+                "Commission": ledger[:, 4],
+                "ReturnPct": ledger[:, 5],
                 "EntryTime": self._market.index[entry],
                 "ExitTime": self._market.index[exit_],
             }
@@ -186,7 +188,7 @@ class CompiledSweep:
         IndexError
             If the grid has no such combination.
         """
-        return pd.Series(self._walk_alone(number)[3], self._market.index, name="Equity")
+        return pd.Series(self._walk_alone(number)[1], self._market.index, name="Equity")
 
     def _walk_alone(self, number: int) -> tuple[NDArray[np.float64], ...]:
         """One combination by the plain walk, see `walk_for_trades`."""
@@ -237,12 +239,18 @@ class CompiledSweep:
             self._candidates, exits, self._direction, market.arrays.close,
             market.arrays.market, account.spread, account.share, returns,
         )  # fmt: skip
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(1.0 + returns)
-        entries = Entries(
-            self._candidates, exits, self._direction, self._tail_levels, self._weight_levels,
-            terms, returns, logs,
-        )  # fmt: skip
+        entries = entries_of(
+            entry=self._candidates,
+            exits=exits,
+            direction=self._direction,
+            tail_levels=self._tail_levels,
+            weight_levels=self._weight_levels,
+            terms=terms,
+            returns=returns,
+            close=market.arrays.close,
+            times=market.arrays.times,
+            spread=account.spread,
+        )
         self._known_entries = buffer_ratio, entries
         return entries
 
@@ -259,15 +267,13 @@ class CompiledSweep:
         blocks: list[NDArray[np.floating]] = []
         walks = place = 0
         while place < walk_of.size:
-            place, rows, growth_used = walk_block(
+            place, rows = walk_block(
                 cells, place, walks, self._chosen, count, entries, self._factor_levels,
                 self._market.arrays, self._account, self._fees, self._market.constants,
-                self._batch, self._block, returns_only,
+                self._batch, self._rows, self._day_returns, returns_only,
             )  # fmt: skip
-            if returns_only:
-                blocks.append(self._block.day_returns[:rows].copy())
-            else:
-                blocks.append(self._finish(rows, growth_used))
+            written = self._day_returns if returns_only else self._rows
+            blocks.append(written[:rows].copy())
             walks += rows
         copy_twins(cells)
         return np.concatenate(blocks), walk_of.reshape(-1)[piece.first : piece.stop]
@@ -280,18 +286,3 @@ class CompiledSweep:
             self._candidates, self._height, atr, self._factors, self._factor_levels, self._chosen
         )
         return found
-
-    def _finish(self, rows: int, growth_used: int) -> NDArray[np.float64]:
-        """Complete a block's rows with what takes NumPy's logarithm and exponential.
-
-        The kernel's own could differ in the last bit, which the annual volatility magnifies.
-        """
-        block, means = self._block, self._means
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for growth in (block.day_growth[:rows], block.trade_growth[:growth_used]):
-                np.log(growth, out=growth)
-        mean_logs(block, rows, means, self._batch.stack)
-        np.exp(means[:, :rows], out=means[:, :rows])
-        means[:, :rows] -= 1.0
-        finish_rows(block.rows, rows, means, block.moments, self._market.constants)
-        return block.rows[:rows].copy()
