@@ -197,7 +197,7 @@ def _unseen(holdout: Holdout) -> Markup:
             warning,
         ),
         table(
-            ("", "optimized on", "unseen"),
+            ("statistic", "optimized on", "unseen"),
             rows,
             caption="The chosen setting on the bars it was chosen on, and on the unseen ones",
             row_heads=True,

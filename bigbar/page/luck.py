@@ -9,7 +9,7 @@ import numpy as np
 from bigbar.page.chart import Axis, Chart, Key, KeyMark, Layer, Role, Rule
 from bigbar.page.landscape import Distribution, Landscape, distribution
 from bigbar.page.markup import Content, Markup, definitions, escaped, paragraph, table, tag
-from bigbar.page.numbers import amount, count, number, percent, share
+from bigbar.page.numbers import amount, chance, count, number, percent, share
 from bigbar.page.subject import Section, Subject
 from bigbar.validation.findings import Bootstrap, DeflatedSharpe, Overfitting
 
@@ -136,7 +136,7 @@ def _bootstrap(found: Bootstrap) -> Markup:
         paragraph(
             f"{found.combinations:,} settings were tried on {count(found.periods, 'period')}."
             f"{tries} With no edge at all, the best of them would be at least as good as the "
-            f"chosen setting {share(found.p_value)} of the time "
+            f"chosen setting {chance(found.p_value)} of the time "
             f"({count(found.resamples, 'resample')}, p = {number(found.p_value, 3)}).",
             notes,
         ),
@@ -157,14 +157,15 @@ def _meters(rows: list[tuple[str, float, bool]], unit: str, caption: str) -> Mar
         )
         cells.append((tag("strong", name) if own else name, amount(value, unit), bar))
     return table(
-        ("", "value", ""), cells, caption=caption, row_heads=True, class_="meters"
+        ("best", "value", "to scale"), cells, caption=caption, row_heads=True, class_="meters"
     )  # fmt: skip
 
 
 def _overfitting_chart(found: Overfitting) -> Chart:
     step = -(-len(found.in_sample) // _MOST_SPLITS)
-    inside, outside = found.in_sample[::step], found.out_of_sample[::step]
-    ends = np.array([np.nanmin(found.in_sample), np.nanmax(found.in_sample)])
+    known = np.isfinite(found.in_sample) & np.isfinite(found.out_of_sample)
+    inside, outside = found.in_sample[known][::step], found.out_of_sample[known][::step]
+    ends = np.array([inside.min(), inside.max()]) if len(inside) else np.zeros(2)
     tips = (("Where chosen", "@x{0.000}"), ("On the other half", "@y{0.000}"))
     thinned = f" Every {step}th is drawn." if step > 1 else ""
     return Chart(

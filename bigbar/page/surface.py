@@ -235,7 +235,7 @@ def _plateau_table(subject: Subject) -> Content:
         tag("h3", "Peak and plateau"),
         paragraph(_plateau_says(plateau)),
         table(
-            ("", *axes, landscape.name, "mean with neighbours", "worst neighbour",
+            ("choice", *axes, landscape.name, "mean with neighbours", "worst neighbour",
              "at the grid’s edge"),
             rows,
             caption=f"Peak, robust choice and median combination by {landscape.name}",
