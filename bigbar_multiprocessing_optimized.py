@@ -21,15 +21,18 @@ import pandas as pd
 
 from bigbar.data import bars_from_frame, read_bars
 from bigbar.engines import Job, available_engine, build_engine
-from bigbar.errors import BigBarError, FailedCombinations, Interrupted
+from bigbar.errors import BigBarError, FailedCombinations, Interrupted, VerificationError
 from bigbar.grid import Grid
 from bigbar.indicators import with_indicators
 from bigbar.options import Options, parse_options
 from bigbar.output import (
     HEATMAPS,
     PLOT,
+    OutputError,
+    ending,
     prepare_folder,
     write_csv,
+    write_receipt,
     write_results,
     write_summary,
     write_trades,
@@ -43,7 +46,7 @@ from bigbar.pipeline import (
     time_a_backtest,
     usable_processors,
 )
-from bigbar.report import Terminal, answer, wants_bar
+from bigbar.report import Terminal, answer, differs_from_earlier, wants_bar
 from bigbar.results import Choice, Pairs, ResultTable
 from bigbar.scheduling import calculate_adaptive_chunk_size
 from bigbar.settings import Settings
@@ -52,6 +55,7 @@ from bigbar.shared_memory import (
     create_shared_memory_dataframe,
     load_from_shared_memory,
 )
+from bigbar.store.recording import Recorder, StoreRecorder
 
 __all__ = [
     "calculate_adaptive_chunk_size",
@@ -109,35 +113,59 @@ def run(options: Options) -> int:
     prepare_folder(options.output)
     terminal.data(bars, Job(options.grid, options.settings, engine).first_bar)
     terminal.grid(options.grid)
-    outcome = optimize_bars(
-        bars,
-        options.grid,
-        settings=options.settings,
-        engine=engine,
-        choice=options.choice,
-        execution=options.execution,
-        narrator=terminal,
-    )
-    outcome.timings = {"load_s": load_s, **outcome.timings}
-    files = write_files(outcome, options)
-    sys.stdout.write(answer(outcome, top=options.top, files=[str(file) for file in files]))
+    with recorder_for(options, terminal) as recorder:
+        outcome = optimize_bars(
+            bars,
+            options.grid,
+            settings=options.settings,
+            engine=engine,
+            choice=options.choice,
+            execution=options.execution,
+            narrator=terminal,
+            recorder=recorder,
+        )
+        outcome.timings = {"load_s": load_s, **outcome.timings}
+        files: list[Path] = []
+        unwritten: OutputError | None = None
+        try:
+            write_files(outcome, options, files)
+        except OutputError as problem:  # The answer is there all the same.
+            unwritten = problem
+        text = answer(outcome, top=options.top, files=[str(file) for file in files])
+        recorder.finish(ending(outcome, text))
+    sys.stdout.write(text)
     sys.stdout.flush()
+    if unwritten is not None:
+        raise unwritten
     return exit_code(outcome)
 
 
-def write_files(outcome: Outcome, options: Options) -> list[Path]:
-    """Write all files of a run; the summary last, because it tells of the others' timings."""
-    folder, files = options.output, []
+def recorder_for(options: Options, terminal: Terminal) -> Recorder:
+    """What keeps the run: the store in the output folder, or nothing."""
+    if options.wish is None:
+        return Recorder()
+    return StoreRecorder(
+        options.output, wish=options.wish, command=options.command, tell=terminal.event
+    )
+
+
+def write_files(outcome: Outcome, options: Options, files: list[Path]) -> None:
+    """Write all files of a run; the summary last, because it tells of the others' timings.
+
+    `files` gets those that were written, also when one cannot be.
+    """
+    folder = options.output
     with outcome.timed("write_s"):
         files.append(write_results(folder, outcome.table))
         if options.export_csv:
             files.append(write_csv(folder, outcome.table))
         if outcome.trades is not None:
             files.append(write_trades(folder, outcome.trades))
+        files.append(write_receipt(folder, outcome, options.command))
     if options.plot and outcome.best is not None:
         with outcome.timed("plot_s"):
             files.extend(draw(outcome, folder))
-    return [write_summary(folder, outcome), *files]
+    files.insert(0, write_summary(folder, outcome))
 
 
 def draw(outcome: Outcome, folder: Path) -> list[Path]:
@@ -161,6 +189,8 @@ def exit_code(outcome: Outcome) -> int:
     """What the shell is told."""
     if outcome.stopped_by is not None:
         return Interrupted(outcome.stopped_by).exit_code
+    if differs_from_earlier(outcome):
+        return VerificationError.exit_code
     return FailedCombinations.exit_code if outcome.failures else 0
 
 

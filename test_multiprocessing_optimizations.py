@@ -7,15 +7,17 @@ Run as a script, this file runs every test of the project:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,10 @@ import pandas as pd
 import psutil
 import pytest
 
+from bigbar.store.receipt import read_receipt
+from bigbar.store.records import Run
+from bigbar.store.runs import RunStore
+from bigbar.store.schema import StoreError
 from tests.conftest import nothing_left_behind  # noqa: F401 - the guard serves here as well
 
 ROOT = Path(__file__).resolve().parent
@@ -64,6 +70,30 @@ def results(output: Path) -> pd.DataFrame:
 
 def summary(output: Path) -> dict:
     return json.loads((output / "summary.json").read_text(encoding="utf-8"))
+
+
+def runs(output: Path) -> list[Run]:
+    """What is in the store of a folder, the newest first."""
+    try:
+        with RunStore(output, read_only=True) as store:
+            return store.runs()
+    except StoreError as problem:
+        if "no run was stored" not in str(problem):
+            raise
+        return []
+
+
+@contextlib.contextmanager
+def disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of so many bytes, where mounting one is permitted."""
+    folder.mkdir()
+    line = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(line, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system is not permitted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 def same_bits(one: pd.DataFrame, other: pd.DataFrame) -> bool:
@@ -119,7 +149,8 @@ class TestOrdinaryRuns:
         done = run(output, *SMALL, "--workers", "2", "--export", "csv", "--verify", "3")
         assert done.returncode == 0, done.stderr
         assert sorted(entry.name for entry in output.iterdir()) == [
-            "results.csv", "results.parquet", "summary.json", "trades.csv",
+            "receipt.json", "results.csv", "results.parquet", "runs.sqlite", "summary.json",
+            "trades.csv",
         ]  # fmt: skip
         told = summary(output)
         table = results(output)
@@ -354,6 +385,169 @@ class TestFaults:
         assert "Traceback" not in done.stderr
 
 
+class TestNothingLost:
+    """Whatever ends a run, its rows are kept, and the same command ends in the same bits."""
+
+    @staticmethod
+    def wait_for(output: Path, process: subprocess.Popen[str], done: int) -> None:
+        """Until so many combinations are in the store."""
+
+        def there() -> bool:
+            assert process.poll() is None, process.communicate()
+            return any(run.done >= done for run in runs(output))
+
+        assert wait_until(there, 60)
+
+    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+    def test_an_ended_run_continues(
+        self, tmp_path: Path, number: int, undisturbed_small: str
+    ) -> None:
+        output, script = tmp_path / "out", tmp_path / "unhurried.py"
+        script.write_text(UNHURRIED, encoding="utf-8")
+        line = (*SMALL, "--engine", "unhurried", "--verify", "0")
+        process = start(output, *line, "--workers", "2", script=script)
+        self.wait_for(output, process, 200)
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        (left,) = runs(output)
+        assert left.state == "interrupted"
+        assert 200 <= left.done < 800
+        if number != signal.SIGKILL:
+            assert left.done == summary(output)["completed"]
+        others = ("--workers", "3", "--start-method", "spawn", "--seed", "9")
+        done = run(output, *line, *others, script=script)
+        assert done.returncode == 0, done.stderr
+        when = f"{left.started.astimezone():%Y-%m-%d %H:%M}"
+        share = f"{100 * left.done // 800} % already done ({left.done} of 800)"
+        assert f"resuming run 1 of {when}: {share}" in done.stderr
+        (found,) = runs(output)
+        assert (found.id, found.state, found.done) == (1, "finished", 800)
+        assert found.result_sha256 == summary(output)["result_sha256"] == undisturbed_small
+        assert summary(output)["run"]["resumed_rows"] == left.done
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def undisturbed_small(tmp_path_factory: pytest.TempPathFactory) -> str:
+        """Digest of the small grid's result, run without any disturbance."""
+        output = tmp_path_factory.mktemp("undisturbed") / "out"
+        assert run(output, *SMALL, "--workers", "1", "--verify", "0").returncode == 0
+        return str(summary(output)["result_sha256"])
+
+    def test_two_at_once_in_one_folder(self, tmp_path: Path) -> None:
+        output = tmp_path / "out"
+        both = [start(output, *SMALL, "--workers", "2", "--verify", "0") for _ in range(2)]
+        for process in both:
+            _, err = process.communicate(timeout=120)
+            assert process.returncode == 0, err
+        kept = runs(output)
+        assert [run.state for run in kept] == ["finished"] * 2
+        assert kept[0].result_sha256 == kept[1].result_sha256
+
+    def test_a_grown_grid_and_the_same_again(self, tmp_path: Path) -> None:
+        output, wide = tmp_path / "out", ("--atr-period", "10:40:10", "--k-atr", "1:4:0.5")
+        assert run(output, *SMALL, "--verify", "0").returncode == 0
+        grown = run(output, *wide, "--verify", "3")
+        assert grown.returncode == 0, grown.stderr
+        assert "reusing 800 rows of run 1" in grown.stderr
+        assert summary(output)["run"]["reused_rows"] == 800
+        assert summary(output)["verification"]["ok"]
+        reused = results(output)
+        again = run(output, *wide, "--verify", "0", "--workers", "1")
+        assert "reusing" not in again.stderr
+        assert re.search("Run +3, result [0-9a-f]{12} equal to that of run 2", again.stdout)
+        assert same_bits(results(output), reused)
+        receipt = read_receipt(output / "receipt.json")
+        assert (receipt["run"], receipt["state"]) == (3, "finished")
+        assert receipt["result_sha256"] == runs(output)[0].result_sha256
+        with RunStore(output, read_only=True) as store:
+            assert store.told(3).answer == again.stdout
+            assert store.told(3).summary == summary(output)
+
+    def test_a_result_that_differs_is_said_loudly(self, tmp_path: Path) -> None:
+        output = tmp_path / "out"
+        assert run(output, *SMALL, "--verify", "0").returncode == 0
+        with contextlib.closing(sqlite3.connect(output / "runs.sqlite")) as store, store:
+            store.execute("UPDATE runs SET result_sha256 = ?", ("0" * 64,))
+        done = run(output, *SMALL, "--verify", "0")
+        assert done.returncode == 1
+        assert "DIFFERS from 000000000000 of run 1" in done.stdout
+
+    def test_failures_are_kept_and_retried(self, tmp_path: Path) -> None:
+        script, output = tmp_path / "sometimes.py", tmp_path / "out"
+        script.write_text(SOMETIMES, encoding="utf-8")
+        line = (*SMALL, "--engine", "sometimes", "--verify", "0")
+        process = start(output, *line, script=script, env={**os.environ, "BAD": "7 500"})
+        process.communicate(timeout=120)
+        assert process.returncode == 3
+        with RunStore(output, read_only=True) as store:
+            assert (store.run(1).state, store.run(1).failed) == ("finished", 2)
+            assert [failure.number for failure in store.failures(1)] == [7, 500]
+            assert "ZeroDivisionError" in store.failures(1)[0].reason
+        done = run(output, *line, "--retry-failed", script=script)
+        assert done.returncode == 0, done.stderr
+        assert "run 1: 2 combinations that failed" in done.stderr
+        assert runs(output)[0].failed == 0
+        assert summary(output)["failures"] == []
+        none = run(output, *line, "--retry-failed", script=script)
+        assert none.returncode == 0
+        assert "run 1: nothing failed" in none.stderr
+        assert "Best of 800 combinations" in none.stdout
+        clean = run(output, *line, script=script)
+        assert "equal to that of run 1" in clean.stdout
+
+    def test_resuming_with_another_command_is_refused(self, tmp_path: Path) -> None:
+        output = tmp_path / "out"
+        assert run(output, *SMALL, "--verify", "0").returncode == 0
+        done = run(output, *SMALL, "--spread", "0.0001", "--resume", "1")
+        assert done.returncode == 2
+        assert "what differs: cash or costs" in done.stderr
+        assert run(output, "--fresh", "--resume", "1").returncode == 2
+        assert run(output, "--no-store", "--retry-failed").returncode == 2
+        assert run(output, *SMALL, "--resume", "9").returncode == 1
+        assert len(runs(output)) == 1
+
+    def test_a_broken_store_costs_a_line(self, tmp_path: Path) -> None:
+        output = tmp_path / "out"
+        output.mkdir()
+        (output / "runs.sqlite").write_bytes(b"no database" * 1000)
+        done = run(output, *SMALL, "--verify", "0")
+        assert done.returncode == 0
+        assert done.stderr.count("Note") == 1
+        assert "no file of runs" in done.stderr
+        assert "Best of 800" in done.stdout
+        assert summary(output)["run"]["id"] is None
+        assert (output / "runs.sqlite").read_bytes() == b"no database" * 1000
+
+    def test_a_full_disk_does_not_cost_the_answer(self, tmp_path: Path) -> None:
+        with disk(tmp_path / "disk", "256k") as folder:
+            (folder / "filler").write_bytes(b"x" * 252 * 1024)
+            done = run(folder, *SMALL, "--verify", "0")
+            assert done.returncode == 1
+            assert "runs.sqlite" in done.stderr
+            assert "cannot write" in done.stderr
+            assert "No space left on device" in done.stderr
+            assert "Traceback" not in done.stderr
+            assert "Best of 800" in done.stdout
+
+    def test_without_a_store(self, tmp_path: Path) -> None:
+        output = tmp_path / "out"
+        assert run(output, *SMALL, "--verify", "0", "--no-store").returncode == 0
+        assert not (output / "runs.sqlite").exists()
+        assert read_receipt(output / "receipt.json")["run"] is None
+        assert summary(output)["run"]["id"] is None
+
+    def test_one_combination_and_a_failed_proof_are_kept_too(self, tmp_path: Path) -> None:
+        output, script = tmp_path / "out", tmp_path / "wrong.py"
+        script.write_text(WRONG, encoding="utf-8")
+        assert run(output, "--no-optimize", "--verify", "0").returncode == 0
+        wrong_one = ("--engine", "wrong", "--verify", "1")
+        assert run(output, *SMALL, *wrong_one, script=script).returncode == 1
+        wrong, single = runs(output)
+        assert (single.state, single.combinations, single.best) == ("finished", 1, 0)
+        assert wrong.state == "failed"
+        assert "disagree" in str(wrong.error)
+
+
 #: An engine with two bad combinations: one raises, one ends its process.
 FAULTY = f"""
 import os, sys
@@ -374,6 +568,49 @@ class Faulty:
         return self._good.trades(number)
 
 ENGINES["faulty"] = EngineKind(Faulty, sample_slice=4)
+if __name__ == "__main__":
+    sys.exit(command.main())
+"""
+
+#: An engine in which the combinations named in the environment raise.
+SOMETIMES = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
+from bigbar.engines import ENGINES, EngineKind
+import bigbar_multiprocessing_optimized as command
+
+class Sometimes:
+    def __init__(self, file, job):
+        self._good = ENGINES["compiled"].build(file, job)
+    def run(self, start, stop):
+        if any(start <= int(bad) < stop for bad in os.environ.get("BAD", "").split()):
+            1 / 0
+        return self._good.run(start, stop)
+    def trades(self, number):
+        return self._good.trades(number)
+
+ENGINES["sometimes"] = EngineKind(Sometimes, sample_slice=4)
+if __name__ == "__main__":
+    sys.exit(command.main())
+"""
+
+#: An engine that takes its time: five milliseconds for each combination.
+UNHURRIED = f"""
+import sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from bigbar.engines import ENGINES, EngineKind
+import bigbar_multiprocessing_optimized as command
+
+class Unhurried:
+    def __init__(self, file, job):
+        self._good = ENGINES["compiled"].build(file, job)
+    def run(self, start, stop):
+        time.sleep(0.005 * (stop - start))
+        return self._good.run(start, stop)
+    def trades(self, number):
+        return self._good.trades(number)
+
+ENGINES["unhurried"] = EngineKind(Unhurried, sample_slice=1)
 if __name__ == "__main__":
     sys.exit(command.main())
 """

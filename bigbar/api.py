@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -12,10 +13,12 @@ from bigbar.data import Bars, bars_from_frame, read_bars
 from bigbar.engines import available_engine
 from bigbar.errors import Interrupted, SettingsError
 from bigbar.grid import Grid
+from bigbar.output import ending, prepare_folder
 from bigbar.pipeline import Execution, Narrator, Outcome, optimize_bars, usable_processors
-from bigbar.report import full_statistics
+from bigbar.report import answer, full_statistics
 from bigbar.results import Choice, Pairs
 from bigbar.settings import Account, Settings
+from bigbar.store.recording import Recorder, StoreRecorder, Wish
 from bigbar.verification import Verification
 from bigbar.workers import Failure
 
@@ -65,6 +68,16 @@ class Optimization:
         return self.outcome.failures
 
     @property
+    def run(self) -> int | None:
+        """Its number in the store; None where it was not kept."""
+        return self.outcome.carried.run
+
+    @property
+    def result_sha256(self) -> str | None:
+        """Digest of every combination's statistics: equal for equal bars, settings and code."""
+        return self.outcome.result_sha256
+
+    @property
     def results(self) -> Pairs:
         """Every combination as `(parameters, statistics)`, each pair made when asked for."""
         return Pairs(self.outcome.table)
@@ -109,6 +122,8 @@ def optimize(
     start_method: str | None = None,
     verify: int = Execution.verify,
     seed: int = Execution.seed,
+    store: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
     narrator: Narrator | None = None,
 ) -> Optimization:
     """Run every combination of the grid on the given bars.
@@ -136,6 +151,11 @@ def optimize(
         Combinations to replay through `backtesting.py` besides the winner.
     seed : int, optional
         Of the samples timed and replayed.
+    store : path, optional
+        A folder, made where there is none, whose `runs.sqlite` keeps the run. One that was
+        interrupted continues there. By default nothing is kept.
+    fresh : bool, optional
+        Whether to take no rows from earlier runs of the store.
     narrator : Narrator, optional
         Is told how the run goes.
 
@@ -149,6 +169,8 @@ def optimize(
         If the data or a setting cannot be used.
     bigbar.errors.VerificationError
         If the engine and `backtesting.py` disagree.
+    bigbar.output.OutputError
+        If the folder of the store cannot be written to.
     bigbar.errors.Interrupted
         By Ctrl-C or SIGTERM, like `KeyboardInterrupt` not an `Exception`.
     """
@@ -166,18 +188,31 @@ def optimize(
     usable, reason = available_engine(engine)
     if reason and narrator is not None:
         narrator.event(reason)
-    outcome = optimize_bars(
-        load_bars(data),
-        grid,
-        settings=settings,
-        engine=usable,
-        choice=choice,
-        execution=execution,
-        narrator=narrator,
-    )
-    if outcome.stopped_by is not None:
-        raise Interrupted(outcome.stopped_by)
+    with _recorder(store, fresh, narrator) as recorder:
+        outcome = optimize_bars(
+            load_bars(data),
+            grid,
+            settings=settings,
+            engine=usable,
+            choice=choice,
+            execution=execution,
+            narrator=narrator,
+            recorder=recorder,
+        )
+        if outcome.stopped_by is not None:
+            raise Interrupted(outcome.stopped_by)
+        recorder.finish(ending(outcome, answer(outcome, top=10, files=[])))
     return Optimization(outcome)
+
+
+def _recorder(
+    store: str | os.PathLike[str] | None, fresh: bool, narrator: Narrator | None
+) -> Recorder:
+    if store is None:
+        return Recorder()
+    folder = Path(store)
+    prepare_folder(folder)
+    return StoreRecorder(folder, wish=Wish(fresh=fresh), tell=(narrator or Narrator()).event)
 
 
 def load_bars(data: str | os.PathLike[str] | pd.DataFrame) -> Bars:

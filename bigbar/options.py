@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import multiprocessing
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from bigbar.grid import DEFAULT_AXES, Grid
 from bigbar.pipeline import Execution, usable_processors
 from bigbar.results import Choice
 from bigbar.settings import Account, Parameters, Settings
+from bigbar.store.recording import Wish
 from bigbar.version import __version__
 
 PROGRAM = "bigbar_multiprocessing_optimized.py"
@@ -51,6 +53,10 @@ class Options:
     export_csv : bool
     output : Path
     no_progress : bool
+    wish : Wish or None
+        What to do about earlier runs; None to keep none.
+    command : tuple of str
+        As it was typed, without the program's name.
     """
 
     file: str
@@ -65,6 +71,8 @@ class Options:
     export_csv: bool
     output: Path
     no_progress: bool
+    wish: Wish | None
+    command: tuple[str, ...]
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
@@ -109,6 +117,8 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         export_csv=given.export == "csv",
         output=Path(given.output),
         no_progress=given.no_progress,
+        wish=None if given.no_store else Wish(given.fresh, given.resume, given.retry_failed),
+        command=tuple(sys.argv[1:] if arguments is None else arguments),
     )
 
 
@@ -131,6 +141,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_grid(parser)
     _add_money(parser)
     _add_running(parser)
+    _add_keeping(parser)
     _add_output(parser)
     return parser
 
@@ -247,6 +258,30 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--no-progress", action="store_true", help="no bar: plain lines only, as CI logs want them"
+    )
+
+
+def _add_keeping(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "earlier runs",
+        "Runs are kept in the output folder; a command that was interrupted continues.",
+    ).add_mutually_exclusive_group()
+    group.add_argument(
+        "--fresh", action="store_true", help="start over: take no rows from earlier runs"
+    )
+    group.add_argument(
+        "--resume",
+        metavar="ID",
+        type=_at_least(int, 1),
+        help="continue this run (default: the last run of this command, if it is unfinished)",
+    )
+    group.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="run again just the combinations that failed in the last run of this command",
+    )
+    group.add_argument(
+        "--no-store", action="store_true", help="keep nothing of this run but its files"
     )
 
 

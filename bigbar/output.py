@@ -6,7 +6,7 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 
 from bigbar.errors import BigBarError
-from bigbar.pipeline import Outcome
+from bigbar.pipeline import Outcome, data_told, settings_told
 from bigbar.report import full_statistics
 from bigbar.results import ResultTable
+from bigbar.store.receipt import RECEIPT, receipt, receipt_text
+from bigbar.store.records import Ending, Told
 from bigbar.version import __version__
 
 SUMMARY, RESULTS, TRADES = "summary.json", "results.parquet", "trades.csv"
@@ -144,20 +146,49 @@ def write_summary(folder: Path, outcome: Outcome) -> Path:
     )
 
 
+def write_receipt(folder: Path, outcome: Outcome, command: Sequence[str]) -> Path:
+    """`receipt.json`: what went into the run, and the digest of what came of it."""
+    found = receipt(
+        outcome.identity,
+        run=outcome.carried.run,
+        state=outcome.state,
+        settings=settings_told(outcome),
+        data=data_told(outcome),
+        command=command,
+        completed=outcome.table.reached(),
+        failed=len(outcome.failures),
+        result_sha256=outcome.result_sha256,
+    )
+    text = receipt_text(found)
+    return write_whole(
+        folder / RECEIPT,
+        lambda part: part.write_text(text, encoding="utf-8", errors="backslashreplace"),
+    )
+
+
+def ending(outcome: Outcome, text: str) -> Ending:
+    """How a run ended, for its store; `text` is the answer as it is printed."""
+    value = None
+    if outcome.best is not None:
+        value = float(outcome.table.column(outcome.choice.objective.name)[outcome.best])
+    return Ending(
+        state=outcome.state,
+        best=outcome.best,
+        best_value=value,
+        result_sha256=outcome.result_sha256,
+        error=None if outcome.stopped_by is None else f"stopped by signal {outcome.stopped_by}",
+        told=Told(text, summary(outcome), dict(outcome.timings), None),
+    )
+
+
 def summary(outcome: Outcome) -> dict[str, Any]:
     """What `summary.json` holds, as plain Python values."""
     job, execution, table = outcome.job, outcome.execution, outcome.table
     return {
         "version": __version__,
-        "settings": {
-            "maximize": outcome.choice.objective.name,
-            "min_trades": outcome.choice.min_trades,
-            **vars(job.settings.account),
-            "week_edge_bars": job.settings.week_edge_bars,
-            "seed": execution.seed,
-            "verify": execution.verify,
-        },
-        "data": _data(outcome),
+        "run": _run(outcome),
+        "settings": settings_told(outcome),
+        "data": data_told(outcome),
         "grid": {
             "axes": {axis.name: list(axis.values) for axis in job.grid.axes},
             "combinations": len(job.grid),
@@ -173,6 +204,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "backtests_per_second": outcome.backtests_per_second,
         "memory": _memory(outcome),
         "completed": table.reached(),
+        "result_sha256": outcome.result_sha256,
         "stopped_by_signal": outcome.stopped_by,
         "without_trades": table.without_trades(),
         "ties": table.ties(outcome.choice),
@@ -189,16 +221,15 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _data(outcome: Outcome) -> dict[str, Any]:
-    bars = outcome.bars
+def _run(outcome: Outcome) -> dict[str, Any]:
+    earlier = outcome.carried.earlier
     return {
-        "path": bars.source,
-        "sha256": bars.sha256,
-        "rows": len(bars.frame),
-        "first_time": bars.frame.index[0].isoformat(),
-        "last_time": bars.frame.index[-1].isoformat(),
-        "bars_taking_part": len(bars.frame) - outcome.job.first_bar,
-        "notes": list(bars.notes),
+        "id": outcome.carried.run,
+        "fingerprint": outcome.identity.fingerprint,
+        "state": outcome.state,
+        "resumed_rows": outcome.resumed,
+        "reused_rows": outcome.reused,
+        "compared_with": earlier.id if earlier is not None and not outcome.failures else None,
     }
 
 

@@ -7,11 +7,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 import psutil
 
@@ -26,14 +30,21 @@ from bigbar.scheduling import (
     calculate_adaptive_chunk_size,
     chunks_in_order,
     estimate_duration,
+    gaps_in,
     longest_chunk,
+    ranges_to_run,
     whole_periods,
 )
 from bigbar.settings import Settings
 from bigbar.shared_memory import Publication, publish
+from bigbar.store.fingerprint import Identity, identity_of
+from bigbar.store.machine import machine
+from bigbar.store.recording import Carried, Recorder
+from bigbar.store.records import NewRun, State
+from bigbar.store.rows import Slice
 from bigbar.verification import BUDGET_S, Replay, ReplayTask, Verification, replay, sample
 from bigbar.verification import summarize as summarize_replays
-from bigbar.workers import Failure, halves, run_chunk, start_worker
+from bigbar.workers import Chunk, Failure, halves, run_chunk, start_worker
 
 #: Backtests to time at least before choosing the chunk size.
 SAMPLE_SIZE = 10
@@ -91,8 +102,17 @@ class Narrator:
     def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
         """A backtest takes about this long; this many combinations go out at once."""
 
-    def progress(self, total: int) -> AbstractContextManager[Progress]:
-        """A bar for this many backtests."""
+    def resuming(self, run: int, begun: datetime, done: int, total: int) -> None:
+        """A run that was begun earlier is continued: so many of all combinations are done."""
+
+    def retrying(self, run: int, count: int) -> None:
+        """So many combinations of a run failed, and are run again."""
+
+    def reusing(self, rows: int, there: int, runs: Sequence[int]) -> None:
+        """So many rows of these other runs are taken; others there are quicker run again."""
+
+    def progress(self, total: int, done: int = 0) -> AbstractContextManager[Progress]:
+        """A bar for this many backtests, of which so many are done already."""
         return nullcontext(_Uncounted())
 
     def event(self, what: str) -> None:
@@ -162,6 +182,10 @@ class Outcome:
     memory : Memory or None
     stopped_by : int or None
         Number of the signal that ended the run early.
+    carried : Carried
+        What there was from earlier runs.
+    resumed, reused : int
+        Rows that were not run: from an earlier attempt of this run, and from other runs.
     """
 
     job: Job
@@ -181,12 +205,50 @@ class Outcome:
     timings: dict[str, float] = field(default_factory=dict)
     memory: Memory | None = None
     stopped_by: int | None = None
+    carried: Carried = field(default_factory=Carried.nothing)
+    resumed: int = 0
+    reused: int = 0
 
     @property
     def backtests_per_second(self) -> float:
         """Over the fan-out alone."""
         seconds = self.timings.get("sweep_s", 0.0)
-        return self.table.reached() / seconds if seconds else 0.0
+        ran = self.table.reached() - self.resumed - self.reused
+        return max(0, ran) / seconds if seconds else 0.0
+
+    @cached_property
+    def identity(self) -> Identity:
+        """What decides the numbers."""
+        return identity_of(self.bars.frame, self.job)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every combination was answered, or failed."""
+        return self.table.reached() + len(self.failures) >= len(self.table)
+
+    @property
+    def state(self) -> State:
+        """What becomes of the run in the history."""
+        if self.verification is not None and not self.verification.ok:
+            return "failed"
+        return "finished" if self.complete and self.stopped_by is None else "interrupted"
+
+    @property
+    def result_sha256(self) -> str | None:
+        """Digest of every combination's statistics; None unless all were answered."""
+        return self._digest.result() if self.complete else None
+
+    @cached_property
+    def _digest(self) -> Future[str]:
+        aside = ThreadPoolExecutor(1)
+        future = aside.submit(self.table.sha256)
+        aside.shutdown(wait=False)
+        return future
+
+    def digest_aside(self) -> None:
+        """Begin with the digest of a table that will not change any more."""
+        if self.complete:
+            _ = self._digest
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -259,6 +321,7 @@ def optimize_bars(
     choice: Choice,
     execution: Execution,
     narrator: Narrator | None = None,
+    recorder: Recorder | None = None,
 ) -> Outcome:
     """Run a whole grid: publish, estimate, fan out, verify, clean up.
 
@@ -275,6 +338,8 @@ def optimize_bars(
     execution : Execution
     narrator : Narrator, optional
         Is told how the run goes.
+    recorder : Recorder, optional
+        Keeps it while it goes on, and knows what there is from earlier runs.
 
     Returns
     -------
@@ -286,6 +351,8 @@ def optimize_bars(
     ------
     DataError
         If the bars are too few for the grid, or no unit could ever be bought.
+    SettingsError, StoreError
+        If a run that was to be continued cannot be.
     VerificationError
         If the engine and `backtesting.py` disagree.
     Interrupted
@@ -295,17 +362,19 @@ def optimize_bars(
     outcome = Outcome(Job(grid, settings, engine), execution, choice, bars, ResultTable.empty(grid))
     narrator = narrator or Narrator()
     with signals_raised():
-        _carry_out(outcome, narrator)
+        _carry_out(outcome, narrator, recorder or Recorder())
     if outcome.verification is not None and not outcome.verification.ok:
         raise VerificationError(describe_differences(outcome.verification, grid))
     return outcome
 
 
-def _carry_out(outcome: Outcome, narrator: Narrator) -> None:
+def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None:
     """The run itself, filling in the outcome stage by stage."""
     publication: Publication | None = None
     pool: WorkerPool | None = None
     try:
+        with outcome.timed("store_s"):
+            _take_over(outcome, narrator, recorder)
         with outcome.timed("prepare_s"):
             file = with_indicators(outcome.bars.frame, outcome.job.settings.week_edge_bars)
         with outcome.timed("publish_s"):
@@ -318,9 +387,11 @@ def _carry_out(outcome: Outcome, narrator: Narrator) -> None:
         with outcome.timed("start_workers_s"):
             pool = _start_pool(outcome, publication, narrator)
         with outcome.timed("estimate_s"):
-            _estimate(outcome, pool, narrator)
+            chunks = _estimate(outcome, pool, narrator)
         with outcome.timed("sweep_s"):
-            _sweep(outcome, pool, narrator)
+            _sweep(outcome, pool, narrator, recorder, chunks)
+        recorder.swept()
+        outcome.digest_aside()
         outcome.best = outcome.table.best(outcome.choice)
         outcome.memory = _memory(file, publication, pool, outcome.execution.workers)
         if outcome.stopped_by is None and outcome.best is not None:
@@ -338,6 +409,57 @@ def _carry_out(outcome: Outcome, narrator: Narrator) -> None:
             finally:
                 if publication is not None:
                     publication.close()
+
+
+def _take_over(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None:
+    """What earlier runs have of this one."""
+    table = outcome.table
+    carried = recorder.begin(lambda: _described(outcome), table.values)
+    outcome.carried, outcome.failures = carried, list(carried.failures)
+    if carried.run is None:
+        return
+    if carried.retry is not None:
+        narrator.retrying(carried.run, len(carried.retry))
+    elif carried.begun is not None:
+        done = int(np.count_nonzero(carried.done))
+        narrator.resuming(carried.run, carried.begun, done, len(table))
+
+
+def _described(outcome: Outcome) -> NewRun:
+    return NewRun(
+        identity=outcome.identity,
+        settings=settings_told(outcome),
+        data=data_told(outcome),
+        machine=machine(),
+        objective=outcome.choice.objective.name,
+    )
+
+
+def settings_told(outcome: Outcome) -> dict[str, Any]:
+    """What was asked for, besides the grid, as JSON holds it."""
+    job, execution = outcome.job, outcome.execution
+    return {
+        "maximize": outcome.choice.objective.name,
+        "min_trades": outcome.choice.min_trades,
+        **vars(job.settings.account),
+        "week_edge_bars": job.settings.week_edge_bars,
+        "seed": execution.seed,
+        "verify": execution.verify,
+    }
+
+
+def data_told(outcome: Outcome) -> dict[str, Any]:
+    """The bars, as JSON holds it."""
+    bars = outcome.bars
+    return {
+        "path": bars.source,
+        "sha256": bars.sha256,
+        "rows": len(bars.frame),
+        "first_time": bars.frame.index[0].isoformat(),
+        "last_time": bars.frame.index[-1].isoformat(),
+        "bars_taking_part": len(bars.frame.index[outcome.job.bars]),
+        "notes": list(bars.notes),
+    }
 
 
 def _build_and_compile(outcome: Outcome, file: pd.DataFrame, narrator: Narrator) -> Engine:
@@ -368,9 +490,22 @@ def _start_pool(outcome: Outcome, publication: Publication, narrator: Narrator) 
     return pool
 
 
-def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
-    """Time a sample in the workers: a combination that kills its process is in there as well."""
-    grid, execution = outcome.job.grid, outcome.execution
+def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Chunk]:
+    """Time a sample in the workers: a combination that kills its process is in there as well.
+
+    Returns
+    -------
+    list of Chunk
+        What is to be run.
+    """
+    grid, execution, carried = outcome.job.grid, outcome.execution, outcome.carried
+    if carried.retry is not None:
+        outcome.chunk_size = 1
+        return [(number, number + 1) for number in carried.retry]
+    have = carried.done | (carried.taken > 0)
+    left = len(grid) - int(np.count_nonzero(have))
+    if not left:
+        return []
 
     def seconds(start: int, stop: int) -> float:
         answers = pool.imap_unordered(run_chunk, [(start, stop)], split=halves)
@@ -383,11 +518,17 @@ def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
         least=SAMPLE_SIZE,
         seed=execution.seed,
     )
-    work = len(grid), execution.workers, outcome.estimated_duration_s
+    work = left, execution.workers, outcome.estimated_duration_s
     size = calculate_adaptive_chunk_size(*work, most_seconds=longest_chunk(*work))
     outcome.chunk_size = whole_periods(size, _period(grid))
-    chunks = -(-len(grid) // outcome.chunk_size)
-    narrator.estimated(outcome.estimated_duration_s, outcome.chunk_size, chunks)
+    chunks = chunks_in_order(
+        len(grid),
+        outcome.chunk_size,
+        period=_period(grid),
+        ranges=ranges_to_run(have, outcome.estimated_duration_s),
+    )
+    narrator.estimated(outcome.estimated_duration_s, outcome.chunk_size, len(chunks))
+    return chunks
 
 
 def _period(grid: Grid) -> int:
@@ -395,24 +536,61 @@ def _period(grid: Grid) -> int:
     return len(grid) // len(grid.axes[0])
 
 
-def _sweep(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
+def _sweep(
+    outcome: Outcome,
+    pool: WorkerPool,
+    narrator: Narrator,
+    recorder: Recorder,
+    chunks: Sequence[Chunk],
+) -> None:
     """Fan the grid out; the parent alone writes, so any order gives the same table."""
     table = outcome.table
-    chunks = chunks_in_order(len(table), outcome.chunk_size, period=_period(table.grid))
+    _keep_what_is_there(outcome, narrator, recorder, chunks)
+    done = len(table) - sum(stop - start for start, stop in chunks)
     try:
-        with narrator.progress(len(table)) as bar:
+        with narrator.progress(len(table), done) as bar:
             for chunk, result in pool.imap_unordered(run_chunk, chunks, split=halves):
                 start, stop = chunk
                 if isinstance(result, WorkerDied):
                     reason = f"its worker died {result.deaths} times ({result.describe()})"
-                    outcome.failures.append(Failure(start, reason))
+                    seconds, failures = None, [Failure(start, reason)]
                 else:
                     table.values[start:stop] = result.rows
-                    outcome.failures.extend(result.failures)
+                    seconds, failures = result.seconds, result.failures
+                _replace_failures(outcome, chunk, failures)
+                recorder.add(
+                    Slice(start, stop, seconds=seconds), table.values[start:stop], failures
+                )
                 bar.update(stop - start)
     except Interrupted as stop_signal:
         outcome.stopped_by = stop_signal.signal_number
     outcome.failures.sort(key=lambda failure: failure.number)
+
+
+def _keep_what_is_there(
+    outcome: Outcome, narrator: Narrator, recorder: Recorder, chunks: Sequence[Chunk]
+) -> None:
+    """Count what need not be run; rows of other runs among it become rows of this one."""
+    carried = outcome.carried
+    kept = np.ones(len(outcome.table), dtype=bool)
+    for start, stop in chunks:
+        kept[start:stop] = False
+    outcome.resumed = int(np.count_nonzero(kept & carried.done))
+    reused = kept & (carried.taken > 0)
+    outcome.reused = int(np.count_nonzero(reused))
+    if (carried.taken > 0).any():
+        runs = np.unique(carried.taken[carried.taken > 0]).tolist()
+        narrator.reusing(outcome.reused, int(np.count_nonzero(carried.taken)), runs)
+    for start, stop in gaps_in(~reused):
+        recorder.add(Slice(start, stop), outcome.table.values[start:stop], ())
+
+
+def _replace_failures(outcome: Outcome, chunk: Chunk, failures: Sequence[Failure]) -> None:
+    """What failed of a slice now; what failed of it in an earlier attempt counts no more."""
+    start, stop = chunk
+    if outcome.carried.failures:
+        outcome.failures = [one for one in outcome.failures if not start <= one.number < stop]
+    outcome.failures.extend(failures)
 
 
 def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TextIO
 
 import numpy as np
@@ -91,12 +92,31 @@ class Terminal(Narrator):
             f"{_count(chunk_size, 'combination')}",
         )
 
+    def resuming(self, run: int, begun: datetime, done: int, total: int) -> None:
+        share = 100 * done // total
+        self.line(
+            "Resume",
+            f"resuming run {run} of {begun.astimezone():%Y-%m-%d %H:%M}: {share} % already done "
+            f"({done:,} of {total:,})",
+        )
+
+    def retrying(self, run: int, count: int) -> None:
+        what = f"{_count(count, 'combination')} that failed" if count else "nothing failed"
+        self.line("Retry", f"run {run}: {what}")
+
+    def reusing(self, rows: int, there: int, runs: Sequence[int]) -> None:
+        text = f"reusing {_count(rows, 'row')} of run {' and '.join(map(str, runs))}"
+        if rows < there:
+            text += f"; the other {there - rows:,} that are there are quicker run again"
+        self.line("Reuse", text)
+
     @contextmanager
-    def progress(self, total: int) -> Iterator[Progress]:
+    def progress(self, total: int, done: int = 0) -> Iterator[Progress]:
         from tqdm import tqdm
 
         with tqdm(
             total=total,
+            initial=done,
             desc="Optimization Progress",
             unit="backtest",
             mininterval=REFRESH_S,
@@ -192,7 +212,7 @@ def _best(outcome: Outcome, best: int) -> str:
 
 def full_statistics(outcome: Outcome, number: int) -> pd.Series:
     """All statistics of one combination, in backtesting.py's order, Start and End included."""
-    index = outcome.bars.frame.index[outcome.job.first_bar :]
+    index = outcome.bars.frame.index[outcome.job.bars]
     ends = pd.Series({"Start": index[0], "End": index[-1]}, dtype=object)
     return pd.concat([ends, outcome.table.statistics(number)])
 
@@ -251,6 +271,8 @@ def _closing(outcome: Outcome, files: Sequence[str]) -> str:
     if outcome.failures:
         lines.extend(_failures(outcome))
     lines.append(("Verified", verification_text(outcome)))
+    if outcome.carried.run is not None:
+        lines.append(("Run", run_text(outcome)))
     lines.append(("Timings", _timings(outcome)))
     if outcome.memory is not None:
         lines.append(("Memory", _memory(outcome)))
@@ -308,8 +330,34 @@ def verification_text(outcome: Outcome) -> str:
     return text
 
 
+def run_text(outcome: Outcome) -> str:
+    """The run's number and its result, against the last one of the same fingerprint, in a line."""
+    number, earlier, result = outcome.carried.run, outcome.carried.earlier, outcome.result_sha256
+    if result is None:
+        return f"{number}, unfinished: the same command continues it"
+    text = f"{number}, result {result[:12]}"
+    if earlier is None or outcome.failures:
+        return text
+    if differs_from_earlier(outcome):
+        return (
+            f"{text} DIFFERS from {str(earlier.result_sha256)[:12]} of run {earlier.id}, although "
+            "data, settings and code are the same: do not trust either before the cause is known "
+            "(faulty memory is the likeliest)"
+        )
+    return f"{text} equal to that of run {earlier.id}"
+
+
+def differs_from_earlier(outcome: Outcome) -> bool:
+    """Whether an earlier run of the same fingerprint has another result; it never should."""
+    earlier = outcome.carried.earlier
+    if earlier is None or outcome.failures or outcome.result_sha256 is None:
+        return False
+    return outcome.result_sha256 != earlier.result_sha256
+
+
 _STAGES = {
     "load_s": "load",
+    "store_s": "store",
     "prepare_s": "prepare",
     "publish_s": "publish",
     "compile_s": "compile",

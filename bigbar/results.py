@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from bigbar.grid import Grid
 from bigbar.settings import Parameters
 from bigbar.statistics import COLUMN, STATISTICS, Better, Kind, Statistic, by_name, objective
+
+#: Rows that are hashed at once: a megabyte.
+_HASHED_ROWS = 4096
 
 #: One combination and its statistics.
 Pair = tuple[dict[str, float], pd.Series]
@@ -73,6 +77,21 @@ class ResultTable:
     def without_trades(self) -> int:
         """How many combinations never traded."""
         return int(np.count_nonzero(self.column("# Trades") == 0))
+
+    def sha256(self) -> str:
+        """Digest of the statistics of every combination in grid order.
+
+        Returns
+        -------
+        str
+            SHA-256 of the values as little-endian float64, row after row; every NaN as the one
+            that `numpy.nan` is.
+        """
+        digest = hashlib.sha256()
+        for start in range(0, len(self.values), _HASHED_ROWS):
+            rows = self.values[start : start + _HASHED_ROWS]
+            digest.update(np.where(np.isnan(rows), np.nan, rows).astype("<f8").tobytes())
+        return digest.hexdigest()
 
     def scores(self, choice: Choice) -> NDArray[np.float64]:
         """The objective of every combination, the higher the better; NaN where it does not count.

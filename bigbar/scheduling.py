@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,12 @@ STEPS_PER_WORKER = 25
 
 #: But a chunk is never cut shorter than this: handing one out takes 30 microseconds.
 SHORTEST_CHUNK_S = 0.005
+
+#: What a piece more to run costs, in seconds: handing it out, and what the engine prepares for it.
+PIECE_S = 0.0004
+
+#: So many pieces cost a fraction of a second: below it, nothing that is done is run again.
+FEW_PIECES = 1000
 
 #: Timing noise of a shared machine is some milliseconds; a sample this long drowns it.
 SAMPLE_S = 0.03
@@ -127,7 +133,58 @@ def whole_periods(size: int, period: int) -> int:
     return size - size % period if size >= period else size
 
 
-def chunks_in_order(total: int, size: int, *, period: int | None = None) -> list[tuple[int, int]]:
+def ranges_to_run(done: NDArray[np.bool_], estimated_duration: float) -> list[tuple[int, int]]:
+    """The pieces of a grid that are left.
+
+    Parameters
+    ----------
+    done : ndarray of bool, shape (combinations,)
+        What need not be run. Where it is scattered over the grid in very many places, those are
+        run again that are quicker run again than left out.
+    estimated_duration : float
+        Seconds per backtest.
+
+    Returns
+    -------
+    list of tuple of (int, int)
+        First combination and the one after the last, of each piece; ascending.
+    """
+    pieces = gaps_in(done)
+    if len(pieces) <= FEW_PIECES or not estimated_duration:
+        return pieces
+    return gaps_in(done, least=math.ceil(PIECE_S / estimated_duration))
+
+
+def gaps_in(done: NDArray[np.bool_], *, least: int = 1) -> list[tuple[int, int]]:
+    """Where something is not done, from the first place to the one after the last.
+
+    Parameters
+    ----------
+    done : ndarray of bool
+    least : int, optional
+        Fewer neighbours than this that are done do not end a gap.
+
+    Returns
+    -------
+    list of tuple of (int, int)
+        Ascending.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], done, [True]])))
+    starts, stops = edges[::2], edges[1::2]
+    if not len(starts):
+        return []
+    apart = starts[1:] - stops[:-1] >= least
+    starts, stops = starts[np.r_[True, apart]], stops[np.r_[apart, True]]
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
+
+
+def chunks_in_order(
+    total: int,
+    size: int,
+    *,
+    period: int | None = None,
+    ranges: Sequence[tuple[int, int]] | None = None,
+) -> list[tuple[int, int]]:
     """Slices of the grid, in a fixed shuffled order.
 
     The speed seen so far then stands for the rest, and the predicted end holds.
@@ -137,18 +194,26 @@ def chunks_in_order(total: int, size: int, *, period: int | None = None) -> list
     total : int
         Combinations.
     size : int
-        Combinations a slice; the last one may be shorter.
+        Combinations a slice at most: they are cut at its multiples.
     period : int, optional
         After so many combinations their costs look alike again: those that share a value of
         the slowest axis.
+    ranges : sequence of tuple of (int, int), optional
+        What is to be run, ascending; all of the grid by default.
 
     Returns
     -------
     list of tuple of (int, int)
         First combination and the one after the last, of each slice.
     """
-    starts = np.arange(0, total, size)
-    sizes = np.minimum(starts + size, total) - starts
+    cut = [
+        np.unique([start, *range(start - start % size + size, stop, size), stop])
+        for start, stop in ([(0, total)] if ranges is None else ranges)
+    ]
+    if not cut:
+        return []
+    starts = np.concatenate([one[:-1] for one in cut])
+    sizes = np.concatenate([np.diff(one) for one in cut])
     places = np.arange(1, len(starts) + 1)
     orders = [np.argsort(places * step % 1, kind="stable") for step in _STEPS]
     waves = _waves(starts, sizes, {total, period or total})

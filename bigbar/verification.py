@@ -217,7 +217,7 @@ def replay(task: ReplayTask) -> Replay | None:
         return None
     here = desk()
     stats = reference_engine().stats(task.number)
-    kept = here.file.iloc[here.job.first_bar :]
+    kept = here.file.iloc[here.job.bars]
     reference = Reference(stats, kept["Close"].to_numpy(np.float64))
     compared = compare(task.number, task.row, reference)
     ours = here.engine.trades(task.number)

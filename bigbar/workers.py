@@ -5,17 +5,23 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bigbar._blocks import BlockHandle, open_block
 from bigbar.engines import ENGINES, BacktestingEngine, Engine, Job, build_engine
 from bigbar.shared_memory import Attachment, Descriptor, attach
 from bigbar.statistics import STATISTICS
 
 Chunk = tuple[int, int]
+
+#: Engines of other jobs that a worker keeps: tasks of one window come together, but the last of
+#: one may be done after the first of the next.
+_ENGINES_KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,8 @@ def start_worker(descriptor: Descriptor) -> None:
     if not isinstance(job, Job):
         raise TypeError(f"published with {type(job).__name__} instead of a Job")
     file = attachment.frame()
-    _local.__dict__.pop("reference", None)  # Of a job before this one, in the same thread.
+    for name in ("reference", "others"):  # Of a job before this one, in the same thread.
+        _local.__dict__.pop(name, None)
     engine = build_engine(file, job)
     if ENGINES[job.engine].compiles:
         engine.run(0, 1)  # Loads the machine code and touches the buffers, before anything counts.
@@ -109,17 +116,22 @@ def run_chunk(chunk: Chunk) -> ChunkResult:
     -------
     ChunkResult
     """
+    return answer_slice(desk().engine, chunk)
+
+
+def answer_slice(engine: Engine, chunk: Chunk) -> ChunkResult:
+    """Answer one slice of the grid by a given engine."""
     start, stop = chunk
     begun = time.perf_counter()
-    rows = np.full((stop - start, len(STATISTICS)), np.nan)
+    rows = np.empty((stop - start, len(STATISTICS)))
     failures: list[Failure] = []
-    _fill(desk().engine, rows, start, stop, start, failures)
+    _fill(engine.run, rows, start, stop, start, failures)
     return ChunkResult(start, stop, rows, failures, time.perf_counter() - begun)
 
 
 def _fill(
-    engine: Engine,
-    rows: NDArray[np.float64],
+    run: Callable[[int, int], NDArray[np.floating]],
+    rows: NDArray[np.floating],
     start: int,
     stop: int,
     base: int,
@@ -127,14 +139,66 @@ def _fill(
 ) -> None:
     """Run a slice; where it raises, halve it until the combinations to blame stand alone."""
     try:
-        rows[start - base : stop - base] = engine.run(start, stop)
+        rows[start - base : stop - base] = run(start, stop)
     except Exception:
         if stop - start == 1:
+            rows[start - base] = np.nan
             failures.append(Failure(start, traceback.format_exc()))
             return
         middle = (start + stop) // 2
-        _fill(engine, rows, start, middle, base, failures)
-        _fill(engine, rows, middle, stop, base, failures)
+        _fill(run, rows, start, middle, base, failures)
+        _fill(run, rows, middle, stop, base, failures)
+
+
+@dataclass(frozen=True)
+class ReturnsTask:
+    """A slice of the grid whose returns are wanted, and where they go.
+
+    Attributes
+    ----------
+    start, stop : int
+        The slice.
+    block : BlockHandle
+        Of float32, a row a combination, `periods` columns.
+    first : int
+        The combination of the block's first row.
+    periods : int
+    """
+
+    start: int
+    stop: int
+    block: BlockHandle
+    first: int
+    periods: int
+
+
+def run_returns(task: ReturnsTask) -> list[Failure]:
+    """Write one slice's returns from period to period into shared memory.
+
+    Parameters
+    ----------
+    task : ReturnsTask
+
+    Returns
+    -------
+    list of Failure
+        Their rows are NaN.
+    """
+    failures: list[Failure] = []
+    shape = task.stop - task.start, task.periods
+    rows = np.frombuffer(
+        open_block(task.block, writable=True),
+        dtype=np.float32,
+        count=shape[0] * shape[1],
+        offset=4 * (task.start - task.first) * task.periods,
+    ).reshape(shape)
+    _fill(desk().engine.returns, rows, task.start, task.stop, task.start, failures)
+    return failures
+
+
+def halved_returns(task: ReturnsTask) -> list[ReturnsTask]:
+    """As `halves`, for a slice whose returns are wanted."""
+    return [replace(task, start=a, stop=b) for a, b in halves((task.start, task.stop))]
 
 
 def halves(chunk: Chunk) -> list[Chunk]:
@@ -144,6 +208,25 @@ def halves(chunk: Chunk) -> list[Chunk]:
         return [chunk]
     middle = (start + stop) // 2
     return [(start, middle), (middle, stop)]
+
+
+def engine_of(job: Job) -> Engine:
+    """This worker's engine for another job on the same bars; those of the last two are kept.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    Engine
+    """
+    kept: dict[Job, Engine] = _local.__dict__.setdefault("others", {})
+    engine = kept.pop(job, None) or build_engine(desk().file, job)
+    kept[job] = engine  # The last one used comes last.
+    while len(kept) > _ENGINES_KEPT:
+        del kept[next(iter(kept))]
+    return engine
 
 
 def reference_engine() -> BacktestingEngine:

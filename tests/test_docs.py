@@ -248,7 +248,7 @@ def test_the_summarys_keys_are_documented():
     told = json.loads(json.dumps(summary(small_outcome())))
     rows = {row[0]: row[1] for row in table_after(GUIDE, "| key |")}
     assert list(rows) == list(told)
-    for key in ("data", "verification", "best"):
+    for key in ("run", "data", "verification", "best"):
         assert all(part in rows[key] for part in told[key]), key
 
 

@@ -11,7 +11,10 @@ ROOT = Path(__file__).resolve().parents[1]
 #: only on those before it in the list.
 LAYERS = (
     ("errors", "version", "_signals"),
-    ("settings", "statistics", "indicators", "grid", "_csv_dialect", "_csv_errors", "data"),
+    (
+        "settings", "statistics", "indicators", "periods", "grid", "_csv_dialect", "_csv_errors",
+        "data",
+    ),
     ("strategy", "kernel"),
     ("engines", "_blocks", "_columns", "shared_memory", "results"),
     ("workers",),

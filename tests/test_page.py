@@ -28,7 +28,7 @@ from bigbar.page.thinning import join_bars, telling_points
 from bigbar.pipeline import Outcome
 from bigbar.settings import Account
 from bigbar.validation.findings import Findings
-from tests.made_findings import VERDICT, made_findings, only
+from tests.page_findings import VERDICT, page_findings, only
 from tests.small_run import small_outcome
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'&.csv"
@@ -99,7 +99,7 @@ def outcome() -> Outcome:
 
 @pytest.fixture(scope="module")
 def findings(outcome: Outcome) -> Findings:
-    return made_findings(outcome)
+    return page_findings(outcome)
 
 
 @pytest.fixture(scope="module")
@@ -288,7 +288,7 @@ def test_one_combination_has_a_page():
 )
 def test_any_objective_has_a_page(maximize):
     outcome = small_outcome(maximize=maximize)
-    page = Page(report_html(outcome, made_findings(outcome)))
+    page = Page(report_html(outcome, page_findings(outcome)))
     assert "heatmaps" in page.sections
     assert f"optimized for {maximize}" in page.text
 

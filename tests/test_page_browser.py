@@ -20,7 +20,7 @@ import pytest
 
 from bigbar.data import bars_from_frame
 from bigbar.page.report import write_report
-from tests.made_findings import made_findings
+from tests.page_findings import page_findings
 from tests.small_run import small_outcome
 from tests.test_page import EVIL, RECEIPT
 
@@ -185,7 +185,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     """One browser's visits to the page, and to one of an evil name that also calls home."""
     folder = tmp_path_factory.mktemp("pages")
     outcome = small_outcome()
-    findings = made_findings(outcome)
+    findings = page_findings(outcome)
     page = write_report(folder / "report.html", outcome, findings, receipt=RECEIPT)
     outcome.bars = bars_from_frame(outcome.bars.frame, source=EVIL)
     evil = write_report(folder / "evil.html", outcome, findings, receipt={EVIL: EVIL})

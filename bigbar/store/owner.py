@@ -1,0 +1,101 @@
+"""Which process a run belongs to, and whether that process still lives."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+#: Two readings of when a process began may differ by this much, in seconds: they are computed
+#: from a clock that is set now and then. Its number is not given to another one so soon.
+_CLOCK_S = 5.0
+
+#: A process of another machine, or of another container, cannot be looked for. It tells of itself
+#: several times a minute; after this many seconds of silence it is taken to be gone.
+SILENCE_S = 300.0
+
+#: How often a run tells of itself when it has nothing else to write, in seconds.
+SIGN_OF_LIFE_S = 20.0
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process, so that it is not taken for another one of the same number.
+
+    Attributes
+    ----------
+    token : str
+        Different for every run that is begun or continued.
+    pid : int
+    began : float
+        When the process began, in seconds since 1970.
+    place : str
+        Machine, boot and process namespace: where the number means this process.
+    """
+
+    token: str
+    pid: int
+    began: float
+    place: str
+
+    @classmethod
+    def of_this_process(cls) -> Owner:
+        """This process, with a new token."""
+        began = psutil.Process().create_time()
+        return cls(secrets.token_hex(8), os.getpid(), began, _place())
+
+    @classmethod
+    def from_text(cls, text: str) -> Owner:
+        """From what `text` gave.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        found = json.loads(text)
+        try:
+            return cls(
+                str(found["token"]), int(found["pid"]), float(found["began"]), str(found["place"])
+            )
+        except (KeyError, TypeError) as problem:
+            raise ValueError("no owner of a run") from problem
+
+    def text(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self))
+
+    def lives(self, seen: float) -> bool:
+        """Whether the process still runs.
+
+        Parameters
+        ----------
+        seen : float
+            When it last told of itself, in seconds since 1970.
+        """
+        if self.place != _place():
+            return time.time() - seen < SILENCE_S
+        try:
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.began) > _CLOCK_S:
+                return False
+            return process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.Error:  # There, but of somebody else.
+            return True
+
+
+def _place() -> str:
+    parts = [platform.node()]
+    with contextlib.suppress(OSError):  # Not Linux: the name of the machine has to do.
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    return " ".join(parts)

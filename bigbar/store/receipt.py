@@ -1,0 +1,135 @@
+"""The receipt of a run: what went into it, and a digest of what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bigbar.store.fingerprint import PARTS, Identity
+from bigbar.store.schema import StoreError
+from bigbar.version import __version__
+
+#: Name of the file in the output folder.
+RECEIPT = "receipt.json"
+
+#: Of the receipt's form; another one is refused.
+FORMAT = 1
+
+
+def receipt(
+    identity: Identity,
+    *,
+    run: int | None,
+    state: str,
+    settings: dict[str, Any],
+    data: dict[str, Any],
+    command: Sequence[str],
+    completed: int,
+    failed: int,
+    result_sha256: str | None,
+) -> dict[str, Any]:
+    """A receipt, as JSON holds it.
+
+    Parameters
+    ----------
+    identity : Identity
+    run : int or None
+        Its id in the store.
+    state : str
+        As in `Run.state`.
+    settings, data : dict
+        As in `summary.json`.
+    command : sequence of str
+        The command line, without the program.
+    completed, failed : int
+        Combinations.
+    result_sha256 : str or None
+        As `ResultTable.sha256` has it; None unless every combination was answered.
+    """
+    parts = identity.parts
+    return {
+        "receipt": FORMAT,
+        "optimizer": __version__,
+        "run": run,
+        "state": state,
+        "fingerprint": identity.fingerprint,
+        "result_sha256": result_sha256,
+        "data": {
+            "path": data["path"],
+            "file_sha256": data["sha256"],
+            "bars_sha256": identity.bars_sha256,
+            "span": parts["span"],
+            **{name: data[name] for name in ("rows", "first_time", "last_time")},
+        },
+        "code_sha256": identity.code_sha256,
+        "engine": parts["engine"],
+        "packages": parts["packages"],
+        "machine": parts["machine"],
+        "costs": {**parts["account"], "week_edge_bars": parts["week_edge_bars"]},
+        "grid": parts["grid"],
+        "statistics": parts["statistics"],
+        "objective": settings["maximize"],
+        "min_trades": settings["min_trades"],
+        "seed": settings["seed"],
+        "command": list(command),
+        "completed": completed,
+        "failed": failed,
+    }
+
+
+def receipt_text(found: dict[str, Any]) -> str:
+    """A receipt as its file has it."""
+    return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def identity_in(found: dict[str, Any]) -> Identity:
+    """What decided the numbers of the run of a receipt.
+
+    Raises
+    ------
+    KeyError, TypeError
+        If it is none.
+    """
+    data, costs = found["data"], dict(found["costs"])
+    week_edge_bars = costs.pop("week_edge_bars")
+    parts = {
+        "bars": data["bars_sha256"],
+        "span": data["span"],
+        "account": costs,
+        "week_edge_bars": week_edge_bars,
+        "sources": found["code_sha256"],
+        **{name: found[name] for name in ("grid", "engine", "statistics", "packages", "machine")},
+    }
+    return Identity({name: parts[name] for name in PARTS})
+
+
+def read_receipt(path: Path) -> dict[str, Any]:
+    """Read a receipt and check that its fingerprint is that of what it lists.
+
+    Raises
+    ------
+    StoreError
+        If there is none, or it is damaged or of another version.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise StoreError(f"{path} cannot be read: {problem.strerror or problem}") from problem
+    except (ValueError, RecursionError) as problem:
+        raise StoreError(f"{path} is no receipt: it holds no JSON ({problem})") from problem
+    if not isinstance(found, dict) or not isinstance(found.get("receipt"), int):
+        raise StoreError(f"{path} is no receipt")
+    if found["receipt"] != FORMAT:
+        raise StoreError(
+            f"{path} is a receipt of form {found['receipt']}, this version of the optimizer reads "
+            f"form {FORMAT}; use the version that wrote it ({found.get('optimizer', 'unknown')})"
+        )
+    try:
+        fingerprint = identity_in(found).fingerprint
+    except (KeyError, TypeError, ValueError) as problem:
+        raise StoreError(f"{path} is damaged: {problem!r}") from problem
+    if fingerprint != found.get("fingerprint"):
+        raise StoreError(f"{path} is damaged: its fingerprint is not that of what it lists")
+    return found

@@ -1,0 +1,326 @@
+"""A run and the store: what it takes over, what it writes, and how it goes on without a store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bigbar.errors import SettingsError, VerificationError
+from bigbar.grid import Grid
+from bigbar.store.owner import Owner
+from bigbar.store.records import Ending, NewRun, Run
+from bigbar.store.reuse import take_over
+from bigbar.store.rows import Finished, Slice
+from bigbar.store.runs import RunStore
+from bigbar.store.schema import BUSY_S, RUNS, StoreError
+from bigbar.store.writer import SliceWriter
+from bigbar.workers import Failure
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to do about earlier runs; by default the same run is continued where it stopped.
+
+    Attributes
+    ----------
+    fresh : bool
+        Take nothing over.
+    resume : int or None
+        Continue this run.
+    retry_failed : bool
+        Run again what failed in the last run.
+    """
+
+    fresh: bool = False
+    resume: int | None = None
+    retry_failed: bool = False
+
+    @property
+    def needs_store(self) -> bool:
+        """Whether it cannot be fulfilled without one."""
+        return self.resume is not None or self.retry_failed
+
+
+@dataclass
+class Carried:
+    """What a run has from earlier ones.
+
+    Attributes
+    ----------
+    run : int or None
+        Its id; None without a store.
+    begun : datetime or None
+        When a run that is continued was begun.
+    done : ndarray of bool, shape (combinations,)
+        What an earlier attempt of this run answered, failures among them.
+    taken : ndarray of int, shape (combinations,)
+        Of which other run a row can be taken; 0 where of none.
+    failures : list of Failure
+        Of the earlier attempts.
+    retry : list of int or None
+        The combinations to run again, where that is all there is to do.
+    earlier : Run or None
+        The last finished run of the same fingerprint, whose result has to be the same.
+    """
+
+    done: NDArray[np.bool_]
+    taken: NDArray[np.int64]
+    run: int | None = None
+    begun: datetime | None = None
+    failures: list[Failure] = field(default_factory=list)
+    retry: list[int] | None = None
+    earlier: Run | None = None
+
+    @classmethod
+    def nothing(cls, combinations: int = 0) -> Carried:
+        """For a run that begins from nothing."""
+        return cls(np.zeros(combinations, dtype=bool), np.zeros(combinations, dtype=np.int64))
+
+
+class Recorder:
+    """Keeps a run while it goes on. This one keeps nothing; see `StoreRecorder`."""
+
+    #: Why nothing is kept any more, if that is so.
+    problem: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Keep what can be kept."""
+
+    def begin(self, describe: Callable[[], NewRun], values: NDArray[np.float64]) -> Carried:
+        """The run begins.
+
+        Parameters
+        ----------
+        describe : callable
+            Gives what is known of it.
+        values : ndarray of float, shape (combinations, statistics)
+            Filled in with what there is from earlier runs.
+
+        Returns
+        -------
+        Carried
+
+        Raises
+        ------
+        SettingsError
+            If the run to be continued cannot be, or is another one.
+        StoreError
+            If a run is to be continued and the store cannot be used.
+        """
+        return Carried.nothing(len(values))
+
+    def add(self, slice_: Slice, rows: NDArray[np.float64], failures: Sequence[Failure]) -> None:
+        """A slice is finished; its rows do not change any more."""
+
+    def swept(self) -> None:
+        """No more slices will come."""
+
+    def finish(self, ending: Ending) -> None:
+        """The run has come to its end."""
+
+
+class StoreRecorder(Recorder):
+    """Keeps a run in the store of a folder; use it in a `with` block.
+
+    A run never fails for its store: if that cannot be used, `tell` is told once, and it goes on
+    without.
+
+    Parameters
+    ----------
+    folder : Path
+        The output folder.
+    wish : Wish, optional
+    command : sequence of str, optional
+        The command line.
+    tell : callable
+        Gets a line for a person.
+    busy_s : float, optional
+        How long to wait for another program that is writing, in seconds.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        wish: Wish | None = None,
+        command: Sequence[str] = (),
+        tell: Callable[[str], None],
+        busy_s: float = BUSY_S,
+    ) -> None:
+        self.command = tuple(command)
+        self._path = folder / RUNS
+        self._wish = wish or Wish()
+        self._tell = tell
+        self._busy_s = busy_s
+        self._owner = Owner.of_this_process()
+        self._told: set[str] = set()
+        self._begun = time.monotonic()
+        self._seconds_before = 0.0
+        self._grid: Grid | None = None
+        self._carried: Carried | None = None
+        self._writer: SliceWriter | None = None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        wrong = isinstance(error, VerificationError)
+        said = str(error) or type(error).__name__ if error is not None else None
+        self.finish(Ending("failed" if wrong else "interrupted", error=said))
+
+    def begin(self, describe: Callable[[], NewRun], values: NDArray[np.float64]) -> Carried:
+        new = replace(describe(), command=self.command)
+        self._grid = new.identity.grid()
+        try:
+            with RunStore(self._path, create=True, busy_s=self._busy_s) as store:
+                carried = self._choose(store, new, values)
+        except StoreError as problem:
+            if self._wish.needs_store:
+                raise
+            self._give_up(problem)
+            values[:] = np.nan
+            return Carried.nothing(len(values))
+        self._carried = carried
+        return carried
+
+    def add(self, slice_: Slice, rows: NDArray[np.float64], failures: Sequence[Failure]) -> None:
+        carried, grid = self._carried, self._grid
+        if carried is None or carried.run is None or grid is None or self.problem:
+            return
+        if self._writer is None:  # Only now: processes are not forked with an open store.
+            self._writer = SliceWriter(
+                self._path,
+                carried.run,
+                self._owner,
+                done=carried.done,
+                seconds_before=self._seconds(),
+                busy_s=self._busy_s,
+            )
+        named = [(vars(grid[failure.number]), failure) for failure in failures]
+        self._writer.put(Finished(slice_, rows, named))
+        self._give_up(self._writer.problem)
+
+    def swept(self) -> None:
+        if self._writer is not None:
+            self._writer.flush()
+
+    def finish(self, ending: Ending) -> None:
+        carried, self._carried = self._carried, None
+        if carried is None or carried.run is None:
+            return
+        if self._writer is not None:
+            self._writer.close()
+            self._give_up(self._writer.problem)
+        if self.problem:  # Not all rows are in the store: it can be continued.
+            ending = replace(ending, state="interrupted", result_sha256=None, error=self.problem)
+        try:
+            with RunStore(self._path, busy_s=self._busy_s) as store:
+                store.end(carried.run, self._owner, replace(ending, seconds=self._seconds()))
+        except StoreError as problem:
+            self._give_up(problem)
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self._begun
+
+    def _give_up(self, problem: StoreError | None) -> None:
+        if problem is not None and self.problem is None:
+            self.problem = str(problem)
+            self._tell(f"{problem}; the run goes on without a store")
+
+    def _damaged(self, what: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            self._tell(f"{what}; they are computed again")
+
+    def _choose(self, store: RunStore, new: NewRun, values: NDArray[np.float64]) -> Carried:
+        """Continue a run or begin one, and fill in what is there."""
+        carried = Carried.nothing(len(values))
+        same = store.with_fingerprint(new.identity.fingerprint)
+        run = self._wanted(store, new, same)
+        if run is not None and store.claim(run.id, new, self._owner):
+            carried.run, carried.begun = run.id, run.started
+            self._seconds_before = run.seconds
+            carried.done = store.fill(run, values, damaged=self._damaged)
+            carried.failures = store.failures(run.id)
+            if self._wish.retry_failed:
+                carried.retry = [failure.number for failure in carried.failures]
+        elif self._wish.needs_store and run is not None:
+            raise SettingsError(f"run {run.id} is being run by another process; wait for its end")
+        else:
+            carried.run = store.begin(new, self._owner)
+        finished = [one for one in same if one.state == "finished" and one.id != carried.run]
+        carried.earlier = next(
+            (one for one in finished if one.result_sha256 and not one.failed), None
+        )
+        if not (finished or self._wish.fresh or carried.done.all()):
+            others = [
+                one
+                for one in store.with_context(new.identity.context)
+                if one.state in ("finished", "interrupted") and one.id != carried.run
+            ]
+            carried.taken = take_over(
+                store, others, new.identity.grid(), values, carried.done, damaged=self._damaged
+            )
+        return carried
+
+    def _wanted(self, store: RunStore, new: NewRun, same: Sequence[Run]) -> Run | None:
+        """The run to continue; None where a new one is to begin."""
+        if self._wish.fresh:
+            return None
+        if self._wish.resume is not None:
+            return _to_resume(store.run(self._wish.resume), new)
+        ended = [run for run in same if run.state != "running"]
+        if self._wish.retry_failed:
+            return _to_retry(ended, store.path)
+        # A run that was finished later has the answer: then this one is meant to be another.
+        return ended[0] if ended and ended[0].state == "interrupted" else None
+
+
+def _to_resume(run: Run, new: NewRun) -> Run:
+    if run.fingerprint != new.identity.fingerprint:
+        differing = ", ".join(run.identity.differences(new.identity))
+        raise SettingsError(
+            f"run {run.id} cannot be resumed with this command; what differs: {differing}. Its "
+            f"own command line was: {' '.join(run.command) or 'none (it was run from Python)'}"
+        )
+    if run.state == "finished":
+        raise SettingsError(f"run {run.id} is finished; there is nothing left to resume")
+    if run.state == "failed":
+        raise SettingsError(
+            f"run {run.id} failed its verification, so its rows cannot be trusted; start over "
+            "with --fresh"
+        )
+    return run
+
+
+def _to_retry(ended: Sequence[Run], path: Path) -> Run:
+    finished = [run for run in ended if run.state == "finished"]
+    if not finished:
+        unfinished = next((run for run in ended if run.state == "interrupted"), None)
+        raise SettingsError(
+            f"--retry-failed: no finished run of this command is in {path}; "
+            + (
+                f"run {unfinished.id} is unfinished: leave --retry-failed out to resume it"
+                if unfinished
+                else "run it without --retry-failed first"
+            )
+        )
+    return next((run for run in finished if run.failed), finished[0])

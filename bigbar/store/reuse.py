@@ -1,0 +1,96 @@
+"""Rows of earlier runs that a new one need not compute: what two grids share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bigbar.grid import Grid
+from bigbar.store.records import Run
+from bigbar.store.runs import RunStore
+
+#: From no more than so many runs: each has to be read whole.
+_MOST_RUNS = 5
+
+
+def shared_combinations(grid: Grid, other: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Combinations that two grids have in common, the same parameters to the last bit.
+
+    Parameters
+    ----------
+    grid, other : Grid
+
+    Returns
+    -------
+    numbers, numbers_in_other : ndarray of int, shape (shared,)
+        In grid order.
+    """
+    found = [
+        np.intersect1d(
+            np.asarray(axis.values, dtype=np.float64),
+            np.asarray(other_axis.values, dtype=np.float64),
+            assume_unique=True,
+            return_indices=True,
+        )[1:]
+        for axis, other_axis in zip(grid.axes, other.axes, strict=True)
+    ]
+    ours, theirs = zip(*found, strict=True)
+    return _numbers(ours, grid.shape), _numbers(theirs, other.shape)
+
+
+def _numbers(places: Sequence[NDArray[np.int64]], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    return np.asarray(np.ravel_multi_index(np.ix_(*places), shape)).ravel()
+
+
+def take_over(
+    store: RunStore,
+    runs: Sequence[Run],
+    grid: Grid,
+    values: NDArray[np.float64],
+    done: NDArray[np.bool_],
+    *,
+    damaged: Callable[[str], None],
+) -> NDArray[np.int64]:
+    """Fill in rows from other runs of the same context, from those that share most.
+
+    Parameters
+    ----------
+    store : RunStore
+    runs : sequence of Run
+        To take from.
+    grid : Grid
+    values : ndarray of float, shape (combinations, statistics)
+        Filled in where `done` says that nothing is there yet.
+    done : ndarray of bool, shape (combinations,)
+        Not changed.
+    damaged : callable
+        Is told of rows that cannot be read.
+
+    Returns
+    -------
+    ndarray of int, shape (combinations,)
+        Of which run each row was taken; 0 where none was.
+    """
+    taken = np.zeros(len(done), dtype=np.int64)
+    ranked = sorted(runs, key=lambda run: (_count(grid, run.grid), run.id), reverse=True)
+    for run in ranked[:_MOST_RUNS]:
+        ours, theirs = shared_combinations(grid, run.grid)
+        wanted = ~done[ours] & (taken[ours] == 0)
+        if not wanted.any():
+            continue
+        found, there = store.values(run, damaged=damaged)
+        there[[failure.number for failure in store.failures(run.id)]] = False
+        wanted &= there[theirs]
+        values[ours[wanted]] = found[theirs[wanted]]
+        taken[ours[wanted]] = run.id
+    return taken
+
+
+def _count(grid: Grid, other: Grid) -> int:
+    shared = [
+        len(set(axis.values) & set(other_axis.values))
+        for axis, other_axis in zip(grid.axes, other.axes, strict=True)
+    ]
+    return int(np.prod(shared, dtype=object))

@@ -1,0 +1,318 @@
+"""The file `runs.sqlite`: its tables, and opening it with every check before anything is read.
+
+A file may come from anybody. So nothing of it is trusted: it must carry this program's mark and
+version, and its schema must be exactly this one, without a trigger or a view more. Nothing in it
+is ever unpickled or run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from types import UnionType
+from typing import Any
+
+from bigbar.errors import BigBarError
+
+#: Name of the file in the output folder.
+RUNS = "runs.sqlite"
+
+#: "BgBr": marks the file as this program's, see https://sqlite.org/pragma.html#pragma_application_id.
+APPLICATION_ID = 0x42674272
+
+#: Of the tables below; another one is refused.
+VERSION = 1
+
+#: How long to wait for another program that is writing, in seconds.
+BUSY_S = 5.0
+
+#: Rows are large blobs, so pages are large: with SQLite's own 4 kB, writing them takes half as
+#: long again.
+_PAGE_BYTES = 16_384
+
+_TABLES = """
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    fingerprint TEXT NOT NULL,
+    context TEXT NOT NULL,
+    bars_sha256 TEXT NOT NULL,
+    state TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    seen REAL NOT NULL,
+    started TEXT NOT NULL,
+    ended TEXT,
+    seconds REAL NOT NULL,
+    combinations INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    identity TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    command TEXT NOT NULL,
+    data TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    objective TEXT NOT NULL,
+    best INTEGER,
+    best_value REAL,
+    result_sha256 TEXT,
+    error TEXT,
+    timings TEXT,
+    summary TEXT,
+    metrics TEXT,
+    answer TEXT
+);
+CREATE INDEX runs_by_fingerprint ON runs (fingerprint);
+CREATE INDEX runs_by_context ON runs (context);
+CREATE INDEX runs_by_bars ON runs (bars_sha256);
+CREATE TABLE blocks (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    rows INTEGER NOT NULL,
+    columns INTEGER NOT NULL,
+    packed BLOB NOT NULL,
+    crc32 INTEGER NOT NULL
+);
+CREATE INDEX blocks_by_run ON blocks (run);
+CREATE TABLE slices (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    start INTEGER NOT NULL,
+    stop INTEGER NOT NULL,
+    block INTEGER NOT NULL REFERENCES blocks (id) ON DELETE CASCADE,
+    first_row INTEGER NOT NULL,
+    worker INTEGER,
+    begun REAL,
+    seconds REAL
+);
+CREATE INDEX slices_by_run ON slices (run);
+CREATE INDEX slices_by_block ON slices (block);
+CREATE TABLE failures (
+    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    parameters TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (run, number)
+) WITHOUT ROWID;
+CREATE TABLE openings (
+    bars_sha256 TEXT NOT NULL,
+    split TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (bars_sha256, split)
+) WITHOUT ROWID;
+"""
+
+
+class StoreError(BigBarError):
+    """The file of runs cannot be used: which file, why, and what to do."""
+
+
+def open_store(
+    path: Path, *, create: bool = False, read_only: bool = False, busy_s: float = BUSY_S
+) -> sqlite3.Connection:
+    """Open a file of runs, with every check.
+
+    Parameters
+    ----------
+    path : Path
+    create : bool, optional
+        Make it where there is none, with the user's own permissions.
+    read_only : bool, optional
+        Never write, not even to recover from a crash where the folder does not allow it.
+    busy_s : float, optional
+        How long to wait for another program that is writing, in seconds.
+
+    Returns
+    -------
+    sqlite3.Connection
+        Without implicit transactions; foreign keys are on.
+
+    Raises
+    ------
+    StoreError
+        If there is none, or it is not this program's, of another version, damaged or locked.
+    """
+    if not create and not path.exists():
+        raise StoreError(f"there is no {path}: no run was stored in this folder")
+    with explained(path):
+        connection = _connect(path, create=create, read_only=read_only, busy_s=busy_s)
+        try:
+            if create:
+                _make_tables(connection, busy_s)
+            _check(connection, path)
+            return connection
+        except BaseException:
+            connection.close()
+            raise
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into a `StoreError` that says what to do."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, OverflowError) as problem:
+        raise StoreError(_explanation(path, problem)) from problem
+
+
+def _explanation(path: Path, problem: Exception) -> str:
+    said = str(problem)
+    if isinstance(problem, sqlite3.NotSupportedError) or "not a database" in said:
+        return f"{path} is no file of runs ({said}); {_move_away(path)}"
+    if "locked" in said or "busy" in said:
+        return f"{path} is locked by another program; wait for it to end, then try again"
+    if "full" in said:
+        return f"{path} cannot be written: the disk is full"
+    if "readonly" in said or "read-only" in said:
+        return f"{path} cannot be written: it is read-only"
+    if "unable to open" in said:
+        return f"{path} cannot be opened; see whether you may read and write it and its folder"
+    if isinstance(problem, sqlite3.OperationalError):
+        return f"{path} cannot be used ({said}); see whether its disk is in order"
+    return f"{path} is damaged ({said}); {_move_away(path)}"
+
+
+def _move_away(path: Path) -> str:
+    return f"move it away ('mv {path} {path}.old') and the next run makes a new one"
+
+
+def _connect(path: Path, *, create: bool, read_only: bool, busy_s: float) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rwc" if create else "rw"
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    try:
+        return _prepared(address, busy_s)
+    except sqlite3.OperationalError as problem:
+        # On a read-only disk there is no making the file that readers coordinate with; and
+        # without a log there is nothing that they could miss.
+        if not read_only or "unable to open" not in str(problem) or _has_log(path):
+            raise
+    return _prepared(f"{address}&immutable=1", busy_s)
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _prepared(address: str, busy_s: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, uri=True, timeout=busy_s, isolation_level=None)
+    try:
+        for setting in (
+            "trusted_schema = OFF",  # what a schema says is not run
+            "cell_size_check = ON",  # a damaged page is noticed before it is believed
+            "mmap_size = 0",  # and an error while reading one does not end the process
+            "foreign_keys = ON",
+            "synchronous = NORMAL",
+        ):
+            connection.execute(f"PRAGMA {setting}")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_tables(connection: sqlite3.Connection, busy_s: float) -> None:
+    """Make the tables in an empty file; two programs at once make them once."""
+    if _schema(connection):
+        return
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    _switch_to_log(connection, busy_s)
+    with transaction(connection):
+        if not _schema(connection):
+            for statement in _TABLES.split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _switch_to_log(connection: sqlite3.Connection, busy_s: float) -> None:
+    """Write ahead to a log: readers never wait, and a commit needs no wait for the disk.
+
+    SQLite does not wait for others here, so this does. Where there can be no log, as on some
+    network drives, it keeps a rollback journal, which is as safe.
+    """
+    deadline = time.monotonic() + busy_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if "locked" not in str(problem) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """That the file is this program's, of this version, and holds these tables and no more."""
+    mark = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if not mark and not version and not _schema(connection):
+        raise StoreError(f"no run was stored in {path} yet")  # Another program is just making it.
+    if mark != APPLICATION_ID:
+        raise StoreError(
+            f"{path} is a database of another program, not a file of runs; {_move_away(path)}"
+        )
+    if version != VERSION:
+        newer = "a newer" if version > VERSION else "an older"
+        raise StoreError(
+            f"{path} was written by {newer} version of the optimizer (its tables are version "
+            f"{version}, this one reads {VERSION}); use that version for it, or "
+            f"{_move_away(path)}"
+        )
+    if _schema(connection) != _expected_schema():
+        raise StoreError(
+            f"{path} does not have the tables that this program makes: it is damaged or was "
+            f"tampered with; {_move_away(path)}"
+        )
+
+
+def _schema(connection: sqlite3.Connection) -> frozenset[tuple[object, ...]]:
+    return frozenset(connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+
+
+@cache
+def _expected_schema() -> frozenset[tuple[object, ...]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_TABLES)
+        return _schema(connection)
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is written inside, or nothing of it; waits for other writers at the beginning."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # After some errors, a full disk among them, SQLite has rolled back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def read(
+    connection: sqlite3.Connection,
+    query: str,
+    parameters: Sequence[object] = (),
+    *,
+    kinds: Sequence[type | UnionType],
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of a query, each value of the kind it has to be: SQLite itself does not see to that.
+
+    Raises
+    ------
+    StoreError
+        If one is not.
+    """
+    for row in connection.execute(query, parameters):
+        for value, kind in zip(row, kinds, strict=True):
+            if not isinstance(value, kind):
+                raise StoreError(
+                    f"the file of runs is damaged: {value!r:.40} where {kind} has to be"
+                )
+        yield row

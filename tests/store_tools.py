@@ -1,0 +1,88 @@
+"""What the tests of the store share: a small run to keep, made-up rows, and a small disk."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_run import small_bars
+
+from bigbar.engines import Job
+from bigbar.grid import Grid
+from bigbar.settings import Account, Settings
+from bigbar.statistics import NAMES
+from bigbar.store.fingerprint import Identity, identity_of
+from bigbar.store.owner import Owner
+from bigbar.store.records import NewRun
+from bigbar.store.runs import RunStore
+
+#: 3 × 4 × 1 × 2 × 1 = 24 combinations.
+AXES = {
+    "atr_period": (10, 15, 20),
+    "k_atr": (1.0, 1.5, 2.0, 2.5),
+    "uptail_max_ratio": 0.7,
+    "previous_weight": (0.1, 0.4),
+    "buffer_ratio": 0.01,
+}
+
+
+def identity(*, engine: str = "backtesting", account: Account | None = None, **axes) -> Identity:
+    grid = Grid.from_values(**AXES | axes)
+    return identity_of(small_bars().frame, Job(grid, Settings(account or Account()), engine))
+
+
+def new_run(found: Identity | None = None, **more) -> NewRun:
+    told = {
+        "settings": {"maximize": "Return [%]"},
+        "data": {"path": "eurusd.csv"},
+        "machine": {"host": "here"},
+        "objective": "Return [%]",
+        "command": ("eurusd.csv", "--k-atr", "1"),
+    }
+    return NewRun(found or identity(), **told | more)
+
+
+def made_rows(count: int, seed: int = 0) -> np.ndarray:
+    """Rows with what statistics can be: NaN, infinities, both zeros, tiny and huge."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(count, len(NAMES))) * 10.0 ** rng.integers(-300, 300, len(NAMES))
+    odd = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324])
+    places = rng.random(rows.shape) < 0.2
+    rows[places] = rng.choice(odd, places.sum())
+    return rows
+
+
+def begun(folder: Path, found: Identity | None = None) -> tuple[int, Owner]:
+    """A run of this process in the store of a folder."""
+    owner = Owner.of_this_process()
+    with RunStore(folder, create=True) as store:
+        return store.begin(new_run(found), owner), owner
+
+
+def dead_owner() -> Owner:
+    """A process of this machine that has ended."""
+    child = subprocess.Popen(["true"])
+    child.wait()
+    here = Owner.of_this_process()
+    return Owner(here.token, child.pid, here.began, here.place)
+
+
+@contextlib.contextmanager
+def disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of so many bytes, where mounting one is permitted."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("mounting a file system is not permitted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -1,0 +1,277 @@
+"""The runs of a folder: begun, continued, ended, read, deleted, counted."""
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from store_tools import begun, dead_owner, identity, made_rows, new_run
+
+from bigbar.errors import SettingsError
+from bigbar.settings import Account
+from bigbar.store.owner import Owner
+from bigbar.store.records import Ending, Told
+from bigbar.store.rows import Finished, Slice, write_slices
+from bigbar.store.runs import RunStore
+from bigbar.store.schema import RUNS, StoreError, open_store, transaction
+from bigbar.workers import Failure
+
+
+@pytest.fixture
+def store(tmp_path):
+    with RunStore(tmp_path, create=True) as opened:
+        yield opened
+
+
+def kept(store: RunStore, run: int, *finished: Finished, done: int | None = None) -> None:
+    with closing(open_store(store.path)) as connection, transaction(connection):
+        write_slices(connection, run, finished)
+        count = sum(len(one.slice) for one in finished) if done is None else done
+        connection.execute("UPDATE runs SET done = ? WHERE id = ?", (count, run))
+
+
+def finished_run(store: RunStore, *, state="finished", done=None, **changes) -> int:
+    owner, found = Owner.of_this_process(), identity(**changes)
+    run = store.begin(new_run(found), owner)
+    kept(store, run, done=len(found.grid()) if done is None else done)
+    store.end(run, owner, Ending(state))
+    return run
+
+
+# ------------------------------------------------------------------------------- begin and end
+
+
+def test_a_run_from_beginning_to_end(store):
+    owner = Owner.of_this_process()
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    number = store.begin(new_run(), owner)
+    run = store.run(number)
+    assert (run.id, run.state, run.done, run.failed, run.combinations) == (1, "running", 0, 0, 24)
+    assert before < run.started <= datetime.now(UTC)
+    assert run.started.utcoffset() == timedelta(0)
+    assert run.ended is run.best is run.best_parameters is run.result_sha256 is run.error is None
+    assert run.identity == identity()
+    assert run.fingerprint == identity().fingerprint
+    assert run.grid == identity().grid()
+    assert run.engine == "backtesting"
+    assert run.command == ("eurusd.csv", "--k-atr", "1")
+    assert run.data == {"path": "eurusd.csv"}
+    assert run.machine == {"host": "here"}
+
+    rows = made_rows(24)
+    kept(store, number, Finished(Slice(0, 24), rows, [({"k_atr": 1.0}, Failure(3, "no"))]))
+    told = Told("the answer · é\n", {"best": None}, {"sweep_s": 0.5}, {"busy": [0.9]})
+    store.end(number, owner, Ending("finished", 2.5, 7, np.inf, "ab" * 32, None, told))
+    run = store.run(number)
+    assert (run.state, run.seconds, run.best, run.best_value) == ("finished", 2.5, 7, np.inf)
+    assert run.best_parameters == vars(run.grid[7])
+    assert run.result_sha256 == "ab" * 32
+    assert run.ended is not None
+    assert run.ended >= run.started
+    assert (run.done, run.failed) == (24, 1)
+    assert store.told(number) == told
+    assert store.failures(number) == [Failure(3, "no")]
+    values, done = store.values(run)
+    assert done.all()
+    assert values.tobytes() == rows.tobytes()
+
+
+def test_ids_are_never_given_twice(store):
+    first = finished_run(store)
+    store.delete(first)
+    assert store.begin(new_run(), Owner.of_this_process()) == first + 1
+
+
+def test_the_newest_comes_first(store):
+    numbers = [finished_run(store) for _ in range(3)]
+    assert [run.id for run in store.runs()] == numbers[::-1]
+
+
+def test_only_the_owner_ends_a_run(store):
+    number = store.begin(new_run(), Owner.of_this_process())
+    store.end(number, Owner.of_this_process(), Ending("finished"))
+    assert store.run(number).state == "running"
+
+
+def test_no_such_run(store):
+    with pytest.raises(StoreError, match=r"no run 5 in .*runs\.sqlite; there is none yet"):
+        store.run(5)
+    finished_run(store)
+    finished_run(store)
+    with pytest.raises(StoreError, match=r"no run 5 .*; there are 1, 2"):
+        store.told(5)
+
+
+def test_a_run_that_told_nothing(store):
+    number = store.begin(new_run(), Owner.of_this_process())
+    assert store.told(number) == Told(None, None, {}, None)
+    assert store.slices(number) == []
+    values, done = store.values(store.run(number))
+    assert not done.any()
+    assert np.isnan(values).all()
+
+
+# ------------------------------------------------------------------------------------ continue
+
+
+def test_a_run_whose_process_is_gone_is_interrupted(store):
+    number = store.begin(new_run(), dead_owner())
+    assert store.run(number).state == "interrupted"
+
+
+def test_a_run_that_is_running_is_not_claimed(store):
+    number = store.begin(new_run(), Owner.of_this_process())
+    assert not store.claim(number, new_run(), Owner.of_this_process())
+
+
+def test_a_claimed_run_belongs_to_the_one_who_claimed_it(store):
+    gone, here = dead_owner(), Owner.of_this_process()
+    number = store.begin(new_run(), gone)
+    started = store.run(number).started
+    asked = new_run(objective="SQN", command=("eurusd.csv", "--maximize", "SQN"))
+    assert store.claim(number, asked, here)
+    run = store.run(number)
+    assert (run.state, run.objective, run.command[1]) == ("running", "SQN", "--maximize")
+    assert run.started == started
+    store.end(number, gone, Ending("failed"))
+    assert store.run(number).state == "running"
+    store.end(number, here, Ending("interrupted", error="stopped by signal 2"))
+    assert store.run(number).state == "interrupted"
+    assert store.run(number).error == "stopped by signal 2"
+
+
+def test_runs_are_found_by_their_digests(store):
+    one, other = finished_run(store), finished_run(store, k_atr=(1.0, 3.0))
+    apart = finished_run(store, account=Account(cash=5e4))
+    assert [run.id for run in store.with_fingerprint(identity().fingerprint)] == [one]
+    assert [run.id for run in store.with_context(identity().context)] == [other, one]
+    assert store.run(apart).context != identity().context
+
+
+# -------------------------------------------------------------------------------------- delete
+
+
+def test_a_deleted_run_gives_its_room_back(store):
+    small = finished_run(store)
+    number = finished_run(store)
+    kept(store, number, Finished(Slice(0, 20_000), made_rows(20_000)), done=24)
+    size = store.path.stat().st_size + store.path.with_name(f"{RUNS}-wal").stat().st_size
+    store.delete(number)
+    assert [run.id for run in store.runs()] == [small]
+    assert store.path.stat().st_size < size / 4
+    with pytest.raises(StoreError, match="no run"):
+        store.delete(number)
+
+
+def test_a_running_one_is_not_deleted(store):
+    number = store.begin(new_run(), Owner.of_this_process())
+    with pytest.raises(SettingsError, match="is running; stop it"):
+        store.delete(number)
+    assert store.run(number)
+
+
+# ------------------------------------------------------------------------------------ counting
+
+
+def test_trials_on_the_same_bars(store):
+    bars = identity().bars_sha256
+    assert store.trials_on_data(bars) == 0
+    finished_run(store)
+    finished_run(store)  # The same: no more tries.
+    finished_run(store, engine="compiled")
+    assert store.trials_on_data(bars) == 24
+    finished_run(store, account=Account(commission=1e-4))  # Other costs are another try.
+    assert store.trials_on_data(bars) == 48
+    finished_run(store, k_atr=(1.0, 3.0), done=7, state="interrupted")
+    assert store.trials_on_data(bars) == 55
+    last = finished_run(store, k_atr=(1.0, 3.0), done=12)
+    assert store.trials_on_data(bars) == 60  # The more complete of the two.
+    assert store.trials_on_data(bars, without=last) == 55
+    finished_run(store, k_atr=(1.0, 4.0), state="failed")
+    assert store.trials_on_data(bars) == 60
+    assert store.trials_on_data("of other bars") == 0
+
+
+def test_openings_are_counted_for_each_split(store):
+    counts = [store.count_opening("a", split) for split in ("x", "x", "y", "x")]
+    assert counts == [1, 2, 1, 3]
+    assert store.count_opening("b", "x") == 1
+    store.close()
+    with RunStore(store.path) as again:
+        assert again.count_opening("a", "x") == 4
+
+
+# -------------------------------------------------------------------------------------- damage
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("identity", "{}"),
+        ("identity", "[" * 100_000),
+        ("identity", '{"grid": '),
+        ("identity", json.dumps({**identity().parts, "grid": {"k_atr": [1]}})),
+        ("identity", json.dumps({**identity().parts, "statistics": 30})),
+        ("identity", json.dumps({**identity().parts, "bars": None})),
+        ("state", "asleep"),
+        ("owner", "nobody"),
+        ("started", "yesterday"),
+        ("started", "2026-01-01"),
+        ("combinations", 25),
+        ("done", 25),
+        ("done", -1),
+        ("best", 24),
+        ("settings", "[]"),
+        ("settings", "{"),
+        ("command", "{}"),
+        ("data", b"\xff"),
+        ("machine", "3"),
+        ("seconds", "long"),
+        ("objective", 3.5),
+    ],
+)
+def test_a_damaged_run_is_an_error_that_says_so(store, column, value):
+    number = finished_run(store)
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute(f"UPDATE runs SET {column} = ?", (value,))
+        if column == "owner":
+            connection.execute("UPDATE runs SET state = 'running'")
+    if column == "objective":  # A number there is no text, and SQLite makes it one.
+        assert store.run(number).objective == "3.5"
+        return
+    with pytest.raises(StoreError, match="damaged"):
+        store.runs()
+    assert number
+
+
+@pytest.mark.parametrize("column", ["summary", "timings", "metrics"])
+def test_what_a_run_told_can_be_damaged_too(store, column):
+    number = finished_run(store)
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute(f"UPDATE runs SET {column} = '[1]'")
+    with pytest.raises(StoreError, match="damaged"):
+        store.told(number)
+
+
+def test_the_package_reads_no_pickle():
+    """What is unpickled can run code: nothing of a file ever is."""
+    import bigbar.store
+
+    folder = os.path.dirname(bigbar.store.__file__)
+    for name in os.listdir(folder):
+        if name.endswith(".py"):
+            with open(os.path.join(folder, name), encoding="utf-8") as source:
+                text = source.read()
+            assert "import pickle" not in text
+            assert "allow_pickle" not in text
+            assert "eval(" not in text
+
+
+def test_a_folder_or_the_file_itself(tmp_path):
+    begun(tmp_path)
+    for place in (tmp_path, tmp_path / RUNS):
+        with RunStore(place) as store:
+            assert len(store.runs()) == 1
