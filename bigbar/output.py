@@ -19,10 +19,12 @@ from bigbar.report import full_statistics
 from bigbar.results import ResultTable
 from bigbar.store.receipt import RECEIPT, receipt, receipt_text
 from bigbar.store.records import Ending, Told
+from bigbar.validation.summary import as_json
 from bigbar.version import __version__
 
 SUMMARY, RESULTS, TRADES = "summary.json", "results.parquet", "trades.csv"
 CSV_EXPORT, PLOT, HEATMAPS = "results.csv", "plot.html", "heatmaps.html"
+PAGE = "report.html"
 
 
 class OutputError(BigBarError):
@@ -146,9 +148,9 @@ def write_summary(folder: Path, outcome: Outcome) -> Path:
     )
 
 
-def write_receipt(folder: Path, outcome: Outcome, command: Sequence[str]) -> Path:
-    """`receipt.json`: what went into the run, and the digest of what came of it."""
-    found = receipt(
+def receipt_of(outcome: Outcome, command: Sequence[str]) -> dict[str, Any]:
+    """What went into a run, and the digest of what came of it."""
+    return receipt(
         outcome.identity,
         run=outcome.carried.run,
         state=outcome.state,
@@ -159,6 +161,10 @@ def write_receipt(folder: Path, outcome: Outcome, command: Sequence[str]) -> Pat
         failed=len(outcome.failures),
         result_sha256=outcome.result_sha256,
     )
+
+
+def write_receipt(folder: Path, found: dict[str, Any]) -> Path:
+    """`receipt.json`: what `receipt_of` found."""
     text = receipt_text(found)
     return write_whole(
         folder / RECEIPT,
@@ -218,6 +224,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         ],
         "best": _best(outcome),
         "verification": _verification(outcome),
+        **_worth(outcome),
     }
 
 
@@ -251,6 +258,13 @@ def _best(outcome: Outcome) -> dict[str, Any] | None:
         "parameters": vars(outcome.job.grid[outcome.best]),
         "statistics": {name: _plain(value) for name, value in statistics.items()},
     }
+
+
+def _worth(outcome: Outcome) -> dict[str, Any]:
+    """Every figure of the validation under its name; null where there is none."""
+    found = as_json(outcome.findings, outcome.job.grid)
+    found["validation_notes"] = found.pop("notes")
+    return found
 
 
 def _verification(outcome: Outcome) -> dict[str, Any] | None:

@@ -46,6 +46,11 @@ class Calendar:
         """How many periods have bars."""
         return int(self.numbers[-1]) + 1
 
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """The last bar of each period."""
+        return np.flatnonzero(np.diff(self.numbers, append=self.periods))
+
 
 #: Runs on the same times follow each other (other costs, other prices): the last one is kept.
 _last: Calendar | None = None
@@ -107,9 +112,7 @@ def period_returns(equity: pd.Series) -> NDArray[np.float64]:
         The first period has none. NaN after ruin, where there is nothing to grow.
     """
     index = pd.DatetimeIndex(equity.index)
-    numbers = calendar_of(index).numbers
-    ends = np.flatnonzero(np.diff(numbers, append=numbers[-1] + 1))
-    values = equity.to_numpy(np.float64)[ends]
+    values = equity.to_numpy(np.float64)[calendar_of(index).ends]
     with np.errstate(divide="ignore", invalid="ignore"):
         returns: NDArray[np.float64] = values[1:] / values[:-1] - 1.0
     return returns

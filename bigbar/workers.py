@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 import time
 import traceback
@@ -53,6 +55,12 @@ class ChunkResult:
     failures : list of Failure
     seconds : float
         Time spent on the slice in the worker.
+    begun : float
+        When that was, by `time.monotonic`, whose clock all processes share.
+    worker : int
+        Its process id, or its thread's where workers are threads.
+    processor_s : float
+        Of `seconds`, on a processor.
     """
 
     start: int
@@ -60,6 +68,9 @@ class ChunkResult:
     rows: NDArray[np.float64]
     failures: list[Failure] = field(default_factory=list)
     seconds: float = 0.0
+    begun: float = 0.0
+    worker: int = 0
+    processor_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,11 +133,17 @@ def run_chunk(chunk: Chunk) -> ChunkResult:
 def answer_slice(engine: Engine, chunk: Chunk) -> ChunkResult:
     """Answer one slice of the grid by a given engine."""
     start, stop = chunk
-    begun = time.perf_counter()
+    begun, clock, processor = time.monotonic(), time.perf_counter(), time.thread_time()
     rows = np.empty((stop - start, len(STATISTICS)))
     failures: list[Failure] = []
     _fill(engine.run, rows, start, stop, start, failures)
-    return ChunkResult(start, stop, rows, failures, time.perf_counter() - begun)
+    spent, used = time.perf_counter() - clock, time.thread_time() - processor
+    return ChunkResult(start, stop, rows, failures, spent, begun, _worker(), used)
+
+
+def _worker() -> int:
+    in_a_process = multiprocessing.parent_process() is not None
+    return os.getpid() if in_a_process else threading.get_native_id()
 
 
 def _fill(
@@ -140,14 +157,17 @@ def _fill(
     """Run a slice; where it raises, halve it until the combinations to blame stand alone."""
     try:
         rows[start - base : stop - base] = run(start, stop)
+        return
     except Exception:
         if stop - start == 1:
             rows[start - base] = np.nan
             failures.append(Failure(start, traceback.format_exc()))
             return
-        middle = (start + stop) // 2
-        _fill(run, rows, start, middle, base, failures)
-        _fill(run, rows, middle, stop, base, failures)
+    # Outside of the handler: there, the error would keep alive all that the engine had when it
+    # failed. After a `MemoryError` there would be no memory for the halves.
+    middle = (start + stop) // 2
+    _fill(run, rows, start, middle, base, failures)
+    _fill(run, rows, middle, stop, base, failures)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from page_findings import VERDICT, only, page_findings
 
 from bigbar.data import bars_from_frame
 from bigbar.output import OutputError
@@ -28,7 +29,6 @@ from bigbar.page.thinning import join_bars, telling_points
 from bigbar.pipeline import Outcome
 from bigbar.settings import Account
 from bigbar.validation.findings import Findings
-from tests.page_findings import VERDICT, page_findings, only
 from tests.small_run import small_outcome
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'&.csv"

@@ -131,6 +131,14 @@ class Recorder:
     def swept(self) -> None:
         """No more slices will come."""
 
+    def earlier_trials(self) -> int:
+        """Combinations that earlier runs tried on the same bars."""
+        return 0
+
+    def count_opening(self, split: str) -> int:
+        """Bars held back from this one on are looked at; how often by now, as far as is known."""
+        return 1
+
     def finish(self, ending: Ending) -> None:
         """The run has come to its end."""
 
@@ -173,6 +181,7 @@ class StoreRecorder(Recorder):
         self._begun = time.monotonic()
         self._seconds_before = 0.0
         self._grid: Grid | None = None
+        self._bars_sha256 = ""
         self._carried: Carried | None = None
         self._writer: SliceWriter | None = None
 
@@ -188,7 +197,7 @@ class StoreRecorder(Recorder):
 
     def begin(self, describe: Callable[[], NewRun], values: NDArray[np.float64]) -> Carried:
         new = replace(describe(), command=self.command)
-        self._grid = new.identity.grid()
+        self._grid, self._bars_sha256 = new.identity.grid(), new.identity.bars_sha256
         try:
             with RunStore(self._path, create=True, busy_s=self._busy_s) as store:
                 carried = self._choose(store, new, values)
@@ -221,6 +230,27 @@ class StoreRecorder(Recorder):
     def swept(self) -> None:
         if self._writer is not None:
             self._writer.flush()
+
+    def earlier_trials(self) -> int:
+        carried, bars = self._carried, self._bars_sha256
+        if carried is None or carried.run is None:
+            return 0
+        try:
+            with RunStore(self._path, read_only=True, busy_s=self._busy_s) as store:
+                return store.trials_on_data(bars, without=carried.run)
+        except StoreError as problem:
+            self._give_up(problem)
+            return 0
+
+    def count_opening(self, split: str) -> int:
+        if self._carried is None:
+            return 1
+        try:
+            with RunStore(self._path, busy_s=self._busy_s) as store:
+                return store.count_opening(self._bars_sha256, split)
+        except StoreError as problem:
+            self._give_up(problem)
+            return 1
 
     def finish(self, ending: Ending) -> None:
         carried, self._carried = self._carried, None

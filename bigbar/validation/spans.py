@@ -113,7 +113,9 @@ def walk_forward_spans(
 
     The test windows follow each other without a gap, and cover all that comes after the first
     training window. With a share s and N windows, a test window is one part in (1 - s) / s + N
-    of all weeks, a training window (1 - s) / s such parts, both rounded to whole weeks.
+    of all weeks, a training window (1 - s) / s such parts, both rounded to whole weeks. Where a
+    part is less than a week, test windows are of a week, and training windows shorter for it, down
+    to half of what the share asks for.
 
     Parameters
     ----------
@@ -146,14 +148,15 @@ def walk_forward_spans(
     edges = week_edges(index, span)
     weeks = len(edges) - 1
     ratio = (1 - share) / share
-    needed = math.ceil(windows + max(ratio, 1.0) - _FUZZ)  # All of them a week at least.
+    needed = windows + max(1, math.ceil(ratio / 2 - _FUZZ))
     if weeks < needed:
         raise DataError(
             f"{windows} walk-forward windows with {share:.0%} out of sample need {needed} trading "
             f"weeks, and the {span[1] - span[0]:,} bars that take part are in {weeks}: use fewer "
             "windows, a larger share or a longer file"
         )
-    train = max(weeks * ratio / (windows + ratio), 1.0)
+    part = weeks / (windows + ratio)
+    train = max(part * ratio, 1.0) if part >= 1.0 else float(weeks - windows)
     test = (weeks - train) / windows
     bounds = [math.floor(train + i * test + 0.5 + _FUZZ) for i in range(windows + 1)]
     found = tuple(

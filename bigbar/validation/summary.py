@@ -13,27 +13,31 @@ import pandas as pd
 from bigbar.grid import Grid
 from bigbar.validation.findings import Findings
 
+#: The keys: fields of `Findings`, without what is for charts only.
+SECTIONS = tuple(part.name for part in dataclasses.fields(Findings) if part.name != "luck_band")
+
 #: Longer arrays and series are for charts; the files of the run hold what they are made of.
 MOST_VALUES = 100
 
 
-def as_json(findings: Findings, grid: Grid) -> dict[str, Any]:
+def as_json(findings: Findings | None, grid: Grid) -> dict[str, Any]:
     """Every figure under its name; null for what there is not.
 
     Parameters
     ----------
-    findings : Findings
+    findings : Findings or None
     grid : Grid
         Whose combinations the findings name: their parameters are put beside the numbers.
 
     Returns
     -------
     dict
-        A key a field of `Findings`. NaN is None, infinity, times and durations are text; series
-        and arrays of more than `MOST_VALUES` values are left out.
+        A key a field of `Findings`, all None without findings. NaN is None, infinity, times and
+        durations are text; series and arrays of more than `MOST_VALUES` values are left out.
     """
-    found: dict[str, Any] = _plain(findings)
-    del found["luck_band"]
+    if findings is None:
+        return dict.fromkeys(SECTIONS)
+    found: dict[str, Any] = {name: _plain(getattr(findings, name)) for name in SECTIONS}
     if findings.plateau is not None:
         for name in ("peak", "robust", "median"):
             found["plateau"][f"{name}_parameters"] = _parameters(
