@@ -128,6 +128,12 @@ def _bootstrap(found: Bootstrap) -> Markup:
             " Its returns depend on those of the period before (autocorrelation "
             f"{number(found.autocorrelation)}): take the figure with care."
         )
+    earlier = ""
+    if found.earlier_trials:
+        earlier = (
+            f" Counting the {found.earlier_trials:,} settings of earlier runs on the same data as "
+            f"well, {chance(found.p_value_all_trials)} of the time."
+        )
     tries = ""
     if not math.isnan(found.independent_tries):
         tries = f" They behave like about {found.independent_tries:,.0f} independent tries."
@@ -138,6 +144,7 @@ def _bootstrap(found: Bootstrap) -> Markup:
             f"{tries} With no edge at all, the best of them would be at least as good as the "
             f"chosen setting {chance(found.p_value)} of the time "
             f"({count(found.resamples, 'resample')}, p = {number(found.p_value, 3)}).",
+            earlier,
             notes,
         ),
         _meters(rows, unit, f"The chosen setting against luck, by {what}"),
