@@ -247,7 +247,8 @@ def test_any_windows(
     if span[1] - span[0] < 2:
         return
     edges = week_edges(index, span).tolist()
-    if len(edges) - 1 < windows + max((1 - share) / share, 1) - 1e-9:
+    ratio = (1 - share) / share
+    if len(edges) - 1 < windows + max(ratio / 2, 1) - 1e-9:
         with pytest.raises(DataError, match=f"are in {len(edges) - 1}:"):
             walk_forward_spans(index, span, windows=windows, share=share, anchored=anchored)
         return
@@ -265,18 +266,28 @@ def test_any_windows(
     tests = [stop - begin for *_, begin, stop in weeks]
     assert max(tests) - min(tests) <= 1
     train = weeks[0][1]
-    assert abs(train - (len(edges) - 1 - sum(tests))) == 0
-    wanted = (len(edges) - 1) * (1 - share) / (1 - share + windows * share)
-    assert abs(train - max(wanted, 1)) <= 0.5 + 1e-6
+    part = (len(edges) - 1) / (windows + ratio)
+    if part >= 1:
+        assert abs(train - max(part * ratio, 1)) <= 0.5 + 1e-6
+    else:
+        assert set(tests) == {1}
+        assert ratio / 2 - 1e-9 <= train < ratio
+
+
+def test_training_windows_shrink_where_weeks_are_few() -> None:
+    index = index_of([100] * 14)
+    spans = walk_forward_spans(index, (0, 1400), windows=12, share=0.25, anchored=False)
+    assert {stop - first for first, stop in (one.train for one in spans)} == {200}
+    assert {stop - first for first, stop in (one.test for one in spans)} == {100}
 
 
 def test_too_few_weeks_for_the_windows() -> None:
-    index = index_of([100] * 14)
-    with pytest.raises(DataError, match=r"need 15 trading weeks, and the 1,400 .* are in 14"):
-        walk_forward_spans(index, (0, 1400), windows=12, share=0.25, anchored=False)
-    with pytest.raises(DataError, match="50% out of sample need 15 trading weeks"):
-        walk_forward_spans(index, (0, 1400), windows=14, share=0.5, anchored=False)
-    assert len(walk_forward_spans(index, (0, 1400), windows=13, share=0.5, anchored=False)) == 13
+    index = index_of([100] * 13)
+    with pytest.raises(DataError, match=r"need 14 trading weeks, and the 1,300 .* are in 13"):
+        walk_forward_spans(index, (0, 1300), windows=12, share=0.25, anchored=False)
+    with pytest.raises(DataError, match="50% out of sample need 14 trading weeks"):
+        walk_forward_spans(index, (0, 1300), windows=13, share=0.5, anchored=False)
+    assert len(walk_forward_spans(index, (0, 1300), windows=12, share=0.5, anchored=False)) == 12
 
 
 def test_windows_of_a_single_bar_are_refused() -> None:
