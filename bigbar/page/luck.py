@@ -173,7 +173,8 @@ def _overfitting_chart(found: Overfitting) -> Chart:
     known = np.isfinite(found.in_sample) & np.isfinite(found.out_of_sample)
     inside, outside = found.in_sample[known][::step], found.out_of_sample[known][::step]
     ends = np.array([inside.min(), inside.max()]) if len(inside) else np.zeros(2)
-    tips = (("Where chosen", "@x{0.000}"), ("On the other half", "@y{0.000}"))
+    digits = _format(np.concatenate([inside, outside]))
+    tips = (("Where chosen", f"@x{{{digits}}}"), ("On the other half", f"@y{{{digits}}}"))
     thinned = f" Every {step}th is drawn." if step > 1 else ""
     return Chart(
         name="overfitting",
@@ -186,8 +187,8 @@ def _overfitting_chart(found: Overfitting) -> Chart:
             f"has slope {number(found.slope)}: below zero, the better a winner looked, the worse "
             f"it did.{thinned}"
         ),
-        x=Axis("where it was chosen, per period", format="0.000"),
-        y=Axis("on the other half", format="0.000"),
+        x=Axis("where it was chosen, per period", format=digits),
+        y=Axis("on the other half", format=digits),
         layers=[
             Layer("points", {"x": inside, "y": outside}, "luck", tips, {"size": 6, "alpha": 0.55}),
             Layer("line", {"x": ends, "y": found.intercept + found.slope * ends}, "chosen",
@@ -200,6 +201,13 @@ def _overfitting_chart(found: Overfitting) -> Chart:
             Key("dashed", "muted", "neither gain nor loss"),
         ],
     )  # fmt: skip
+
+
+def _format(values: np.ndarray) -> str:
+    """Three digits that tell something: Sharpe ratios are tenths, mean returns thousandths."""
+    largest = float(np.abs(values).max(initial=0.0))
+    digits = 2 if largest == 0 else max(2, 2 - math.floor(math.log10(largest)))
+    return "0." + "0" * digits
 
 
 def _deflated(found: DeflatedSharpe) -> Markup:

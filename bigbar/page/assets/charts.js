@@ -278,7 +278,8 @@
     figure.xaxes.forEach((axis) => dressAxis(axis, spec.x));
     figure.yaxes.forEach((axis) => dressAxis(axis, spec.y));
     figure.grids.forEach((grid) => colour(grid, { grid_line_color: "grid" }));
-    figure.xgrids.forEach((grid) => { grid.visible = spec.x.kind === undefined; });
+    figure.xgrids.forEach((grid) => { grid.visible = false; });
+    figure.ygrids.forEach((grid) => { grid.visible = spec.y.kind !== "places"; });
 
     for (const { start, end, color } of spec.shades) {
       const scale = spec.x.kind === "time" ? 1000 : 1;
