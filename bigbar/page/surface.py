@@ -19,7 +19,10 @@ from bigbar.validation.findings import Plateau
 Floats = NDArray[np.float64]
 
 #: What a cell of a heatmap can show, over all parameters that are not on its axes.
-VARIANTS = {"mean": "mean", "best": "best"}
+VARIANTS = ("mean", "best")
+
+#: Cells of so few along an axis are wide enough to hold a mark.
+_FEW_CELLS = 20
 
 
 def heatmap_section(subject: Subject) -> Section | None:
@@ -151,11 +154,17 @@ def _heatmap_chart(subject: Subject, heatmap: Heatmap, ranges: dict[str, dict[st
         name=f"heatmap-{x.name}-{y.name}",
         title=f"{x.name} × {y.name}",
         says=_heatmap_says(landscape, heatmap, (x_names, y_names)),
-        x=Axis(x.name, "places", ticks(x_names, 6), start=-0.5, end=columns - 0.5),
-        y=Axis(y.name, "places", ticks(y_names, 8), start=-0.5, end=rows - 0.5),
+        x=_cell_axis(x.name, x_names, 6),
+        y=_cell_axis(y.name, y_names, 8),
         layers=(cells, *marks),
         extra={"variants": ranges},
     )
+
+
+def _cell_axis(name: str, cells: list[str], most_ticks: int) -> Axis:
+    """An axis of cells; where they are narrow it leaves room for a mark at its ends."""
+    room = 0.5 + (0.045 * len(cells) if len(cells) > _FEW_CELLS else 0.0)
+    return Axis(name, "places", ticks(cells, most_ticks), start=-room, end=len(cells) - 1 + room)
 
 
 def _robust(subject: Subject) -> int | None:
@@ -235,7 +244,7 @@ def _plateau_table(subject: Subject) -> Content:
         tag("h3", "Peak and plateau"),
         paragraph(_plateau_says(plateau)),
         table(
-            ("", *axes, landscape.name, "mean with neighbours", "worst neighbour",
+            ("choice", *axes, landscape.name, "mean with neighbours", "worst neighbour",
              "at the grid’s edge"),
             rows,
             caption=f"Peak, robust choice and median combination by {landscape.name}",
