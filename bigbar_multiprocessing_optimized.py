@@ -26,9 +26,11 @@ from bigbar.grid import Grid
 from bigbar.indicators import with_indicators
 from bigbar.options import Options, parse_options
 from bigbar.output import (
+    CSV_EXPORT,
     HEATMAPS,
     PAGE,
     PLOT,
+    RESULTS,
     OutputError,
     ending,
     prepare_folder,
@@ -160,9 +162,9 @@ def write_files(outcome: Outcome, options: Options, files: list[Path]) -> None:
     """
     folder = options.output
     with outcome.timed("write_s"):
-        files.append(write_results(folder, outcome.table))
+        files.append(write_results(folder / RESULTS, outcome.table))
         if options.export_csv:
-            files.append(write_csv(folder, outcome.table))
+            files.append(write_csv(folder / CSV_EXPORT, outcome.table))
         if outcome.trades is not None:
             files.append(write_trades(folder, outcome.trades))
         receipt = receipt_of(outcome, options.command)

@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from bigbar.page.equity import equity_curve
 from bigbar.pipeline import Outcome
 from bigbar.report import full_statistics
 from bigbar.validation.findings import (
@@ -41,7 +40,7 @@ VERDICT = Verdict(
 )
 
 
-def made_findings(outcome: Outcome, *, seed: int = 1) -> Findings:
+def page_findings(outcome: Outcome, *, seed: int = 1) -> Findings:
     """Everything that a validation can find, shaped as it would be for this run."""
     assert outcome.best is not None
     made = np.random.default_rng(seed)
@@ -82,9 +81,10 @@ def _bootstrap(outcome: Outcome) -> Bootstrap:
         statistic="Return [%]", objective=outcome.choice.objective.name,
         tests_objective=outcome.choice.objective.name == "Return [%]", periods=205,
         combinations=len(outcome.table) - outcome.table.without_trades(), resamples=1000,
-        mean_block=5.0, chosen=4.64, luck_typical=5.92, luck_95=9.13, p_value=0.823,
-        best_p_value=0.823, independent_tries=float("nan"), smallest_provable=9.2,
-        autocorrelation=-0.21, autocorrelation_limit=0.14,
+        mean_block=5.0, periods_per_year=252.0, chosen=4.64, luck_typical=5.92, luck_95=9.13,
+        p_value=0.823, p_value_all_trials=0.841, earlier_trials=3 * len(outcome.table),
+        best_p_value=0.823, traded_periods=171, independent_tries=float("nan"),
+        smallest_provable=9.2, autocorrelation=-0.21, autocorrelation_limit=0.14,
     )  # fmt: skip
 
 
@@ -94,7 +94,8 @@ def _overfitting(made: np.random.Generator) -> Overfitting:
     slope, intercept = np.polyfit(inside, outside, 1)
     return Overfitting(
         blocks=10, splits=252, pbo=0.61, loss_share=float((outside < 0).mean()),
-        slope=float(slope), intercept=float(intercept), mean_logit=-0.3, in_sample=inside,
+        slope=float(slope), intercept=float(intercept), mean_logit=-0.3,
+        winners=np.zeros(252, np.intp), ranks=made.uniform(1, 12, 252), in_sample=inside,
         out_of_sample=outside,
     )  # fmt: skip
 
@@ -195,16 +196,14 @@ def _perturbation() -> Perturbation:
 
 
 def _luck_band(outcome: Outcome) -> pd.DataFrame:
-    assert outcome.trades is not None
-    bars = outcome.bars.frame.iloc[outcome.job.first_bar :]
+    times = outcome.bars.frame.index[outcome.job.bars]
     account = outcome.job.settings.account
-    own = equity_curve(bars["Close"].to_numpy(np.float64), outcome.trades, account)
-    way = np.linspace(0, 1, len(own)) ** 0.6
+    way = np.linspace(0, 1, len(times)) ** 0.6
     return pd.DataFrame(
         {
             "low": account.cash * (1 + 0.037 * way),
             "typical": account.cash * (1 + 0.059 * way),
             "high": account.cash * (1 + 0.091 * way),
         },
-        index=bars.index,
+        index=times,
     )

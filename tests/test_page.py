@@ -273,6 +273,21 @@ def test_an_interrupted_run_is_marked(findings):
     assert "Not every combination was answered: 10 of 12" in text_of(outcome, findings)
 
 
+def test_a_run_stopped_before_its_trades_were_listed_has_a_page(findings):
+    outcome = small_outcome()
+    outcome.trades = None
+    page = Page(report_html(outcome, replace(findings, costs=None, perturbation=None)))
+    assert page.sections == [*ALWAYS, *(name for name in AT_THE_END if name != "trades")]
+
+
+def test_bars_that_were_held_back_and_not_opened_are_told():
+    outcome = small_outcome()
+    outcome.job, outcome.trades = replace(outcome.job, span=(20, 301)), None
+    said = text_of(outcome, None)
+    assert "The last 99 bars, from 2017-05-07 on, were put away" in said
+    assert "--holdout" not in said
+
+
 def test_one_combination_has_a_page():
     outcome = small_outcome(atr_period=10, k_atr=0.8, previous_weight=0.1)
     page = Page(report_html(outcome, None))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bigbar.indicators import utc_nanoseconds
-from bigbar.page.markup import Content, Markup, paragraph, tag
+from bigbar.page.markup import Content, Markup, tag
 
 #: How things are drawn; see `Layer`.
 Mark = Literal["line", "band", "area", "bars", "points", "segments", "candles", "cells"]
@@ -162,9 +162,8 @@ class Chart:
             legend(self.keys),
             tag("div", class_=f"plot {self.size}", data_chart=self.name, role="img",
                 aria_labelledby=title, aria_describedby=says),
-            controls(self.name, more_controls) if self.zoom else None,
-            tag("figcaption", paragraph(self.says), id=says),
-            below,
+            controls(self.name, self.title, more_controls) if self.zoom else None,
+            tag("figcaption", tag("p", self.says, id=says), below),
             class_="chart",
         )  # fmt: skip
 
@@ -208,17 +207,25 @@ def legend(keys: Iterable[Key]) -> Markup | None:
 
 _MOVES = (
     ("earlier", "←", "Earlier"), ("later", "→", "Later"), ("nearer", "+", "Zoom in"),
-    ("farther", "−", "Zoom out"), ("all", "All", "The whole time"),
+    ("farther", "−", "Zoom out"), ("all", "All", "All of the time"),
 )  # fmt: skip
 
 
-def controls(name: str, more: Content = None) -> Markup:
+def controls(name: str, title: str, more: Content = None) -> Markup:
     """Buttons that move and zoom a chart, for keyboard, finger and mouse alike."""
     buttons = [
         tag("button", sign, type="button", data_move=move, aria_label=label, title=label)
         for move, sign, label in _MOVES
     ]
-    return tag("div", buttons, more, class_="controls", data_controls=name)
+    return tag(
+        "div",
+        buttons,
+        more,
+        class_="controls",
+        data_controls=name,
+        role="group",
+        aria_label=f"Move and zoom: {title}",
+    )
 
 
 def seconds(times: pd.DatetimeIndex) -> list[float]:

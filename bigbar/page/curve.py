@@ -34,8 +34,7 @@ def curve_section(subject: Subject) -> Section | None:
     if equity is None:
         return None
     charts = (_equity_chart(subject, equity), _drawdown_chart(subject, equity))
-    holdout = subject.holdout
-    unseen = paragraph(*NOTHING_HELD_BACK) if holdout is None else _unseen(holdout)
+    unseen = _not_opened(subject) if subject.holdout is None else _unseen(subject.holdout)
     body = escaped([_lead(subject, equity), [chart.figure() for chart in charts], unseen])
     return Section("equity", "Equity", body, charts)
 
@@ -175,6 +174,18 @@ def _time_under_water(equity: pd.Series) -> str:
     return f"The longest wait for a new high is {duration(lasted)}{so_far}, from {day(began)}."
 
 
+def _not_opened(subject: Subject) -> Markup:
+    """Why nothing is said about unseen days."""
+    stop = subject.outcome.job.stop_bar
+    index = subject.outcome.bars.frame.index
+    if stop is None or stop == len(index):
+        return paragraph(*NOTHING_HELD_BACK)
+    return paragraph(
+        f"The last {count(len(index) - stop, 'bar')}, from {day(index[stop])} on, were put away "
+        "before anything was optimized. This run has not looked at them."
+    )
+
+
 def _unseen(holdout: Holdout) -> Markup:
     """What the setting did on the bars that were put away."""
     times = {1: "once", 2: "twice"}.get(holdout.openings, f"{holdout.openings:,} times")
@@ -197,7 +208,7 @@ def _unseen(holdout: Holdout) -> Markup:
             warning,
         ),
         table(
-            ("", "optimized on", "unseen"),
+            ("statistic", "optimized on", "unseen"),
             rows,
             caption="The chosen setting on the bars it was chosen on, and on the unseen ones",
             row_heads=True,

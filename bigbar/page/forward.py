@@ -69,7 +69,7 @@ def _lead(walked: WalkForward) -> Markup:
         f"{number(walked.t_statistic)} (2 is worth a second look). Efficiency, the annual return "
         f"out of sample ({percent(walked.annual_return)}) over that in training "
         f"({percent(walked.in_sample_annual_return)}), {efficiency}. "
-        f"{count(walked.replayed, 'winner')} replayed through backtesting.py, all equal.",
+        f"{count(walked.replayed, 'replay')} of winners through backtesting.py, all equal.",
         class_="lead",
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from bigbar.page.chart import Axis, Chart, Key, KeyMark, Layer, Role, Rule
 from bigbar.page.landscape import Distribution, Landscape, distribution
 from bigbar.page.markup import Content, Markup, definitions, escaped, paragraph, table, tag
-from bigbar.page.numbers import amount, count, number, percent, share
+from bigbar.page.numbers import amount, chance, count, number, percent, share
 from bigbar.page.subject import Section, Subject
 from bigbar.validation.findings import Bootstrap, DeflatedSharpe, Overfitting
 
@@ -128,6 +128,12 @@ def _bootstrap(found: Bootstrap) -> Markup:
             " Its returns depend on those of the period before (autocorrelation "
             f"{number(found.autocorrelation)}): take the figure with care."
         )
+    earlier = ""
+    if found.earlier_trials:
+        earlier = (
+            f" Counting the {found.earlier_trials:,} settings of earlier runs on the same data as "
+            f"well, {chance(found.p_value_all_trials)} of the time."
+        )
     tries = ""
     if not math.isnan(found.independent_tries):
         tries = f" They behave like about {found.independent_tries:,.0f} independent tries."
@@ -136,8 +142,9 @@ def _bootstrap(found: Bootstrap) -> Markup:
         paragraph(
             f"{found.combinations:,} settings were tried on {count(found.periods, 'period')}."
             f"{tries} With no edge at all, the best of them would be at least as good as the "
-            f"chosen setting {share(found.p_value)} of the time "
+            f"chosen setting {chance(found.p_value)} of the time "
             f"({count(found.resamples, 'resample')}, p = {number(found.p_value, 3)}).",
+            earlier,
             notes,
         ),
         _meters(rows, unit, f"The chosen setting against luck, by {what}"),
@@ -157,15 +164,17 @@ def _meters(rows: list[tuple[str, float, bool]], unit: str, caption: str) -> Mar
         )
         cells.append((tag("strong", name) if own else name, amount(value, unit), bar))
     return table(
-        ("", "value", ""), cells, caption=caption, row_heads=True, class_="meters"
+        ("best", "value", "to scale"), cells, caption=caption, row_heads=True, class_="meters"
     )  # fmt: skip
 
 
 def _overfitting_chart(found: Overfitting) -> Chart:
     step = -(-len(found.in_sample) // _MOST_SPLITS)
-    inside, outside = found.in_sample[::step], found.out_of_sample[::step]
-    ends = np.array([np.nanmin(found.in_sample), np.nanmax(found.in_sample)])
-    tips = (("Where chosen", "@x{0.000}"), ("On the other half", "@y{0.000}"))
+    known = np.isfinite(found.in_sample) & np.isfinite(found.out_of_sample)
+    inside, outside = found.in_sample[known][::step], found.out_of_sample[known][::step]
+    ends = np.array([inside.min(), inside.max()]) if len(inside) else np.zeros(2)
+    digits = _format(np.concatenate([inside, outside]))
+    tips = (("Where chosen", f"@x{{{digits}}}"), ("On the other half", f"@y{{{digits}}}"))
     thinned = f" Every {step}th is drawn." if step > 1 else ""
     return Chart(
         name="overfitting",
@@ -178,8 +187,8 @@ def _overfitting_chart(found: Overfitting) -> Chart:
             f"has slope {number(found.slope)}: below zero, the better a winner looked, the worse "
             f"it did.{thinned}"
         ),
-        x=Axis("where it was chosen, per period", format="0.000"),
-        y=Axis("on the other half", format="0.000"),
+        x=Axis("where it was chosen, per period", format=digits),
+        y=Axis("on the other half", format=digits),
         layers=[
             Layer("points", {"x": inside, "y": outside}, "luck", tips, {"size": 6, "alpha": 0.55}),
             Layer("line", {"x": ends, "y": found.intercept + found.slope * ends}, "chosen",
@@ -192,6 +201,13 @@ def _overfitting_chart(found: Overfitting) -> Chart:
             Key("dashed", "muted", "neither gain nor loss"),
         ],
     )  # fmt: skip
+
+
+def _format(values: np.ndarray) -> str:
+    """Three digits that tell something: Sharpe ratios are tenths, mean returns thousandths."""
+    largest = float(np.abs(values).max(initial=0.0))
+    digits = 2 if largest == 0 else max(2, 2 - math.floor(math.log10(largest)))
+    return "0." + "0" * digits
 
 
 def _deflated(found: DeflatedSharpe) -> Markup:

@@ -44,6 +44,11 @@ def share(value: float | None, digits: int = 0) -> str:
     return percent(None if value is None else 100 * value, digits)
 
 
+def chance(probability: float) -> str:
+    """A probability in per cent, small ones with a digit more."""
+    return share(probability, 0 if probability >= 0.1 else 1)
+
+
 def count(amount: int, noun: str, plural: str | None = None) -> str:
     """A number of things."""
     return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}"

@@ -11,6 +11,9 @@ from bigbar.page.subject import Section, Subject
 from bigbar.report import verification_text
 from bigbar.version import __version__
 
+#: A longer list is shown by its ends; receipt.json has all of it.
+MOST_VALUES = 8
+
 
 def record_section(subject: Subject) -> Section:
     """Settings and receipt."""
@@ -60,6 +63,8 @@ def _receipt(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[Conten
         whole = f"{before}{name}"
         if isinstance(value, Mapping):
             yield from _receipt(value, f"{whole} · ")
+        elif isinstance(value, (list, tuple)) and name != "command" and len(value) > MOST_VALUES:
+            yield whole, tag("code", f"{len(value)} values, {value[0]} … {value[-1]}")
         elif isinstance(value, (list, tuple)):
             yield whole, tag("code", " ".join(map(str, value)))
         else:

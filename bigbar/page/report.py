@@ -18,10 +18,11 @@ from bigbar.page.luck import distribution_section
 from bigbar.page.markup import Markup, json_data, paragraph, raw, tag
 from bigbar.page.months import months_section
 from bigbar.page.numbers import count, day
+from bigbar.page.profile import profile_section
 from bigbar.page.record import record_section
 from bigbar.page.robustness import robustness_section
 from bigbar.page.subject import Section, Subject
-from bigbar.page.surface import heatmap_section, profile_section
+from bigbar.page.surface import heatmap_section
 from bigbar.page.tables import statistics_section, top_section
 from bigbar.page.trading import trades_section
 from bigbar.page.verdict import verdict_section

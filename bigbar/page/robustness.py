@@ -64,8 +64,8 @@ def _costs_chart(costs: Costs) -> Chart | None:
     """Return against each of the two costs, the other as in the run."""
     ladder = costs.table
     lines: list[tuple[str, Role, str, pd.DataFrame]] = [
-        ("commission", "chosen", "solid", ladder[ladder["spread"] == costs.spread]),
-        ("spread", "unseen", "dashed", ladder[ladder["commission"] == costs.commission]),
+        ("commission", "chosen", "solid", ladder[np.isclose(ladder["spread"], costs.spread)]),
+        ("spread", "unseen", "dashed", ladder[np.isclose(ladder["commission"], costs.commission)]),
     ]
     lines = [line for line in lines if len(line[3]) > 1]
     if not lines:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from bigbar.engines import build_engine
+from bigbar.indicators import with_indicators
 from bigbar.page.chart import Chart
-from bigbar.page.equity import equity_curve, trades_with_open_one
 from bigbar.page.landscape import Landscape, landscape_of, varying
 from bigbar.page.markup import Markup, tag
 from bigbar.page.numbers import value_text
@@ -99,30 +100,33 @@ class Subject:
     @cached_property
     def bars(self) -> pd.DataFrame:
         """The bars that take part."""
-        return self.outcome.bars.frame.iloc[self.outcome.job.first_bar :]
-
-    @cached_property
-    def trades(self) -> pd.DataFrame | None:
-        """Of the chosen setting, one still open at the end included."""
-        return trades_with_open_one(self.outcome)
+        return self.outcome.bars.frame.iloc[self.outcome.job.bars]
 
     @cached_property
     def equity(self) -> pd.Series | None:
-        """Equity of the chosen setting on the bars it was chosen on."""
-        if self.trades is None:
+        """Equity of the chosen setting on the bars it was chosen on, by the run's own engine."""
+        if self.best is None:
             return None
-        close = self.bars["Close"].to_numpy(np.float64)
-        curve = equity_curve(close, self.trades, self.outcome.job.settings.account)
-        return pd.Series(curve, index=self.bars.index)
+        job = self.outcome.job
+        file = with_indicators(self.outcome.bars.frame, job.settings.week_edge_bars)
+        return build_engine(file, job).equity(self.best)
+
+    @property
+    def still_open(self) -> bool:
+        """Whether a position is open at the last bar: then the closed trades are not all."""
+        if self.equity is None or self.outcome.trades is None:
+            return False
+        closed = self.cash + float(self.outcome.trades["PnL"].sum())
+        last = float(self.equity.iloc[-1])
+        return last > 0 and not math.isclose(last, closed, rel_tol=1e-9)
 
     @cached_property
     def whole_equity(self) -> pd.Series | None:
         """The same, followed by the unseen days as if their profit were earned on top."""
         if self.equity is None or self.holdout is None:
             return self.equity
-        seen = self.equity[self.equity.index < self.holdout.split]
         unseen = self.holdout.equity
-        return pd.concat([seen, unseen * (seen.iloc[-1] / self.cash)])
+        return pd.concat([self.equity, unseen * (self.equity.iloc[-1] / self.cash)])
 
     @property
     def cash(self) -> float:

@@ -1,4 +1,4 @@
-"""The objective over the grid: a heatmap for every pair of parameters, a profile along each."""
+"""A heatmap of the objective for every pair of parameters, and the plateau beside the peak."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.grid import Axis as Values
-from bigbar.page.chart import Axis, Chart, Key, Layer, Rule, legend, ticks
-from bigbar.page.landscape import Heatmap, Landscape, Profile, heatmaps, profiles, varying
+from bigbar.page.chart import Axis, Chart, Key, Layer, legend, ticks
+from bigbar.page.landscape import Heatmap, Landscape, heatmaps, varying
 from bigbar.page.markup import Content, Markup, escaped, paragraph, table, tag
-from bigbar.page.numbers import amount, count, share, value_text
+from bigbar.page.numbers import amount, share, value_text
 from bigbar.page.subject import Section, Subject
 from bigbar.validation.findings import Plateau
 
 Floats = NDArray[np.float64]
 
 #: What a cell of a heatmap can show, over all parameters that are not on its axes.
-VARIANTS = {"mean": "mean", "best": "best"}
+VARIANTS = ("mean", "best")
+
+#: Cells of so few along an axis are wide enough to hold a mark.
+_FEW_CELLS = 20
 
 
 def heatmap_section(subject: Subject) -> Section | None:
@@ -151,11 +154,17 @@ def _heatmap_chart(subject: Subject, heatmap: Heatmap, ranges: dict[str, dict[st
         name=f"heatmap-{x.name}-{y.name}",
         title=f"{x.name} × {y.name}",
         says=_heatmap_says(landscape, heatmap, (x_names, y_names)),
-        x=Axis(x.name, "places", ticks(x_names, 6), start=-0.5, end=columns - 0.5),
-        y=Axis(y.name, "places", ticks(y_names, 8), start=-0.5, end=rows - 0.5),
+        x=_cell_axis(x.name, x_names, 6),
+        y=_cell_axis(y.name, y_names, 8),
         layers=(cells, *marks),
         extra={"variants": ranges},
     )
+
+
+def _cell_axis(name: str, cells: list[str], most_ticks: int) -> Axis:
+    """An axis of cells; where they are narrow it leaves room for a mark at its ends."""
+    room = 0.5 + (0.045 * len(cells) if len(cells) > _FEW_CELLS else 0.0)
+    return Axis(name, "places", ticks(cells, most_ticks), start=-room, end=len(cells) - 1 + room)
 
 
 def _robust(subject: Subject) -> int | None:
@@ -235,7 +244,7 @@ def _plateau_table(subject: Subject) -> Content:
         tag("h3", "Peak and plateau"),
         paragraph(_plateau_says(plateau)),
         table(
-            ("", *axes, landscape.name, "mean with neighbours", "worst neighbour",
+            ("choice", *axes, landscape.name, "mean with neighbours", "worst neighbour",
              "at the grid’s edge"),
             rows,
             caption=f"Peak, robust choice and median combination by {landscape.name}",
@@ -256,85 +265,3 @@ def _plateau_says(plateau: Plateau) -> str:
             "value may lie outside."
         )
     return text
-
-
-# ------------------------------------------------------------------------------------ profiles
-
-
-def profile_section(subject: Subject) -> Section | None:
-    """The objective against each parameter."""
-    landscape = subject.landscape
-    made = tuple(_profile_chart(subject, each) for each in profiles(landscape))
-    if not made or not len(landscape.counted):
-        return None
-    body = escaped([
-        paragraph(
-            f"{landscape.name} at each value of a parameter, over all values of the others: the "
-            "best, and where the middle half of the combinations lies. The best tells what can "
-            "be had with hindsight, the middle what to expect of a setting picked blindly.",
-            class_="lead",
-        ),
-        tag("div", [chart.figure() for chart in made], class_="charts two"),
-    ])  # fmt: skip
-    return Section("parameters", "Parameters", body, made)
-
-
-def _profile_chart(subject: Subject, profile: Profile) -> Chart:
-    axis, landscape = profile.axis, subject.landscape
-    names = [value_text(value) for value in axis.values]
-    places = np.arange(len(names))
-    unit = " " + landscape.unit if landscape.unit not in ("", "$") else ""
-    columns = {
-        "x": places, "best": profile.best, "y": profile.median, "low": profile.lower,
-        "high": profile.upper, "at": names,
-    }  # fmt: skip
-    tips = (
-        (axis.name, "@at"),
-        ("Best", "@best{0,0.00}" + unit),
-        ("Upper quartile", "@high{0,0.00}" + unit),
-        ("Median", "@y{0,0.00}" + unit),
-        ("Lower quartile", "@low{0,0.00}" + unit),
-    )
-    layers = [
-        Layer("band", columns, "luck"),
-        Layer("line", {"x": places, "y": profile.best}, "chosen", style={"width": 2}),
-        Layer("line", columns, "ink", tips, {"dash": "dashed"}),
-    ]
-    keys = [
-        Key("line", "chosen", "best"),
-        Key("dashed", "ink", "median"),
-        Key("band", "luck", "middle half"),
-    ]
-    rules = []
-    if subject.best is not None:
-        place = landscape.places(subject.best)[_number(landscape, axis)]
-        rules.append(Rule(float(place), "x", "robust", "dotted"))
-        keys.append(Key("dotted", "robust", f"chosen: {names[place]}"))
-    return Chart(
-        name=f"profile-{axis.name}",
-        title=axis.name,
-        says=_profile_says(landscape, profile, names),
-        x=Axis("", "places", ticks(names, 8), start=-0.5, end=len(names) - 0.5),
-        y=Axis(landscape.name),
-        layers=layers,
-        rules=rules,
-        keys=keys,
-    )
-
-
-def _number(landscape: Landscape, axis: Values) -> int:
-    return next(i for i, each in enumerate(landscape.grid.axes) if each.name == axis.name)
-
-
-def _profile_says(landscape: Landscape, profile: Profile, names: list[str]) -> str:
-    if np.isnan(profile.median).all():
-        return "No combination counts."
-    pick = np.nanargmin if landscape.lower_is_better else np.nanargmax
-    best, middle = int(pick(profile.best)), int(pick(profile.median))
-    return (
-        f"Best at {names[best]} ({amount(float(profile.best[best]), landscape.unit)}); the median "
-        f"is best at {names[middle]} ({amount(float(profile.median[middle]), landscape.unit)}) and "
-        f"ranges over {count(len(names), 'value')} from "
-        f"{amount(float(np.nanmin(profile.median)), landscape.unit)} to "
-        f"{amount(float(np.nanmax(profile.median)), landscape.unit)}."
-    )

@@ -24,9 +24,9 @@ _PRICE = "0,0.[00000]"
 
 def trades_section(subject: Subject) -> Section | None:
     """Trades on the chart of prices, and listed."""
-    if subject.trades is None:
+    if subject.outcome.trades is None:
         return None
-    trades = _as_drawn(subject, subject.trades)
+    trades = _as_drawn(subject, subject.outcome.trades)
     chart = _price_chart(subject, trades)
     stepping: Content = None
     if len(trades):
@@ -39,16 +39,12 @@ def trades_section(subject: Subject) -> Section | None:
 
 
 def _as_drawn(subject: Subject, trades: pd.DataFrame) -> pd.DataFrame:
-    """Times in seconds and in words; a trade still open is drawn to the last bar."""
+    """With times in seconds, and which way each went."""
     index: Any = subject.bars.index
-    last = len(index) - 1
-    exits = trades["ExitBar"].to_numpy(np.int64)
     times = np.asarray(seconds(index))
     return trades.assign(
         entry=times[trades["EntryBar"].to_numpy(np.int64)],
-        exit=times[np.minimum(exits, last)],
-        ExitTime=index[np.minimum(exits, last)],
-        open=exits > last,
+        exit=times[trades["ExitBar"].to_numpy(np.int64)],
         long=trades["Size"] > 0,
         gain=trades["PnL"] > 0,
     ).reset_index(drop=True)
@@ -74,8 +70,8 @@ def _price_chart(subject: Subject, trades: pd.DataFrame) -> Chart:
         f"{trades['long'].sum():,} long, {(~trades['long']).sum():,} short; "
         f"{trades['gain'].sum():,} with a gain. "
     )
-    if trades["open"].any():
-        says += "The last one is still open. "
+    if subject.still_open:
+        says += "A position is still open at the last bar: in the equity, but not in this list. "
     if size > 1:
         says += f"Each bar drawn joins {size} bars of the file, to keep this page small. "
     if len(marked) < len(trades):
@@ -148,10 +144,10 @@ def _marks(trades: pd.DataFrame, role: Role, dash: str) -> list[Layer]:
 
 def _words(place: int, total: int, trade: dict[Any, Any]) -> str:
     """One trade in a sentence, for the control that steps through them."""
-    ended = "still open" if trade["open"] else f"to {minute(trade['ExitTime'])}"
     return (
         f"Trade {place:,} of {total:,}: {'long' if trade['long'] else 'short'} "
-        f"{abs(trade['Size']):,} units, {minute(trade['EntryTime'])} {ended}, "
+        f"{abs(trade['Size']):,} units, {minute(trade['EntryTime'])} to "
+        f"{minute(trade['ExitTime'])}, "
         f"{percent(100 * trade['ReturnPct'], sign=True)}"
     )
 
@@ -164,8 +160,7 @@ def _list(trades: pd.DataFrame) -> Markup:
             Cell(f"{place:,}", place),
             Cell("long" if trade["long"] else "short"),
             Cell(minute(trade["EntryTime"]), sort_value(trade["EntryTime"])),
-            Cell("still open" if trade["open"] else minute(trade["ExitTime"]),
-                 sort_value(trade["ExitTime"])),
+            Cell(minute(trade["ExitTime"]), sort_value(trade["ExitTime"])),
             Cell(f"{abs(trade['Size']):,}", abs(trade["Size"])),
             Cell(number(trade["EntryPrice"], 5), trade["EntryPrice"]),
             Cell(number(trade["ExitPrice"], 5), trade["ExitPrice"]),

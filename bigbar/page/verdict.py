@@ -68,11 +68,17 @@ def _card(verdict: Verdict) -> Markup:
         tag(
             "div",
             paragraph(word, class_="word"),
-            paragraph(verdict.headline, class_="headline"),
+            paragraph(_sentence(verdict.headline), class_="headline"),
             tag("ul", [tag("li", line) for line in others]) if others else None,
         ),
         class_=f"card light {verdict.light}",
     )
+
+
+def _sentence(headline: str) -> str:
+    """The headline without the word that a terminal needs before it."""
+    said = headline.removeprefix("Verdict: ")
+    return said[:1].upper() + said[1:]
 
 
 def _lamps(light: str) -> Markup:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bigbar.grid import Grid
+from bigbar.periods import period_returns
 from bigbar.validation.findings import (
     Bootstrap,
     Holdout,
@@ -84,8 +85,7 @@ def unseen_confidence(holdout: Holdout) -> float:
         The probabilistic Sharpe ratio of the days' returns, its doubt multiplied by how often
         these days have been looked at; NaN without a trade or with fewer than three days.
     """
-    days = holdout.equity.resample("D").last().dropna()
-    psr = probabilistic_sharpe(moments(days.pct_change().dropna().to_numpy()))
+    psr = probabilistic_sharpe(moments(period_returns(holdout.equity)))
     return psr if math.isnan(psr) else max(0.0, 1.0 - (1.0 - psr) * holdout.openings)
 
 

@@ -81,12 +81,13 @@
   // -------------------------------------------------------------------------------------- marks
 
   const field = (name) => ({ field: name });
+  const DASHES = { solid: [], dashed: [7, 5], dotted: [2, 4] };
 
   // How each mark is drawn: returns the renderer to point at.
   const MARKS = {
     line(figure, source, { color, style }) {
       const renderer = figure.line(field("x"), field("y"), {
-        source, line_width: style.width ?? 1.5, line_dash: style.dash ?? "solid",
+        source, line_width: style.width ?? 1.5, line_dash: DASHES[style.dash ?? "solid"],
         line_join: "round",
       });
       colour(renderer.glyph, { line_color: color });
@@ -123,7 +124,8 @@
     segments(figure, source, { color, style }) {
       const renderer = figure.segment({
         x0: field("x0"), y0: field("y0"), x1: field("x1"), y1: field("y1"), source,
-        line_width: style.width ?? 1.5, line_dash: style.dash ?? "solid",
+        // A bare array would be a column: a dash of its own for each segment.
+        line_width: style.width ?? 1.5, line_dash: { value: DASHES[style.dash ?? "solid"] },
       });
       colour(renderer.glyph, { line_color: color });
       return renderer;
@@ -276,7 +278,8 @@
     figure.xaxes.forEach((axis) => dressAxis(axis, spec.x));
     figure.yaxes.forEach((axis) => dressAxis(axis, spec.y));
     figure.grids.forEach((grid) => colour(grid, { grid_line_color: "grid" }));
-    figure.xgrids.forEach((grid) => { grid.visible = spec.x.kind === undefined; });
+    figure.xgrids.forEach((grid) => { grid.visible = false; });
+    figure.ygrids.forEach((grid) => { grid.visible = spec.y.kind !== "places"; });
 
     for (const { start, end, color } of spec.shades) {
       const scale = spec.x.kind === "time" ? 1000 : 1;
@@ -294,7 +297,7 @@
     for (const { at, along, color, dash } of spec.rules) {
       const span = new Bokeh.Span({
         location: at * (along === "x" && spec.x.kind === "time" ? 1000 : 1),
-        dimension: along === "x" ? "height" : "width", line_dash: dash, line_width: 2,
+        dimension: along === "x" ? "height" : "width", line_dash: DASHES[dash], line_width: 2,
       });
       colour(span, { line_color: color });
       figure.add_layout(span);
