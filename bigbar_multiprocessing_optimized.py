@@ -26,11 +26,15 @@ from bigbar.grid import Grid
 from bigbar.indicators import with_indicators
 from bigbar.options import Options, parse_options
 from bigbar.output import (
+    CSV_EXPORT,
     HEATMAPS,
+    PAGE,
     PLOT,
+    RESULTS,
     OutputError,
     ending,
     prepare_folder,
+    receipt_of,
     write_csv,
     write_receipt,
     write_results,
@@ -42,6 +46,7 @@ from bigbar.pipeline import (
     Narrator,
     Outcome,
     check_input,
+    job_for,
     optimize_bars,
     time_a_backtest,
     usable_processors,
@@ -111,7 +116,7 @@ def run(options: Options) -> int:
     load_s = time.perf_counter() - begun
     check_input(bars, options.grid, options.settings)
     prepare_folder(options.output)
-    terminal.data(bars, Job(options.grid, options.settings, engine).first_bar)
+    terminal.data(bars, job_for(bars, options.grid, options.settings, engine, options.plan))
     terminal.grid(options.grid)
     with recorder_for(options, terminal) as recorder:
         outcome = optimize_bars(
@@ -123,6 +128,7 @@ def run(options: Options) -> int:
             execution=options.execution,
             narrator=terminal,
             recorder=recorder,
+            plan=options.plan,
         )
         outcome.timings = {"load_s": load_s, **outcome.timings}
         files: list[Path] = []
@@ -156,12 +162,18 @@ def write_files(outcome: Outcome, options: Options, files: list[Path]) -> None:
     """
     folder = options.output
     with outcome.timed("write_s"):
-        files.append(write_results(folder, outcome.table))
+        files.append(write_results(folder / RESULTS, outcome.table))
         if options.export_csv:
-            files.append(write_csv(folder, outcome.table))
+            files.append(write_csv(folder / CSV_EXPORT, outcome.table))
         if outcome.trades is not None:
             files.append(write_trades(folder, outcome.trades))
-        files.append(write_receipt(folder, outcome, options.command))
+        receipt = receipt_of(outcome, options.command)
+        files.append(write_receipt(folder, receipt))
+    if outcome.best is not None:
+        with outcome.timed("page_s"):
+            from bigbar.page.report import write_report
+
+            files.append(write_report(folder / PAGE, outcome, outcome.findings, receipt=receipt))
     if options.plot and outcome.best is not None:
         with outcome.timed("plot_s"):
             files.extend(draw(outcome, folder))
@@ -175,7 +187,9 @@ def draw(outcome: Outcome, folder: Path) -> list[Path]:
 
     job, best = outcome.job, outcome.best
     assert best is not None
-    backtest = reference_backtest(outcome.bars.frame, job.first_bar, job.settings)
+    backtest = reference_backtest(
+        outcome.bars.frame, job.first_bar, job.settings, stop_bar=job.stop_bar
+    )
     stats = run_quietly(backtest, job.grid[best])
     title = f"BigBar: best of {len(job.grid):,} combinations" if len(job.grid) > 1 else "BigBar"
     drawn = [plot_backtest(backtest, stats, folder / PLOT, title=title)]

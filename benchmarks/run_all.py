@@ -26,6 +26,7 @@ BENCHMARKS = (
     "scale",
     "memory",
     "progress",
+    "walk_forward",
 )
 
 

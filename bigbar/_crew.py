@@ -8,17 +8,27 @@ it kills the processes, closes the pipes, and so lets the pool's threads run out
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import multiprocessing
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import queues
 from multiprocessing.pool import TERMINATE, ThreadPool
 from typing import Any, Literal
 
+from bigbar._gate import Gate, Throttle
+
+try:
+    import fcntl
+except ImportError:  # Windows has other pipes.
+    fcntl = None  # type: ignore[assignment]
+
 from bigbar._signals import children_born_deaf, signals_deferred
+from bigbar._stopwatch import Stopwatch
 from bigbar._worker_side import (
     Outcome,
     StatusBoard,
@@ -36,6 +46,9 @@ _WATCH_S = 0.1
 # dead, was held by one of the dead: the parent itself holds it for a few microseconds.
 _LOCK_S = 0.2
 
+# Room for results on their way, in bytes: the most that Linux gives without privileges.
+_PIPE_BYTES = 1 << 20
+
 # How long to wait for processes that were killed, in seconds; one in the middle of a system call
 # takes its time.
 _JOIN_S = 5.0
@@ -43,6 +56,24 @@ _JOIN_S = 5.0
 # How long to wait for the pool's threads once their pipes are closed, in seconds. They stay if a
 # process forked elsewhere has inherited the other ends; then they are left to end with it.
 _THREAD_S = 0.5
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """Why a worker was ended in the middle of a task.
+
+    Attributes
+    ----------
+    pid : int
+    seconds : float
+        The limit.
+    stopped : bool
+        It was stopped from outside for so long; else it was at work for so long.
+    """
+
+    pid: int
+    seconds: float
+    stopped: bool
 
 
 class ProcessCrew:
@@ -55,6 +86,8 @@ class ProcessCrew:
         None for the platform's default.
     initializer : callable or None
     initargs : tuple
+    growth : int or None
+        Bytes of memory that a process may take on top of what it has after its initializer.
 
     Raises
     ------
@@ -70,9 +103,12 @@ class ProcessCrew:
         start_method: str | None,
         initializer: Callable[..., object] | None,
         initargs: tuple[Any, ...],
+        growth: int | None = None,
     ) -> None:
         self._processes: list[Any] = []
         self._board: StatusBoard | None = None
+        self._gate: Gate | None = None
+        self._overdue: dict[int, Overdue] = {}
         self._verdict: dict[int, int] | None = None
         self._down = False
         # The pool replaces its dead by itself and forgets them; a context of our own that keeps
@@ -82,26 +118,43 @@ class ProcessCrew:
         context.Process = lambda *args, **options: self._enlist(make(*args, **options))
         try:
             with children_born_deaf():
-                self._pool: Any = context.Pool(workers, start_worker, (initializer, initargs))
+                self._pool: Any = context.Pool(
+                    workers, start_worker, (initializer, initargs, growth)
+                )
         except BaseException:
             self._kill_all()
             raise
+        _widen(self._pool._outqueue._writer)
 
-    def outcomes(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Outcome]:
+    def outcomes(
+        self,
+        function: Callable[[Any], Any],
+        tasks: Sequence[Any],
+        *,
+        limits: Sequence[float] | None = None,
+        throttle: Throttle | None = None,
+    ) -> Iterator[Outcome]:
         """Run a round of tasks; yield what arrives, in the order in which it arrives.
 
-        Ends when all have arrived, or early, with the crew taken down, when a worker has died:
-        then `fallen` and `started` tell the rest.
+        Ends when all have arrived, or early, with the crew taken down: when a worker has died
+        (then `fallen` and `started` tell the rest), or when one was at a task for longer than its
+        limit (then `overdue` does). `limits` are in seconds, one a task.
         """
         self._close_board()
-        self._board = StatusBoard(len(tasks))
-        run = partial(run_in_process, function, self._board.handle)
-        results = self._pool.imap_unordered(run, list(enumerate(tasks)), chunksize=1)
+        board = self._board = StatusBoard(len(tasks))
+        gate = self._gate = None if throttle is None else Gate(tasks, throttle)
+        run = partial(run_in_process, function, board.handle)
+        handed = enumerate(tasks) if gate is None else gate
+        results = self._pool.imap_unordered(run, handed, chunksize=1)
+        watch = Stopwatch()
         missing, next_look = len(tasks), 0.0
         while missing and not self._down:
-            if time.monotonic() >= next_look:
-                next_look = time.monotonic() + _WATCH_S
-                if self.fallen():
+            now = time.monotonic()
+            if now >= next_look:
+                next_look = now + _WATCH_S
+                if limits is not None:
+                    self._overdue = _find_overdue(board.running(), limits, watch, now)
+                if self.fallen() or self._overdue:
                     with signals_deferred():
                         self.demolish()
                     yield from _leftovers(results)
@@ -112,6 +165,9 @@ class ProcessCrew:
             except multiprocessing.TimeoutError:
                 continue
             missing -= 1
+            board.arrived(outcome[0])
+            if gate is not None:
+                gate.finished()
             yield outcome
 
     def fallen(self) -> dict[int, int]:
@@ -128,9 +184,22 @@ class ProcessCrew:
         """Process id of the worker that started it, by position of the task in the round."""
         return {} if self._board is None else self._board.started()
 
+    def overdue(self) -> dict[int, Overdue]:
+        """Tasks for whose sake the crew was taken down, by position in the round."""
+        return self._overdue
+
+    def running(self) -> int:
+        """How many tasks are being worked on; any thread may ask."""
+        board = self._board
+        return 0 if board is None or self._down else len(board.running())
+
     def pids(self) -> list[int]:
         """Process ids of the workers that are alive."""
         return [process.pid for process in list(self._processes) if process.is_alive()]
+
+    def born(self) -> list[int]:
+        """Process ids of all workers that there ever were; any thread may ask."""
+        return [process.pid for process in list(self._processes) if process.pid is not None]
 
     def demolish(self) -> None:
         """Take everything down at once, whatever state it is in; a second call does nothing.
@@ -140,6 +209,7 @@ class ProcessCrew:
         if self._down:
             return
         self._verdict = self.fallen()
+        self._close_gate()
         pool = self._pool
         # Nobody may be replaced any more. (The handler also tells the task handler to end.)
         pool._state = pool._worker_handler._state = pool._task_handler._state = TERMINATE
@@ -195,6 +265,10 @@ class ProcessCrew:
         if self._board is not None:
             self._board.close()
 
+    def _close_gate(self) -> None:
+        if self._gate is not None:
+            self._gate.close()
+
     def _insist_on_a_reader(self) -> None:
         if not self._pool._result_handler.is_alive():
             raise WorkersLostError(
@@ -218,13 +292,28 @@ class ThreadCrew:
         initargs: tuple[Any, ...],
     ) -> None:
         self._pool = _ThreadPoolWithoutSemaphores(workers, start_thread, (initializer, initargs))
+        self._workers = workers
+        self._gate: Gate | None = None
 
-    def outcomes(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Outcome]:
-        """Run a round of tasks; yield what arrives, in the order in which it arrives."""
+    def outcomes(
+        self,
+        function: Callable[[Any], Any],
+        tasks: Sequence[Any],
+        *,
+        limits: Sequence[float] | None = None,
+        throttle: Throttle | None = None,
+    ) -> Iterator[Outcome]:
+        """Run a round of tasks; yield what arrives, in the order in which it arrives.
+
+        A thread cannot be ended from outside: `limits` are not kept.
+        """
         run = partial(run_in_thread, function)
-        results = self._pool.imap_unordered(run, list(enumerate(tasks)), chunksize=1)
+        gate = self._gate = Gate(tasks, throttle or Throttle(len(tasks)))
+        results = self._pool.imap_unordered(run, gate, chunksize=1)
         for _ in tasks:
-            yield results.next()
+            outcome = results.next()
+            gate.finished()
+            yield outcome
 
     def fallen(self) -> dict[int, int]:
         """Threads do not die."""
@@ -234,12 +323,26 @@ class ThreadCrew:
         """Nobody asks, since nobody dies."""
         return {}
 
+    def overdue(self) -> dict[int, Overdue]:
+        """Threads cannot be ended."""
+        return {}
+
+    def running(self) -> int:
+        """How many tasks are being worked on."""
+        return 0 if self._gate is None else min(self._gate.underway, self._workers)
+
     def pids(self) -> list[int]:
         """There are no processes."""
         return []
 
+    def born(self) -> list[int]:
+        """There never were any."""
+        return []
+
     def demolish(self) -> None:
         """Drop the tasks that wait; a task that runs ends in its own time, its result unread."""
+        if self._gate is not None:
+            self._gate.close()
         self._pool.terminate()
 
 
@@ -256,6 +359,28 @@ class _ThreadContext:
 
     def SimpleQueue(self) -> Any:
         return queues.SimpleQueue(ctx=self)
+
+
+def _find_overdue(
+    running: Mapping[int, int], limits: Sequence[float], watch: Stopwatch, now: float
+) -> dict[int, Overdue]:
+    spent = watch.look(running, now)
+    return {
+        at: Overdue(running[at], limits[at], one.worked <= limits[at])
+        for at, one in spent.items()
+        if max(one.worked, one.stopped) > limits[at]
+    }
+
+
+def _widen(pipe: Any) -> None:
+    """Give a pipe room for whole results, so that a worker is at its next task while one is read.
+
+    Otherwise it is 64 kB on Linux, a fifth of a usual slice's rows.
+    """
+    set_size = getattr(fcntl, "F_SETPIPE_SZ", None)
+    if set_size is not None:
+        with contextlib.suppress(OSError):  # A user's pipes may be limited: then it stays small.
+            fcntl.fcntl(pipe.fileno(), set_size, _PIPE_BYTES)
 
 
 def _leftovers(results: Any) -> Iterator[Outcome]:

@@ -1,8 +1,8 @@
 """What happens inside a pool process, around the function that it is given to run.
 
-A worker ignores Ctrl-C (the parent decides), writes its process id on the status board before
-it starts a task, so that a death can be laid at the door of the task that caused it, and goes
-when its parent has gone.
+A worker ignores Ctrl-C (the parent decides), writes its process id and the time on the status
+board before it starts a task, so that a death, or a task without an end, can be laid at the door
+of the task that caused it, and goes when its parent has gone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -32,6 +33,9 @@ _PARENT_CHECK_S = 0.5
 # Position of the task in its round, what went wrong, and the result if nothing did.
 Outcome = tuple[int, BaseException | None, Any]
 
+# A row of the status board; the time is that of `time.monotonic_ns`, the same in all processes.
+_ROW = np.dtype([("pid", np.int64), ("begun_ns", np.int64)])
+
 # Of this worker: the board of the round it works for, and why its initializer failed.
 _board: tuple[BlockHandle, npt.NDArray[np.int64]] | None = None
 _failed_start: Exception | None = None
@@ -41,7 +45,7 @@ _this_thread = threading.local()
 
 
 class StatusBoard:
-    """Who started which task: one process id per task of a round, 0 for nobody yet.
+    """Who started which task, and when: a row a task of a round, 0 for nobody yet.
 
     An entry is never taken back: the task is over when its result has arrived, so a worker that
     dies while it sends a result is found out too.
@@ -53,24 +57,43 @@ class StatusBoard:
     """
 
     def __init__(self, tasks: int) -> None:
-        self._block = create_block(8 * tasks)
+        self._block = create_block(_ROW.itemsize * tasks)
         self.handle = self._block.handle
-        self._pids = np.frombuffer(open_block(self.handle), dtype=np.int64, count=tasks)
+        self._rows = np.frombuffer(open_block(self.handle), dtype=_ROW, count=tasks)
+        self._arrived = np.zeros(tasks, dtype=bool)
+
+    def arrived(self, position: int) -> None:
+        """The result of a task is here."""
+        self._arrived[position] = True
 
     def started(self) -> dict[int, int]:
         """Process id of the worker that started it, by position of the task."""
-        return {int(at): int(self._pids[at]) for at in np.flatnonzero(self._pids)}
+        pids = self._rows["pid"]
+        return {int(at): int(pids[at]) for at in np.flatnonzero(pids)}
+
+    def running(self) -> dict[int, int]:
+        """The same of the tasks being worked on: a worker that went on has sent its result."""
+        latest: dict[int, int] = {}
+        begun = self._rows["begun_ns"]
+        for at in np.flatnonzero((self._rows["pid"] != 0) & ~self._arrived).tolist():
+            pid = int(self._rows["pid"][at])
+            if pid not in latest or begun[latest[pid]] < begun[at]:
+                latest[pid] = at
+        return {at: pid for pid, at in latest.items()}
 
     def close(self) -> None:
         """Remove the board from the system; what is written on it stays readable here."""
         self._block.close()
 
 
-def start_worker(initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
+def start_worker(
+    initializer: Callable[..., object] | None, initargs: tuple[Any, ...], growth: int | None
+) -> None:
     """Prepare a new pool process, then run the caller's own initializer.
 
     An exception in the initializer is kept for the first task to raise: a worker that ends
-    here would be replaced by another that ends here, for ever.
+    here would be replaced by another that ends here, for ever. `growth` is how many bytes of
+    memory the worker may take on top of what it has after its initializer.
     """
     global _failed_start
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -83,8 +106,29 @@ def start_worker(initializer: Callable[..., object] | None, initargs: tuple[Any,
     try:
         if initializer is not None:
             initializer(*initargs)
+        if growth is not None:
+            _limit_growth(growth)
     except Exception as error:
         _failed_start = error
+
+
+def _limit_growth(growth: int) -> None:
+    """Have the system refuse memory beyond so many bytes more: Python raises a `MemoryError`.
+
+    Of private memory only (RLIMIT_DATA): mapped files and shared memory do not count. Other
+    systems than Linux have the limit, but do not keep to it.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    import psutil
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = psutil.Process().memory_info().data + growth
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def run_in_process(
@@ -129,8 +173,11 @@ def run_in_thread(function: Callable[[Any], Any], item: tuple[int, Any]) -> Outc
 def _sign(board: BlockHandle, position: int) -> None:
     global _board
     if _board is None or _board[0] != board:
-        _board = (board, np.frombuffer(open_block(board, writable=True), dtype=np.int64))
-    _board[1][position] = os.getpid()
+        cells = np.frombuffer(open_block(board, writable=True), dtype=np.int64)
+        _board = (board, cells)
+    cells = _board[1]
+    cells[2 * position + 1] = time.monotonic_ns()
+    cells[2 * position] = os.getpid()  # last: whoever reads it finds the time beside it
 
 
 def _fit_for_travel(error: Exception) -> Exception:
@@ -140,6 +187,8 @@ def _fit_for_travel(error: Exception) -> Exception:
     the results, and nobody would ever hear of any of them.
     """
     error.add_note(f"In worker process {os.getpid()}:\n{traceback.format_exc().rstrip()}")
+    # The frames that failed hold what they had: after a `MemoryError` all there is.
+    error.__traceback__ = error.__context__ = error.__cause__ = None
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:

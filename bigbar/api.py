@@ -19,6 +19,8 @@ from bigbar.report import answer, full_statistics
 from bigbar.results import Choice, Pairs
 from bigbar.settings import Account, Settings
 from bigbar.store.recording import Recorder, StoreRecorder, Wish
+from bigbar.validation.findings import Findings
+from bigbar.validation.plan import Plan
 from bigbar.verification import Verification
 from bigbar.workers import Failure
 
@@ -61,6 +63,11 @@ class Optimization:
     def verification(self) -> Verification | None:
         """How the replays through `backtesting.py` compare; None where there were none."""
         return self.outcome.verification
+
+    @property
+    def findings(self) -> Findings | None:
+        """What the result is worth; None with `validate=False` and nothing else asked for."""
+        return self.outcome.findings
 
     @property
     def failures(self) -> list[Failure]:
@@ -121,6 +128,13 @@ def optimize(
     workers: int | None = None,
     start_method: str | None = None,
     verify: int = Execution.verify,
+    validate: bool = Plan.assess,
+    holdout: float | None = Plan.holdout,
+    choose: str = Plan.choose,
+    thorough: bool = Plan.thorough,
+    walk_forward: int = Plan.walk_forward,
+    anchored: bool = Plan.anchored,
+    walk_forward_matrix: bool = Plan.matrix,
     seed: int = Execution.seed,
     store: str | os.PathLike[str] | None = None,
     fresh: bool = False,
@@ -149,8 +163,22 @@ def optimize(
         Of the processes; Python's default, by default.
     verify : int, optional
         Combinations to replay through `backtesting.py` besides the winner.
+    validate : bool, optional
+        Hold the result against luck, costs and chance.
+    holdout : float, optional
+        Share of the bars to keep unseen, and look at once at the end.
+    choose : {"peak", "robust"}, optional
+        Whether the answer is the best setting, or the one with the best neighbourhood.
+    thorough : bool, optional
+        More splits for the probability of overfitting.
+    walk_forward : int, optional
+        Windows of a walk-forward analysis; 0 for none.
+    anchored : bool, optional
+        Whether all its training windows begin with the data.
+    walk_forward_matrix : bool, optional
+        Walk forward over several numbers of windows and shares.
     seed : int, optional
-        Of the samples timed and replayed.
+        Of the samples timed and replayed, and of the draws of the validation.
     store : path, optional
         A folder, made where there is none, whose `runs.sqlite` keeps the run. One that was
         interrupted continues there. By default nothing is kept.
@@ -174,6 +202,15 @@ def optimize(
     bigbar.errors.Interrupted
         By Ctrl-C or SIGTERM, like `KeyboardInterrupt` not an `Exception`.
     """
+    plan = Plan(
+        assess=validate,
+        holdout=holdout,
+        choose=choose,
+        thorough=thorough,
+        walk_forward=walk_forward,
+        anchored=anchored,
+        matrix=walk_forward_matrix,
+    )
     execution = _execution(workers, start_method, verify, seed)
     axes = {
         "atr_period": atr_period,
@@ -198,6 +235,7 @@ def optimize(
             execution=execution,
             narrator=narrator,
             recorder=recorder,
+            plan=plan,
         )
         if outcome.stopped_by is not None:
             raise Interrupted(outcome.stopped_by)

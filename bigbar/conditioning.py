@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bigbar.periods import calendar_of, period_returns
+
 EPS = float(np.finfo(np.float64).eps)
 
 #: Roundings of one formula that can add up: products, quotients and the library's functions.
@@ -52,21 +54,24 @@ class Reference:
     @cached_property
     def equity(self) -> np.ndarray:
         """Equity at each bar."""
-        return self.stats["_equity_curve"]["Equity"].to_numpy(np.float64)
+        return self._curve.to_numpy(np.float64)
 
     @cached_property
-    def sampling(self) -> tuple[str, int]:
+    def sampling(self) -> tuple[str, float]:
         """How the annual statistics resample bars, and at most how many samples make a year."""
-        index: Any = self.stats["_equity_curve"].index
-        period: Any = pd.Series(index[-100:]).diff().median()
-        return {7: ("W", 52), 31: ("ME", 12), 365: ("YE", 1)}.get(period.days, ("D", 365))
+        calendar = calendar_of(self._curve.index)
+        most = 365 if calendar.frequency == "D" else calendar.annual_periods
+        return calendar.frequency, most
 
     @cached_property
     def day_returns(self) -> np.ndarray:
-        """Returns from day end to day end (week, month, year), as `compute_stats` has them."""
-        equity = self.stats["_equity_curve"]["Equity"]
-        ends = equity.resample(self.sampling[0]).last().dropna()
-        return ends.pct_change().dropna().to_numpy(np.float64)
+        """Returns from day end to day end (week, month, year); none after ruin."""
+        returns = period_returns(self._curve)
+        return returns[~np.isnan(returns)]
+
+    @property
+    def _curve(self) -> Any:
+        return self.stats["_equity_curve"]["Equity"]
 
 
 def _annual_return(reference: Reference) -> float:

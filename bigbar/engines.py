@@ -9,15 +9,16 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.errors import SettingsError
+from bigbar.errors import DataError, SettingsError
 from bigbar.grid import Grid
-from bigbar.indicators import first_trading_bar
+from bigbar.indicators import LEAST_TRADING_BARS, first_trading_bar
+from bigbar.periods import calendar_of, period_returns
 from bigbar.settings import Settings
 from bigbar.statistics import NAMES
 
@@ -32,16 +33,55 @@ class Job:
     settings : Settings
     engine : str
         A name in `ENGINES`.
+    span : tuple of (int, int), optional
+        The bars of the file that take part: the first, and the one after the last. Indicators
+        are computed, and weeks cut, on the whole file all the same. Not given: from the first
+        bar on which all indicators of the grid are defined, to the end of the file.
+
+    Raises
+    ------
+    SettingsError
+        If the span begins before the indicators are defined, or holds too few bars to trade.
     """
 
     grid: Grid
     settings: Settings
     engine: str
+    span: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.span is None:
+            return
+        first, stop = self.span
+        period = self.grid.max_atr_period
+        defined = first_trading_bar(period)
+        if first < defined:
+            raise SettingsError(
+                f"a span from bar {first} begins before the indicators are defined: ATR period "
+                f"{period} is from bar {defined} on"
+            )
+        if stop - first < LEAST_TRADING_BARS:
+            raise SettingsError(
+                f"a span from bar {first} to bar {stop} is too short to trade in: it needs at "
+                f"least {LEAST_TRADING_BARS} bars"
+            )
 
     @property
     def first_bar(self) -> int:
         """Bars of the file before this one only warm up the indicators."""
+        if self.span is not None:
+            return self.span[0]
         return first_trading_bar(self.grid.max_atr_period)
+
+    @property
+    def stop_bar(self) -> int | None:
+        """The bar after the last that takes part; None for the end of the file."""
+        return None if self.span is None else self.span[1]
+
+    @property
+    def bars(self) -> slice:
+        """The bars of the file that take part, as a slice of it."""
+        return slice(self.first_bar, self.stop_bar)
 
 
 class Engine(Protocol):
@@ -59,6 +99,30 @@ class Engine(Protocol):
         ------
         IndexError
             If the slice is not one of the grid's.
+        """
+        ...
+
+    def returns(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Returns of the combinations `start` to `stop` (excluded), from day end to day end.
+
+        Returns
+        -------
+        ndarray of float32, shape (stop - start, periods - 1)
+            As `backtesting.py` has them for its annual statistics (of weeks, months or years for
+            bars that long, see `bigbar.periods`), rounded from float64. After ruin, where it has
+            none, 0.
+
+        Raises
+        ------
+        IndexError
+            If the slice is not one of the grid's.
+        """
+        ...
+
+    def equity(self, number: int) -> pd.Series:
+        """Equity of one combination at each bar that takes part, by time.
+
+        A position that is open at the last bar counts at its close.
         """
         ...
 
@@ -115,15 +179,34 @@ class BacktestingEngine:
         from bigbar.strategy import reference_backtest
 
         self._grid = job.grid
-        self._backtest = reference_backtest(file, job.first_bar, job.settings)
+        index: Any = file.index[job.bars]
+        self._periods = calendar_of(index).periods
+        self._backtest = reference_backtest(
+            file, job.first_bar, job.settings, stop_bar=job.stop_bar
+        )
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
+        numbers = self._numbers(start, stop)
+        rows = np.empty((len(numbers), len(NAMES)))
+        for row, number in zip(rows, numbers, strict=True):
+            row[:] = statistics_row(self.stats(number))
+        return rows
+
+    def returns(self, start: int, stop: int) -> NDArray[np.float32]:
+        numbers = self._numbers(start, stop)
+        rows = np.empty((len(numbers), self._periods - 1), np.float32)
+        for row, number in zip(rows, numbers, strict=True):
+            row[:] = np.nan_to_num(period_returns(self.equity(number)), nan=0.0)
+        return rows
+
+    def _numbers(self, start: int, stop: int) -> range:
         if not 0 <= start <= stop <= len(self._grid):
             raise IndexError(f"combinations {start} to {stop} of a grid of {len(self._grid)}")
-        rows = np.empty((stop - start, len(NAMES)))
-        for number in range(start, stop):
-            rows[number - start] = statistics_row(self.stats(number))
-        return rows
+        return range(start, stop)
+
+    def equity(self, number: int) -> pd.Series:
+        curve: pd.Series = self.stats(number)["_equity_curve"]["Equity"]
+        return curve
 
     def trades(self, number: int) -> pd.DataFrame:
         return self.stats(number)["_trades"][list(TRADE_COLUMNS)]
@@ -165,7 +248,9 @@ def _compiled(file: pd.DataFrame, job: Job) -> Engine:
     from bigbar.kernel.market import market_of
     from bigbar.kernel.sweep import CompiledSweep
 
-    return CompiledSweep(market_of(file, job.first_bar), job.grid, job.settings.account)
+    return CompiledSweep(
+        market_of(file, job.first_bar, job.stop_bar), job.grid, job.settings.account
+    )
 
 
 ENGINES: dict[str, EngineKind] = {
@@ -215,5 +300,12 @@ def build_engine(file: pd.DataFrame, job: Job) -> Engine:
     Returns
     -------
     Engine
+
+    Raises
+    ------
+    DataError
+        If the job's span goes beyond the end of the file.
     """
+    if job.stop_bar is not None and job.stop_bar > len(file):
+        raise DataError(f"a span to bar {job.stop_bar} of a file of {len(file)} bars")
     return ENGINES[job.engine].build(file, job)

@@ -226,6 +226,13 @@ class Grid:
     def __iter__(self) -> Iterator[Parameters]:
         return (self[number] for number in range(len(self)))
 
+    def count_shared(self, other: Grid) -> int:
+        """How many combinations another grid has as well."""
+        return math.prod(
+            len(set(mine.values) & set(its.values))
+            for mine, its in zip(self.axes, other.axes, strict=True)
+        )
+
     def columns(self) -> dict[str, np.ndarray]:
         """The parameter values of every combination, a column an axis, in grid order."""
         places = np.unravel_index(np.arange(len(self)), self.shape)

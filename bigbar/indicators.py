@@ -106,9 +106,6 @@ def momentum(open_: Floats, close: Floats) -> Floats:
 def restricted_bars(index: pd.DatetimeIndex, edge: int) -> NDArray[np.bool_]:
     """Bars on which no position may be held: the first and last `edge` of each trading week.
 
-    A trading week runs from Sunday 00:00 UTC to the next: futures and currencies open on Sunday
-    evening, and an ISO week would cut that session in two and leave Friday's close unguarded.
-
     Parameters
     ----------
     index : DatetimeIndex, shape (bars,)
@@ -120,11 +117,29 @@ def restricted_bars(index: pd.DatetimeIndex, edge: int) -> NDArray[np.bool_]:
     -------
     ndarray of bool, shape (bars,)
     """
-    weeks = (utc_nanoseconds(index) - _FIRST_SUNDAY_NS) // _WEEK_NS
+    weeks = trading_weeks(index)
     starts = np.flatnonzero(np.diff(weeks, prepend=weeks[0] - 1))
     lengths = np.diff(starts, append=len(weeks))
     place = np.arange(len(weeks)) - np.repeat(starts, lengths)
     return (place < edge) | (place >= np.repeat(lengths, lengths) - edge)
+
+
+def trading_weeks(index: pd.DatetimeIndex) -> NDArray[np.int64]:
+    """Which trading week each time is in, counted from 1970.
+
+    A trading week runs from Sunday 00:00 UTC to the next: futures and currencies open on Sunday
+    evening, and an ISO week would cut that session in two and leave Friday's close unguarded.
+
+    Parameters
+    ----------
+    index : DatetimeIndex, shape (bars,)
+        Times without a zone are read as UTC.
+
+    Returns
+    -------
+    ndarray of int64, shape (bars,)
+    """
+    return (utc_nanoseconds(index) - _FIRST_SUNDAY_NS) // _WEEK_NS
 
 
 def utc_nanoseconds(index: pd.DatetimeIndex) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ from bigbar.pipeline import Execution, usable_processors
 from bigbar.results import Choice
 from bigbar.settings import Account, Parameters, Settings
 from bigbar.store.recording import Wish
+from bigbar.validation.plan import CHOICES, Plan
 from bigbar.version import __version__
 
 PROGRAM = "bigbar_multiprocessing_optimized.py"
@@ -53,6 +54,8 @@ class Options:
     export_csv : bool
     output : Path
     no_progress : bool
+    plan : Plan
+        What of the validation is asked for.
     wish : Wish or None
         What to do about earlier runs; None to keep none.
     command : tuple of str
@@ -71,6 +74,7 @@ class Options:
     export_csv: bool
     output: Path
     no_progress: bool
+    plan: Plan
     wish: Wish | None
     command: tuple[str, ...]
 
@@ -117,6 +121,15 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         export_csv=given.export == "csv",
         output=Path(given.output),
         no_progress=given.no_progress,
+        plan=Plan(
+            assess=not given.no_validate,
+            holdout=given.holdout,
+            choose=given.choose,
+            thorough=given.thorough,
+            walk_forward=given.walk_forward,
+            anchored=given.anchored,
+            matrix=given.walk_forward_matrix,
+        ),
         wish=None if given.no_store else Wish(given.fresh, given.resume, given.retry_failed),
         command=tuple(sys.argv[1:] if arguments is None else arguments),
     )
@@ -140,6 +153,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_search(parser)
     _add_grid(parser)
     _add_money(parser)
+    _add_validation(parser)
     _add_running(parser)
     _add_keeping(parser)
     _add_output(parser)
@@ -216,6 +230,49 @@ def _add_money(parser: argparse.ArgumentParser) -> None:
         type=_at_least(int, 0),
         default=Settings().week_edge_bars,
         help="flat over the first and last N bars of a trading week (default: %(default)s)",
+    )
+
+
+def _add_validation(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "what it is worth",
+        "Every run is held against luck, costs and chance; see docs/validation.md.",
+    )
+    group.add_argument(
+        "--holdout",
+        metavar="SHARE",
+        type=float,
+        default=None,
+        help="keep this share of the bars unseen, and look once at the end (default: none)",
+    )
+    group.add_argument(
+        "--choose",
+        choices=CHOICES,
+        default=CHOICES[0],
+        help="the answer is the best setting, or the one with the best neighbourhood "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--walk-forward",
+        metavar="N",
+        type=_at_least(int, 0),
+        default=0,
+        help="optimize on N windows, each winner run on the bars that follow "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--anchored", action="store_true", help="all training windows begin with the file"
+    )
+    group.add_argument(
+        "--walk-forward-matrix",
+        action="store_true",
+        help="walk forward over several numbers of windows and shares",
+    )
+    group.add_argument(
+        "--thorough", action="store_true", help="more splits for the probability of overfitting"
+    )
+    group.add_argument(
+        "--no-validate", action="store_true", help="no verdict: only what was asked for above"
     )
 
 

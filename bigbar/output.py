@@ -14,15 +14,18 @@ import numpy as np
 import pandas as pd
 
 from bigbar.errors import BigBarError
+from bigbar.metrics import as_json
 from bigbar.pipeline import Outcome, data_told, settings_told
 from bigbar.report import full_statistics
 from bigbar.results import ResultTable
 from bigbar.store.receipt import RECEIPT, receipt, receipt_text
 from bigbar.store.records import Ending, Told
+from bigbar.validation.summary import as_json as findings_as_json
 from bigbar.version import __version__
 
 SUMMARY, RESULTS, TRADES = "summary.json", "results.parquet", "trades.csv"
 CSV_EXPORT, PLOT, HEATMAPS = "results.csv", "plot.html", "heatmaps.html"
+PAGE = "report.html"
 
 
 class OutputError(BigBarError):
@@ -83,8 +86,8 @@ def prepare_folder(folder: Path) -> None:
         ) from problem
 
 
-def write_results(folder: Path, table: ResultTable) -> Path:
-    """`results.parquet`: a row a combination in grid order.
+def write_results(path: Path, table: ResultTable) -> Path:
+    """A Parquet file with a row a combination, in grid order.
 
     Five parameter columns, then every statistic under backtesting.py's name; durations as
     timedelta.
@@ -95,7 +98,7 @@ def write_results(folder: Path, table: ResultTable) -> Path:
     arrow = pa.Table.from_pandas(table.frame(), preserve_index=False)
     parameters = [axis.name for axis in table.grid.axes]
     return write_whole(
-        folder / RESULTS,
+        path,
         # Parameters repeat, so a dictionary shrinks them; statistics do not, and trying costs
         # a third of the time.
         lambda part: pq.write_table(
@@ -104,8 +107,8 @@ def write_results(folder: Path, table: ResultTable) -> Path:
     )
 
 
-def write_csv(folder: Path, table: ResultTable) -> Path:
-    """`results.csv`: the same table as text; durations as pandas prints them."""
+def write_csv(path: Path, table: ResultTable) -> Path:
+    """The same table as text; durations as pandas prints them."""
     import pyarrow as pa
     import pyarrow.csv
 
@@ -115,7 +118,7 @@ def write_csv(folder: Path, table: ResultTable) -> Path:
         texts = [*map(str, found), None]  # A missing duration has code -1: the last one.
         frame[name] = [texts[code] for code in codes]
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
-    return write_whole(folder / CSV_EXPORT, lambda part: pyarrow.csv.write_csv(arrow, part))
+    return write_whole(path, lambda part: pyarrow.csv.write_csv(arrow, part))
 
 
 def write_trades(folder: Path, trades: pd.DataFrame) -> Path:
@@ -146,9 +149,9 @@ def write_summary(folder: Path, outcome: Outcome) -> Path:
     )
 
 
-def write_receipt(folder: Path, outcome: Outcome, command: Sequence[str]) -> Path:
-    """`receipt.json`: what went into the run, and the digest of what came of it."""
-    found = receipt(
+def receipt_of(outcome: Outcome, command: Sequence[str]) -> dict[str, Any]:
+    """What went into a run, and the digest of what came of it."""
+    return receipt(
         outcome.identity,
         run=outcome.carried.run,
         state=outcome.state,
@@ -159,6 +162,10 @@ def write_receipt(folder: Path, outcome: Outcome, command: Sequence[str]) -> Pat
         failed=len(outcome.failures),
         result_sha256=outcome.result_sha256,
     )
+
+
+def write_receipt(folder: Path, found: dict[str, Any]) -> Path:
+    """`receipt.json`: what `receipt_of` found."""
     text = receipt_text(found)
     return write_whole(
         folder / RECEIPT,
@@ -171,13 +178,14 @@ def ending(outcome: Outcome, text: str) -> Ending:
     value = None
     if outcome.best is not None:
         value = float(outcome.table.column(outcome.choice.objective.name)[outcome.best])
+    metrics = None if outcome.metrics is None else as_json(outcome.metrics)
     return Ending(
         state=outcome.state,
         best=outcome.best,
         best_value=value,
         result_sha256=outcome.result_sha256,
         error=None if outcome.stopped_by is None else f"stopped by signal {outcome.stopped_by}",
-        told=Told(text, summary(outcome), dict(outcome.timings), None),
+        told=Told(text, summary(outcome), dict(outcome.timings), metrics),
     )
 
 
@@ -218,6 +226,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         ],
         "best": _best(outcome),
         "verification": _verification(outcome),
+        **_worth(outcome),
     }
 
 
@@ -249,8 +258,15 @@ def _best(outcome: Outcome) -> dict[str, Any] | None:
     return {
         "combination": outcome.best,
         "parameters": vars(outcome.job.grid[outcome.best]),
-        "statistics": {name: _plain(value) for name, value in statistics.items()},
+        "statistics": {name: plain_value(value) for name, value in statistics.items()},
     }
+
+
+def _worth(outcome: Outcome) -> dict[str, Any]:
+    """Every figure of the validation under its name; null where there is none."""
+    found = findings_as_json(outcome.findings, outcome.job.grid)
+    found["validation_notes"] = found.pop("notes")
+    return found
 
 
 def _verification(outcome: Outcome) -> dict[str, Any] | None:
@@ -261,12 +277,12 @@ def _verification(outcome: Outcome) -> dict[str, Any] | None:
         "combinations": found.combinations,
         "wanted": found.wanted,
         "statistics": found.statistics,
-        "max_relative_difference": _plain(found.max_relative_difference),
+        "max_relative_difference": plain_value(found.max_relative_difference),
         "ok": found.ok,
     }
 
 
-def _plain(value: object) -> object:
+def plain_value(value: object) -> object:
     """A value as JSON holds it: no NaN (null), infinity as text, times and durations as text."""
     if value is None or value is pd.NaT:
         return None

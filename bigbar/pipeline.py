@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
@@ -24,8 +24,10 @@ from bigbar.engines import ENGINES, Engine, Job, build_engine
 from bigbar.errors import DataError, Interrupted, VerificationError
 from bigbar.grid import Grid
 from bigbar.indicators import check_enough_bars, with_indicators
-from bigbar.pool import WorkerDied, WorkerPool
+from bigbar.metrics import Metrics
+from bigbar.pool import Limit, Throttle, TookTooLong, WorkerDied, WorkerPool
 from bigbar.results import Choice, ResultTable
+from bigbar.sampling import Account, Watcher
 from bigbar.scheduling import (
     calculate_adaptive_chunk_size,
     chunks_in_order,
@@ -33,7 +35,9 @@ from bigbar.scheduling import (
     gaps_in,
     longest_chunk,
     ranges_to_run,
+    time_limit,
     whole_periods,
+    without,
 )
 from bigbar.settings import Settings
 from bigbar.shared_memory import Publication, publish
@@ -42,6 +46,9 @@ from bigbar.store.machine import machine
 from bigbar.store.recording import Carried, Recorder
 from bigbar.store.records import NewRun, State
 from bigbar.store.rows import Slice
+from bigbar.validation.examine import Subject, choose, examine
+from bigbar.validation.findings import Findings
+from bigbar.validation.plan import Plan
 from bigbar.verification import BUDGET_S, Replay, ReplayTask, Verification, replay, sample
 from bigbar.verification import summarize as summarize_replays
 from bigbar.workers import Chunk, Failure, halves, run_chunk, start_worker
@@ -58,6 +65,10 @@ class Execution:
     ----------
     workers : int
         Worker processes.
+    least_workers : int or None
+        At work when other programs take the processors; None to keep all at work whatever they do.
+    timeout : float or None
+        Seconds that a single combination may take before it counts as failed.
     start_method : str or None
         "fork", "spawn" or "forkserver"; None for Python's default.
     verify : int
@@ -69,6 +80,8 @@ class Execution:
     """
 
     workers: int = 1
+    least_workers: int | None = None
+    timeout: float | None = None
     start_method: str | None = None
     verify: int = 20
     verify_seconds: float = BUDGET_S
@@ -87,6 +100,10 @@ class Progress(Protocol):
 
     def update(self, n: int) -> Any:
         """Count `n` more."""
+        ...
+
+    def set_postfix_str(self, s: str, refresh: bool) -> Any:
+        """Show something else beside the count, at once if `refresh`."""
         ...
 
 
@@ -121,9 +138,15 @@ class Narrator:
     def verifying(self, wanted: int) -> None:
         """This many combinations are about to be replayed."""
 
+    def validating(self, what: str) -> None:
+        """A step of the validation begins."""
+
 
 class _Uncounted:
     def update(self, n: int) -> None:
+        """Nobody watches."""
+
+    def set_postfix_str(self, s: str, refresh: bool) -> None:
         """Nobody watches."""
 
 
@@ -162,12 +185,17 @@ class Outcome:
         What was asked for.
     table : ResultTable
         Rows not reached before an interruption are NaN.
+    plan : Plan or None
+        What of the validation was asked for.
     best : int or None
-        The winning combination, None where none counts.
+        The combination that is the answer, None where none counts: the winner, unless the
+        robust choice was asked for.
     trades : DataFrame or None
         Closed trades of the best.
     verification : Verification or None
         None where it was switched off or nothing counts.
+    findings : Findings or None
+        What the result is worth; None where that was not asked for, or not reached.
     failures : list of Failure
         In grid order.
     estimated_duration_s : float
@@ -186,6 +214,12 @@ class Outcome:
         What there was from earlier runs.
     resumed, reused : int
         Rows that were not run: from an earlier attempt of this run, and from other runs.
+    given_up : list of Failure
+        Combinations that the sample for the estimate left no doubt about: they are not run again.
+    account : Account
+        Of the slices of the sweep.
+    watcher : Watcher or None
+        What was seen of the run's processes.
     """
 
     job: Job
@@ -193,9 +227,11 @@ class Outcome:
     choice: Choice
     bars: Bars
     table: ResultTable
+    plan: Plan | None = None
     best: int | None = None
     trades: pd.DataFrame | None = None
     verification: Verification | None = None
+    findings: Findings | None = None
     failures: list[Failure] = field(default_factory=list)
     estimated_duration_s: float = 0.0
     chunk_size: int = 0
@@ -208,6 +244,16 @@ class Outcome:
     carried: Carried = field(default_factory=Carried.nothing)
     resumed: int = 0
     reused: int = 0
+    given_up: list[Failure] = field(default_factory=list)
+    account: Account = field(default_factory=Account)
+    watcher: Watcher | None = None
+
+    @property
+    def metrics(self) -> Metrics | None:
+        """Where time and memory went, up to now; None before the workers were there."""
+        if self.watcher is None:
+            return None
+        return self.watcher.metrics(self.account, self.timings)
 
     @property
     def backtests_per_second(self) -> float:
@@ -322,8 +368,9 @@ def optimize_bars(
     execution: Execution,
     narrator: Narrator | None = None,
     recorder: Recorder | None = None,
+    plan: Plan | None = None,
 ) -> Outcome:
-    """Run a whole grid: publish, estimate, fan out, verify, clean up.
+    """Run a whole grid: publish, estimate, fan out, verify, validate, clean up.
 
     Parameters
     ----------
@@ -340,6 +387,8 @@ def optimize_bars(
         Is told how the run goes.
     recorder : Recorder, optional
         Keeps it while it goes on, and knows what there is from earlier runs.
+    plan : Plan, optional
+        What of the validation is asked for; nothing, by default.
 
     Returns
     -------
@@ -350,7 +399,8 @@ def optimize_bars(
     Raises
     ------
     DataError
-        If the bars are too few for the grid, or no unit could ever be bought.
+        If the bars are too few for the grid, for what is to be held back or for the windows, or
+        no unit could ever be bought.
     SettingsError, StoreError
         If a run that was to be continued cannot be.
     VerificationError
@@ -359,13 +409,28 @@ def optimize_bars(
         By a signal in any other stage.
     """
     check_input(bars, grid, settings)
-    outcome = Outcome(Job(grid, settings, engine), execution, choice, bars, ResultTable.empty(grid))
+    job = job_for(bars, grid, settings, engine, plan)
+    outcome = Outcome(job, execution, choice, bars, ResultTable.empty(grid), plan)
     narrator = narrator or Narrator()
     with signals_raised():
         _carry_out(outcome, narrator, recorder or Recorder())
     if outcome.verification is not None and not outcome.verification.ok:
         raise VerificationError(describe_differences(outcome.verification, grid))
     return outcome
+
+
+def job_for(bars: Bars, grid: Grid, settings: Settings, engine: str, plan: Plan | None) -> Job:
+    """What is to be computed: on all bars, or on those that the plan does not hold back.
+
+    Raises
+    ------
+    DataError
+        If there are too few bars for what the plan holds back, or for its windows.
+    """
+    job = Job(grid, settings, engine)
+    index: Any = bars.frame.index
+    span = None if plan is None else plan.span(index, job)
+    return job if span is None else replace(job, span=span)
 
 
 def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None:
@@ -386,24 +451,29 @@ def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None
         engine = _build_and_compile(outcome, file, narrator)
         with outcome.timed("start_workers_s"):
             pool = _start_pool(outcome, publication, narrator)
+            outcome.watcher = watcher = _watch(outcome, pool, narrator)
         with outcome.timed("estimate_s"):
             chunks = _estimate(outcome, pool, narrator)
-        with outcome.timed("sweep_s"):
+        with outcome.timed("sweep_s"), watcher.sweeping(outcome.account):
             _sweep(outcome, pool, narrator, recorder, chunks)
         recorder.swept()
         outcome.digest_aside()
-        outcome.best = outcome.table.best(outcome.choice)
+        outcome.best = choose(outcome.plan or Plan(), outcome.table, outcome.choice)
         outcome.memory = _memory(file, publication, pool, outcome.execution.workers)
         if outcome.stopped_by is None and outcome.best is not None:
             outcome.trades = engine.trades(outcome.best)
-            with outcome.timed("verify_s"):
-                try:
+            try:
+                with outcome.timed("verify_s"):
                     _verify(outcome, pool, narrator)
-                except Interrupted as stop_signal:  # The result is complete all the same.
-                    outcome.stopped_by = stop_signal.signal_number
+                with outcome.timed("validate_s"):
+                    _validate(outcome, file, pool, narrator, recorder)
+            except Interrupted as stop_signal:  # The result is complete all the same.
+                outcome.stopped_by = stop_signal.signal_number
     finally:
         with outcome.timed("clean_up_s"):
             try:
+                if outcome.watcher is not None:
+                    outcome.watcher.stop()
                 if pool is not None:
                     pool.close()
             finally:
@@ -457,7 +527,7 @@ def data_told(outcome: Outcome) -> dict[str, Any]:
         "rows": len(bars.frame),
         "first_time": bars.frame.index[0].isoformat(),
         "last_time": bars.frame.index[-1].isoformat(),
-        "bars_taking_part": len(bars.frame) - outcome.job.first_bar,
+        "bars_taking_part": len(bars.frame.index[outcome.job.bars]),
         "notes": list(bars.notes),
     }
 
@@ -490,6 +560,22 @@ def _start_pool(outcome: Outcome, publication: Publication, narrator: Narrator) 
     return pool
 
 
+def _watch(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> Watcher:
+    """Look at the run from here on; with `--workers auto`, also at everything else."""
+    execution = outcome.execution
+    if execution.timeout is not None and pool.kind == "threads":
+        narrator.event("threads cannot be ended: no combination can take too long")
+    throttle = None if execution.least_workers is None else Throttle(pool.workers)
+    watcher = Watcher(
+        pool,
+        throttle=throttle,
+        least=execution.least_workers or 1,
+        processors=usable_processors(),
+    )
+    watcher.start()
+    return watcher
+
+
 def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Chunk]:
     """Time a sample in the workers: a combination that kills its process is in there as well.
 
@@ -508,8 +594,15 @@ def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Ch
         return []
 
     def seconds(start: int, stop: int) -> float:
-        answers = pool.imap_unordered(run_chunk, [(start, stop)], split=halves)
-        return sum(0.0 if isinstance(found, WorkerDied) else found.seconds for _, found in answers)
+        spent = 0.0
+        limit = _limit(outcome)
+        for piece, found in pool.imap_unordered(
+            run_chunk, [(start, stop)], split=halves, limit=limit
+        ):
+            if isinstance(found, (WorkerDied, TookTooLong)):
+                outcome.given_up.append(Failure(piece[0], found.reason()))
+            spent += getattr(found, "seconds", 0.0)
+        return spent
 
     outcome.estimated_duration_s = estimate_duration(
         seconds,
@@ -528,7 +621,13 @@ def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Ch
         ranges=ranges_to_run(have, outcome.estimated_duration_s),
     )
     narrator.estimated(outcome.estimated_duration_s, outcome.chunk_size, len(chunks))
-    return chunks
+    return without(chunks, {failure.number for failure in outcome.given_up})
+
+
+def _limit(outcome: Outcome) -> Limit | None:
+    """How long a slice may take, by what is known of a backtest so far."""
+    timeout = outcome.execution.timeout
+    return None if timeout is None else time_limit(timeout, outcome.estimated_duration_s)
 
 
 def _period(grid: Grid) -> int:
@@ -547,20 +646,26 @@ def _sweep(
     table = outcome.table
     _keep_what_is_there(outcome, narrator, recorder, chunks)
     done = len(table) - sum(stop - start for start, stop in chunks)
+    throttle = outcome.watcher.throttle if outcome.watcher is not None else None
+    answers = pool.imap_unordered(
+        run_chunk, chunks, split=halves, limit=_limit(outcome), throttle=throttle
+    )
     try:
         with narrator.progress(len(table), done) as bar:
-            for chunk, result in pool.imap_unordered(run_chunk, chunks, split=halves):
+            for chunk, result in answers:
                 start, stop = chunk
-                if isinstance(result, WorkerDied):
-                    reason = f"its worker died {result.deaths} times ({result.describe()})"
-                    seconds, failures = None, [Failure(start, reason)]
+                if isinstance(result, (WorkerDied, TookTooLong)):
+                    seconds, failures = None, [Failure(start, result.reason())]
                 else:
                     table.values[start:stop] = result.rows
                     seconds, failures = result.seconds, result.failures
+                    outcome.account.add(result)
                 _replace_failures(outcome, chunk, failures)
                 recorder.add(
                     Slice(start, stop, seconds=seconds), table.values[start:stop], failures
                 )
+                if throttle is not None:
+                    bar.set_postfix_str(str(throttle), refresh=False)
                 bar.update(stop - start)
     except Interrupted as stop_signal:
         outcome.stopped_by = stop_signal.signal_number
@@ -583,6 +688,10 @@ def _keep_what_is_there(
         narrator.reusing(outcome.reused, int(np.count_nonzero(carried.taken)), runs)
     for start, stop in gaps_in(~reused):
         recorder.add(Slice(start, stop), outcome.table.values[start:stop], ())
+    for failure in outcome.given_up:
+        piece = failure.number, failure.number + 1
+        _replace_failures(outcome, piece, [failure])
+        recorder.add(Slice(*piece), outcome.table.values[slice(*piece)], [failure])
 
 
 def _replace_failures(outcome: Outcome, chunk: Chunk, failures: Sequence[Failure]) -> None:
@@ -610,12 +719,33 @@ def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
     for _task, done in pool.imap_unordered(replay, tasks):
         if isinstance(done, WorkerDied):
             raise VerificationError(
-                f"combination {_task.number} could not be replayed: its worker died "
-                f"{done.deaths} times ({done.describe()})"
+                f"combination {_task.number} could not be replayed: {done.reason()}"
             )
         if done is not None:
             replays.append(done)
     outcome.verification = summarize_replays(replays, len(tasks))
+
+
+def _validate(
+    outcome: Outcome, file: pd.DataFrame, pool: WorkerPool, narrator: Narrator, recorder: Recorder
+) -> None:
+    """Find out what the result is worth, unless it is known by now that it is wrong."""
+    plan = outcome.plan
+    if plan is None or (outcome.verification is not None and not outcome.verification.ok):
+        return
+    subject = Subject(
+        file=file,
+        job=outcome.job,
+        table=outcome.table,
+        choice=outcome.choice,
+        chosen=outcome.best,
+        imap=pool.imap_unordered,
+        workers=outcome.execution.workers,
+        seed=outcome.execution.seed,
+        earlier_trials=recorder.earlier_trials(),
+        count_opening=lambda split: recorder.count_opening(split.isoformat()),
+    )
+    outcome.findings = examine(plan, subject, narrator.validating)
 
 
 def describe_differences(verification: Verification, grid: Grid) -> str:

@@ -7,6 +7,7 @@ counter. A page written here holds all it needs and asks the network for nothing
 
 from __future__ import annotations
 
+import os
 import tempfile
 import warnings
 from collections.abc import Hashable, Iterator
@@ -183,7 +184,7 @@ def _undisturbed_bokeh() -> Iterator[Path]:
     stand_in = Document()
     current = patch_curdoc(stand_in)
     with (
-        tempfile.TemporaryDirectory(prefix="bigbar_plot_") as folder,
+        tempfile.TemporaryDirectory(prefix=f"bigbar_{os.getpid()}_plot_") as folder,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")

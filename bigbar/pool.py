@@ -3,7 +3,7 @@
 A worker can be killed at any time: by the out-of-memory killer, by an administrator, by the code
 it runs. `WorkerPool` notices within a fraction of a second, starts a new set of workers, runs
 again what was lost, and narrows a task that keeps killing its worker down to the piece that does
-it. Every task gets exactly one answer.
+it. The same for a task that does not come to an end. Every task gets exactly one answer.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from bigbar._crew import ProcessCrew, ThreadCrew
+from bigbar._gate import Throttle
 from bigbar._signals import signals_deferred
 from bigbar.errors import WorkersLostError
 
@@ -43,6 +44,50 @@ class WorkerDied:
         """How the last process ended, in words: `was killed (signal 9)`."""
         return _ending(self.exitcode)
 
+    def reason(self) -> str:
+        """Why there is no result, in words."""
+        return f"its worker died {self.deaths} times ({self.describe()})"
+
+
+@dataclass(frozen=True)
+class TookTooLong:
+    """The answer for a task that was not done within its limit, and cannot be cut any smaller.
+
+    Parameters
+    ----------
+    seconds : float
+        The limit.
+    """
+
+    seconds: float
+
+    def reason(self) -> str:
+        """Why there is no result, in words."""
+        return f"took longer than {self.seconds:g} s"
+
+
+#: The limit of a task in seconds; also told whether it is a piece of one that took too long.
+Limit = Callable[[Any, bool], float]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a pool went through.
+
+    Attributes
+    ----------
+    deaths : int
+        Workers that died by themselves or were killed by somebody else.
+    overdue : int
+        Workers that were ended because their task took longer than its limit.
+    stopped : int
+        Workers that were ended because they were stopped for longer than that.
+    """
+
+    deaths: int = 0
+    overdue: int = 0
+    stopped: int = 0
+
 
 class WorkerPool:
     """Worker processes that survive the death of any of them; use it in a `with` block.
@@ -60,8 +105,17 @@ class WorkerPool:
         caller with the first result.
     initargs : tuple
         Its arguments.
+    growth : int or None
+        Bytes of memory that a worker may take on top of what it has after its initializer; past
+        that the system refuses it more, and Python raises a `MemoryError`. On Linux only.
     on_event : callable or None
         Called with a line for a person whenever something worth knowing happens.
+
+    Attributes
+    ----------
+    workers : int
+    losses : Losses
+        So far.
 
     Raises
     ------
@@ -76,15 +130,18 @@ class WorkerPool:
         start_method: str | None,
         initializer: Callable[..., object] | None,
         initargs: tuple[Any, ...] = (),
+        growth: int | None = None,
         on_event: Callable[[str], None] | None = None,
     ) -> None:
         if workers < 1:
             raise ValueError(f"A pool needs at least one worker, not {workers}.")
-        self._workers = workers
+        self.workers = workers
         self._start_method = start_method
         self._initializer = initializer
         self._initargs = initargs
+        self._growth = growth
         self._on_event = on_event
+        self.losses = Losses()
         self._crew: ProcessCrew | ThreadCrew | None = None
         self._closed = False
         self._busy = False
@@ -99,12 +156,24 @@ class WorkerPool:
         """Process ids of the workers that are alive; none for threads."""
         return [] if self._crew is None else self._crew.pids()
 
+    def born(self) -> list[int]:
+        """Process ids of this set of workers, of the dead ones too; any thread may ask."""
+        crew = self._crew
+        return [] if crew is None else crew.born()
+
+    def running(self) -> int:
+        """How many tasks are being worked on at this moment; any thread may ask."""
+        crew = self._crew
+        return 0 if crew is None else crew.running()
+
     def imap_unordered(
         self,
         function: Callable[[Any], Any],
         tasks: Sequence[Any],
         *,
         split: Callable[[Any], Sequence[Any]] | None = None,
+        limit: Limit | None = None,
+        throttle: Throttle | None = None,
     ) -> Iterator[tuple[Any, Any]]:
         """Run `function` on every task; yield each with its result as it is done.
 
@@ -115,15 +184,22 @@ class WorkerPool:
         tasks : sequence
             Picklable.
         split : callable or None
-            Cuts a task that kills its workers into smaller ones, which then take its place. One
-            piece or none means that it is as small as it gets.
+            Cuts a task that kills its workers, or takes too long, into smaller ones, which then
+            take its place. One piece or none means that it is as small as it gets.
+        limit : callable or None
+            How long a task may take, in seconds. A worker that is at it for longer is ended, and
+            the task cut up. Time in which a worker was stopped, or kept waiting for a processor,
+            does not count; a worker that was stopped for so long is replaced, its task run again.
+            Threads cannot be ended: for them nothing is too long.
+        throttle : Throttle or None
+            How many tasks may be worked on at once, where that is to change as they go.
 
         Yields
         ------
         task : object
             One of `tasks`, or a piece of one.
         result : object
-            What `function` returned, or `WorkerDied`.
+            What `function` returned, or `WorkerDied`, or `TookTooLong`.
 
         Raises
         ------
@@ -141,7 +217,12 @@ class WorkerPool:
             while pending:
                 crew = self._ready_crew()
                 finished: set[int] = set()
-                for position, error, result in crew.outcomes(function, [w.task for w in pending]):
+                for position, error, result in crew.outcomes(
+                    function,
+                    [work.task for work in pending],
+                    limits=None if limit is None else [w.limit_by(limit) for w in pending],
+                    throttle=throttle,
+                ):
                     if error is not None:
                         raise error
                     finished.add(position)
@@ -156,7 +237,7 @@ class WorkerPool:
                 self._give_up_after(fruitless, crew)
                 pending, hopeless = self._narrow(pending, split)
                 for work in hopeless:
-                    yield work.task, WorkerDied(work.exitcode, work.deaths)
+                    yield work.task, work.verdict()
         finally:
             self._busy = False
             if pending:
@@ -193,17 +274,19 @@ class WorkerPool:
 
     def _recruit(self) -> ProcessCrew | ThreadCrew:
         try:
-            return ProcessCrew(self._workers, self._start_method, self._initializer, self._initargs)
+            return ProcessCrew(
+                self.workers, self._start_method, self._initializer, self._initargs, self._growth
+            )
         except (OSError, ImportError) as refused:
             if self._bereaved:  # what kills a process must not run in this one
                 raise WorkersLostError(
                     f"Worker processes died, and no new ones could be started ({refused})."
                 ) from refused
             self._tell(
-                f"no worker processes can be had ({refused}); using {self._workers} threads of "
+                f"no worker processes can be had ({refused}); using {self.workers} threads of "
                 "this process in their place"
             )
-        return ThreadCrew(self._workers, self._initializer, self._initargs)
+        return ThreadCrew(self.workers, self._initializer, self._initargs)
 
     def _dismiss(self) -> None:
         if self._crew is not None:
@@ -212,22 +295,36 @@ class WorkerPool:
                 self._crew = None
 
     def _take_stock(self, crew: ProcessCrew | ThreadCrew, lost: dict[int, _Work]) -> bool:
-        """Charge the dead to the tasks they were running; whether there was any."""
+        """Charge the dead, and the endless, to the tasks they were at; whether there was any."""
         self._crew = None
-        self._bereaved = True
         underway = {at: pid for at, pid in crew.started().items() if at in lost}
-        dead = crew.fallen()
+        dead, overdue = crew.fallen(), crew.overdue()
+        self._bereaved = self._bereaved or bool(dead)
         for at, pid in underway.items():
             if pid in dead:
                 lost[at].deaths += 1
                 lost[at].exitcode = dead[pid]
+        again = f"{len(underway)} slice{'' if len(underway) == 1 else 's'}"
         for pid, exitcode in dead.items():
-            again = f"{len(underway)} slice{'' if len(underway) == 1 else 's'}"
             self._tell(
                 f"worker {pid} {_ending(exitcode)}; "
                 + (f"starting {again} again" if underway else "starting another")
             )
-        return any(pid in dead for pid in underway.values())
+        for at, found in overdue.items():
+            if found.stopped:
+                self._tell(
+                    f"worker {found.pid} was stopped for {found.seconds:g} s; starting {again} "
+                    "again in another"
+                )
+            elif at in lost:  # else its result came at the last moment
+                lost[at].overdue_s = found.seconds
+        stopped = sum(found.stopped for found in overdue.values())
+        self.losses = Losses(
+            self.losses.deaths + len(dead),
+            self.losses.overdue + len(overdue) - stopped,
+            self.losses.stopped + stopped,
+        )
+        return bool(overdue) or any(pid in dead for pid in underway.values())
 
     def _give_up_after(self, fruitless: int, crew: ProcessCrew | ThreadCrew) -> None:
         if fruitless < _DEATHS_TO_GIVE_UP:
@@ -241,19 +338,21 @@ class WorkerPool:
     def _narrow(
         self, pending: list[_Work], split: Callable[[Any], Sequence[Any]] | None
     ) -> tuple[list[_Work], list[_Work]]:
-        """Cut up the tasks that were there at too many deaths; those that cannot be: hopeless."""
+        """Cut up the tasks that are to blame for something; those that cannot be: hopeless."""
         kept: list[_Work] = []
         hopeless: list[_Work] = []
         for work in pending:
-            if work.deaths < _DEATHS_TO_BLAME:
+            fault = work.fault()
+            if fault is None:
                 kept.append(work)
                 continue
             pieces = [] if split is None else list(split(work.task))
             if len(pieces) > 1:
-                self._tell(f"a slice ended {work.deaths} workers; trying it in smaller pieces")
-                kept.extend(_Work(piece) for piece in pieces)
+                self._tell(f"a slice {fault}; trying it in smaller pieces")
+                suspect = work.suspect or work.overdue_s is not None
+                kept.extend(_Work(piece, suspect) for piece in pieces)
             else:
-                self._tell(f"a task ended {work.deaths} workers on its own; leaving it out")
+                self._tell(f"a task {fault} on its own; leaving it out")
                 hopeless.append(work)
         return kept, hopeless
 
@@ -265,8 +364,24 @@ class WorkerPool:
 @dataclass
 class _Work:
     task: Any
+    suspect: bool = False
     deaths: int = 0
     exitcode: int | None = None
+    overdue_s: float | None = None
+
+    def limit_by(self, limit: Limit) -> float:
+        return limit(self.task, self.suspect)
+
+    def fault(self) -> str | None:
+        """What it is to blame for, in words."""
+        if self.overdue_s is not None:
+            return f"took longer than {self.overdue_s:.3g} s"
+        return f"ended {self.deaths} workers" if self.deaths >= _DEATHS_TO_BLAME else None
+
+    def verdict(self) -> WorkerDied | TookTooLong:
+        if self.overdue_s is not None:
+            return TookTooLong(self.overdue_s)
+        return WorkerDied(self.exitcode, self.deaths)
 
 
 def _ending(exitcode: int | None) -> str:

@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 
 from bigbar.data import Bars
+from bigbar.engines import Job
 from bigbar.grid import Grid
 from bigbar.pipeline import Narrator, Outcome, Progress
+from bigbar.quantities import as_bytes, as_seconds, counted
 from bigbar.results import ResultTable
 from bigbar.settings import Parameters
 from bigbar.shared_memory import Publication
+from bigbar.validation.findings import Findings
 
 #: Labels stand in a column of this many characters.
 _LABEL = 11
@@ -53,15 +56,19 @@ class Terminal(Narrator):
             label = ""
         self._stream.flush()
 
-    def data(self, bars: Bars, first_bar: int) -> None:
+    def data(self, bars: Bars, job: Job) -> None:
         """The bars that were read."""
         frame = bars.frame
-        kept = len(frame) - first_bar
+        used = frame.index[job.bars]
+        held_back = len(frame) - job.first_bar - len(used)
+        taking_part = f"the first {job.first_bar:,} warm up the indicators, {len(used):,} take part"
+        if held_back:
+            taking_part += f", {held_back:,} from {_time(frame.index[-held_back])} on are held back"
         self.line(
             "Data",
             f"{bars.source} · {len(frame):,} bars · {_time(frame.index[0])} to "
             f"{_time(frame.index[-1])}",
-            f"the first {first_bar:,} warm up the indicators, {kept:,} take part",
+            taking_part,
             *bars.notes,
         )
 
@@ -72,24 +79,24 @@ class Terminal(Narrator):
             for axis in grid.axes
         ]
         product = " × ".join(str(count) for count in grid.shape)
-        self.line("Grid", *named, f"{product} = {_count(len(grid), 'combination')}")
+        self.line("Grid", *named, f"{product} = {counted(len(grid), 'combination')}")
 
     def shared(self, publication: Publication, workers: int) -> None:
         where = "shared memory" if publication.kind == "shared_memory" else "a memory-mapped file"
         saved = publication.nbytes * (workers - 1)
-        text = f"{_bytes(publication.nbytes)} once in {where} for {_count(workers, 'worker')}"
+        text = f"{as_bytes(publication.nbytes)} once in {where} for {counted(workers, 'worker')}"
         if saved > 0:
-            text += f"; a copy each would take {_bytes(saved)} more"
+            text += f"; a copy each would take {as_bytes(saved)} more"
         self.line("Shared", text)
 
     def compiling(self) -> None:
-        self.line("Compile", "first run on this machine: compiling, about ten seconds …")
+        self.line("Compile", "first run on this machine: compiling, ten to twenty seconds …")
 
     def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
         self.line(
             "Estimate",
-            f"{_seconds(seconds)} per backtest; {_count(chunks, 'chunk')} of up to "
-            f"{_count(chunk_size, 'combination')}",
+            f"{as_seconds(seconds)} per backtest; {counted(chunks, 'chunk')} of up to "
+            f"{counted(chunk_size, 'combination')}",
         )
 
     def resuming(self, run: int, begun: datetime, done: int, total: int) -> None:
@@ -101,11 +108,11 @@ class Terminal(Narrator):
         )
 
     def retrying(self, run: int, count: int) -> None:
-        what = f"{_count(count, 'combination')} that failed" if count else "nothing failed"
+        what = f"{counted(count, 'combination')} that failed" if count else "nothing failed"
         self.line("Retry", f"run {run}: {what}")
 
     def reusing(self, rows: int, there: int, runs: Sequence[int]) -> None:
-        text = f"reusing {_count(rows, 'row')} of run {' and '.join(map(str, runs))}"
+        text = f"reusing {counted(rows, 'row')} of run {' and '.join(map(str, runs))}"
         if rows < there:
             text += f"; the other {there - rows:,} that are there are quicker run again"
         self.line("Reuse", text)
@@ -140,6 +147,9 @@ class Terminal(Narrator):
     def verifying(self, wanted: int) -> None:
         self.line("Verify", f"replaying up to {wanted} combinations through backtesting.py …")
 
+    def validating(self, what: str) -> None:
+        self.line("Validate", f"{what} …")
+
 
 def answer(outcome: Outcome, *, top: int, files: Sequence[str]) -> str:
     """The answer, as it goes to standard output.
@@ -162,6 +172,8 @@ def answer(outcome: Outcome, *, top: int, files: Sequence[str]) -> str:
         blocks.append(_best(outcome, outcome.best))
         if top > 0 and len(outcome.table) > 1:
             blocks.append(_top(outcome, top))
+    if outcome.findings is not None:
+        blocks.append(_verdict(outcome.findings))
     blocks.append(_closing(outcome, files))
     return "\n\n".join(blocks) + "\n"
 
@@ -175,16 +187,20 @@ def _headline(outcome: Outcome) -> str:
     elif outcome.stopped_by is not None:
         lines.append("Stopped while replaying; every combination had been finished.")
     if outcome.best is None:
-        lines.append(_why_nothing(outcome))
+        lines.append(why_nothing(outcome))
     elif len(table) > 1:
         found = "Best so far" if unfinished else "Best"
-        lines.append(f"{found} of {table.reached():,} combinations by {choice.objective.name}:")
+        what = f"combinations by {choice.objective.name}"
+        if outcome.plan is not None and outcome.plan.choose == "robust":
+            found, what = "Robust choice", f"{what} (cross mean)"
+        lines.append(f"{found} of {table.reached():,} {what}:")
     else:
         lines.append("One combination:")
     return "\n".join(lines)
 
 
-def _why_nothing(outcome: Outcome) -> str:
+def why_nothing(outcome: Outcome) -> str:
+    """Why no combination counts, and what to do about it."""
     table, least = outcome.table, max(outcome.choice.min_trades, 1)
     if table.reached() == 0:
         return "No combination was finished."
@@ -211,7 +227,7 @@ def _best(outcome: Outcome, best: int) -> str:
 
 def full_statistics(outcome: Outcome, number: int) -> pd.Series:
     """All statistics of one combination, in backtesting.py's order, Start and End included."""
-    index = outcome.bars.frame.index[outcome.job.first_bar :]
+    index = outcome.bars.frame.index[outcome.job.bars]
     ends = pd.Series({"Start": index[0], "End": index[-1]}, dtype=object)
     return pd.concat([ends, outcome.table.statistics(number)])
 
@@ -262,6 +278,14 @@ def _cell(value: object) -> str:
     return "--" if pd.isna(value) else str(value)  # type: ignore[call-overload]
 
 
+def _verdict(findings: Findings) -> str:
+    """What the result is worth, in six lines; a longer one is broken between words."""
+    return "\n".join(
+        textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_long_words=False)
+        for line in findings.verdict.lines
+    )
+
+
 def _closing(outcome: Outcome, files: Sequence[str]) -> str:
     lines: list[tuple[str, str]] = []
     table = outcome.table
@@ -304,7 +328,7 @@ def _counted(outcome: Outcome, table: ResultTable) -> str:
 
 
 def _failures(outcome: Outcome) -> Iterable[tuple[str, str]]:
-    yield "Failed", f"{_count(len(outcome.failures), 'combination')}, in summary.json; the first:"
+    yield "Failed", f"{counted(len(outcome.failures), 'combination')}, in summary.json; the first:"
     first = outcome.failures[0]
     yield "", _named(outcome.job.grid[first.number])
     yield "", first.reason.strip().splitlines()[-1]
@@ -320,7 +344,7 @@ def verification_text(outcome: Outcome) -> str:
     if found is None:
         return "not verified" + ("" if outcome.execution.verify else " (--verify 0)")
     text = (
-        f"{_count(found.combinations, 'combination')} replayed through backtesting.py: "
+        f"{counted(found.combinations, 'combination')} replayed through backtesting.py: "
         f"{found.statistics} statistics and every trade equal "
         f"(largest relative difference {found.max_relative_difference:.0e})"
     )
@@ -364,8 +388,10 @@ _STAGES = {
     "start_workers_s": "workers",
     "sweep_s": "sweep",
     "verify_s": "verify",
+    "validate_s": "validate",
     "write_s": "write",
     "plot_s": "plot",
+    "page_s": "page",
 }
 
 
@@ -382,34 +408,15 @@ def _memory(outcome: Outcome) -> str:
     memory = outcome.memory
     if memory is None:
         return "not measured"
-    text = f"data {_bytes(memory.data)}, shared {_bytes(memory.shared)}"
-    text += f", parent {_bytes(memory.parent)}"
+    text = f"data {as_bytes(memory.data)}, shared {as_bytes(memory.shared)}"
+    text += f", parent {as_bytes(memory.parent)}"
     if memory.workers:
-        text += ", workers " + " + ".join(_bytes(held) for held in memory.workers)
-    return text + f"; loaded by each worker: {_bytes(memory.independent)}"
+        text += ", workers " + " + ".join(as_bytes(held) for held in memory.workers)
+    return text + f"; loaded by each worker: {as_bytes(memory.independent)}"
 
 
 def _time(moment: pd.Timestamp) -> str:
     return str(moment)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.2f} GB"
-
-
-def _seconds(duration: float) -> str:
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if duration >= scale:
-            return f"{duration / scale:.3g} {unit}"
-    return f"{duration / 1e-9:.3g} ns"
 
 
 def wants_bar(stream: TextIO, *, no_progress: bool) -> bool:

@@ -42,6 +42,33 @@ class Choice:
         """The choice by a statistic's name; see `bigbar.statistics.objective`."""
         return cls(objective(name), min_trades)
 
+    def scores(
+        self, values: NDArray[np.float64], trades: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The objective of combinations, the higher the better; NaN where it does not count.
+
+        Parameters
+        ----------
+        values, trades : ndarray of float, shape (combinations,)
+            The objective and the number of trades of each.
+
+        Returns
+        -------
+        ndarray of float, shape (combinations,)
+        """
+        sign = -1.0 if self.objective.better is Better.LOWER else 1.0
+        # No objective of a combination without trades says anything, whatever the least number.
+        counts = trades >= max(self.min_trades, 1)
+        return np.where(counts, sign * values, np.nan)
+
+
+def best_of(scores: NDArray[np.float64]) -> int | None:
+    """The place of the highest score; of several equal ones the first, None if all are NaN."""
+    if np.isnan(scores).all():
+        return None
+    # Not nanargmax: to that, NaN before -inf is the higher of the two.
+    return int(np.argmax(scores == np.nanmax(scores)))
+
 
 class ResultTable:
     """Statistics of every combination of a grid.
@@ -100,19 +127,11 @@ class ResultTable:
         -------
         ndarray of float, shape (combinations,)
         """
-        values = self.column(choice.objective.name)
-        sign = -1.0 if choice.objective.better is Better.LOWER else 1.0
-        # No objective of a combination without trades says anything, whatever the least number.
-        counts = self.column("# Trades") >= max(choice.min_trades, 1)
-        return np.where(counts, sign * values, np.nan)
+        return choice.scores(self.column(choice.objective.name), self.column("# Trades"))
 
     def best(self, choice: Choice) -> int | None:
         """The winning combination; of several equal ones the lowest number, None if none counts."""
-        scores = self.scores(choice)
-        if np.isnan(scores).all():
-            return None
-        # Not nanargmax: to that, NaN before -inf is the higher of the two.
-        return int(np.argmax(scores == np.nanmax(scores)))
+        return best_of(self.scores(choice))
 
     def ties(self, choice: Choice) -> int:
         """How many combinations share the best objective."""

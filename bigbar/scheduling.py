@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,14 @@ STEPS_PER_WORKER = 25
 
 #: But a chunk is never cut shorter than this: handing one out takes 30 microseconds.
 SHORTEST_CHUNK_S = 0.005
+
+#: A slice is cut up when it takes this many times its estimated work, and longer than a single
+#: combination may: neighbours cost alike, and dear ones ten times the grid's mean.
+MOST_TIMES_ESTIMATE = 20
+
+#: Pieces of a slice that took too long are cut up after this many seconds already, so that the
+#: one combination that does not end is found in seconds.
+SUSPECT_S = 1.0
 
 #: What a piece more to run costs, in seconds: handing it out, and what the engine prepares for it.
 PIECE_S = 0.0004
@@ -284,3 +292,46 @@ def estimate_duration(
         enough = timed >= least and slices >= LEAST_SLICES and seconds >= SAMPLE_S
         if enough or timed >= total or (timed >= least and seconds >= 1.0):
             return seconds / timed
+
+
+def without(chunks: Iterable[tuple[int, int]], numbers: Collection[int]) -> list[tuple[int, int]]:
+    """Slices of the grid without some combinations: those they are in are cut up around them."""
+    if not numbers:
+        return list(chunks)
+    left = []
+    for start, stop in chunks:
+        for number in sorted(number for number in numbers if start <= number < stop):
+            if start < number:
+                left.append((start, number))
+            start = number + 1
+        if start < stop:
+            left.append((start, stop))
+    return left
+
+
+def time_limit(
+    timeout: float, estimated_duration: float
+) -> Callable[[tuple[int, int], bool], float]:
+    """How long a slice may take before it is cut up; a single combination, before it has failed.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds that a single combination may take.
+    estimated_duration : float
+        Seconds per backtest; 0 where that is not known yet.
+
+    Returns
+    -------
+    callable
+        Of a slice, and whether it is a piece of one that took too long; returns seconds.
+    """
+
+    def limit(chunk: tuple[int, int], suspect: bool) -> float:
+        start, stop = chunk
+        if stop - start == 1:
+            return timeout
+        least = min(timeout, SUSPECT_S) if suspect else timeout
+        return max(least, MOST_TIMES_ESTIMATE * estimated_duration * (stop - start))
+
+    return limit

@@ -33,13 +33,18 @@ class BigBarAllIn(Strategy):
 
     week_edge_bars = Settings.week_edge_bars
 
-    #: The whole file, where the backtest runs on its last bars only: indicators are computed
-    #: on all of it, and weeks cut on all of it. None: the backtest's data is the whole file.
+    #: The whole file, where the backtest runs on a stretch of it: indicators are computed on all
+    #: of it, and weeks cut on all of it. None: the backtest's data is the whole file.
     whole_file: pd.DataFrame | None = None
+
+    #: Where in the whole file the backtest's data begins; None: it is the last bars of it.
+    first_bar: int | None = None
 
     def init(self) -> None:
         file = self.data.df if self.whole_file is None else self.whole_file
-        kept = slice(len(file) - len(self.data.df), None)
+        bars = len(self.data.df)
+        first = len(file) - bars if self.first_bar is None else self.first_bar
+        kept = slice(first, first + bars)
         open_, high, low, close = (
             file[column].to_numpy(np.float64) for column in ("Open", "High", "Low", "Close")
         )
@@ -129,7 +134,9 @@ class BigBarAllIn(Strategy):
         return bool(data.High[-1] >= self.stop)
 
 
-def reference_backtest(whole_file: pd.DataFrame, first_bar: int, settings: Settings) -> Backtest:
+def reference_backtest(
+    whole_file: pd.DataFrame, first_bar: int, settings: Settings, *, stop_bar: int | None = None
+) -> Backtest:
     """`backtesting.py`'s own backtest of the strategy, on the bars that take part.
 
     Parameters
@@ -140,6 +147,8 @@ def reference_backtest(whole_file: pd.DataFrame, first_bar: int, settings: Setti
         Bars before this one only warm up the indicators.
     settings : Settings
         Money, costs and week edges.
+    stop_bar : int, optional
+        The bar after the last that takes part; the end of the file if it is not given.
 
     Returns
     -------
@@ -151,13 +160,17 @@ def reference_backtest(whole_file: pd.DataFrame, first_bar: int, settings: Setti
     bound = type(
         BigBarAllIn.__name__,
         (BigBarAllIn,),
-        {"whole_file": prices, "week_edge_bars": settings.week_edge_bars},
+        {
+            "whole_file": prices,
+            "first_bar": first_bar,
+            "week_edge_bars": settings.week_edge_bars,
+        },
     )
     account = settings.account
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Prices above the cash: the optimizer explains them.
         return Backtest(
-            prices.iloc[first_bar:],
+            prices.iloc[first_bar:stop_bar],
             bound,
             cash=account.cash,
             commission=account.commission,

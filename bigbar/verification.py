@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.conditioning import EPS, ROOTS, Reference, looseness
-from bigbar.engines import TRADE_COLUMNS, statistics_row
+from bigbar.engines import TRADE_COLUMNS, BacktestingEngine, Engine, statistics_row
+from bigbar.grid import Grid
 from bigbar.statistics import NAMES
 from bigbar.workers import desk, reference_engine
 
@@ -21,6 +22,8 @@ TOLERANCE = 1e-9
 
 #: About a tenth of a minute for the replays of a run, the winner's aside.
 BUDGET_S = 6.0
+
+_DIFFERENCES_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -216,13 +219,54 @@ def replay(task: ReplayTask) -> Replay | None:
     if task.deadline is not None and time.time() > task.deadline:
         return None
     here = desk()
-    stats = reference_engine().stats(task.number)
-    kept = here.file.iloc[here.job.first_bar :]
-    reference = Reference(stats, kept["Close"].to_numpy(np.float64))
-    compared = compare(task.number, task.row, reference)
-    ours = here.engine.trades(task.number)
-    compared.differences.extend(compare_trades(task.number, ours, compared.trades))
+    close = here.file["Close"].to_numpy(np.float64)[here.job.bars]
+    return compare_engines(task.number, task.row, close, here.engine, reference_engine())
+
+
+def compare_engines(
+    number: int,
+    row: NDArray[np.float64],
+    close: NDArray[np.float64],
+    engine: Engine,
+    reference: BacktestingEngine,
+) -> Replay:
+    """Compare statistics and trades of one combination with `backtesting.py`'s.
+
+    Parameters
+    ----------
+    number : int
+        The combination.
+    row : ndarray of float, shape (statistics,)
+        What the engine answered.
+    close : ndarray of float, shape (bars,)
+        Closing prices of the bars that take part.
+    engine : Engine
+        For the trades.
+    reference : BacktestingEngine
+        Of the same job.
+
+    Returns
+    -------
+    Replay
+    """
+    compared = compare(number, row, Reference(reference.stats(number), close))
+    compared.differences.extend(compare_trades(number, engine.trades(number), compared.trades))
     return compared
+
+
+def differences_text(differences: Sequence[Difference], grid: Grid) -> str:
+    """The differences found, for a person: combination, statistic, both values."""
+    lines = ["the engine and backtesting.py disagree; do not use this result:"]
+    for difference in differences[:_DIFFERENCES_SHOWN]:
+        parameters = ", ".join(f"{k}={v:g}" for k, v in vars(grid[difference.number]).items())
+        lines.append(
+            f"  combination {difference.number} ({parameters}): {difference.what} is "
+            f"{difference.engine!r}, backtesting.py says {difference.reference!r}"
+        )
+    hidden = len(differences) - _DIFFERENCES_SHOWN
+    if hidden > 0:
+        lines.append(f"  and {hidden} more")
+    return "\n".join(lines)
 
 
 def sample(total: int, count: int, seed: int, *, without: Iterable[int] = ()) -> list[int]:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 import time
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bigbar._blocks import BlockHandle, open_block
 from bigbar.engines import ENGINES, BacktestingEngine, Engine, Job, build_engine
 from bigbar.shared_memory import Attachment, Descriptor, attach
 from bigbar.statistics import STATISTICS
 
 Chunk = tuple[int, int]
+
+#: Engines of other jobs that a worker keeps: tasks of one window come together, but the last of
+#: one may be done after the first of the next.
+_ENGINES_KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,12 @@ class ChunkResult:
     failures : list of Failure
     seconds : float
         Time spent on the slice in the worker.
+    begun : float
+        When that was, by `time.monotonic`, whose clock all processes share.
+    worker : int
+        Its process id, or its thread's where workers are threads.
+    processor_s : float
+        Of `seconds`, on a processor.
     """
 
     start: int
@@ -54,6 +68,9 @@ class ChunkResult:
     rows: NDArray[np.float64]
     failures: list[Failure] = field(default_factory=list)
     seconds: float = 0.0
+    begun: float = 0.0
+    worker: int = 0
+    processor_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +101,8 @@ def start_worker(descriptor: Descriptor) -> None:
     if not isinstance(job, Job):
         raise TypeError(f"published with {type(job).__name__} instead of a Job")
     file = attachment.frame()
-    _local.__dict__.pop("reference", None)  # Of a job before this one, in the same thread.
+    for name in ("reference", "others"):  # Of a job before this one, in the same thread.
+        _local.__dict__.pop(name, None)
     engine = build_engine(file, job)
     if ENGINES[job.engine].compiles:
         engine.run(0, 1)  # Loads the machine code and touches the buffers, before anything counts.
@@ -109,17 +127,28 @@ def run_chunk(chunk: Chunk) -> ChunkResult:
     -------
     ChunkResult
     """
+    return answer_slice(desk().engine, chunk)
+
+
+def answer_slice(engine: Engine, chunk: Chunk) -> ChunkResult:
+    """Answer one slice of the grid by a given engine."""
     start, stop = chunk
-    begun = time.perf_counter()
-    rows = np.full((stop - start, len(STATISTICS)), np.nan)
+    begun, clock, processor = time.monotonic(), time.perf_counter(), time.thread_time()
+    rows = np.empty((stop - start, len(STATISTICS)))
     failures: list[Failure] = []
-    _fill(desk().engine, rows, start, stop, start, failures)
-    return ChunkResult(start, stop, rows, failures, time.perf_counter() - begun)
+    _fill(engine.run, rows, start, stop, start, failures)
+    spent, used = time.perf_counter() - clock, time.thread_time() - processor
+    return ChunkResult(start, stop, rows, failures, spent, begun, _worker(), used)
+
+
+def _worker() -> int:
+    in_a_process = multiprocessing.parent_process() is not None
+    return os.getpid() if in_a_process else threading.get_native_id()
 
 
 def _fill(
-    engine: Engine,
-    rows: NDArray[np.float64],
+    run: Callable[[int, int], NDArray[np.floating]],
+    rows: NDArray[np.floating],
     start: int,
     stop: int,
     base: int,
@@ -127,14 +156,69 @@ def _fill(
 ) -> None:
     """Run a slice; where it raises, halve it until the combinations to blame stand alone."""
     try:
-        rows[start - base : stop - base] = engine.run(start, stop)
+        rows[start - base : stop - base] = run(start, stop)
+        return
     except Exception:
         if stop - start == 1:
+            rows[start - base] = np.nan
             failures.append(Failure(start, traceback.format_exc()))
             return
-        middle = (start + stop) // 2
-        _fill(engine, rows, start, middle, base, failures)
-        _fill(engine, rows, middle, stop, base, failures)
+    # Outside of the handler: there, the error would keep alive all that the engine had when it
+    # failed. After a `MemoryError` there would be no memory for the halves.
+    middle = (start + stop) // 2
+    _fill(run, rows, start, middle, base, failures)
+    _fill(run, rows, middle, stop, base, failures)
+
+
+@dataclass(frozen=True)
+class ReturnsTask:
+    """A slice of the grid whose returns are wanted, and where they go.
+
+    Attributes
+    ----------
+    start, stop : int
+        The slice.
+    block : BlockHandle
+        Of float32, a row a combination, `periods` columns.
+    first : int
+        The combination of the block's first row.
+    periods : int
+    """
+
+    start: int
+    stop: int
+    block: BlockHandle
+    first: int
+    periods: int
+
+
+def run_returns(task: ReturnsTask) -> list[Failure]:
+    """Write one slice's returns from period to period into shared memory.
+
+    Parameters
+    ----------
+    task : ReturnsTask
+
+    Returns
+    -------
+    list of Failure
+        Their rows are NaN.
+    """
+    failures: list[Failure] = []
+    shape = task.stop - task.start, task.periods
+    rows = np.frombuffer(
+        open_block(task.block, writable=True),
+        dtype=np.float32,
+        count=shape[0] * shape[1],
+        offset=4 * (task.start - task.first) * task.periods,
+    ).reshape(shape)
+    _fill(desk().engine.returns, rows, task.start, task.stop, task.start, failures)
+    return failures
+
+
+def halved_returns(task: ReturnsTask) -> list[ReturnsTask]:
+    """As `halves`, for a slice whose returns are wanted."""
+    return [replace(task, start=a, stop=b) for a, b in halves((task.start, task.stop))]
 
 
 def halves(chunk: Chunk) -> list[Chunk]:
@@ -144,6 +228,25 @@ def halves(chunk: Chunk) -> list[Chunk]:
         return [chunk]
     middle = (start + stop) // 2
     return [(start, middle), (middle, stop)]
+
+
+def engine_of(job: Job) -> Engine:
+    """This worker's engine for another job on the same bars; those of the last two are kept.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    Engine
+    """
+    kept: dict[Job, Engine] = _local.__dict__.setdefault("others", {})
+    engine = kept.pop(job, None) or build_engine(desk().file, job)
+    kept[job] = engine  # The last one used comes last.
+    while len(kept) > _ENGINES_KEPT:
+        del kept[next(iter(kept))]
+    return engine
 
 
 def reference_engine() -> BacktestingEngine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -150,3 +151,76 @@ def return_unreadable(_: object) -> Unreadable:
 
 def return_unpicklable(_: object) -> object:
     return lambda: None
+
+
+def compute_forever() -> None:
+    """In C, with the interpreter's lock in its hand: no signal but SIGKILL is heard."""
+    sum(itertools.repeat(0))
+
+
+def wait_forever() -> None:
+    """In C, without the lock, and without using the processor."""
+    threading.Lock().acquire() and threading.Event().wait()
+
+
+def add_up_unless_endless(piece: Slice) -> int:
+    """Sum of range(*piece), but 13 computes and 37 waits without end."""
+    if piece[0] <= 13 < piece[1]:
+        compute_forever()
+    if piece[0] <= 37 < piece[1]:
+        wait_forever()
+    return sum(range(*piece))
+
+
+def work_for(seconds: float) -> float:
+    """Use so much of the processor, however long that takes on the clock."""
+    begun = time.process_time()
+    while time.process_time() - begun < seconds:
+        pass
+    return seconds
+
+
+def note_and_work(task: tuple[str, int, float]) -> int:
+    """Write down who works on it, and for how long; then work."""
+    folder, number, seconds = task
+    with (Path(folder) / str(number)).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    work_for(seconds)
+    return number
+
+
+def allocate(task: str) -> str:
+    """Take memory without end, in big pieces or in small ones, if asked to."""
+    kept: list[object] = []
+    while task == "big":
+        kept.append(np.ones(1_000_000))
+    while task == "small":
+        kept.append([len(kept)] * 100)
+    return task
+
+
+def survive(task: str) -> str:
+    """Take memory without end, and live with the refusal."""
+    try:
+        return allocate(task)
+    except MemoryError:
+        return "refused"
+
+
+def endless_or_noted(task: tuple[str, int, float] | None) -> int:
+    """None never ends."""
+    if task is None:
+        compute_forever()
+        raise AssertionError
+    return note_and_work(task)
+
+
+def clock_of_work(task: tuple[str, float]) -> float:
+    """Seconds on the clock that some work takes; or be in its way until a moment comes."""
+    what, seconds = task
+    begun = time.monotonic()
+    if what == "work":
+        work_for(seconds)
+    while what == "spin" and time.monotonic() < seconds:
+        pass
+    return time.monotonic() - begun

@@ -5,24 +5,22 @@ from __future__ import annotations
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
 import pytest
+from agreement import EXAMPLES, disagreements, quick
 from backtesting.test import EURUSD
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_bars import Case, Recipe, cases, make_bars
 from numpy.typing import NDArray
 
-from bigbar.conditioning import Reference
 from bigbar.engines import (
     ENGINES,
     TRADE_COLUMNS,
-    BacktestingEngine,
     Engine,
     Job,
     available_engine,
@@ -33,7 +31,6 @@ from bigbar.grid import Grid
 from bigbar.indicators import with_indicators
 from bigbar.settings import Account, Settings
 from bigbar.statistics import COLUMN, NAMES
-from bigbar.verification import Replay, compare, compare_trades
 
 #: What a backtest without a single trade has no value for.
 NOT_WITHOUT_TRADES = {
@@ -43,15 +40,6 @@ NOT_WITHOUT_TRADES = {
     "Profit Factor", "Expectancy [%]", "SQN", "Kelly Criterion",
 }  # fmt: skip
 
-EXAMPLES = 300
-
-quick = settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
 thorough = settings(quick, max_examples=20 * EXAMPLES, derandomize=False)
 
 LOOSE = Grid.from_values(
@@ -176,38 +164,6 @@ def test_without_numba_the_reference_serves(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 # The compiled engine against backtesting.py.
-
-
-def telling(rows: NDArray[np.float64], most: int) -> list[int]:
-    """Combinations with different answers: the busiest, the idlest, and some between."""
-    _, first = np.unique(np.nan_to_num(rows, nan=-7.7), axis=0, return_index=True)
-    by_trades = first[np.argsort(-rows[first, COLUMN["# Trades"]], kind="stable")]
-    places = np.linspace(0, len(by_trades) - 1, most).round().astype(int)
-    return [int(number) for number in dict.fromkeys(by_trades[places])]
-
-
-def disagreements(
-    file: pd.DataFrame, job: Job, numbers: list[int] | None = None
-) -> Iterator[object]:
-    """Whatever the compiled engine and `backtesting.py` do not agree on."""
-    engine = build_engine(file, job)
-    rows = engine.run(0, len(job.grid))
-    reference = BacktestingEngine(file, job)
-    for number in telling(rows, 3) if numbers is None else numbers:
-        replayed = against(reference, file, job, number, rows[number])
-        yield from replayed.differences
-        yield from compare_trades(number, engine.trades(number), replayed.trades)
-
-
-def against(
-    reference: BacktestingEngine,
-    file: pd.DataFrame,
-    job: Job,
-    number: int,
-    row: NDArray[np.float64],
-) -> Replay:
-    close = file["Close"].to_numpy(np.float64)[job.first_bar :]
-    return compare(number, row, Reference(reference.stats(number), close))
 
 
 def check(case: Case) -> None:

@@ -11,14 +11,17 @@ ROOT = Path(__file__).resolve().parents[1]
 #: only on those before it in the list.
 LAYERS = (
     ("errors", "version", "_signals"),
-    ("settings", "statistics", "indicators", "grid", "_csv_dialect", "_csv_errors", "data"),
+    (
+        "quantities", "settings", "statistics", "indicators", "periods", "grid", "_csv_dialect",
+        "_csv_errors", "data",
+    ),
     ("strategy", "kernel"),
     ("engines", "_blocks", "_columns", "shared_memory", "results"),
     ("workers",),
-    ("scheduling", "_worker_side", "_crew", "pool"),
+    ("scheduling", "_gate", "_stopwatch", "_worker_side", "_crew", "pool"),
     (
-        "conditioning", "verification", "validation", "store", "pipeline", "report", "output",
-        "plots", "page", "options", "api",
+        "conditioning", "verification", "validation", "store", "resources", "load", "metrics",
+        "sampling", "forecast", "pipeline", "report", "output", "plots", "page", "options", "api",
     ),
     ("history", "__main__", "bigbar_multiprocessing_optimized"),
 )  # fmt: skip

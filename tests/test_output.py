@@ -15,6 +15,8 @@ from small_run import AXES, small_bars, small_outcome
 
 from bigbar.errors import BigBarError
 from bigbar.output import (
+    CSV_EXPORT,
+    RESULTS,
     OutputError,
     prepare_folder,
     summary,
@@ -121,7 +123,7 @@ def test_every_writer_survives_a_full_disk(tiny_disk, writer):
         write_summary: outcome, write_trades: outcome.trades
     }.get(writer, outcome.table)  # fmt: skip
     with pytest.raises(OutputError, match="No space left on device"):
-        writer(tiny_disk, given)
+        writer(tiny_disk / RESULTS if given is outcome.table else tiny_disk, given)
     assert os.listdir(tiny_disk) == ["filler"]
 
 
@@ -157,7 +159,7 @@ def outcome(request):
 
 
 def test_parquet_round_trip(tmp_path, outcome):
-    path = write_results(tmp_path, outcome.table)
+    path = write_results(tmp_path / RESULTS, outcome.table)
     assert os.listdir(tmp_path) == ["results.parquet"]
     assert pq.read_schema(path).names == [*AXES, *NAMES]
     found = pd.read_parquet(path)
@@ -166,7 +168,7 @@ def test_parquet_round_trip(tmp_path, outcome):
 
 
 def test_csv_export(tmp_path, outcome):
-    path = write_csv(tmp_path, outcome.table)
+    path = write_csv(tmp_path / CSV_EXPORT, outcome.table)
     expected = outcome.table.frame()
     found = pd.read_csv(path)
     assert list(found.columns) == list(expected.columns)
@@ -178,7 +180,7 @@ def test_csv_export(tmp_path, outcome):
 
 def test_csv_durations_are_readable(tmp_path):
     outcome = small_outcome()
-    rows = write_csv(tmp_path, outcome.table).read_text().splitlines()
+    rows = write_csv(tmp_path / CSV_EXPORT, outcome.table).read_text().splitlines()
     shown = str(outcome.table.statistics(0)["Avg. Trade Duration"])
     assert shown == "0 days 02:00:00"
     assert shown in rows[1]

@@ -35,6 +35,7 @@ def make_pool(
     method: str | None = "fork",
     initializer: Callable[..., object] | None = None,
     initargs: tuple[object, ...] = (),
+    growth: int | None = None,
     events: list[str] | None = None,
 ) -> WorkerPool:
     return WorkerPool(
@@ -42,6 +43,7 @@ def make_pool(
         start_method=method,
         initializer=initializer,
         initargs=initargs,
+        growth=growth,
         on_event=None if events is None else events.append,
     )
 

@@ -14,10 +14,9 @@ from bigbar.data import bars_from_frame
 from bigbar.engines import Job, statistics_row
 from bigbar.grid import Grid
 from bigbar.pipeline import Execution, Memory, Outcome
+from bigbar.quantities import as_bytes, as_seconds
 from bigbar.report import (
     Terminal,
-    _bytes,
-    _seconds,
     answer,
     full_statistics,
     statistics_text,
@@ -28,8 +27,12 @@ from bigbar.results import Choice, ResultTable
 from bigbar.settings import Account, Parameters, Settings
 from bigbar.shared_memory import publish
 from bigbar.strategy import reference_backtest, run_quietly
+from bigbar.validation.findings import Findings, Verdict
+from bigbar.validation.plan import Plan
 from bigbar.verification import Verification
 from bigbar.workers import Failure
+
+VERDICT = Verdict("red", "Verdict: luck.", ("You tried 12 settings.", "Verdict: luck."))
 
 # ------------------------------------------------------------------------------------ terminal
 
@@ -39,7 +42,7 @@ def narrate(*, show_bar: bool, workers: int = 2) -> str:
     stream = io.StringIO()
     terminal = Terminal(stream, show_bar=show_bar)
     bars = small_bars()
-    terminal.data(bars, 100)
+    terminal.data(bars, Job(Grid.parse(), Settings(), "backtesting"))
     terminal.grid(Grid.parse())
     with publish(bars.frame) as publication:
         terminal.shared(publication, workers)
@@ -50,6 +53,7 @@ def narrate(*, show_bar: bool, workers: int = 2) -> str:
             bar.update(100)
         terminal.event("a worker died; another one took its place")
     terminal.verifying(21)
+    terminal.validating("luck")
     return stream.getvalue()
 
 
@@ -103,8 +107,33 @@ def test_notes_about_the_data_stand_below_it():
     stream = io.StringIO()
     bars = bars_from_frame(frame)
     assert len(bars.notes) >= 2
-    Terminal(stream, show_bar=False).data(bars, 10)
+    job = Job(Grid.parse(atr_period="10"), Settings(), "backtesting")
+    Terminal(stream, show_bar=False).data(bars, job)
     assert stream.getvalue().splitlines()[2:] == [" " * 11 + note for note in bars.notes]
+
+
+def test_bars_held_back_are_told():
+    stream = io.StringIO()
+    bars = small_bars()
+    job = Job(Grid.parse(atr_period="10"), Settings(), "backtesting", span=(10, 300))
+    Terminal(stream, show_bar=False).data(bars, job)
+    assert "290 take part, 100 from 2017-05-07 21:00:00 on are held back" in stream.getvalue()
+
+
+def test_the_verdict_stands_before_the_closing_lines():
+    outcome = small_outcome()
+    assert "Verdict" not in answer(outcome, top=3, files=[])
+    outcome.findings = Findings(verdict=VERDICT)
+    shown = answer(outcome, top=3, files=[])
+    assert "\n\n" + "\n".join(VERDICT.lines) + "\n\nCounted" in shown
+
+
+def test_the_robust_choice_is_called_so():
+    outcome = small_outcome()
+    outcome.plan = Plan(choose="robust")
+    assert answer(outcome, top=0, files=[]).startswith(
+        "Robust choice of 12 combinations by Return [%] (cross mean):"
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
@@ -294,9 +323,9 @@ def test_the_zone_of_the_bars_is_shown_whole():
 
 
 def test_amounts_and_durations_read_well():
-    shown = [_bytes(count) for count in (0, 999, 1500, 123_456, 5e6, 2.5e9)]
+    shown = [as_bytes(count) for count in (0, 999, 1500, 123_456, 5e6, 2.5e9)]
     assert shown == ["0 B", "999 B", "1.5 kB", "123 kB", "5.0 MB", "2.50 GB"]
-    shown = [_seconds(spent) for spent in (12.3456, 0.5, 0.012, 1.5e-5, 2e-9)]
+    shown = [as_seconds(spent) for spent in (12.3456, 0.5, 0.012, 1.5e-5, 2e-9)]
     assert shown == ["12.3 s", "500 ms", "12 ms", "15 µs", "2 ns"]
     pairs = itertools.pairwise([1e-9 * 1.7**n for n in range(50)])
-    assert all(_seconds(a) != _seconds(b) for a, b in pairs)
+    assert all(as_seconds(a) != as_seconds(b) for a, b in pairs)

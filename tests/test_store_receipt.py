@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from small_run import small_outcome
 
-from bigbar.output import RECEIPT, summary, write_receipt
+from bigbar.output import RECEIPT, receipt_of, summary, write_receipt
 from bigbar.store.fingerprint import canonical
 from bigbar.store.receipt import FORMAT, identity_in, read_receipt
 from bigbar.store.schema import StoreError
@@ -15,7 +15,9 @@ from bigbar.version import __version__
 
 @pytest.fixture
 def path(tmp_path) -> Path:
-    return write_receipt(tmp_path, small_outcome(), ["eurusd.csv", "--k-atr", "0.8,1.1,9"])
+    return write_receipt(
+        tmp_path, receipt_of(small_outcome(), ["eurusd.csv", "--k-atr", "0.8,1.1,9"])
+    )
 
 
 def changed(path: Path, **parts) -> None:
@@ -55,7 +57,7 @@ def test_the_receipt_of_a_run_that_did_not_finish(tmp_path):
     outcome = small_outcome()
     outcome.table.values[7:] = float("nan")
     outcome.stopped_by = 2
-    found = read_receipt(write_receipt(tmp_path, outcome, []))
+    found = read_receipt(write_receipt(tmp_path, receipt_of(outcome, [])))
     assert (found["state"], found["completed"]) == ("interrupted", 7)
     assert found["result_sha256"] is None
 

@@ -177,22 +177,29 @@ def test_a_running_one_is_not_deleted(store):
 
 
 def test_trials_on_the_same_bars(store):
-    bars = identity().bars_sha256
-    assert store.trials_on_data(bars) == 0
+    elsewhere = identity(atr_period=(30, 40))  # Shares no combination with the runs below.
+    assert store.trials_on_data(elsewhere) == 0
     finished_run(store)
     finished_run(store)  # The same: no more tries.
     finished_run(store, engine="compiled")
-    assert store.trials_on_data(bars) == 24
+    assert store.trials_on_data(elsewhere) == 24
     finished_run(store, account=Account(commission=1e-4))  # Other costs are another try.
-    assert store.trials_on_data(bars) == 48
+    assert store.trials_on_data(elsewhere) == 48
     finished_run(store, k_atr=(1.0, 3.0), done=7, state="interrupted")
-    assert store.trials_on_data(bars) == 55
+    assert store.trials_on_data(elsewhere) == 55
     last = finished_run(store, k_atr=(1.0, 3.0), done=12)
-    assert store.trials_on_data(bars) == 60  # The more complete of the two.
-    assert store.trials_on_data(bars, without=last) == 55
+    assert store.trials_on_data(elsewhere) == 60  # The more complete of the two.
+    assert store.trials_on_data(elsewhere, without=last) == 55
     finished_run(store, k_atr=(1.0, 4.0), state="failed")
-    assert store.trials_on_data(bars) == 60
-    assert store.trials_on_data("of other bars") == 0
+    assert store.trials_on_data(elsewhere) == 60
+
+
+def test_trials_of_the_grid_at_hand_are_no_others(store):
+    finished_run(store)
+    assert store.trials_on_data(identity()) == 0
+    assert store.trials_on_data(identity(account=Account(spread=1e-4))) == 24
+    grown = identity(k_atr=(0.8, 1.1, 9.0, 10.0))
+    assert store.trials_on_data(grown) == 24 - grown.grid().count_shared(identity().grid())
 
 
 def test_openings_are_counted_for_each_split(store):

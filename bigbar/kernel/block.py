@@ -18,14 +18,7 @@ from bigbar.kernel.hop import (
 from bigbar.kernel.jit import compiled_entry, compiled_inner
 from bigbar.kernel.lane_tools import unsigned
 from bigbar.kernel.lanes import CASH, finish_lane, start_purse, trade_rows
-from bigbar.kernel.summary import (
-    DAYS,
-    DRAWDOWN,
-    day_statistics,
-    fill_row,
-    mean_log,
-    trade_statistics,
-)
+from bigbar.kernel.summary import annual_statistics, day_returns, fill_row, trade_statistics
 from bigbar.kernel.trades import walk
 
 
@@ -68,52 +61,13 @@ def pick(cells, place, most, batch):  # type: ignore[no-untyped-def]
 
 
 @compiled_inner
-def compress(batch, before, rows, picked, stride, fees):  # type: ignore[no-untyped-def]
-    """Collect each lane's trades of one pass, without the rows that it does not take.
-
-    Rows are counted on from `before`, those of the passes before.
-    """
-    taken = batch.hop.taken
-    traded, profits, returns = batch.traded, batch.profits, batch.returns
-    row_profits, row_returns = batch.purse.profits, batch.purse.returns
-    for lane in range(picked):
-        start = unsigned(lane * stride + batch.filled[lane])
-        at = start
-        for row in range(rows):
-            source = unsigned(row * LANES + lane)
-            profits[at] = row_profits[source]
-            if fees is None:
-                traded[at] = before + row
-            else:
-                returns[at] = row_returns[source]
-            at += unsigned(taken[source])  # The next trade overwrites one not taken.
-        batch.filled[lane] += np.int64(at - start)
-
-
-@compiled_inner
-def look_up(batch, start, count):  # type: ignore[no-untyped-def]
-    """Returns, and logarithms of growth, of a lane's trades without fees.
-
-    All lanes take them from the same few rows, which stay in the first cache; collecting both
-    for every lane at once would take twice the memory, and as long.
-    """
-    traded = batch.traded[start : start + count]
-    returns, logs, row_growth = batch.returns, batch.logs, batch.row_growth
-    for i in range(count):
-        row = unsigned(traded[i])
-        returns[i] = row_growth[row, 0]
-        logs[i] = row_growth[row, 1]
-
-
-@compiled_inner
-def run_lanes(batch, count, picked, used, stride, entries, factor_levels, market, account, fees):  # type: ignore[no-untyped-def]
+def run_lanes(batch, count, picked, used, entries, factor_levels, market, account, fees):  # type: ignore[no-untyped-def]
     """All lanes through all listed candidates, a few rows at a time."""
     for lane in range(picked, used):
         start_idle_hop(batch.hop, lane)
     start_purse(batch.purse, used, account.cash)
-    batch.filled[:] = 0
     batch.day_equity[: len(batch.equity) * used] = -1.0  # Equity itself is never negative.
-    place = before = 0
+    place = 0
     while place < count:
         place, rows = hop_rows(
             batch.hop, used, batch.listed, place, count, entries, factor_levels,
@@ -123,35 +77,22 @@ def run_lanes(batch, count, picked, used, stride, entries, factor_levels, market
             batch.hop, batch.purse, rows, used, entries, market, account, fees,
             batch.day_equity,
         )  # fmt: skip
-        for row in range(rows):
-            c = batch.hop.candidate[row]
-            batch.row_growth[before + row, 0] = entries.returns[c]
-            batch.row_growth[before + row, 1] = entries.logs[c]
-        compress(batch, before, rows, picked, stride, fees)
-        before += rows
 
 
 @compiled_inner
 def end_walk(  # type: ignore[no-untyped-def]
-    cells, batch, lane, used, start, count, number, entries, factor_levels, market, account
+    cells, batch, lane, used, count, number, entries, factor_levels, market, account, fees
 ):
     """End a lane's walk, or walk its combination alone if it is irregular, and answer cells.
 
-    Leaves the day ends in `batch.equity`, and the trades from `start` on where they are.
-
-    Returns
-    -------
-    Tally
-    regular : bool
-        Whether the lane was.
+    Leaves the day ends in `batch.equity`; returns the `Tally`.
     """
     thresholds = thresholds_at(cells, batch.places[lane])
     lanes = batch.hop.lanes
     tally = finish_lane(
-        batch.hop, batch.purse, lane, used, entries, market, account, batch.day_equity
+        batch.hop, batch.purse, lane, used, entries, market, account, fees, batch.day_equity
     )
-    regular = not np.isnan(batch.purse.money[CASH + lane])
-    if regular:
+    if not np.isnan(batch.purse.money[CASH + lane]):
         least = (
             np.int64(lanes[LEAST_FACTOR + lane]),
             np.int64(lanes[TIGHTEST_TAIL + lane]),
@@ -161,46 +102,40 @@ def end_walk(  # type: ignore[no-untyped-def]
             batch.equity[d] = batch.day_equity[d * used + lane]
     else:
         tally, least = walk(
-            batch.listed, count, thresholds, entries, factor_levels, market, account,
-            batch.equity, batch.profits[start:], batch.returns[start:],
-        )  # fmt: skip
+            batch.listed, count, thresholds, entries, factor_levels, market, account, batch.equity
+        )
     answer(cells, thresholds, least, number)
-    return tally, regular
+    return tally
 
 
 @compiled_inner
-def sum_up(batch, block, row, tally, start, growth_used, looked_up, account, constants):  # type: ignore[no-untyped-def]
-    """A walk's row of statistics; returns how much of `trade_growth` is in use then."""
-    count, stack = tally.trades, batch.stack
-    out, moments = block.rows[row], block.moments[row]
-    first = 0 if looked_up else start
-    returns = batch.returns[first : first + count]
+def sum_up(out, batch, tally, account, constants):  # type: ignore[no-untyped-def]
+    """A walk's row of statistics."""
     fill_row(out, tally, constants, account.cash)
-    trade_statistics(
-        out, returns, batch.profits[start : start + count], count, batch.scratch, stack
-    )
-    moments[DRAWDOWN] = tally.max_drawdown
-    day_statistics(
-        moments, block.day_growth[row], batch.equity, len(batch.equity), account.cash,
-        batch.scratch, stack,
+    trade_statistics(out, tally.sums, tally.trades)
+    days, mean_return = day_returns(batch.equity, len(batch.equity), account.cash)
+    # Minus the negative drawdown that stands in the table would differ in the last bit.
+    annual_statistics(
+        out, batch.equity, days, mean_return, tally.max_drawdown, constants, batch.scratch,
+        batch.stack,
     )  # fmt: skip
-    if looked_up:
-        block.spans[row, 0] = -1
-        block.trade_logs[row] = mean_log(batch.logs, 0, count, stack)
-        return growth_used
-    block.spans[row, 0], block.spans[row, 1] = growth_used, count
-    growth = block.trade_growth[growth_used : growth_used + count]
-    for i in range(count):
-        growth[i] = 1.0 + returns[i]
-    return growth_used + count
+
+
+@compiled_inner
+def keep_returns(out, batch, cash):  # type: ignore[no-untyped-def]
+    """A walk's row of daily returns, 0 after ruin."""
+    days, _ = day_returns(batch.equity, len(batch.equity), cash)
+    for d in range(days):
+        out[d] = np.float32(batch.equity[d])
+    out[days:] = 0.0
 
 
 @compiled_entry
 def walk_block(  # type: ignore[no-untyped-def]
     cells, place, walks, chosen, count, entries, factor_levels, market, account, fees, constants,
-    batch, block,
+    batch, out, day_out, returns_only,
 ):  # fmt: skip
-    """Walk combinations from `place` on until the block is full or the slice is done.
+    """Walk combinations from `place` on until `out` is full or the slice is done.
 
     Parameters
     ----------
@@ -209,7 +144,7 @@ def walk_block(  # type: ignore[no-untyped-def]
     place : int
         Where to begin, in the order of `bigbar.kernel.cells.thresholds_at`.
     walks : int
-        Number of the block's first walk.
+        Number of the first walk.
     chosen, count
         Candidates that pass the loosest thresholds, in time order, and how many.
     entries : Entries
@@ -221,69 +156,38 @@ def walk_block(  # type: ignore[no-untyped-def]
         See `bigbar.kernel.lanes.trade_rows`.
     constants : MarketConstants
     batch : Batch
-    block : Block
-        Written.
+    out : ndarray of float, shape (room, statistics)
+        Written: a row a walk.
+    day_out : ndarray of float32, shape (room, days - 1)
+        Written in its place where only the daily returns are asked for.
+    returns_only : bool
+        Whether they are.
 
     Returns
     -------
     place : int
         Where to go on; the number of combinations at the end.
     rows : int
-        Walks in the block.
-    growth_used : int
-        Values in `Block.trade_growth`.
+        Walks in `out`.
     """
-    days = len(batch.equity)
-    rows = growth_used = 0
+    most = min(LANES, len(batch.day_equity) // len(batch.equity))
+    most -= most % LANE_STEP
+    rows = 0
     place = next_to_walk(cells, place)
-    while place < cells.walk_of.size:
+    while place < cells.walk_of.size and rows + most <= len(out):
         factor = thresholds_at(cells, place)[0]
         listed = list_candidates(batch.listed, chosen, count, factor_levels, factor)
-        stride = min(listed, len(market.close) // 2) + 1
-        most = min(LANES, len(batch.profits) // stride, len(batch.day_equity) // days)
-        most -= most % LANE_STEP
-        if rows + most > len(block.rows) or (
-            growth_used and growth_used + most * stride > len(block.trade_growth)
-        ):
-            break
         place, picked = pick(cells, place, most, batch)
         used = picked + -picked % LANE_STEP
-        run_lanes(
-            batch, listed, picked, used, stride, entries, factor_levels, market, account, fees
-        )
+        run_lanes(batch, listed, picked, used, entries, factor_levels, market, account, fees)
         for lane in range(picked):
-            start = lane * stride
-            tally, regular = end_walk(
-                cells, batch, lane, used, start, listed, walks + rows, entries, factor_levels,
-                market, account,
+            tally = end_walk(
+                cells, batch, lane, used, listed, walks + rows, entries, factor_levels, market,
+                account, fees,
             )  # fmt: skip
-            looked_up = fees is None and regular
-            if looked_up:
-                look_up(batch, start, tally.trades)
-            growth_used = sum_up(
-                batch, block, rows, tally, start, growth_used, looked_up, account, constants
-            )
+            if returns_only:
+                keep_returns(day_out[rows], batch, account.cash)
+            else:
+                sum_up(out[rows], batch, tally, account, constants)
             rows += 1
-    return place, rows, growth_used
-
-
-@compiled_entry
-def mean_logs(block, rows, means, stack):  # type: ignore[no-untyped-def]
-    """Mean logarithm of daily and of trade growth, once NumPy has taken the logarithms.
-
-    Parameters
-    ----------
-    block : Block
-        With logarithms in the place of growth.
-    rows : int
-    means : ndarray of float, shape (2, room)
-        Written.
-    stack : Stack
-    """
-    for row in range(rows):
-        days = np.int64(block.moments[row, DAYS])
-        means[0, row] = mean_log(block.day_growth[row], 0, days, stack)
-        start, count = block.spans[row]
-        means[1, row] = block.trade_logs[row]
-        if start >= 0:
-            means[1, row] = mean_log(block.trade_growth, start, count, stack)
+    return place, rows

@@ -41,7 +41,13 @@ LEAST_WEIGHT = 6 * LANES
 TRADES = 7 * LANES  #: Closed trades.
 EXPOSED = 8 * LANES  #: Bars with a position, entry and exit bars included.
 OPEN = 9 * LANES  #: The candidate still open at the end of the data, -1 for none.
-HOP_FIELDS = 10
+LONGEST = 10 * LANES  #: Of the closed trades, as a rank in `Entries.lengths`.
+# The following hold where there are no commissions; see `Entries.outcome` and `Entries.rank`.
+PLAIN_WINS = 11 * LANES
+PLAIN_LOSSES = 12 * LANES
+BEST_RANK = 13 * LANES
+WORST_RANK = 14 * LANES  #: Counted from the best down, so that the worst is the largest, too.
+HOP_FIELDS = 15
 
 
 class Entries(NamedTuple):
@@ -57,8 +63,19 @@ class Entries(NamedTuple):
         The tightest tail ratio, and how many momentum weights each passes.
     terms : ndarray of float, shape (candidates, terms)
         From `bigbar.kernel.terms`.
-    returns, logs : ndarray of float, shape (candidates,)
-        Each trade's return without fees, and NumPy's logarithm of one plus that.
+    returns : ndarray of float, shape (candidates,)
+        Each trade's return without commissions; 0 where it stays open.
+    outcome : ndarray of int8, shape (candidates,)
+        1 for a trade that gains without commissions, -1 for one that loses.
+    rank : ndarray of int32, shape (candidates,)
+        Of the return, in `ranked`.
+    ranked : ndarray of float
+        All returns there are, ascending.
+    held : ndarray of int32, shape (candidates,)
+        How long each trade lasts, as a rank in `lengths`; 0 where it stays open.
+    lengths : ndarray of int64
+        All durations there are, ascending, in units of `MarketArrays.times`. Ranks are compared
+        in the place of durations because the processor compares eight of them at once.
     """
 
     entry: NDArray[np.int32]
@@ -68,7 +85,11 @@ class Entries(NamedTuple):
     weight_levels: NDArray[np.int32]
     terms: NDArray[np.float64]
     returns: NDArray[np.float64]
-    logs: NDArray[np.float64]
+    outcome: NDArray[np.int8]
+    rank: NDArray[np.int32]
+    ranked: NDArray[np.float64]
+    held: NDArray[np.int32]
+    lengths: NDArray[np.int64]
 
 
 class Hop(NamedTuple):
@@ -87,6 +108,40 @@ class Hop(NamedTuple):
     lanes: NDArray[np.int32]
     taken: NDArray[np.uint8]
     candidate: NDArray[np.int32]
+
+
+def entries_of(
+    *,
+    entry: NDArray[np.int32],
+    exits: NDArray[np.int32],
+    direction: NDArray[np.int8],
+    tail_levels: NDArray[np.int32],
+    weight_levels: NDArray[np.int32],
+    terms: NDArray[np.float64],
+    returns: NDArray[np.float64],
+    close: NDArray[np.float64],
+    times: NDArray[np.int64],
+    spread: float,
+) -> Entries:
+    """Candidates with what follows from their trades' bars; the attributes are those of `Entries`.
+
+    Parameters
+    ----------
+    close, times : ndarray, shape (bars,)
+        See `bigbar.kernel.trades.MarketArrays`.
+    spread : float
+    """
+    closed = exits < len(close) - 1
+    last = np.where(closed, exits, entry)
+    fill = close[entry] * (1.0 + direction * spread)
+    # The sign of a profit is that of the move: a return can be rounded to nothing.
+    outcome = np.where(closed, np.sign(direction * (close[last] - fill)), 0).astype(np.int8)
+    ranked, rank = np.unique(returns, return_inverse=True)
+    lengths, held = np.unique(times[last] - times[entry], return_inverse=True)
+    return Entries(
+        entry, exits, direction, tail_levels, weight_levels, terms, returns, outcome,
+        rank.astype(np.int32), ranked, held.astype(np.int32), lengths,
+    )  # fmt: skip
 
 
 def new_hop() -> Hop:
@@ -113,6 +168,11 @@ def start_hop(hop, lane, thresholds):  # type: ignore[no-untyped-def]
     lanes[TRADES + lane] = 0
     lanes[EXPOSED + lane] = 0
     lanes[OPEN + lane] = -1
+    lanes[LONGEST + lane] = 0
+    lanes[PLAIN_WINS + lane] = 0
+    lanes[PLAIN_LOSSES + lane] = 0
+    lanes[BEST_RANK + lane] = 0
+    lanes[WORST_RANK + lane] = 0
 
 
 @compiled_inner
@@ -158,6 +218,12 @@ def hop_rows(hop, used, chosen, place, count, entries, factor_levels, bars):  # 
         free_again = np.int32(entries.exit[c] + 1)
         stays_open = free_again >= bars  # An order at the last close is never filled.
         length = np.int32(0 if stays_open else free_again - entry)
+        held, rank = entries.held[c], entries.rank[c]
+        rank_from_best = np.int32(len(entries.ranked) - 1 - rank)
+        outcome = entries.outcome[c]
+        wins, losses = np.int32(outcome > 0), np.int32(outcome < 0)
+        if stays_open:
+            wins = losses = rank = rank_from_best = nothing
         closed = np.int32(not stays_open)
         base = row * LANES
         any_taken = np.int32(0)
@@ -178,6 +244,13 @@ def hop_rows(hop, used, chosen, place, count, entries, factor_levels, bars):  # 
             lanes[LEAST_WEIGHT + lane] = min(lanes[LEAST_WEIGHT + lane], select(take, weight, far))
             lanes[TRADES + lane] += select(take, closed, nothing)
             lanes[EXPOSED + lane] += select(take, length, nothing)
+            lanes[LONGEST + lane] = max(lanes[LONGEST + lane], select(take, held, nothing))
+            lanes[PLAIN_WINS + lane] += select(take, wins, nothing)
+            lanes[PLAIN_LOSSES + lane] += select(take, losses, nothing)
+            lanes[BEST_RANK + lane] = max(lanes[BEST_RANK + lane], select(take, rank, nothing))
+            lanes[WORST_RANK + lane] = max(
+                lanes[WORST_RANK + lane], select(take, rank_from_best, nothing)
+            )
             taken[unsigned(base + lane)] = take
             any_taken = np.int32(any_taken | take)
         if not any_taken:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bigbar.kernel.summary import MarketConstants
 from bigbar.kernel.trades import MarketArrays
+from bigbar.periods import Calendar, calendar_of
 
 Floats = NDArray[np.float64]
 
@@ -23,8 +24,8 @@ class Market:
     ----------
     first_bar : int
         Bars of the file before this one only warm up the indicators.
-    true_range : ndarray of float, shape (bars of the file,)
-        Of the whole file: the ATR needs the warm-up.
+    true_range : ndarray of float, shape (first_bar + bars,)
+        From the beginning of the file: the ATR needs the warm-up.
     open, high, low, height, tail, strength : ndarray of float, shape (bars,)
         Prices, range, tail on the side of the close, and momentum in the direction of the bar.
     restricted : ndarray of bool, shape (bars,)
@@ -34,6 +35,8 @@ class Market:
         Numbers of the bars a position could be entered on.
     index : DatetimeIndex
         Times of the bars.
+    calendar : Calendar
+        Which day each bar is in.
     arrays : MarketArrays
     constants : MarketConstants
     """
@@ -50,11 +53,12 @@ class Market:
     direction: NDArray[np.int8]
     enterable: NDArray[np.int32]
     index: pd.DatetimeIndex
+    calendar: Calendar
     arrays: MarketArrays
     constants: MarketConstants
 
 
-def market_of(file: pd.DataFrame, first_bar: int) -> Market:
+def market_of(file: pd.DataFrame, first_bar: int, stop_bar: int | None = None) -> Market:
     """Prepare a file for the kernel.
 
     Parameters
@@ -63,13 +67,15 @@ def market_of(file: pd.DataFrame, first_bar: int) -> Market:
         The whole file, as `bigbar.indicators.with_indicators` returns it.
     first_bar : int
         Bars before this one only warm up the indicators.
+    stop_bar : int, optional
+        The bar after the last that takes part; the end of the file if it is not given.
 
     Returns
     -------
     Market
         Its arrays are read-only; prices are views of the file's where pandas allows.
     """
-    kept = file.iloc[first_bar:]
+    kept = file.iloc[first_bar:stop_bar]
     open_, high, low, close, leaning = (
         _frozen(kept[name].to_numpy(np.float64))
         for name in ("Open", "High", "Low", "Close", "Momentum")
@@ -80,10 +86,11 @@ def market_of(file: pd.DataFrame, first_bar: int) -> Market:
     # The first bar fills no order, and an order at the last close is never filled.
     enterable = enterable[(enterable >= 1) & (enterable < len(kept) - 1)]
     index: Any = kept.index
-    arrays, square = _arrays(index, close)
+    calendar = calendar_of(index)
+    arrays, square = _arrays(calendar, close)
     return Market(
         first_bar=first_bar,
-        true_range=_frozen(file["TrueRange"].to_numpy(np.float64)),
+        true_range=_frozen(file["TrueRange"].to_numpy(np.float64)[:stop_bar]),
         open=open_,
         high=high,
         low=low,
@@ -94,8 +101,9 @@ def market_of(file: pd.DataFrame, first_bar: int) -> Market:
         direction=_frozen(direction),
         enterable=_frozen(enterable.astype(np.int32)),
         index=index,
+        calendar=calendar,
         arrays=arrays,
-        constants=_constants(index, close, square),
+        constants=_constants(calendar, close, square),
     )
 
 
@@ -106,51 +114,31 @@ def _frozen(values: np.ndarray) -> np.ndarray:
     return view
 
 
-def _arrays(index: pd.DatetimeIndex, close: Floats) -> tuple[MarketArrays, float]:
+def _arrays(calendar: Calendar, close: Floats) -> tuple[MarketArrays, float]:
     moves = np.log(close[1:] / close[:-1])
     centred = np.zeros(len(close))
     centred[1:] = moves - moves.mean()
-    square = float(centred @ centred) if len(moves) > 1 else np.nan
+    # Not `centred @ centred`: from 10,000 bars on BLAS would start threads for it, which takes
+    # milliseconds beside busy workers, and how it adds would depend on how many there are.
+    square = float((centred * centred).sum()) if len(moves) > 1 else np.nan
     arrays = MarketArrays(
-        close, _frozen(index.asi8), _frozen(_day_numbers(index)), _frozen(centred)
+        close, _frozen(calendar.index.asi8), _frozen(calendar.numbers), _frozen(centred)
     )
     return arrays, square
 
 
-# The expressions below are those of backtesting.py's `compute_stats`, which has them inline.
-
-
-def _period(index: pd.DatetimeIndex) -> pd.Timedelta:
-    """The usual time from bar to bar."""
-    return pd.Series(index[-100:]).diff().dropna().median()
-
-
-def _day_numbers(index: pd.DatetimeIndex) -> NDArray[np.int32]:
-    """Which day each bar is in, counting days with bars only; coarser for coarser bars."""
-    frequency = {7: "W", 31: "ME", 365: "YE"}.get(_period(index).days, "D")
-    ends = pd.Series(np.arange(len(index)), index).resample(frequency).last().dropna()
-    return np.searchsorted(ends.to_numpy(), np.arange(len(index))).astype(np.int32)
-
-
-def _annual_days(index: pd.DatetimeIndex) -> float:
-    known = {7: 52.0, 31: 12.0, 365: 1.0}.get(_period(index).days)
-    if known is not None:
-        return known
-    have_weekends = index.day_of_week.to_series().between(5, 6).mean() > 2 / 7 * 0.6
-    return 365.0 if have_weekends else 252.0
-
-
-def _constants(index: pd.DatetimeIndex, close: Floats, square: float) -> MarketConstants:
+def _constants(calendar: Calendar, close: Floats, square: float) -> MarketConstants:
+    index = calendar.index
     duration = index[-1] - index[0]
     unit_ns = int(pd.Timedelta(1, unit=index.unit).as_unit("ns").value)
-    resolution_ns = pd.Timedelta(f"1{_period(index).resolution_string}").as_unit("ns").value
+    resolution_ns = pd.Timedelta(f"1{calendar.bar.resolution_string}").as_unit("ns").value
     return MarketConstants(
         bars=len(close),
         first_close=float(close[0]),
         last_close=float(close[-1]),
         duration_ns=float(duration.as_unit("ns").value),
         years=(duration.days + duration.seconds / 86400) / 365.25,
-        annual_days=_annual_days(index),
+        annual_days=calendar.annual_periods,
         market_square=square,
         unit_ns=unit_ns,
         round_to=max(1, int(resolution_ns) // unit_ns),

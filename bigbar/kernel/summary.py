@@ -14,22 +14,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.kernel.eight import EIGHT, eights_parts, eights_sum
-from bigbar.kernel.jit import compiled_entry, compiled_inner
-from bigbar.kernel.lane_tools import unsigned
+from bigbar.kernel.eight import EIGHT, eights_sum
+from bigbar.kernel.jit import compiled_inner
 
 #: NumPy adds blocks up to this long with eight running sums, and halves longer ones.
 _BLOCK = 128
 
+#: Within these a product of growths has lost no digit, and its logarithm is the logarithms' sum.
+LEAST_GROWTH, MOST_GROWTH = 1e-290, 1e290
+
 #: Halvings of the longest array there can be.
 _DEEPEST = 64
-
-# Columns of the moments of the daily returns.
-DAYS = 0  #: How many.
-DAY_VARIANCE = 1
-DOWNSIDE = 2  #: Mean square of the negative ones.
-DRAWDOWN = 3  #: Not a moment, but needed with them: the deepest drawdown, a share of the peak.
-MOMENTS = 4
 
 
 class Stack(NamedTuple):
@@ -145,24 +140,27 @@ def variance(values, count, scratch, stack):  # type: ignore[no-untyped-def]
 
 
 @compiled_inner
-def day_statistics(moments, growth, equity, count, cash, scratch, stack):  # type: ignore[no-untyped-def]
-    """Growth from day end to day end, and how much it scatters.
+def day_returns(equity, count, cash):  # type: ignore[no-untyped-def]
+    """Returns from day end to day end.
 
     Parameters
     ----------
-    moments : ndarray of float, shape (MOMENTS,)
-        Written.
-    growth : ndarray of float, shape (days,)
-        Written: one plus the return of each day but the first; 1 where there is none. After
-        ruin there are none (0 / 0).
     equity : ndarray of float, shape (days,)
-        At each day's end; negative where it is the same as the day before. Overwritten.
+        At each day's end; negative where it is the same as the day before. Overwritten by the
+        returns of each day but the first. After ruin there are none (0 / 0).
     count : int
         Days.
     cash : float
         Starting cash.
-    scratch : ndarray of float, shape (days,)
-    stack : Stack
+
+    Returns
+    -------
+    days : int
+        How many returns there are.
+    mean_return : float
+        Their geometric mean; NaN for none, 0 after ruin, as backtesting.py has it. One plus each
+        return is multiplied up, not the growth itself: the return of a day that loses nearly
+        everything holds few digits of it, and backtesting.py's mean has those and no others.
     """
     carried, before_ruin = cash, 0
     for d in range(count):
@@ -171,34 +169,20 @@ def day_statistics(moments, growth, equity, count, cash, scratch, stack):  # typ
         before_ruin += carried != 0.0
     days = min(before_ruin, count - 1)
     for d in range(days):
-        growth[d] = equity[d + 1] / equity[d]
+        equity[d] = equity[d + 1] / equity[d] - 1.0
+    if days == 0:
+        return days, np.nan
+    growth = 1.0
     for d in range(days):
-        equity[d] = growth[d] - 1.0
-        growth[d] = 1.0 + equity[d]
-    growth[days:] = 1.0
-    moments[DAYS] = days
-    moments[DAY_VARIANCE] = variance(equity, days, scratch, stack)
+        growth *= 1.0 + equity[d]
+    if LEAST_GROWTH < growth < MOST_GROWTH:
+        return days, math.exp(math.log(growth) / days) - 1.0
+    log_growth = 0.0
     for d in range(days):
-        loss = min(equity[d], 0.0)
-        scratch[d] = loss * loss
-    moments[DOWNSIDE] = pairwise_sum(scratch, 0, days, stack) / days if days else np.nan
-
-
-@compiled_inner
-def mean_log(logs, start, count, stack):  # type: ignore[no-untyped-def]
-    """Mean logarithm of growth, NaN for no values.
-
-    Where any growth is zero or less backtesting.py calls the mean return 0, whose logarithm
-    is 0 as well.
-    """
-    if count == 0:
-        return np.nan
-    lost = 0
-    for i in range(count):
-        lost += not logs[unsigned(start) + unsigned(i)] > -np.inf
-    if lost:
-        return 0.0
-    return pairwise_sum(logs, start, count, stack) / count
+        if not 1.0 + equity[d] > 0.0:
+            return days, 0.0
+        log_growth += math.log(1.0 + equity[d])
+    return days, math.exp(log_growth / days) - 1.0
 
 
 @compiled_inner
@@ -208,57 +192,45 @@ def or_nan(value):  # type: ignore[no-untyped-def]
 
 
 @compiled_inner
-def annual_statistics(out, mean_return, moments, max_drawdown, constants):  # type: ignore[no-untyped-def]
+def annual_statistics(out, returns, days, mean_return, max_drawdown, constants, scratch, stack):  # type: ignore[no-untyped-def]
     """Columns 7, 8 and 10 to 12: annual return and volatility, Sharpe, Sortino, Calmar."""
     n = constants.annual_days
     growth = 1.0 + mean_return
     annual = math.pow(growth, n) - 1.0
-    scatter = moments[DAY_VARIANCE] + math.pow(growth, 2.0 * (n / n))
+    scatter = variance(returns, days, scratch, stack) + math.pow(growth, 2.0 * (n / n))
     inner = math.pow(scatter, n) - math.pow(growth, 2.0 * n)
     volatility = math.sqrt(inner) * 100.0 if inner >= 0.0 else np.nan
+    for d in range(days):
+        loss = min(returns[d], 0.0)
+        scratch[d] = loss * loss
+    downside = pairwise_sum(scratch, 0, days, stack) / days if days else np.nan
     out[7] = annual * 100.0
     out[8] = volatility
     out[10] = annual * 100.0 / or_nan(volatility)
-    out[11] = annual / (math.sqrt(moments[DOWNSIDE]) * math.sqrt(n))
+    out[11] = annual / (math.sqrt(downside) * math.sqrt(n))
     out[12] = annual / or_nan(max_drawdown)
 
 
 @compiled_inner
-def trade_statistics(out, returns, profits, count, scratch, stack):  # type: ignore[no-untyped-def]
-    """Columns 19 to 22 and 26 to 29: what the closed trades add up to; 23 is left to NumPy."""
+def trade_statistics(out, sums, count):  # type: ignore[no-untyped-def]
+    """Columns 19 to 23 and 26 to 29: what the closed trades add up to."""
     out[19] = count
     if count == 0:
         out[20:24] = np.nan
         out[26:30] = np.nan
         return
-    best, worst, gained, lost, _, _ = parts(returns, count)
-    _, _, won, paid, wins, losses = parts(profits, count)
-    win_rate = wins / count
+    win_rate = sums.wins / count
+    # Where a trade lost everything backtesting.py calls the mean return 0.
+    log_growth = sums.log_growth if sums.log_growth == sums.log_growth else 0.0
     out[20] = win_rate * 100.0
-    out[21] = best * 100.0
-    out[22] = worst * 100.0
-    out[26] = gained / or_nan(lost)
-    out[27] = pairwise_sum(returns, 0, count, stack) / count * 100.0
-    mean_profit = pairwise_sum(profits, 0, count, stack) / count
-    deviation = math.sqrt(variance(profits, count, scratch, stack))
-    out[28] = math.sqrt(count) * mean_profit / or_nan(deviation)
-    out[29] = win_rate - (1.0 - win_rate) / ((won / wins) / (paid / losses))
-
-
-@compiled_inner
-def parts(values, count):  # type: ignore[no-untyped-def]
-    """Largest, smallest, sums of the positive and the negative amounts, and their numbers.
-
-    The sums are not in NumPy's order: where nothing cancels, that shows in the last bit only.
-    """
-    whole = count - count % EIGHT
-    most, least, gained, lost, wins, losses = eights_parts(values, whole)
-    for i in range(whole, count):
-        value = values[i]
-        most, least = max(most, value), min(least, value)
-        gained, lost = gained + max(value, 0.0), lost - min(value, 0.0)
-        wins, losses = wins + (value > 0.0), losses + (value < 0.0)
-    return most, least, gained, lost, wins, losses
+    out[21] = sums.best * 100.0
+    out[22] = sums.worst * 100.0
+    out[23] = (math.exp(log_growth / count) - 1.0) * 100.0
+    out[26] = sums.gained / or_nan(sums.lost)
+    out[27] = (sums.gained - sums.lost) / count * 100.0
+    deviation = math.sqrt(sums.scatter / (count - 1)) if count > 1 else np.nan
+    out[28] = math.sqrt(count) * sums.mean_profit / or_nan(deviation)
+    out[29] = win_rate - (1.0 - win_rate) / ((sums.won / sums.wins) / (sums.paid / sums.losses))
 
 
 @compiled_inner
@@ -269,7 +241,7 @@ def rounded_up(units, constants):  # type: ignore[no-untyped-def]
 
 @compiled_inner
 def fill_row(out, tally, constants, cash):  # type: ignore[no-untyped-def]
-    """The columns that follow from the tally alone."""
+    """Columns 0 to 6, 9, 13 to 18, 24 and 25: what follows from the tally alone."""
     out[0] = constants.duration_ns
     out[1] = tally.exposed / constants.bars * 100.0
     out[2] = tally.equity
@@ -298,27 +270,3 @@ def fill_row(out, tally, constants, cash):  # type: ignore[no-untyped-def]
         out[24] = rounded_up(tally.max_held, constants)
         mean_held = np.int64(np.float64(tally.sum_held) / tally.trades)
         out[25] = rounded_up(mean_held, constants)
-
-
-@compiled_entry
-def finish_rows(rows, count, means, moments, constants):  # type: ignore[no-untyped-def]
-    """Complete the rows of a block of walks with what needs the mean returns.
-
-    Parameters
-    ----------
-    rows : ndarray of float, shape (room, statistics)
-        Columns 7, 8, 10 to 12 and 23 are written.
-    count : int
-        Walks in the block.
-    means : ndarray of float, shape (2, room)
-        Mean daily and mean trade return.
-    moments : ndarray of float, shape (room, MOMENTS)
-        From `day_statistics`.
-    constants : MarketConstants
-    """
-    for row in range(count):
-        out = rows[row]
-        # Minus the negative drawdown that stands in the table would differ in the last bit.
-        annual_statistics(out, means[0, row], moments[row], moments[row, DRAWDOWN], constants)
-        if out[19] > 0.0:
-            out[23] = means[1, row] * 100.0

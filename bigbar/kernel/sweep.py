@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.grid import Grid
-from bigbar.kernel.block import mean_logs, walk_block
-from bigbar.kernel.buffers import new_buffers
+from bigbar.kernel.block import walk_block
+from bigbar.kernel.buffers import new_batch
 from bigbar.kernel.cells import Cells, copy_twins, count_passing
-from bigbar.kernel.hop import Entries
+from bigbar.kernel.hop import LANES, Entries, entries_of
 from bigbar.kernel.market import Market
 from bigbar.kernel.signals import (
     big_bars,
@@ -19,11 +21,33 @@ from bigbar.kernel.signals import (
     next_lower_low,
     tail_levels,
 )
-from bigbar.kernel.summary import finish_rows
 from bigbar.kernel.terms import trade_terms, usual_share
 from bigbar.kernel.trades import AccountNumbers, walk_for_trades
 from bigbar.settings import Account
 from bigbar.statistics import STATISTICS
+
+#: Rows of walks that are gathered before they are copied: half a megabyte.
+_MOST_ROWS = 2048
+
+
+class _Piece(NamedTuple):
+    """Combinations that share ATR period and buffer ratio.
+
+    Attributes
+    ----------
+    period : int
+    buffer_ratio : float
+    first, stop : int
+        Which of the period's combinations with that ratio.
+    places : slice
+        Where they stand in the slice of the grid that was asked for.
+    """
+
+    period: int
+    buffer_ratio: float
+    first: int
+    stop: int
+    places: slice
 
 
 class CompiledSweep:
@@ -73,10 +97,10 @@ class CompiledSweep:
             np.empty(grid.shape[1:4], np.int32),
             np.empty(grid.shape[1:4], np.int32),
         )
-        self._block, self._batch = new_buffers(
-            len(self._candidates), len(market.open), int(market.arrays.day[-1]) + 1
-        )
-        self._means = np.empty((2, len(self._block.rows)))
+        self._batch = new_batch(len(self._candidates), market.calendar.periods)
+        room = max(LANES, min(len(grid) // (grid.shape[0] * grid.shape[-1]), _MOST_ROWS))
+        self._rows = np.empty((room, len(STATISTICS)))
+        self._day_returns = np.empty((room, market.calendar.periods - 1), np.float32)
         self._known_entries: tuple[float, Entries] | None = None
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -92,21 +116,31 @@ class CompiledSweep:
         IndexError
             If the grid has no such slice.
         """
-        if not 0 <= start <= stop <= len(self._grid):
-            raise IndexError(f"combinations {start} to {stop} of a grid of {len(self._grid)}")
+        pieces = self._pieces(start, stop)
         out = np.empty((stop - start, len(STATISTICS)))
-        periods, *_, buffers = self._grid.shape
-        per_period = len(self._grid) // periods
-        for b, buffer_ratio in enumerate(self._grid.axes[-1].values):
-            entries = self._entries(buffer_ratio)
-            for p in range(start // per_period, -(-stop // per_period)):
-                base = p * per_period + b
-                first = max(0, -(-(start - base) // buffers))
-                last = min(per_period // buffers, -(-(stop - base) // buffers))
-                if first < last:
-                    period = int(self._grid.axes[0].values[p])
-                    into = slice(base + first * buffers - start, stop - start, buffers)
-                    self._period(period, entries, first, last, out[into][: last - first])
+        for piece in pieces:
+            rows, walk_of = self._walk(piece, returns_only=False)
+            np.take(rows, walk_of, axis=0, out=out[piece.places])
+        return out
+
+    def returns(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Daily returns of the combinations `start` to `stop` (excluded).
+
+        Returns
+        -------
+        ndarray of float32, shape (stop - start, days - 1)
+            From day end to day end; 0 after ruin.
+
+        Raises
+        ------
+        IndexError
+            If the grid has no such slice.
+        """
+        pieces = self._pieces(start, stop)
+        out = np.empty((stop - start, self._market.calendar.periods - 1), np.float32)
+        for piece in pieces:
+            rows, walk_of = self._walk(piece, returns_only=True)
+            np.take(rows, walk_of, axis=0, out=out[piece.places])
         return out
 
     def trades(self, number: int) -> pd.DataFrame:
@@ -122,17 +156,8 @@ class CompiledSweep:
         IndexError
             If the grid has no such combination.
         """
-        if not 0 <= number < len(self._grid):
-            raise IndexError(f"combination {number} of a grid of {len(self._grid)}")
-        places = [int(place) for place in np.unravel_index(number, self._grid.shape)]
-        period, *combination, buffer = places
-        entries = self._entries(self._grid.axes[-1].values[buffer])
-        count = self._choose(int(self._grid.axes[0].values[period]))
+        ledger, _ = self._walk_alone(number)
         market, account = self._market.arrays, self._account
-        ledger, profits, returns = walk_for_trades(
-            self._chosen, count, tuple(combination), entries, self._factor_levels, market,
-            account, int(market.day[-1]) + 1, len(self._candidates),
-        )  # fmt: skip
         entry, exit_ = ledger[:, 0].astype(np.int64), ledger[:, 1].astype(np.int64)
         size = ledger[:, 2]
         return pd.DataFrame(
@@ -142,13 +167,62 @@ class CompiledSweep:
                 "ExitBar": exit_,
                 "EntryPrice": market.close[entry] * (1.0 + np.copysign(account.spread, size)),
                 "ExitPrice": market.close[exit_],
-                "PnL": profits,
-                "Commission": ledger[:, 3],
-                "ReturnPct": returns,
+                "PnL": ledger[:, 3],
+                "Commission": ledger[:, 4],
+                "ReturnPct": ledger[:, 5],
                 "EntryTime": self._market.index[entry],
                 "ExitTime": self._market.index[exit_],
             }
         )
+
+    def equity(self, number: int) -> pd.Series:
+        """Equity of one combination at each bar, as backtesting.py's `_equity_curve` has it.
+
+        Returns
+        -------
+        Series, shape (bars,)
+            By time.
+
+        Raises
+        ------
+        IndexError
+            If the grid has no such combination.
+        """
+        return pd.Series(self._walk_alone(number)[1], self._market.index, name="Equity")
+
+    def _walk_alone(self, number: int) -> tuple[NDArray[np.float64], ...]:
+        """One combination by the plain walk, see `walk_for_trades`."""
+        if not 0 <= number < len(self._grid):
+            raise IndexError(f"combination {number} of a grid of {len(self._grid)}")
+        places = [int(place) for place in np.unravel_index(number, self._grid.shape)]
+        period, *combination, buffer = places
+        entries = self._entries(self._grid.axes[-1].values[buffer])
+        count = self._choose(int(self._grid.axes[0].values[period]))
+        found: tuple[NDArray[np.float64], ...] = walk_for_trades(
+            self._chosen, count, tuple(combination), entries, self._factor_levels,
+            self._market.arrays, self._account, self._market.calendar.periods,
+            len(self._candidates),
+        )  # fmt: skip
+        return found
+
+    def _pieces(self, start: int, stop: int) -> list[_Piece]:
+        """A slice of the grid by ATR period and buffer ratio."""
+        if not 0 <= start <= stop <= len(self._grid):
+            raise IndexError(f"combinations {start} to {stop} of a grid of {len(self._grid)}")
+        pieces = []
+        periods, *_, buffers = self._grid.shape
+        per_period = len(self._grid) // periods
+        for b, buffer_ratio in enumerate(self._grid.axes[-1].values):
+            for p in range(start // per_period, -(-stop // per_period)):
+                base = p * per_period + b
+                first = max(0, -(-(start - base) // buffers))
+                last = min(per_period // buffers, -(-(stop - base) // buffers))
+                if first < last:
+                    at = base + first * buffers - start
+                    places = slice(at, at + (last - first - 1) * buffers + 1, buffers)
+                    period = int(self._grid.axes[0].values[p])
+                    pieces.append(_Piece(period, buffer_ratio, first, last, places))
+        return pieces
 
     def _entries(self, buffer_ratio: float) -> Entries:
         """The candidates with their trades' exits and terms; those of the last ratio are kept."""
@@ -165,36 +239,44 @@ class CompiledSweep:
             self._candidates, exits, self._direction, market.arrays.close,
             market.arrays.market, account.spread, account.share, returns,
         )  # fmt: skip
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(1.0 + returns)
-        entries = Entries(
-            self._candidates, exits, self._direction, self._tail_levels, self._weight_levels,
-            terms, returns, logs,
-        )  # fmt: skip
+        entries = entries_of(
+            entry=self._candidates,
+            exits=exits,
+            direction=self._direction,
+            tail_levels=self._tail_levels,
+            weight_levels=self._weight_levels,
+            terms=terms,
+            returns=returns,
+            close=market.arrays.close,
+            times=market.arrays.times,
+            spread=account.spread,
+        )
         self._known_entries = buffer_ratio, entries
         return entries
 
-    def _period(
-        self, period: int, entries: Entries, first: int, stop: int, out: NDArray[np.float64]
-    ) -> None:
-        """Rows of one ATR period's combinations `first` to `stop`, for one buffer ratio."""
-        count = self._choose(period)
+    def _walk(
+        self, piece: _Piece, *, returns_only: bool
+    ) -> tuple[NDArray[np.floating], NDArray[np.int32]]:
+        """A row of every walk that a piece of the grid takes, and each combination's walk."""
+        entries = self._entries(piece.buffer_ratio)
+        count = self._choose(piece.period)
         walk_of, passing = self._cells
-        cells = Cells(walk_of, passing, first, stop)
+        cells = Cells(walk_of, passing, piece.first, piece.stop)
         walk_of[...] = -1
         count_passing(passing, self._chosen, count, entries, self._factor_levels)
-        pieces: list[NDArray[np.float64]] = []
+        blocks: list[NDArray[np.floating]] = []
         walks = place = 0
         while place < walk_of.size:
-            place, rows, growth_used = walk_block(
+            place, rows = walk_block(
                 cells, place, walks, self._chosen, count, entries, self._factor_levels,
                 self._market.arrays, self._account, self._fees, self._market.constants,
-                self._batch, self._block,
+                self._batch, self._rows, self._day_returns, returns_only,
             )  # fmt: skip
-            pieces.append(self._finish(rows, growth_used))
+            written = self._day_returns if returns_only else self._rows
+            blocks.append(written[:rows].copy())
             walks += rows
         copy_twins(cells)
-        np.take(np.concatenate(pieces), walk_of.reshape(-1)[first:stop], axis=0, out=out)
+        return np.concatenate(blocks), walk_of.reshape(-1)[piece.first : piece.stop]
 
     def _choose(self, period: int) -> int:
         """Find the candidates that are big bars under one ATR period; returns how many."""
@@ -204,18 +286,3 @@ class CompiledSweep:
             self._candidates, self._height, atr, self._factors, self._factor_levels, self._chosen
         )
         return found
-
-    def _finish(self, rows: int, growth_used: int) -> NDArray[np.float64]:
-        """Complete a block's rows with what takes NumPy's logarithm and exponential.
-
-        The kernel's own could differ in the last bit, which the annual volatility magnifies.
-        """
-        block, means = self._block, self._means
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for growth in (block.day_growth[:rows], block.trade_growth[:growth_used]):
-                np.log(growth, out=growth)
-        mean_logs(block, rows, means, self._batch.stack)
-        np.exp(means[:, :rows], out=means[:, :rows])
-        means[:, :rows] -= 1.0
-        finish_rows(block.rows, rows, means, block.moments, self._market.constants)
-        return block.rows[:rows].copy()

@@ -7,6 +7,7 @@ peak decides where a drawdown begins.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -61,6 +62,38 @@ class AccountNumbers(NamedTuple):
     share: float
 
 
+class TradeSums(NamedTuple):
+    """What the closed trades of a walk add up to.
+
+    Attributes
+    ----------
+    best, worst : float
+        Largest and smallest return of a trade; infinities without trades.
+    gained, lost : float
+        Sum of the positive returns, and of the amounts of the negative ones.
+    log_growth : float
+        Sum of the logarithms of one plus each return; NaN where any of these is zero or less.
+    won, paid : float
+        Sum of the positive profits, and of the amounts of the negative ones.
+    wins, losses : int
+        How many profits are positive, and negative.
+    mean_profit, scatter : float
+        Mean of the profits, and the sum of their squared deviations from it.
+    """
+
+    best: float
+    worst: float
+    gained: float
+    lost: float
+    log_growth: float
+    won: float
+    paid: float
+    wins: int
+    losses: int
+    mean_profit: float
+    scatter: float
+
+
 class Tally(NamedTuple):
     """What one walk through the bars adds up to.
 
@@ -84,6 +117,7 @@ class Tally(NamedTuple):
         Longest trade and the sum of all, in units of `times`.
     trades : int
         Closed trades.
+    sums : TradeSums
     """
 
     equity: float
@@ -99,6 +133,7 @@ class Tally(NamedTuple):
     max_held: int
     sum_held: int
     trades: int
+    sums: TradeSums
 
 
 @compiled_inner
@@ -122,8 +157,8 @@ def affordable_units(budget, price, fill, fixed, relative):  # type: ignore[no-u
 
 @compiled_inner
 def walk(  # type: ignore[no-untyped-def]
-    chosen, count, combination, entries, factor_levels, market, account, day_equity, profits,
-    returns, ledger=None,
+    chosen, count, combination, entries, factor_levels, market, account, day_equity, ledger=None,
+    curve=None,
 ):  # fmt: skip
     """Trade one combination: take each candidate that passes and comes while flat.
 
@@ -144,10 +179,11 @@ def walk(  # type: ignore[no-untyped-def]
     account : AccountNumbers
     day_equity : ndarray of float, shape (days,)
         Written: equity at the end of each day, -1 where no trade decides it.
-    profits, returns : ndarray of float, shape (room,)
-        Written: `PnL` and `ReturnPct` of each closed trade.
-    ledger : ndarray of float, shape (room, 4), or None
-        Written, unless None: entry bar, exit bar, size and commissions of each closed trade.
+    ledger : ndarray of float, shape (room, 6), or None
+        Written, unless None: entry bar, exit bar, size, `PnL`, commissions and `ReturnPct` of
+        each closed trade.
+    curve : ndarray of float, shape (bars,), or None
+        Written, unless None: equity at each bar on which it can have changed.
 
     Returns
     -------
@@ -178,6 +214,9 @@ def walk(  # type: ignore[no-untyped-def]
     max_held = np.int64(0)
     sum_held = np.int64(0)
     number = 0
+    best, worst = -np.inf, np.inf
+    gained = lost = log_growth = won = paid_out = mean_profit = scatter = 0.0
+    wins = losses = 0
     least_factor = np.int32(2**31 - 1)
     tightest_tail = np.int32(0)
     least_weight = np.int32(2**31 - 1)
@@ -249,6 +288,8 @@ def walk(  # type: ignore[no-untyped-def]
             else:
                 lowest = min(lowest, equity)
             day_equity[day[i]] = equity
+            if curve is not None:
+                curve[i] = equity
             if ruined:
                 break
             covariance += log_ratio(equity, before) * market_move[i]
@@ -264,12 +305,19 @@ def walk(  # type: ignore[no-untyped-def]
         exit_price = close[last]
         fees = (account.fixed + units * exit_price * account.relative) + entry_fee
         profit = size * (exit_price - fill) - fees
-        profits[number] = profit
-        returns[number] = side * (exit_price / fill - 1.0) - fees / (units * fill)
+        made = side * (exit_price / fill - 1.0) - fees / (units * fill)
         if ledger is not None:
-            ledger[number, 0], ledger[number, 1] = entry, last
-            ledger[number, 2], ledger[number, 3] = size, fees
+            ledger[number, 0], ledger[number, 1], ledger[number, 2] = entry, last, size
+            ledger[number, 3], ledger[number, 4], ledger[number, 5] = profit, fees, made
+        best, worst = max(best, made), min(worst, made)
+        gained, lost = gained + max(made, 0.0), lost - min(made, 0.0)
+        log_growth += math.log(1.0 + made) if 1.0 + made > 0.0 else np.nan
+        won, paid_out = won + max(profit, 0.0), paid_out - min(profit, 0.0)
+        wins, losses = wins + (profit > 0.0), losses + (profit < 0.0)
         number += 1
+        deviation = profit - mean_profit  # Welford's rule.
+        mean_profit += deviation / number
+        scatter += deviation * (profit - mean_profit)
         commissions += fees
         exposed += last - entry + 1
         held = times[last] - times[entry]
@@ -298,9 +346,13 @@ def walk(  # type: ignore[no-untyped-def]
             # backtesting.py knows no period here, and averages the bars below the peak instead.
             sum_drawdown = depth
 
+    sums = TradeSums(
+        best, worst, gained, lost, log_growth, won, paid_out, np.int64(wins), np.int64(losses),
+        mean_profit, scatter,
+    )  # fmt: skip
     tally = Tally(
         equity, peak, commissions, covariance, max_drawdown, sum_drawdown, drawdowns,
-        max_time, sum_time, exposed, max_held, sum_held, number,
+        max_time, sum_time, exposed, max_held, sum_held, number, sums,
     )  # fmt: skip
     return tally, (np.int64(least_factor), np.int64(tightest_tail), np.int64(least_weight))
 
@@ -309,19 +361,23 @@ def walk(  # type: ignore[no-untyped-def]
 def walk_for_trades(  # type: ignore[no-untyped-def]
     chosen, count, combination, entries, factor_levels, market, account, days, room
 ):  # fmt: skip
-    """Walk one combination for its trade list; parameters as of `walk`.
+    """Walk one combination for its trade list and its equity; parameters as of `walk`.
 
     Returns
     -------
-    ledger : ndarray of float, shape (trades, 4)
-        Entry bar, exit bar, size and commissions.
-    profits, returns : ndarray of float, shape (trades,)
+    ledger : ndarray of float, shape (trades, 6)
+        Entry bar, exit bar, size, `PnL`, commissions and `ReturnPct`.
+    curve : ndarray of float, shape (bars,)
+        Equity at each bar.
     """
-    ledger = np.empty((room, 4))
-    profits, returns = np.empty(room), np.empty(room)
+    ledger = np.empty((room, 6))
+    curve = np.full(len(market.close), -1.0)  # Not touched yet; equity itself is never negative.
     tally, _ = walk(
         chosen, count, combination, entries, factor_levels, market, account, np.empty(days),
-        profits, returns, ledger,
+        ledger, curve,
     )  # fmt: skip
-    closed = tally.trades
-    return ledger[:closed], profits[:closed], returns[:closed]
+    carried = account.cash
+    for i in range(len(curve)):
+        carried = curve[i] if curve[i] >= 0.0 else carried
+        curve[i] = carried
+    return ledger[: tally.trades], curve

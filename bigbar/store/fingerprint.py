@@ -31,7 +31,7 @@ PARTS = (
 _HERE = Path(__file__).resolve().parents[1]
 
 #: Sources whose code makes the numbers, whatever the engine.
-_SOURCES = ("engines", "grid", "indicators", "settings", "statistics", "strategy")
+_SOURCES = ("engines", "grid", "indicators", "periods", "settings", "statistics", "strategy")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Identity:
 
 _NAMED = {
     "bars": "the bars",
-    "span": "which bars take part (the longest ATR period)",
+    "span": "which bars take part (the longest ATR period, --holdout)",
     "grid": "the grid",
     "account": "cash or costs",
     "week_edge_bars": "--week-edge-bars",
@@ -121,7 +121,7 @@ def identity_of(bars: pd.DataFrame, job: Job) -> Identity:
     return Identity(
         {
             "bars": bars_sha256(bars),
-            "span": [job.first_bar, len(bars)],
+            "span": [job.first_bar, len(bars) if job.stop_bar is None else job.stop_bar],
             "grid": grid_parts(job.grid),
             "account": {
                 "cash": float(account.cash),

@@ -74,7 +74,7 @@ def take_over(
         Of which run each row was taken; 0 where none was.
     """
     taken = np.zeros(len(done), dtype=np.int64)
-    ranked = sorted(runs, key=lambda run: (_count(grid, run.grid), run.id), reverse=True)
+    ranked = sorted(runs, key=lambda run: (grid.count_shared(run.grid), run.id), reverse=True)
     for run in ranked[:_MOST_RUNS]:
         ours, theirs = shared_combinations(grid, run.grid)
         wanted = ~done[ours] & (taken[ours] == 0)
@@ -86,11 +86,3 @@ def take_over(
         values[ours[wanted]] = found[theirs[wanted]]
         taken[ours[wanted]] = run.id
     return taken
-
-
-def _count(grid: Grid, other: Grid) -> int:
-    shared = [
-        len(set(axis.values) & set(other_axis.values))
-        for axis, other_axis in zip(grid.axes, other.axes, strict=True)
-    ]
-    return int(np.prod(shared, dtype=object))

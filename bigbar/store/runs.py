@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.errors import SettingsError
-from bigbar.store.fingerprint import canonical
+from bigbar.store.fingerprint import Identity, canonical
 from bigbar.store.owner import Owner
 from bigbar.store.records import (
     COLUMNS,
@@ -156,29 +156,33 @@ class RunStore:
         with explained(self.path):
             return read_rows(self._connection, run.id, values, damaged=damaged)
 
-    def trials_on_data(self, bars_sha256: str, *, without: int | None = None) -> int:
-        """How many combinations earlier runs tried on the same bars.
+    def trials_on_data(self, identity: Identity, *, without: int | None = None) -> int:
+        """How many other combinations earlier runs tried on the same bars.
 
-        Runs of the same grid, costs and week edges count once, whatever their engine or version.
+        Runs of the same grid, costs and week edges count once, whatever their engine or version;
+        of a run under the costs at hand, only what the grid at hand has not.
 
         Parameters
         ----------
-        bars_sha256 : str
-            As in `Run.bars_sha256`.
+        identity : Identity
+            Of the run that asks.
         without : int or None
-            A run that does not count: the one that asks.
+            Its id: it does not count.
 
         Returns
         -------
         int
         """
         tried: dict[str, int] = {}
-        for run in self._runs("WHERE bars_sha256 = ?", bars_sha256):
+        grid, costs = identity.grid(), _costs(identity)
+        for run in self._runs("WHERE bars_sha256 = ?", identity.bars_sha256):
             if run.id == without or run.state not in ("finished", "interrupted"):
                 continue
-            parts = run.identity.parts
-            same = canonical([parts.get(name) for name in ("grid", "account", "week_edge_bars")])
-            tried[same] = max(tried.get(same, 0), run.done)
+            other = run.grid
+            same = costs == _costs(run.identity)
+            new = max(0, run.done - (grid.count_shared(other) if same else 0))
+            key = canonical([run.identity.parts["grid"], _costs(run.identity)])
+            tried[key] = max(tried.get(key, 0), new)
         return sum(tried.values())
 
     # ---------------------------------------------------------------------------------- writing
@@ -291,6 +295,10 @@ class RunStore:
     def _runs(self, condition: str, *parameters: object) -> list[Run]:
         query = f"SELECT {COLUMNS} FROM runs {condition}"
         return [run_from_row(row) for row in self._read(query, *parameters, kinds=KINDS)]
+
+
+def _costs(identity: Identity) -> str:
+    return canonical([identity.parts[name] for name in ("account", "week_edge_bars")])
 
 
 def _or_none(value: dict[str, Any] | None) -> str | None:

@@ -33,17 +33,26 @@ class Bootstrap:
         Periods of the file, combinations that count (enough trades, any variance), draws.
     mean_block : float
         Mean length of the blocks, in periods.
+    periods_per_year : float
+        Of the annual figures: 252 or 365 days, 52 weeks, 12 months, 1 year.
     chosen, luck_typical, luck_95 : float
         The chosen setting, the median and the 95th percentile of luck's best: annual Sharpe
         ratios, or returns in per cent.
     p_value : float
         How often luck's best is at least as good as the chosen setting: family-wise adjusted.
+    p_value_all_trials : float
+        The same, counting earlier runs on the same data as well: 1 - (1 - p)·F(t)^√earlier_trials,
+        t being the chosen setting's t-statistic and F Student's distribution.
+    earlier_trials : int
     best_p_value : float
-        The same for the grid's best by `statistic`.
+        The same as `p_value` for the grid's best by `statistic`.
+    traded_periods : int
+        Periods in which the chosen setting earned or lost something.
     independent_tries : float
         So many independent tries have the same expected maximum; NaN for returns.
     smallest_provable : float
-        The least that this much data could tell from luck at 5 %, in the units of `chosen`.
+        The least that this much data could tell from luck at 5 %, in the units of `chosen`;
+        of a Sharpe ratio earlier runs are counted.
     autocorrelation, autocorrelation_limit : float
         Lag-1, of the chosen setting's periods; beyond the limit (2 / sqrt(periods)) the blocks
         may be too short, and the figure is to be read with care.
@@ -56,11 +65,15 @@ class Bootstrap:
     combinations: int
     resamples: int
     mean_block: float
+    periods_per_year: float
     chosen: float
     luck_typical: float
     luck_95: float
     p_value: float
+    p_value_all_trials: float
+    earlier_trials: int
     best_p_value: float
+    traded_periods: int
     independent_tries: float
     smallest_provable: float
     autocorrelation: float
@@ -82,8 +95,13 @@ class Overfitting:
     slope, intercept : float
         Out-of-sample on in-sample performance of the winners.
     mean_logit : float
+    winners : ndarray of int, shape (splits,)
+        The combination that wins in each split, the lowest of several equal ones; splits in the
+        order of `itertools.combinations`.
+    ranks : ndarray of float, shape (splits,)
+        Its rank out of sample, 1 for the worst.
     in_sample, out_of_sample : ndarray of float, shape (splits,)
-        Performance of each split's winner.
+        Its performance: Sharpe ratio, or mean log return, per period.
     """
 
     blocks: int
@@ -93,6 +111,8 @@ class Overfitting:
     slope: float
     intercept: float
     mean_logit: float
+    winners: NDArray[np.intp] = field(repr=False)
+    ranks: NDArray[np.float64] = field(repr=False)
     in_sample: NDArray[np.float64] = field(repr=False)
     out_of_sample: NDArray[np.float64] = field(repr=False)
 
@@ -306,7 +326,8 @@ class Costs:
         Relative commission and spread of the run.
     break_even_commission, break_even_spread : float or None
         The largest at which it still does not lose, the other cost as in the run; 0 where it
-        loses already without; None where it never loses below `limit`.
+        loses already without; None where it never loses up to `limit`. Whole units make the
+        return rise here and there as costs rise: see `bigbar.validation.costs`.
     limit : float
     table : DataFrame
         Columns `commission`, `spread`, `Return [%]`, `Sharpe Ratio`, `# Trades`: a ladder of
@@ -328,7 +349,7 @@ class Perturbation:
     Attributes
     ----------
     repetitions : int
-        Of each.
+        How often the trades were drawn.
     noise : float
         Standard deviation of the change of each price, as a share of the bar's range.
     columns : tuple of str
@@ -338,6 +359,9 @@ class Perturbation:
         Trades drawn anew with replacement; prices changed and the strategy run again.
     order_loss_share, prices_loss_share : float
         How often the result is a loss.
+    price_repetitions : int
+        How often the prices were changed: fewer than the trades were drawn, and fewer still on
+        long files, because each time the strategy is run again.
     """
 
     repetitions: int
@@ -348,6 +372,7 @@ class Perturbation:
     prices: NDArray[np.float64]
     order_loss_share: float
     prices_loss_share: float
+    price_repetitions: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,430 @@
+// Draws the charts of the page with BokehJS, from the plain description in the element #charts.
+//
+// Colours are named by what they stand for ("chosen", "luck", ...). The style sheet has a light
+// and a dark shade of each; whatever is drawn is painted again when the reader's choice changes.
+"use strict";
+
+(() => {
+  const specs = JSON.parse(document.getElementById("charts").textContent);
+  const darkness = matchMedia("(prefers-color-scheme: dark)");
+  const canDrag = matchMedia("(pointer: fine)").matches; // A finger scrolls the page instead.
+  const drawn = new Map();
+  const painters = [];
+  let colours = {};
+  let variant = "mean";
+
+  // ------------------------------------------------------------------------------------ colours
+
+  const ROLES = ["chosen", "unseen", "luck", "robust", "good", "bad", "ink", "muted", "faint",
+    "grid", "card", "low", "middle", "high", "weak", "strong"];
+
+  function readColours() {
+    const style = getComputedStyle(document.documentElement);
+    colours = Object.fromEntries(ROLES.map((role) => [role, style.getPropertyValue(`--${role}`).trim()]));
+    // Tells the style sheet what the charts look like: paper is white, whatever the screen is.
+    document.documentElement.toggleAttribute("data-dark", darkness.matches);
+  }
+
+  // Give a model's attributes their colours, now and whenever they change.
+  function colour(model, roles) {
+    paintWith((now) => model.setv(
+      Object.fromEntries(Object.entries(roles).map(([name, role]) => [name, now[role]]))));
+  }
+
+  function paintWith(painter) {
+    painters.push(painter);
+    painter(colours);
+  }
+
+  function paint() {
+    readColours();
+    painters.forEach((painter) => painter(colours));
+    paintScales();
+  }
+
+  const channels = (hex) => [1, 3, 5].map((place) => parseInt(hex.slice(place, place + 2), 16));
+  const mix = (from, to, share) => {
+    const [a, b] = [channels(from), channels(to)];
+    const mixed = a.map((value, i) => Math.round(value + (b[i] - value) * share));
+    return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+  };
+
+  // Colours from the lowest to the highest value. Losses and gains are equally strong where
+  // they are equally large; a scale without both runs from weak to strong.
+  function ramp({ low, high, lowerIsBetter }, steps = 129) {
+    const signed = low < 0 && high > 0;
+    const largest = Math.max(-low, high);
+    return Array.from({ length: steps }, (_, step) => {
+      const value = low + (high - low) * step / (steps - 1);
+      const good = lowerIsBetter ? -value : value;
+      if (signed) {
+        return mix(colours.middle, good < 0 ? colours.low : colours.high, Math.abs(value) / largest);
+      }
+      const share = step / (steps - 1);
+      return mix(colours.weak, colours.strong, lowerIsBetter ? 1 - share : share);
+    });
+  }
+
+  // The scale beside the heatmaps, in HTML.
+  function paintScales() {
+    for (const scale of document.querySelectorAll("[data-scale]")) {
+      const range = JSON.parse(scale.dataset.scale)[variant];
+      scale.querySelector(".bar").style.background = `linear-gradient(to right, ${ramp(range, 17)})`;
+      scale.querySelector(".from").textContent = range.from;
+      scale.querySelector(".to").textContent = range.to;
+      const zero = scale.querySelector(".zero");
+      zero.hidden = !(range.low < 0 && range.high > 0);
+      zero.style.left = `${-100 * range.low / (range.high - range.low)}%`;
+    }
+  }
+
+  // -------------------------------------------------------------------------------------- marks
+
+  const field = (name) => ({ field: name });
+  const DASHES = { solid: [], dashed: [7, 5], dotted: [2, 4] };
+
+  // How each mark is drawn: returns the renderer to point at.
+  const MARKS = {
+    line(figure, source, { color, style }) {
+      const renderer = figure.line(field("x"), field("y"), {
+        source, line_width: style.width ?? 1.5, line_dash: DASHES[style.dash ?? "solid"],
+        line_join: "round",
+      });
+      colour(renderer.glyph, { line_color: color });
+      return renderer;
+    },
+    band(figure, source, { color }) {
+      const renderer = figure.varea(
+        { x: field("x"), y1: field("low"), y2: field("high"), source, fill_alpha: 0.22 });
+      colour(renderer.glyph, { fill_color: color });
+      return renderer;
+    },
+    area(figure, source, { color }) {
+      const filled = figure.varea(
+        { x: field("x"), y1: { value: 0 }, y2: field("y"), source, fill_alpha: 0.25 });
+      colour(filled.glyph, { fill_color: color });
+      return MARKS.line(figure, source, { color, style: { width: 1.2 } });
+    },
+    bars(figure, source, { color, style }) {
+      const renderer = figure.quad({
+        left: field("left"), right: field("right"), bottom: { value: 0 }, top: field("y"), source,
+        fill_alpha: style.faint ? 0.45 : 0.9, line_width: 1,
+      });
+      colour(renderer.glyph, { fill_color: color, line_color: "card" });
+      return renderer;
+    },
+    points(figure, source, { color, style }) {
+      const renderer = figure.scatter(field("x"), field("y"), {
+        source, marker: style.marker ?? "circle", size: style.size ?? 6,
+        fill_alpha: style.hollow ? 0 : style.alpha ?? 1, line_width: style.width ?? 1,
+      });
+      colour(renderer.glyph, { fill_color: color, line_color: style.outline ?? color });
+      return renderer;
+    },
+    segments(figure, source, { color, style }) {
+      const renderer = figure.segment({
+        x0: field("x0"), y0: field("y0"), x1: field("x1"), y1: field("y1"), source,
+        // A bare array would be a column: a dash of its own for each segment.
+        line_width: style.width ?? 1.5, line_dash: { value: DASHES[style.dash ?? "solid"] },
+      });
+      colour(renderer.glyph, { line_color: color });
+      return renderer;
+    },
+    // Hollow where the price rose, filled where it fell.
+    candles(figure, source, { color }, spec) {
+      const { x, open, close } = source.data;
+      const halves = { rising: [], falling: [] };
+      x.forEach((_, i) => halves[close[i] >= open[i] ? "rising" : "falling"].push(i));
+      const wicks = figure.segment(
+        { x0: field("x"), y0: field("low"), x1: field("x"), y1: field("high"), source });
+      colour(wicks.glyph, { line_color: color });
+      const renderers = Object.entries(halves).map(([way, places]) => {
+        const data = {
+          x: places.map((i) => x[i]),
+          middle: places.map((i) => (open[i] + close[i]) / 2),
+          height: places.map((i) => Math.abs(open[i] - close[i])),
+        };
+        // Not vbar, which draws what is out of sight as lines at the edges.
+        const bodies = figure.rect({
+          x: field("x"), y: field("middle"), height: field("height"),
+          width: { value: spec.barWidth * 1000 },
+          source: new Bokeh.ColumnDataSource({ data }), line_width: 1,
+        });
+        colour(bodies.glyph, { line_color: color, fill_color: way === "rising" ? "card" : color });
+        return bodies;
+      });
+      return [wicks, ...renderers];
+    },
+    cells(figure, source, _layer, spec) {
+      const mapper = new Bokeh.LinearColorMapper({ palette: ["#000000"], nan_color: "transparent" });
+      const renderer = figure.rect({
+        x: field("x"), y: field("y"), width: { value: 1 }, height: { value: 1 }, source,
+      });
+      paintWith(() => {
+        const range = spec.variants[variant];
+        mapper.setv({ low: range.low, high: range.high, palette: ramp(range) });
+        const filled = { field: variant, transform: mapper };
+        // A line of the same colour closes the hairlines between neighbours.
+        renderer.glyph.setv({ fill_color: filled, line_color: filled });
+      });
+      return renderer;
+    },
+  };
+
+  // ----------------------------------------------------------------------------------- a figure
+
+  const IN_TIME = new Set(["x", "x0", "x1", "left", "right"]);
+
+  // Columns as BokehJS wants them: milliseconds for times, NaN for what is missing.
+  function columnsOf(layer, axis) {
+    return Object.fromEntries(Object.entries(layer.columns).map(([name, held]) => {
+      if (held.some((value) => typeof value === "string")) {
+        return [name, held];
+      }
+      const scale = axis.kind === "time" && IN_TIME.has(name) ? 1000 : 1;
+      return [name, Float64Array.from(held, (value) => value === null ? NaN : value * scale)];
+    }));
+  }
+
+  function rangeOf({ kind, start, end }) {
+    const scale = kind === "time" ? 1000 : 1;
+    if (start !== undefined && end !== undefined) {
+      return new Bokeh.Range1d({ start: start * scale, end: end * scale });
+    }
+    const range = new Bokeh.DataRange1d({ range_padding: kind === "time" ? 0.01 : 0.06 });
+    if (start !== undefined) range.start = start * scale;
+    if (end !== undefined) range.end = end * scale;
+    return range;
+  }
+
+  // All that is drawn, for an axis of time that can be zoomed; y then fits what is in sight.
+  function wholeOf({ layers }) {
+    const ends = layers.flatMap(({ columns: { x = [] } }) => [x[0], x[x.length - 1]])
+      .filter((time) => time !== undefined).map((time) => time * 1000);
+    const [first, last] = [Math.min(...ends), Math.max(...ends)];
+    const margin = (last - first) * 0.01;
+    return new Bokeh.Range1d({ start: first - margin, end: last + margin });
+  }
+
+  function dressAxis(axis, { kind, label, ticks, format }) {
+    axis.setv({
+      axis_line_color: null, major_tick_line_color: null, minor_tick_line_color: null,
+      axis_label: label ?? null, axis_label_text_font: "system-ui, sans-serif",
+      axis_label_text_font_size: "12px", axis_label_text_font_style: "normal",
+      axis_label_standoff: 8, major_label_text_font: "system-ui, sans-serif",
+      major_label_text_font_size: "12px", major_label_standoff: 6,
+      major_label_policy: new Bokeh.NoOverlap({ min_distance: 10 }),
+    });
+    colour(axis, { axis_label_text_color: "muted", major_label_text_color: "muted" });
+    if (ticks !== undefined) {
+      axis.setv({
+        ticker: new Bokeh.FixedTicker({ ticks: ticks.map(([place]) => place) }),
+        major_label_overrides: new Map(ticks),
+      });
+    } else if (kind === "time") {
+      axis.formatter = new Bokeh.DatetimeTickFormatter({
+        minutes: "%H:%M", hourmin: "%H:%M", hours: "%d %b %H:%M", days: "%d %b %Y",
+        months: "%b %Y", years: "%Y",
+      });
+    } else {
+      axis.setv({
+        formatter: new Bokeh.NumeralTickFormatter({ format }),
+        ticker: new Bokeh.BasicTicker({ desired_num_ticks: 5 }),
+      });
+    }
+  }
+
+  // What is shown when pointed at: names and values, coloured as the page is.
+  function tooltip(pairs) {
+    const rows = pairs.map(([name, value]) =>
+      `<span style="color:var(--muted)">${name}</span><span>${value}</span>`);
+    return `<div style="margin:-5px;padding:7px 11px;border-radius:6px;background:var(--card);` +
+      `color:var(--ink);font:13px/1.45 system-ui,sans-serif;font-variant-numeric:tabular-nums;` +
+      `display:grid;grid-template-columns:auto auto;gap:0 12px">${rows.join("")}</div>`;
+  }
+
+  // Lets y fit what is in sight.
+  function fitHeight({ x_range: { start, end }, y_range }, { x, y, layers }) {
+    const scale = x.kind === "time" ? 1000 : 1;
+    let [lowest, highest] = [Infinity, -Infinity];
+    for (const { mark, columns } of layers) {
+      const [floor, ceiling] = mark === "line" || mark === "area" ? ["y", "y"] : ["low", "high"];
+      if (columns[floor] === undefined) continue;
+      const places = columns.x;
+      places.forEach((place, i) => {
+        // A line comes from the point before and goes on to the one after.
+        const from = i > 0 ? places[i - 1] : place;
+        const to = i + 1 < places.length ? places[i + 1] : place;
+        if (to * scale < start || from * scale > end) return;
+        if (columns[floor][i] !== null) lowest = Math.min(lowest, columns[floor][i]);
+        if (columns[ceiling][i] !== null) highest = Math.max(highest, columns[ceiling][i]);
+      });
+    }
+    if (lowest > highest) return; // Nothing in sight.
+    const margin = 0.06 * (highest - lowest) || 1e-3 * Math.abs(highest) || 1;
+    y_range.setv({ start: y.start ?? lowest - margin, end: y.end ?? highest + margin });
+  }
+
+  async function draw(place) {
+    const spec = specs[place.dataset.chart];
+    const figure = Bokeh.Plotting.figure({
+      sizing_mode: "stretch_both", min_width: 0, tools: [], toolbar_location: null,
+      x_axis_type: spec.x.kind === "time" ? "datetime" : "linear",
+      x_range: spec.zoom ? wholeOf(spec) : rangeOf(spec.x),
+      y_range: spec.zoom ? new Bokeh.Range1d() : rangeOf(spec.y),
+      background_fill_color: null, border_fill_color: null, outline_line_color: null,
+      min_border_left: 4, min_border_right: 12, min_border_top: 6,
+    });
+    figure.xaxes.forEach((axis) => dressAxis(axis, spec.x));
+    figure.yaxes.forEach((axis) => dressAxis(axis, spec.y));
+    figure.grids.forEach((grid) => colour(grid, { grid_line_color: "grid" }));
+    figure.xgrids.forEach((grid) => { grid.visible = false; });
+    figure.ygrids.forEach((grid) => { grid.visible = spec.y.kind !== "places"; });
+
+    for (const { start, end, color } of spec.shades) {
+      const scale = spec.x.kind === "time" ? 1000 : 1;
+      const box = new Bokeh.BoxAnnotation({
+        ...(start === undefined ? {} : { left: start * scale }),
+        ...(end === undefined ? {} : { right: end * scale }),
+        fill_alpha: 0.1, line_color: null, level: "underlay",
+      });
+      colour(box, { fill_color: color });
+      figure.add_layout(box);
+    }
+    for (const layer of spec.layers) {
+      drawLayer(figure, { style: {}, ...layer }, spec);
+    }
+    for (const { at, along, color, dash } of spec.rules) {
+      const span = new Bokeh.Span({
+        location: at * (along === "x" && spec.x.kind === "time" ? 1000 : 1),
+        dimension: along === "x" ? "height" : "width", line_dash: DASHES[dash], line_width: 2,
+      });
+      colour(span, { line_color: color });
+      figure.add_layout(span);
+    }
+    if (spec.zoom) {
+      const { x_range } = figure;
+      x_range.change.connect(() => {
+        fitHeight(figure, spec);
+        // Charts of the same time move together; nothing comes back, for then both are the same.
+        const { start, end } = x_range;
+        drawn.get(spec.linked)?.figure.x_range.setv({ start, end });
+      });
+      fitHeight(figure, spec);
+    }
+    if (spec.zoom && canDrag) {
+      const zoom = new Bokeh.BoxZoomTool({ dimensions: "width" });
+      figure.add_tools(zoom);
+      figure.toolbar.active_drag = zoom;
+    }
+    const view = await Bokeh.Plotting.show(figure, place);
+    drawn.set(place.dataset.chart, { figure, spec, place, view });
+  }
+
+  function drawLayer(figure, layer, spec) {
+    const source = new Bokeh.ColumnDataSource({ data: columnsOf(layer, spec.x) });
+    const renderers = [MARKS[layer.mark](figure, source, layer, spec)].flat();
+    // What is pointed at stays as it is: BokehJS would paint it in a colour of its own.
+    renderers.forEach((renderer) => { renderer.hover_glyph = null; });
+    if (layer.tooltips === undefined) return;
+    figure.add_tools(new Bokeh.HoverTool({
+      renderers: renderers.slice(0, 1),
+      tooltips: tooltip(layer.tooltips),
+      mode: ["line", "area", "candles"].includes(layer.mark) ? "vline" : "mouse",
+      point_policy: layer.mark === "cells" ? "follow_mouse" : "snap_to_data",
+      line_policy: "nearest",
+      formatters: spec.x.kind === "time" ? { "@x": "datetime", "@x0": "datetime", "@x1": "datetime" } : {},
+    }));
+  }
+
+  // ----------------------------------------------------------------- moving and zooming by button
+
+
+  function look(name, from, to) {
+    drawn.get(name).figure.x_range.setv({ start: from, end: to });
+  }
+
+  const MOVES = {
+    nearer: (from, to) => [from + (to - from) / 4, to - (to - from) / 4],
+    farther: (from, to) => [from - (to - from) / 2, to + (to - from) / 2],
+    earlier: (from, to) => [from - (to - from) / 2, to - (to - from) / 2],
+    later: (from, to) => [from + (to - from) / 2, to + (to - from) / 2],
+  };
+
+  function move(name, how) {
+    const { figure, spec } = drawn.get(name);
+    const whole = wholeOf(spec);
+    const { start, end } = figure.x_range;
+    const [from, to] = how === "all" ? [whole.start, whole.end] : MOVES[how](start, end);
+    look(name, Math.max(from, whole.start), Math.min(to, whole.end));
+  }
+
+  // One trade after the other, for the chart of prices.
+  const at = new Map();
+  function step(name, by, output) {
+    const { trades, barWidth } = specs[name];
+    const number = Math.min(Math.max((at.get(name) ?? (by > 0 ? -1 : trades.length)) + by, 0), trades.length - 1);
+    at.set(name, number);
+    const [entry, exit, words] = trades[number];
+    const room = Math.max((exit - entry) * 2, 25 * barWidth);
+    look(name, (entry - room) * 1000, (exit + room) * 1000);
+    output.textContent = words;
+  }
+
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("button[data-move], button[data-step]");
+    if (button === null) return;
+    const controls = button.closest("[data-controls]");
+    const name = controls.dataset.controls;
+    if (!drawn.has(name)) return;
+    if (button.dataset.move !== undefined) {
+      move(name, button.dataset.move);
+      at.delete(name);
+    } else {
+      step(name, Number(button.dataset.step), controls.querySelector("output"));
+    }
+  });
+
+  document.addEventListener("change", ({ target }) => {
+    if (target.name !== "cells") return;
+    variant = target.value;
+    paint();
+  });
+
+  // --------------------------------------------------------------------------------- one by one
+
+  const places = [...document.querySelectorAll("[data-chart]")];
+  const breath = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+  async function drawAll() {
+    Bokeh.set_log_level("warn");
+    readColours();
+    paintScales();
+    while (places.length > 0) {
+      const place = places.shift();
+      try {
+        await draw(place);
+      } catch (problem) {
+        place.textContent = "This chart could not be drawn; the sentence below says what it shows.";
+        console.error(place.dataset.chart, problem);
+      }
+      await breath();
+    }
+    document.documentElement.dataset.ready = "";
+  }
+
+  // BokehJS fits a figure to its place too late for paper: a picture of it is printed instead.
+  addEventListener("beforeprint", () => {
+    for (const { place, view } of drawn.values()) {
+      const picture = view.export("png").canvas;
+      picture.classList.add("picture");
+      place.append(picture);
+    }
+  });
+  addEventListener("afterprint", () => {
+    document.querySelectorAll(".picture").forEach((picture) => picture.remove());
+  });
+
+  darkness.addEventListener("change", paint);
+  drawAll();
+})();

@@ -1,0 +1,61 @@
+"""Counts, bytes and seconds, as a person reads and writes them."""
+
+from __future__ import annotations
+
+import re
+
+from bigbar.errors import SettingsError
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY_UNITS = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 worker`, `2 workers`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def as_bytes(count: float) -> str:
+    """`12.3 kB`, `456 MB`; units of 1,000."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} GB"
+
+
+def as_seconds(duration: float) -> str:
+    """`1.23 s`, `45.6 µs`."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if duration >= scale:
+            return f"{duration / scale:.3g} {unit}"
+    return f"{duration / 1e-9:.3g} ns"
+
+
+def as_share(share: float) -> str:
+    """`45 %`."""
+    return f"{100 * share:.0f} %"
+
+
+def parse_size(text: str) -> int:
+    """A number of bytes as a person writes it.
+
+    Parameters
+    ----------
+    text : str
+        A number with a unit: `800M`, `2G`, `1.5GB` are of 1,000, `2GiB` is of 1,024.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    SettingsError
+        If it is no size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([kmgt]?i?)b?\s*", text, re.IGNORECASE)
+    unit = (_UNITS | _BINARY_UNITS).get(found[2].lower()) if found else None
+    if found is None or unit is None or float(found[1]) * unit < 1:
+        raise SettingsError(f"{text!r} is no size; write a number and a unit: 800M, 2G, 1.5GiB")
+    return int(float(found[1]) * unit)

@@ -1,0 +1,188 @@
+"""The validation of a run, step by step: luck, unseen days, walk-forward, costs, the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import pandas as pd
+
+from bigbar.engines import Job
+from bigbar.grid import Grid
+from bigbar.periods import calendar_of
+from bigbar.results import Choice, ResultTable
+from bigbar.validation.compounding import returns_within
+from bigbar.validation.costs import find_costs
+from bigbar.validation.findings import Findings, Holdout
+from bigbar.validation.holdout import open_holdout
+from bigbar.validation.luck import LuckFindings, assess_luck
+from bigbar.validation.perturbation import perturb
+from bigbar.validation.plan import MATRIX_SHARES, MATRIX_WINDOWS, TEST_SHARE, Plan
+from bigbar.validation.plateau import find_plateau
+from bigbar.validation.tasks import Imap
+from bigbar.validation.verdict import conclude
+from bigbar.validation.walk_forward import Winners, walk_forward, walk_forward_matrix
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The run that is examined.
+
+    Attributes
+    ----------
+    file : DataFrame
+        The whole file with its indicators: what the workers were started on.
+    job : Job
+        What was optimized, on which of its bars.
+    table : ResultTable
+    choice : Choice
+    chosen : int or None
+        The setting to judge.
+    imap : Imap
+        Hands out work to the workers.
+    workers : int
+    seed : int
+    earlier_trials : int
+        Combinations that earlier runs tried on the same bars.
+    count_opening : callable
+        Is told the first bar held back, when the bars from there on are looked at; says how often
+        they have been by now.
+    """
+
+    file: pd.DataFrame
+    job: Job
+    table: ResultTable
+    choice: Choice
+    chosen: int | None
+    imap: Imap
+    workers: int
+    seed: int = 0
+    earlier_trials: int = 0
+    count_opening: Callable[[pd.Timestamp], int] = field(default=lambda _: 1)
+
+
+def choose(plan: Plan, table: ResultTable, choice: Choice) -> int | None:
+    """The setting that is the answer: the best, or the best by cross mean; None if none counts."""
+    if plan.choose == "peak":
+        return table.best(choice)
+    return find_plateau(table, choice).robust
+
+
+def examine(
+    plan: Plan, subject: Subject, tell: Callable[[str], Any] = lambda _: None
+) -> Findings | None:
+    """Find out what a result is worth.
+
+    Parameters
+    ----------
+    plan : Plan
+    subject : Subject
+    tell : callable, optional
+        Is told of each step that begins.
+
+    Returns
+    -------
+    Findings or None
+        None where nothing was asked for.
+
+    Raises
+    ------
+    VerificationError
+        If the engine and `backtesting.py` disagree on a winner of the walk-forward analysis.
+    """
+    if not (plan.assess or plan.holdout or plan.walk_forward or plan.matrix):
+        return None
+    parts: dict[str, Any] = {}
+    notes: list[str] = []
+    if plan.assess:
+        tell("luck: the returns of every combination")
+        found, remarks = _luck(plan, subject)
+        parts |= {part.name: getattr(found, part.name) for part in fields(found)}
+        notes += [*remarks, *parts.pop("notes")]
+    if plan.holdout is not None and subject.chosen is not None:
+        tell("the bars that were held back")
+        parts["holdout"] = _unseen(plan.holdout, subject, subject.chosen)
+    if plan.walk_forward or plan.matrix:
+        parts |= _forward(plan, subject, tell)
+    if plan.assess and subject.chosen is not None:
+        tell("costs, other orders of the trades, other prices")
+        file, job, chosen = subject.file, subject.job, subject.chosen
+        parts["costs"] = find_costs(file, job, chosen)
+        parts["perturbation"] = perturb(file, job, chosen, subject.imap, seed=subject.seed)
+    weighed = (
+        "bootstrap", "sharpe_bootstrap", "pbo", "plateau", "holdout", "walk_forward",
+    )  # fmt: skip
+    verdict = conclude(
+        subject.job.grid, subject.chosen, **{name: parts.get(name) for name in weighed}
+    )
+    return Findings(verdict=verdict, **parts, notes=tuple(notes))
+
+
+def _luck(plan: Plan, subject: Subject) -> tuple[LuckFindings, list[str]]:
+    """Hold the result against what luck finds in the same grid."""
+    job = subject.job
+    returns, days = returns_within(subject.file, job, subject.imap, chunk_size=_period(job.grid))
+    index: Any = subject.file.index[job.bars]
+    calendar = calendar_of(index)
+    first_end = (calendar.periods - 1) % days + days  # The first period has no return.
+    found = assess_luck(
+        returns,
+        subject.table,
+        subject.choice,
+        subject.chosen,
+        periods_per_year=calendar.annual_periods / days,
+        times=index[calendar.ends[first_end::days]],
+        cash=job.settings.account.cash,
+        earlier_trials=subject.earlier_trials,
+        seed=subject.seed,
+        thorough=plan.thorough,
+    )
+    remarks = []
+    if days > 1:
+        remarks.append(
+            f"luck was told by returns of {days} days each: of single days they would take too "
+            "much memory"
+        )
+    return found, remarks
+
+
+def _unseen(share: float, subject: Subject, chosen: int) -> Holdout:
+    """Look at the bars held back: once, counted, and after the choice was made."""
+    file, job = subject.file, subject.job
+    split = pd.Timestamp(file.index[len(file) if job.stop_bar is None else job.stop_bar])
+    openings = subject.count_opening(split)
+    return open_holdout(file, job, chosen, subject.imap, share=share, openings=openings)
+
+
+def _forward(plan: Plan, subject: Subject, tell: Callable[[str], Any]) -> dict[str, Any]:
+    """Walk forward, over one or several numbers of windows."""
+    job = subject.job
+    winners = Winners(job, subject.choice, subject.imap, slices=4 * subject.workers)
+    parts: dict[str, Any] = {}
+    if plan.walk_forward:
+        tell(f"walk-forward, {plan.walk_forward} windows")
+        parts["walk_forward"] = walk_forward(
+            subject.file,
+            job,
+            winners,
+            windows=plan.walk_forward,
+            share=TEST_SHARE,
+            anchored=plan.anchored,
+        )
+    if plan.matrix:
+        tell(f"walk-forward, {len(MATRIX_WINDOWS)} × {len(MATRIX_SHARES)} ways of cutting")
+        parts["walk_forward_matrix"] = walk_forward_matrix(
+            subject.file,
+            job,
+            winners,
+            windows=MATRIX_WINDOWS,
+            shares=MATRIX_SHARES,
+            anchored=plan.anchored,
+        )
+    return parts
+
+
+def _period(grid: Grid) -> int:
+    """Combinations of one ATR period, which share work."""
+    return len(grid) // len(grid.axes[0])

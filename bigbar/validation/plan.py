@@ -1,0 +1,102 @@
+"""What of the validation is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bigbar.engines import Job
+from bigbar.errors import SettingsError
+from bigbar.validation.spans import Span, holdout_split, walk_forward_spans
+
+#: Which setting is judged, and shown as the answer.
+CHOICES = ("peak", "robust")
+
+#: The test window of a walk-forward step is this share of training and test window together.
+TEST_SHARE = 0.25
+
+#: What a walk-forward matrix goes over.
+MATRIX_WINDOWS = (4, 6, 8, 10, 12)
+MATRIX_SHARES = (0.15, 0.2, 0.25, 0.3, 0.4)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What of the validation is asked for.
+
+    Attributes
+    ----------
+    assess : bool
+        Hold the result against luck, look for the plateau, find how far costs can rise, and put
+        it into a verdict. Everything below can be had without.
+    holdout : float or None
+        Share of the bars to put away before anything is optimized.
+    choose : {"peak", "robust"}
+        Which setting is the answer.
+    thorough : bool
+        Cut the days into more blocks for the probability of overfitting, which takes longer.
+    walk_forward : int
+        Windows; 0 for none.
+    anchored : bool
+        Whether every training window begins with the file.
+    matrix : bool
+        Walk forward over several numbers of windows and shares, too.
+
+    Raises
+    ------
+    SettingsError
+        If a value makes no sense.
+    """
+
+    assess: bool = True
+    holdout: float | None = None
+    choose: str = CHOICES[0]
+    thorough: bool = False
+    walk_forward: int = 0
+    anchored: bool = False
+    matrix: bool = False
+
+    def __post_init__(self) -> None:
+        if self.choose not in CHOICES:
+            raise SettingsError(f"--choose is {self.choose!r}; it can be {' or '.join(CHOICES)}")
+        if self.walk_forward < 0:
+            raise SettingsError(f"--walk-forward is {self.walk_forward}, but cannot be negative")
+        if self.anchored and not (self.walk_forward or self.matrix):
+            raise SettingsError(
+                "--anchored says how to walk forward: it needs --walk-forward N or "
+                "--walk-forward-matrix"
+            )
+        if self.holdout is not None and not 0 < self.holdout < 1:
+            raise SettingsError(
+                f"--holdout is {self.holdout:g}, but must be a share between 0 and 1, such as 0.2"
+            )
+
+    def span(self, index: pd.DatetimeIndex, job: Job) -> Span | None:
+        """The bars to optimize on, where some are held back; also checks the windows.
+
+        Parameters
+        ----------
+        index : DatetimeIndex
+            Times of the whole file.
+        job : Job
+            On the whole file.
+
+        Raises
+        ------
+        DataError
+            If there are too few trading weeks to hold any back, or for the windows.
+        """
+        whole = job.first_bar, len(index)
+        optimized = whole
+        if self.holdout is not None:
+            optimized = job.first_bar, holdout_split(index, whole, self.holdout)
+        if self.walk_forward:
+            walk_forward_spans(
+                index,
+                optimized,
+                windows=self.walk_forward,
+                share=TEST_SHARE,
+                anchored=self.anchored,
+            )
+        return None if optimized == whole else optimized

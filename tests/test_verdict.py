@@ -1,0 +1,303 @@
+"""The verdict: every branch of the rule, and the words."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from made_findings import bootstrap, holdout, overfitting, plateau, walk_forward
+from made_returns import grid_of
+
+from bigbar.grid import Grid
+from bigbar.validation.findings import Verdict
+from bigbar.validation.verdict import (
+    MOST_PBO,
+    STRONG,
+    WEAK,
+    WIDTH,
+    Evidence,
+    conclude,
+    unseen_confidence,
+    weigh,
+)
+
+NONE, BAD, GOOD = {}, {"unseen_lost": True}, {"unseen_convinces": True}
+
+
+# ---------------------------------------------------------------------------------- the rule
+
+
+@pytest.mark.parametrize(
+    ("p_value", "more", "light"),
+    [
+        # Strong evidence where it was optimized.
+        (0.001, NONE, "green"),
+        (STRONG, NONE, "green"),
+        (STRONG, GOOD, "green"),
+        (STRONG, BAD, "amber"),
+        (STRONG, {"overfit": True}, "amber"),
+        (STRONG, {"overfit": True, **BAD}, "amber"),
+        # Weak evidence.
+        (0.0501, NONE, "amber"),
+        (WEAK, NONE, "amber"),
+        (WEAK, GOOD, "green"),
+        (WEAK, {"overfit": True, **GOOD}, "amber"),
+        (WEAK, BAD, "red"),
+        (WEAK, {**BAD, **GOOD}, "red"),  # The holdout won, and the walk-forward lost.
+        # None.
+        (0.2001, NONE, "red"),
+        (0.9, BAD, "red"),
+        (0.9, GOOD, "amber"),
+        (0.9, {**BAD, **GOOD}, "red"),
+        # Nothing to go by.
+        (math.nan, NONE, "red"),
+        (math.nan, GOOD, "red"),
+    ],
+)
+def test_the_light(p_value, more, light):
+    assert Evidence(p_value, **more).light == light
+
+
+def test_what_is_weighed():
+    found = weigh(bootstrap(p_value=0.03, p_value_all_trials=0.3))
+    assert found == Evidence(0.3)  # Earlier runs on the same data count.
+    assert math.isnan(weigh(None).p_value)
+    assert weigh(bootstrap(), overfitting(MOST_PBO)).overfit is False
+    assert weigh(bootstrap(), overfitting(0.51)).overfit is True
+    assert weigh(bootstrap(), holdout=holdout(-0.1)).unseen_lost is True
+    assert weigh(bootstrap(), holdout=holdout(0.0, trades=0)).unseen_lost is False
+    assert weigh(bootstrap(), walk_forward=walk_forward(-3.0)).unseen_lost is True
+    assert weigh(bootstrap(), walk_forward=walk_forward(3.0)).unseen_lost is False
+    both = weigh(bootstrap(), holdout=holdout(2.0), walk_forward=walk_forward(-3.0))
+    assert both.unseen_lost is True
+
+
+def steady(mean: float) -> np.ndarray:
+    random = np.random.default_rng(4)
+    values = random.standard_normal(50)
+    return 0.01 * (values - values.mean()) / values.std() + 0.01 * mean
+
+
+def test_when_the_unseen_days_convince():
+    """A daily Sharpe ratio of 0.3 on 50 days is 2.1 standard errors; of 0.1, 0.7."""
+    assert weigh(bootstrap(), holdout=holdout(9.0, returns=steady(0.3))).unseen_convinces is True
+    assert weigh(bootstrap(), holdout=holdout(3.0, returns=steady(0.1))).unseen_convinces is False
+
+
+def test_each_opening_of_the_holdout_adds_to_the_doubt():
+    once, thrice, often = (
+        unseen_confidence(holdout(9.0, returns=steady(0.3), openings=n)) for n in (1, 3, 1000)
+    )
+    assert 1 - thrice == pytest.approx(3 * (1 - once))
+    assert often == 0.0
+
+
+def test_a_holdout_without_a_trade_has_no_confidence():
+    assert math.isnan(unseen_confidence(holdout(0.0, trades=0, returns=np.zeros(40))))
+
+
+# ---------------------------------------------------------------------------------- the words
+
+
+def concluded(**findings) -> Verdict:
+    """On the default grid."""
+    return conclude(Grid.parse(), 5, **findings)
+
+
+def test_as_in_the_guide():
+    found = concluded(bootstrap=bootstrap(), pbo=overfitting(), plateau=plateau(robust=20_000))
+    assert found.lines == (
+        "You tried 112,840 settings on 100 days. They behave like about 1,400 independent tries.",
+        "With no edge the best typically shows a Sharpe of 5.4, and 1 time in 20 above 7.1.",
+        "Yours is 4.4. Luck does this well 82 % of the time; it takes Sharpe 7.1 to tell.",
+        "Nothing was held back (--holdout 0.2 keeps a fifth). Probability of overfitting: 48 %.",
+        "Robust: atr_period 26, k_atr 1.4, uptail_max_ratio 0.5, previous_weight 0.1 "
+        "(3.90; best 4.40).",
+        "Verdict: cannot be told apart from luck.",
+    )
+    assert found.headline == found.lines[-1]
+    assert found.light == "red"
+
+
+def test_where_the_return_was_tested():
+    tested = bootstrap(
+        statistic="Return [%]", chosen=1234.5, luck_typical=3.4, luck_95=8.44, p_value=0.346
+    )
+    found = concluded(bootstrap=tested, sharpe_bootstrap=bootstrap(chosen=1.66))
+    assert "They behave like about 1,400 independent tries." in found.lines[0]
+    assert found.lines[1] == (
+        "With no edge the best typically shows a return of +3.4 %, and 1 time in 20 above +8.4 %."
+    )
+    assert found.lines[2] == (
+        "Yours is +1,234.5 % (Sharpe 1.7). Luck does this well 35 % of the time; "
+        "it takes Sharpe 7.1 to tell."
+    )
+
+
+@pytest.mark.parametrize(
+    ("findings", "headline"),
+    [
+        ({"p_value": 0.6}, "cannot be told apart from luck."),
+        ({"p_value": 0.1}, "some evidence, but not enough to rule out luck: not proven."),
+        ({"p_value": 0.01}, "unlikely to be luck alone, but not proven."),
+        ({"p_value": math.nan}, "too little data to tell skill from luck."),
+    ],
+)
+def test_headlines_by_luck_alone(findings, headline):
+    assert concluded(bootstrap=bootstrap(**findings)).headline == f"Verdict: {headline}"
+
+
+@pytest.mark.parametrize(
+    ("p_value", "more", "light", "words"),
+    [
+        (0.6, {"holdout": holdout(-1.0)}, "red", "luck. It also lost on unseen days."),
+        (0.01, {"holdout": holdout(-1.0)}, "amber", "but it lost on unseen days: not proven."),
+        (0.01, {"pbo": overfitting(0.7)}, "amber", "one half fails on the other: not proven."),
+        (0.01, {"holdout": holdout(1.0)}, "green", "unlikely to be luck alone, but not proven."),
+        (
+            0.6,
+            {"holdout": holdout(9.0, returns=steady(0.4))},
+            "amber",
+            "but good on unseen days: not proven.",
+        ),
+        (0.15, {"holdout": holdout(9.0, returns=steady(0.4))}, "green", "but not proven."),
+        (0.15, {"walk_forward": walk_forward(-1.0)}, "red", "It also lost on unseen days."),
+    ],
+)
+def test_headlines_with_unseen_days(p_value, more, light, words):
+    found = concluded(bootstrap=bootstrap(p_value=p_value), **more)
+    assert found.light == light
+    assert found.headline.endswith(words)
+
+
+def test_nothing_is_ever_called_proven():
+    """Of all evidence there can be."""
+    for p_value in (0.001, 0.05, 0.1, 0.2, 0.5, math.nan):
+        for unseen in (None, holdout(-1.0), holdout(1.0), holdout(9.0, returns=steady(0.4))):
+            for pbo in (None, overfitting(0.9)):
+                found = concluded(bootstrap=bootstrap(p_value=p_value), holdout=unseen, pbo=pbo)
+                text = found.headline.lower()
+                assert text.count("proven") == text.count("not proven")
+                assert found.light == "red" or "not proven" in text
+
+
+def test_luck_that_never_did_as_well():
+    found = concluded(bootstrap=bootstrap(p_value=1 / 1001))
+    assert "Luck did this well in none of 1,000 draws;" in found.lines[2]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.8161, "82 %"), (0.0996, "10 %"), (0.0342, "3.4 %"), (0.002, "0.2 %"), (0.996, "over 99 %")],
+)
+def test_shares_for_people(share, text):
+    found = concluded(bootstrap=bootstrap(p_value=share))
+    assert f"Luck does this well {text} of the time" in found.lines[2]
+
+
+def test_probabilities_at_the_ends_are_round():
+    for pbo, text in ((0.0, "0 %."), (1.0, "100 %."), (0.0001, "under 0.1 %.")):
+        found = concluded(bootstrap=bootstrap(), pbo=overfitting(pbo))
+        assert found.lines[3].endswith(f"Probability of overfitting: {text}")
+
+
+def test_earlier_runs_are_told_and_counted():
+    found = concluded(
+        bootstrap=bootstrap(p_value=0.03, p_value_all_trials=0.42, earlier_trials=1000)
+    )
+    assert "112,840 settings (1,000 before) on 100 days, like about 1,400" in found.lines[0]
+    assert "Luck does this well 42 % of the time" in found.lines[2]
+    assert found.light == "red"
+
+
+def test_a_choice_that_hardly_traded():
+    found = concluded(bootstrap=bootstrap(p_value=math.nan, traded_periods=3))
+    assert found.lines[2] == "Yours is 4.4, made on 3 days: too few to tell anything."
+    assert found.headline == "Verdict: too little data to tell skill from luck."
+
+
+@pytest.mark.parametrize(("per_year", "noun"), [(365, "days"), (52, "weeks"), (12, "months")])
+def test_periods_that_are_no_days(per_year, noun):
+    found = concluded(bootstrap=bootstrap(periods_per_year=float(per_year)))
+    assert f"on 100 {noun}." in found.lines[0]
+
+
+def test_unseen_days_are_told():
+    found = concluded(bootstrap=bootstrap(), holdout=holdout(1.25, trades=1), pbo=overfitting())
+    assert found.lines[3] == (
+        "Unseen from 2024-03-03: +1.2 % in 1 trade (before: +10.0 %). "
+        "Probability of overfitting: 48 %."
+    )
+    again = concluded(bootstrap=bootstrap(), holdout=holdout(0.0, trades=0, openings=3))
+    assert again.lines[3] == "Unseen from 2024-03-03, opened 3 times: no trade (before: +10.0 %)."
+
+
+def test_a_walk_forward_analysis_is_told():
+    found = concluded(
+        bootstrap=bootstrap(), holdout=holdout(), walk_forward=walk_forward(), pbo=overfitting()
+    )
+    assert found.lines[3] == (
+        "Unseen from 2024-03-03: +1.2 % in 12 trades (before: +10.0 %). "
+        "Walk-forward: +3.1 %, t 1.2."
+    )
+
+
+def test_the_best_may_be_robust_itself():
+    found = concluded(bootstrap=bootstrap(), plateau=plateau(robust=5))
+    assert found.lines[4] == "The best is also the robust choice; its worst neighbour has 0.30."
+
+
+def test_the_robust_choice_may_have_been_taken():
+    found = conclude(grid_of(4, 5), 9, bootstrap=bootstrap(), plateau=plateau())
+    assert found.lines[4] == ("Robust (taken): atr_period 2, k_atr 5 (3.90; best 4.40).")
+
+
+@pytest.mark.parametrize(
+    ("statistic", "value", "text"),
+    [
+        ("Return [%]", 12.34, "12.3 %"),
+        ("Equity Final [$]", 123_456.7, "123,457"),
+        ("Avg. Drawdown Duration", 3 * 86_400e9, "3 days 00:00:00"),
+        ("SQN", 1.234, "1.23"),
+        ("SQN", math.nan, "none"),
+    ],
+)
+def test_values_in_their_own_unit(statistic, value, text):
+    found = concluded(plateau=plateau(statistic=statistic, robust=5, peak_worst_neighbour=value))
+    assert found.lines[2] == (
+        f"The best is also the robust choice; its worst neighbour has {text}."
+    )
+
+
+def test_a_single_setting():
+    found = conclude(
+        grid_of(), 0, bootstrap=bootstrap(combinations=1), plateau=plateau(peak=0, robust=0)
+    )
+    assert found.lines[0] == "You tried 1 setting on 100 days."
+    assert not any("obust" in line for line in found.lines)
+
+
+def test_nothing_counts():
+    found = conclude(Grid.parse(), None, plateau=plateau(peak=None, robust=None, median=None))
+    assert found.light == "red"
+    assert found.lines == (
+        "You tried 112,840 settings.",
+        "Verdict: no combination counts, so there is nothing to judge.",
+    )
+
+
+def test_six_lines_at_most_and_none_too_long_for_a_terminal():
+    everything = {
+        "bootstrap": bootstrap(statistic="Return [%]", chosen=-99.9, earlier_trials=1000),
+        "sharpe_bootstrap": bootstrap(chosen=-12.3),
+        "pbo": overfitting(),
+        "plateau": plateau(statistic="Return [%]", robust=112_839),
+        "holdout": holdout(-12.3, trades=1234),
+        "walk_forward": walk_forward(-12.3),
+    }
+    found = concluded(**everything)
+    assert len(found.lines) == 6
+    assert max(map(len, found.lines)) <= WIDTH
+    usual = concluded(**{**everything, "bootstrap": bootstrap(), "sharpe_bootstrap": None})
+    assert max(map(len, usual.lines)) <= WIDTH
