@@ -36,9 +36,10 @@ class Slice:
     start, stop : int
         First combination, and the one after the last.
     worker : int or None
-        Process id of the worker that ran it; None if it was taken over from another run.
+        Process id of the worker that ran it; None if none came to its end, or if the rows were
+        taken over from another run.
     begun : float or None
-        Seconds after the start of the run's process.
+        Seconds after the attempt at the run began.
     seconds : float or None
         That it took.
     """
