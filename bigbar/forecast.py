@@ -50,8 +50,8 @@ _SLACK = 32e6
 _LUCK = 1.4
 _SHARED_PART = 4
 
-#: Bytes of a combination on disk: as Parquet and again in the store, where statistics of short
-#: files repeat and are packed; as CSV.
+#: Bytes of a combination on disk: as Parquet, and twice in the store until its log is folded into
+#: it; statistics of short files repeat, and are packed closer. As CSV.
 _PACKED, _PACKED_LESS = 160, 110
 _SHORT_FILE = 5_000
 _CSV = 560
@@ -75,7 +75,7 @@ _BACKTEST_S = {"compiled": (3e-6, 4e-10), "backtesting": (0.05, 2.5e-5)}
 _REPLAYS_S, _REPLAY_S, _REPLAY_PER_BAR_S = 1.2, 0.05, 3e-5
 
 #: Seconds of holding a result against luck: always, and for each return of each combination.
-_LUCK_S, _LUCK_PER_RETURN_S = 0.5, 1.2e-7
+_LUCK_S, _LUCK_PER_RETURN_S = 0.5, 1.5e-7
 
 #: Of a window of a walk-forward analysis: share of a sweep, and of a replay on all bars.
 _WINDOW_SWEEP, _WINDOW_REPLAY = 0.6, 0.7
@@ -272,7 +272,7 @@ def _published(load: Workload) -> float:
 def _disk(load: Workload) -> float:
     packed = _PACKED - _PACKED_LESS * min(1.0, _SHORT_FILE / load.bars)
     return (
-        load.combinations * (2 * packed + (_CSV if load.csv else 0))
+        load.combinations * (3 * packed + (_CSV if load.csv else 0))
         + _STORE
         + _PAGE
         + (_PLOTS if load.plot else 0.0)

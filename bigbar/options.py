@@ -267,7 +267,8 @@ def _add_validation(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=_at_least(int, 0),
         default=0,
-        help="optimize on N windows, each winner run on the bars that follow (default: none)",
+        help="optimize on N windows, each winner run on the bars that follow "
+        "(default: %(default)s)",
     )
     group.add_argument(
         "--anchored", action="store_true", help="all training windows begin with the file"

@@ -725,15 +725,14 @@ def _sweep(
             for chunk, result in answers:
                 start, stop = chunk
                 if isinstance(result, Unanswered):
-                    seconds, failures = None, [Failure(start, result.reason())]
+                    piece, failures = Slice(start, stop), [Failure(start, result.reason())]
                 else:
                     table.values[start:stop] = result.rows
-                    seconds, failures = result.seconds, result.failures
+                    piece = Slice(start, stop, result.worker, result.begun, result.seconds)
+                    failures = result.failures
                     outcome.account.add(result)
                 _replace_failures(outcome, chunk, failures)
-                recorder.add(
-                    Slice(start, stop, seconds=seconds), table.values[start:stop], failures
-                )
+                recorder.add(piece, table.values[start:stop], failures)
                 if throttle is not None:
                     bar.set_postfix_str(str(throttle), refresh=False)
                 bar.update(stop - start)

@@ -79,8 +79,8 @@ def _belongs_to_a_stranger(path: Path) -> bool:
     """Whether a process outside this test run made it: another run on the same machine."""
     ours = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
     if path.name.startswith("bigbar_"):
-        maker = int(path.name.split("_")[1])
-        return maker not in ours and psutil.pid_exists(maker)
+        maker = path.name.split("_")[1]  # A process id, if it is the program's.
+        return not maker.isdigit() or (int(maker) not in ours and psutil.pid_exists(int(maker)))
     try:
         inode = path.stat().st_ino  # a semaphore is mapped under another name
     except FileNotFoundError:

@@ -30,6 +30,7 @@ from bigbar.validation.expected_maximum import expected_maximum
 from bigbar.validation.resampling import (
     MEAN_BLOCK,
     as_weights,
+    lost_spread,
     stationary_draws,
     without_edge,
 )
@@ -115,6 +116,28 @@ def test_weights_times_returns_are_means_of_the_resamples():
     np.testing.assert_allclose(means, plain, atol=1e-8)
 
 
+def test_the_spread_that_resamples_lose():
+    """For independent days: the mean's variance over many samples, against that of the draws."""
+    weights = as_weights(stationary_draws(60, 1000, seed=0))
+    ratios = []
+    for seed in range(200):
+        values = np.random.default_rng(seed).standard_normal(60)
+        ratios.append((weights @ (values - values.mean())).var() * 60)
+    assert np.mean(ratios) == pytest.approx(lost_spread(60) ** 2, abs=0.02)
+
+
+def test_as_the_reality_check_of_another_package():
+    """Of `arch` 8.0: SPA, stationary, blocks of 5, not studentized, 5,000 draws, "upper"."""
+    for edge, expected in ((0.0, 0.5666), (0.08, 0.0164)):
+        values = lcg(96, 20, 1)
+        values[:, 16] += edge
+        columns = (values / values.std(axis=0)).T
+        weights = as_weights(stationary_draws(96, 5000, seed=3))
+        maxima = (weights @ without_edge(columns.astype(np.float32)).T).max(axis=1)
+        found = adjusted_p_values(columns.mean(axis=1), maxima).min()
+        assert found == pytest.approx(expected, abs=3 * math.sqrt(2 * expected / 5000))
+
+
 def test_where_every_day_trades_the_edge_is_the_mean():
     returns = noise(5, 60, 2) + np.float32(0.003)
     np.testing.assert_allclose(
@@ -137,7 +160,7 @@ def plain_maxima(returns, draws, statistic):
     """By the definition, draw by draw."""
     if statistic is RETURN:
         resampled = without_edge(np.log1p(returns))[:, draws].astype(float)
-        return resampled.sum(axis=2).max(axis=0)
+        return resampled.sum(axis=2).max(axis=0) / lost_spread(returns.shape[1])
     resampled = without_edge(returns)[:, draws].astype(float)
     means, deviations = resampled.mean(axis=2), resampled.std(axis=2, ddof=1)
     # A draw without any trade is as good as nothing.

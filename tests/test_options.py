@@ -12,6 +12,7 @@ from bigbar.grid import DEFAULT_AXES, Grid
 from bigbar.options import make_parser, parse_options
 from bigbar.pipeline import Execution, usable_processors
 from bigbar.settings import Account, Parameters, Settings
+from bigbar.store.recording import Wish
 from bigbar.version import __version__
 
 
@@ -50,6 +51,34 @@ def test_everything_given():
     assert options.plot
     assert options.export_csv
     assert options.no_progress
+
+
+@pytest.mark.parametrize(
+    ("given", "wish"),
+    [
+        ([], Wish()),
+        (["--fresh"], Wish(fresh=True)),
+        (["--resume", "7"], Wish(resume=7)),
+        (["--retry-failed"], Wish(retry_failed=True)),
+        (["--no-store"], None),
+    ],
+)
+def test_earlier_runs(given, wish):
+    options = parse_options(["f", *given])
+    assert options.wish == wish
+    assert options.command == ("f", *given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["--fresh", "--resume", "7"], ["--no-store", "--retry-failed"], ["--resume", "0"],
+     ["--resume", "last"], ["--resume"]],
+)  # fmt: skip
+def test_wishes_that_exclude_each_other_or_make_no_sense(given, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse_options(["f", *given])
+    assert caught.value.code == 2
+    assert "--re" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -284,7 +284,7 @@ def test_bars_that_were_held_back_and_not_opened_are_told():
     outcome = small_outcome()
     outcome.job, outcome.trades = replace(outcome.job, span=(20, 301)), None
     said = text_of(outcome, None)
-    assert "The last 99 bars, from 2017-05-05 on, were put away" in said
+    assert "The last 99 bars, from 2017-05-07 on, were put away" in said
     assert "--holdout" not in said
 
 

@@ -3,6 +3,8 @@
 import io
 import itertools
 import os
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,12 +16,13 @@ from bigbar.data import bars_from_frame
 from bigbar.engines import Job, statistics_row
 from bigbar.grid import Grid
 from bigbar.pipeline import Execution, Memory, Outcome
+from bigbar.quantities import as_bytes, as_seconds
 from bigbar.report import (
     Terminal,
-    _bytes,
-    _seconds,
     answer,
+    differs_from_earlier,
     full_statistics,
+    run_text,
     statistics_text,
     verification_text,
     wants_bar,
@@ -28,8 +31,12 @@ from bigbar.results import Choice, ResultTable
 from bigbar.settings import Account, Parameters, Settings
 from bigbar.shared_memory import publish
 from bigbar.strategy import reference_backtest, run_quietly
+from bigbar.validation.findings import Findings, Verdict
+from bigbar.validation.plan import Plan
 from bigbar.verification import Verification
 from bigbar.workers import Failure
+
+VERDICT = Verdict("red", "Verdict: luck.", ("You tried 12 settings.", "Verdict: luck."))
 
 # ------------------------------------------------------------------------------------ terminal
 
@@ -39,7 +46,7 @@ def narrate(*, show_bar: bool, workers: int = 2) -> str:
     stream = io.StringIO()
     terminal = Terminal(stream, show_bar=show_bar)
     bars = small_bars()
-    terminal.data(bars, 100)
+    terminal.data(bars, Job(Grid.parse(), Settings(), "backtesting"))
     terminal.grid(Grid.parse())
     with publish(bars.frame) as publication:
         terminal.shared(publication, workers)
@@ -50,6 +57,7 @@ def narrate(*, show_bar: bool, workers: int = 2) -> str:
             bar.update(100)
         terminal.event("a worker died; another one took its place")
     terminal.verifying(21)
+    terminal.validating("luck")
     return stream.getvalue()
 
 
@@ -94,6 +102,74 @@ def test_what_the_lines_say():
     assert "12.3 µs per backtest; 8 chunks of up to 14,105 combinations" in text
 
 
+def told(what) -> str:
+    stream = io.StringIO()
+    what(Terminal(stream, show_bar=False))
+    return stream.getvalue()
+
+
+def test_what_is_said_of_earlier_runs():
+    begun = datetime(2026, 11, 24, 10, 51, 30).astimezone(UTC)  # As the user's clock showed it.
+    assert told(lambda terminal: terminal.resuming(7, begun, 68_832, 112_840)) == (
+        "Resume     resuming run 7 of 2026-11-24 10:51: 60 % already done (68,832 of 112,840)\n"
+    )
+    assert told(lambda terminal: terminal.retrying(7, 2)) == (
+        "Retry      run 7: 2 combinations that failed\n"
+    )
+    assert told(lambda terminal: terminal.retrying(7, 0)) == "Retry      run 7: nothing failed\n"
+    assert told(lambda terminal: terminal.reusing(56_420, 56_420, [3])) == (
+        "Reuse      reusing 56,420 rows of run 3\n"
+    )
+    assert told(lambda terminal: terminal.reusing(10, 30, [3, 5])) == (
+        "Reuse      reusing 10 rows of run 3 and 5; the other 20 that are there are quicker run "
+        "again\n"
+    )
+
+
+def test_the_bar_starts_where_the_run_was():
+    stream = io.StringIO()
+    with Terminal(stream, show_bar=True).progress(1000, 610) as bar:
+        assert "61%" in stream.getvalue()
+        assert "610/1000" in stream.getvalue()
+        bar.update(390)
+    assert "1000/1000" in stream.getvalue()
+
+
+def kept_outcome(**earlier) -> Outcome:
+    """A finished run with a number, and another one before it."""
+    outcome = small_outcome()
+    outcome.carried.run = 12
+    if earlier:
+        outcome.carried.earlier = SimpleNamespace(id=11, **earlier)
+    return outcome
+
+
+def test_the_line_about_the_run():
+    result = str(small_outcome().result_sha256)
+    assert f"Run        12, result {result[:12]}\n" in answer(kept_outcome(), top=0, files=[])
+    same = kept_outcome(result_sha256=result)
+    assert run_text(same) == f"12, result {result[:12]} equal to that of run 11"
+    assert not differs_from_earlier(same)
+    other = kept_outcome(result_sha256="0123456789abcdef")
+    assert differs_from_earlier(other)
+    assert f"12, result {result[:12]} DIFFERS from 0123456789ab of run 11" in run_text(other)
+    assert "DIFFERS" in answer(other, top=0, files=[])
+
+
+def test_the_line_about_a_run_that_cannot_be_compared():
+    result = str(small_outcome().result_sha256)
+    failed = kept_outcome(result_sha256="0123456789abcdef")
+    failed.failures = [Failure(3, "no")]
+    assert run_text(failed).startswith("12, result ")
+    assert "run 11" not in run_text(failed)
+    assert not differs_from_earlier(failed)
+    unfinished = kept_outcome(result_sha256=result)
+    unfinished.table.values[7:] = np.nan
+    assert run_text(unfinished) == "12, unfinished: the same command continues it"
+    assert not differs_from_earlier(unfinished)
+    assert "\nRun " not in answer(small_outcome(), top=0, files=[])
+
+
 def test_one_worker_saves_nothing():
     assert "for 1 worker\n" in narrate(show_bar=False, workers=1)
 
@@ -103,8 +179,33 @@ def test_notes_about_the_data_stand_below_it():
     stream = io.StringIO()
     bars = bars_from_frame(frame)
     assert len(bars.notes) >= 2
-    Terminal(stream, show_bar=False).data(bars, 10)
+    job = Job(Grid.parse(atr_period="10"), Settings(), "backtesting")
+    Terminal(stream, show_bar=False).data(bars, job)
     assert stream.getvalue().splitlines()[2:] == [" " * 11 + note for note in bars.notes]
+
+
+def test_bars_held_back_are_told():
+    stream = io.StringIO()
+    bars = small_bars()
+    job = Job(Grid.parse(atr_period="10"), Settings(), "backtesting", span=(10, 300))
+    Terminal(stream, show_bar=False).data(bars, job)
+    assert "290 take part, 100 from 2017-05-07 21:00:00 on are held back" in stream.getvalue()
+
+
+def test_the_verdict_stands_before_the_closing_lines():
+    outcome = small_outcome()
+    assert "Verdict" not in answer(outcome, top=3, files=[])
+    outcome.findings = Findings(verdict=VERDICT)
+    shown = answer(outcome, top=3, files=[])
+    assert "\n\n" + "\n".join(VERDICT.lines) + "\n\nCounted" in shown
+
+
+def test_the_robust_choice_is_called_so():
+    outcome = small_outcome()
+    outcome.plan = Plan(choose="robust")
+    assert answer(outcome, top=0, files=[]).startswith(
+        "Robust choice of 12 combinations by Return [%] (cross mean):"
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
@@ -294,9 +395,9 @@ def test_the_zone_of_the_bars_is_shown_whole():
 
 
 def test_amounts_and_durations_read_well():
-    shown = [_bytes(count) for count in (0, 999, 1500, 123_456, 5e6, 2.5e9)]
+    shown = [as_bytes(count) for count in (0, 999, 1500, 123_456, 5e6, 2.5e9)]
     assert shown == ["0 B", "999 B", "1.5 kB", "123 kB", "5.0 MB", "2.50 GB"]
-    shown = [_seconds(spent) for spent in (12.3456, 0.5, 0.012, 1.5e-5, 2e-9)]
+    shown = [as_seconds(spent) for spent in (12.3456, 0.5, 0.012, 1.5e-5, 2e-9)]
     assert shown == ["12.3 s", "500 ms", "12 ms", "15 µs", "2 ns"]
     pairs = itertools.pairwise([1e-9 * 1.7**n for n in range(50)])
-    assert all(_seconds(a) != _seconds(b) for a, b in pairs)
+    assert all(as_seconds(a) != as_seconds(b) for a, b in pairs)

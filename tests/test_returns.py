@@ -23,7 +23,7 @@ from bigbar.pool import WorkerPool
 from bigbar.settings import Account, Settings
 from bigbar.shared_memory import publish
 from bigbar.statistics import COLUMN
-from bigbar.validation.returns import daily_returns, distinct
+from bigbar.validation.returns import daily_returns
 from bigbar.validation.tasks import one_by_one
 from bigbar.workers import start_worker
 
@@ -222,34 +222,3 @@ def test_through_a_pool() -> None:
     ):
         found = daily_returns(file, job, pool.imap_unordered, chunk_size=9)
     np.testing.assert_array_equal(found, whole_matrix(CASE))  # It outlives its block.
-
-
-# Rows that differ.
-
-
-@given(
-    st.lists(st.integers(0, 5), min_size=1, max_size=200),
-    st.integers(1, 20),
-)
-def test_distinct_rows(kinds: list[int], periods: int) -> None:
-    random = np.random.default_rng(len(kinds))
-    patterns = random.choice(np.array([0.0, 1e-3, -1e-3], np.float32), (6, periods))
-    rows = patterns[kinds]
-    first, kind = distinct(rows)
-    assert len(first) == len(np.unique(rows, axis=0))
-    assert (np.diff(first) > 0).all()
-    np.testing.assert_array_equal(rows[first][kind], rows)
-
-
-def test_distinct_rows_of_no_periods_are_one() -> None:
-    first, kind = distinct(np.empty((4, 0), np.float32))
-    assert first.tolist() == [0]
-    assert kind.tolist() == [0, 0, 0, 0]
-
-
-def test_rows_that_differ_in_the_last_bit_of_one_day() -> None:
-    rows = np.full((3, 250), 1e-3, np.float32)
-    rows[1, 100] = np.nextafter(rows[1, 100], np.float32(1))
-    first, kind = distinct(rows)
-    assert first.tolist() == [0, 1]
-    assert kind.tolist() == [0, 1, 0]

@@ -118,7 +118,9 @@ def _arrays(calendar: Calendar, close: Floats) -> tuple[MarketArrays, float]:
     moves = np.log(close[1:] / close[:-1])
     centred = np.zeros(len(close))
     centred[1:] = moves - moves.mean()
-    square = float(centred @ centred) if len(moves) > 1 else np.nan
+    # Not `centred @ centred`: from 10,000 bars on BLAS would start threads for it, which takes
+    # milliseconds beside busy workers, and how it adds would depend on how many there are.
+    square = float((centred * centred).sum()) if len(moves) > 1 else np.nan
     arrays = MarketArrays(
         close, _frozen(calendar.index.asi8), _frozen(calendar.numbers), _frozen(centred)
     )

@@ -127,7 +127,15 @@ class Recorder:
         return Carried.nothing(len(values))
 
     def add(self, slice_: Slice, rows: NDArray[np.float64], failures: Sequence[Failure]) -> None:
-        """A slice is finished; its rows do not change any more."""
+        """A slice is finished; its rows do not change any more.
+
+        Parameters
+        ----------
+        slice_ : Slice
+            Begun by the clock of `time.monotonic`.
+        rows : ndarray of float, shape (combinations, statistics)
+        failures : sequence of Failure
+        """
 
     def swept(self) -> None:
         """No more slices will come."""
@@ -225,6 +233,8 @@ class StoreRecorder(Recorder):
                 seconds_before=self._seconds(),
                 busy_s=self._busy_s,
             )
+        if slice_.begun is not None:
+            slice_ = replace(slice_, begun=slice_.begun - self._begun)
         named = [(vars(grid[failure.number]), failure) for failure in failures]
         self._writer.put(Finished(slice_, rows, named))
         self._give_up(self._writer.problem)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,9 @@ from bigbar.store.records import (
 )
 from bigbar.store.rows import Slice, read_rows, read_slices
 from bigbar.store.schema import BUSY_S, RUNS, StoreError, explained, open_store, read, transaction
-from bigbar.workers import Failure
+
+if TYPE_CHECKING:
+    from bigbar.workers import Failure
 
 
 class RunStore:
@@ -117,6 +119,8 @@ class RunStore:
 
     def failures(self, number: int) -> list[Failure]:
         """Combinations of a run that failed, in grid order."""
+        from bigbar.workers import Failure
+
         found = self._read(
             "SELECT number, reason FROM failures WHERE run = ? ORDER BY number",
             number,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bigbar.validation.distinct import Kinds
 from bigbar.validation.expected_maximum import chance_of_best, independent_tries
 from bigbar.validation.findings import Bootstrap
-from bigbar.validation.resampling import MEAN_BLOCK, without_edge
+from bigbar.validation.resampling import MEAN_BLOCK, lost_spread, without_edge
 from bigbar.validation.sharpe import Moments
 
 Floats = NDArray[np.float64]
@@ -38,7 +38,7 @@ EARLIER_POWER = 0.5
 RETURN_LIKE = ("Return [%]", "Equity Final [$]", "Return (Ann.) [%]", "CAGR [%]")
 
 #: Combinations resampled together: their products with all draws stay near the processor.
-_COLUMNS = 2048
+_COLUMNS = 512
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Statistic:
     name : str
         "Sharpe Ratio" or "Return [%]".
     of_returns : callable
-        From returns, shape (combinations, periods), to what is resampled.
+        From returns, shape (combinations, periods), to what is resampled, its edge still in it.
     order : callable
         From columns without an edge, shape (combinations, periods), and weights, shape (draws,
         periods), to something that rises with the statistic, shape (draws, combinations).
@@ -100,6 +100,13 @@ def t_statistics(shares: NDArray, periods: int) -> Floats:
     return np.copysign(np.sqrt((periods - 1) * part / rest), shares)
 
 
+def _growth(returns: Floats32) -> Floats32:
+    """Log returns; wider by what the resamples lose, as no estimate of their spread is renewed."""
+    logs: Floats32 = np.log1p(returns)
+    logs /= np.float32(lost_spread(returns.shape[1]))
+    return logs
+
+
 def _sum(columns: NDArray, weights: NDArray) -> NDArray:
     return weights @ columns.T
 
@@ -113,7 +120,7 @@ SHARPE = Statistic(
 )
 RETURN = Statistic(
     "Return [%]",
-    of_returns=np.log1p,
+    of_returns=_growth,
     order=_sum,
     finish=lambda means, periods: means.astype(np.float64) * periods,
     path=lambda columns: np.exp(np.cumsum(columns, axis=1)),
@@ -229,9 +236,10 @@ def lucky_best(
     best = np.full((len(statistics), draws), -np.inf, np.float32)
     winners = np.zeros((len(statistics), followed), np.intp)
     for start in range(0, len(kinds), _COLUMNS):
-        block = returns[kinds.first[start : start + _COLUMNS]][:, traded]
+        block = returns[kinds.first[start : start + _COLUMNS]]
         for number, statistic in enumerate(statistics):
-            order = statistic.order(without_edge(statistic.of_returns(block)), weights)
+            columns = without_edge(statistic.of_returns(block)[:, traded])
+            order = statistic.order(columns, weights)
             places = order[:followed].argmax(axis=1)
             better = order[np.arange(followed), places] > best[number, :followed]
             winners[number, better] = start + places[better]

@@ -13,8 +13,11 @@ from bigbar.grid import Grid
 from bigbar.periods import calendar_of
 from bigbar.results import Choice, ResultTable
 from bigbar.validation.compounding import returns_within
-from bigbar.validation.findings import Findings
+from bigbar.validation.costs import find_costs
+from bigbar.validation.findings import Findings, Holdout
+from bigbar.validation.holdout import open_holdout
 from bigbar.validation.luck import LuckFindings, assess_luck
+from bigbar.validation.perturbation import perturb
 from bigbar.validation.plan import MATRIX_SHARES, MATRIX_WINDOWS, TEST_SHARE, Plan
 from bigbar.validation.plateau import find_plateau
 from bigbar.validation.tasks import Imap
@@ -97,8 +100,16 @@ def examine(
         found, remarks = _luck(plan, subject)
         parts |= {part.name: getattr(found, part.name) for part in fields(found)}
         notes += [*remarks, *parts.pop("notes")]
+    if plan.holdout is not None and subject.chosen is not None:
+        tell("the bars that were held back")
+        parts["holdout"] = _unseen(plan.holdout, subject, subject.chosen)
     if plan.walk_forward or plan.matrix:
         parts |= _forward(plan, subject, tell)
+    if plan.assess and subject.chosen is not None:
+        tell("costs, other orders of the trades, other prices")
+        file, job, chosen = subject.file, subject.job, subject.chosen
+        parts["costs"] = find_costs(file, job, chosen)
+        parts["perturbation"] = perturb(file, job, chosen, subject.imap, seed=subject.seed)
     weighed = (
         "bootstrap", "sharpe_bootstrap", "pbo", "plateau", "holdout", "walk_forward",
     )  # fmt: skip
@@ -134,6 +145,14 @@ def _luck(plan: Plan, subject: Subject) -> tuple[LuckFindings, list[str]]:
             "much memory"
         )
     return found, remarks
+
+
+def _unseen(share: float, subject: Subject, chosen: int) -> Holdout:
+    """Look at the bars held back: once, counted, and after the choice was made."""
+    file, job = subject.file, subject.job
+    split = pd.Timestamp(file.index[len(file) if job.stop_bar is None else job.stop_bar])
+    openings = subject.count_opening(split)
+    return open_holdout(file, job, chosen, subject.imap, share=share, openings=openings)
 
 
 def _forward(plan: Plan, subject: Subject, tell: Callable[[str], Any]) -> dict[str, Any]:

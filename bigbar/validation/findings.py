@@ -326,7 +326,8 @@ class Costs:
         Relative commission and spread of the run.
     break_even_commission, break_even_spread : float or None
         The largest at which it still does not lose, the other cost as in the run; 0 where it
-        loses already without; None where it never loses below `limit`.
+        loses already without; None where it never loses up to `limit`. Whole units make the
+        return rise here and there as costs rise: see `bigbar.validation.costs`.
     limit : float
     table : DataFrame
         Columns `commission`, `spread`, `Return [%]`, `Sharpe Ratio`, `# Trades`: a ladder of
@@ -348,7 +349,7 @@ class Perturbation:
     Attributes
     ----------
     repetitions : int
-        Of each.
+        How often the trades were drawn.
     noise : float
         Standard deviation of the change of each price, as a share of the bar's range.
     columns : tuple of str
@@ -358,6 +359,9 @@ class Perturbation:
         Trades drawn anew with replacement; prices changed and the strategy run again.
     order_loss_share, prices_loss_share : float
         How often the result is a loss.
+    price_repetitions : int
+        How often the prices were changed: fewer than the trades were drawn, and fewer still on
+        long files, because each time the strategy is run again.
     """
 
     repetitions: int
@@ -368,6 +372,7 @@ class Perturbation:
     prices: NDArray[np.float64]
     order_loss_share: float
     prices_loss_share: float
+    price_repetitions: int = 0
 
 
 @dataclass(frozen=True)

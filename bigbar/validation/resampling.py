@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,6 +56,27 @@ def as_weights(draws: NDArray[np.intp]) -> NDArray[np.float32]:
     cells = draws + periods * np.arange(resamples)[:, None]
     counts = np.bincount(cells.ravel(), minlength=cells.size)
     return (counts / periods).astype(np.float32).reshape(resamples, periods)
+
+
+def lost_spread(periods: int, mean_block: float = MEAN_BLOCK) -> float:
+    """By how much the means of resamples scatter too little, as a factor of their deviation.
+
+    A sample less its own mean has neighbours that are a little opposed to each other, by 1/T of
+    the variance each, and blocks carry that over: for independent periods the variance of a
+    resample's mean is too small by the share (2·block - 1)/T.
+
+    Parameters
+    ----------
+    periods : int
+        More than twice the block.
+    mean_block : float
+
+    Returns
+    -------
+    float
+        Below 1; near it for many periods.
+    """
+    return math.sqrt(1.0 - (2.0 * mean_block - 1.0) / periods)
 
 
 def without_edge(returns: NDArray[np.float32]) -> NDArray[np.float32]:

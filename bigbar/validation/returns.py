@@ -15,9 +15,6 @@ from bigbar.pool import Unanswered
 from bigbar.validation.tasks import Imap
 from bigbar.workers import ReturnsTask, halved_returns, run_returns
 
-#: Combinations whose returns are looked at together: a few megabytes.
-_BLOCK = 4096
-
 
 def daily_returns(
     file: pd.DataFrame,
@@ -71,34 +68,3 @@ def daily_returns(
     finally:
         block.close()
     return matrix
-
-
-def distinct(rows: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which rows of a matrix differ: many combinations trade alike.
-
-    On real bars a quarter to two thirds of the default grid's rows are another's double.
-
-    Parameters
-    ----------
-    rows : ndarray of float32, shape (combinations, periods)
-
-    Returns
-    -------
-    first : ndarray of int64, shape (kinds,)
-        The first row of each kind, ascending.
-    kind : ndarray of int64, shape (combinations,)
-        Of each row: `rows[first][kind]` is `rows`, bit for bit.
-    """
-    # Odd factors: rows that differ in one place only never have the same sum; others as rarely
-    # as 64 bits allow.
-    factors = np.random.default_rng(0).integers(0, 2**63, rows.shape[1], np.uint64) * 2 + 1
-    keys = np.empty(len(rows), np.uint64)
-    bits = np.ascontiguousarray(rows).view(np.uint32)
-    for at in range(0, len(rows), _BLOCK):
-        part = bits[at : at + _BLOCK].astype(np.uint64)
-        keys[at : at + _BLOCK] = (part * factors).sum(axis=1)
-    _, first, kind = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    return first[order], place[kind]

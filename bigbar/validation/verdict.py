@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bigbar.grid import Grid
+from bigbar.periods import period_returns
 from bigbar.validation.findings import (
     Bootstrap,
     Holdout,
@@ -56,12 +57,15 @@ class Evidence:
     unseen_convinces : bool
         The holdout alone shows a profit with 95 % confidence.
     overfit : bool
+    where : str
+        It lost, in words.
     """
 
     p_value: float
     unseen_lost: bool = False
     unseen_convinces: bool = False
     overfit: bool = False
+    where: str = "on unseen days"
 
     @property
     def light(self) -> str:
@@ -84,8 +88,7 @@ def unseen_confidence(holdout: Holdout) -> float:
         The probabilistic Sharpe ratio of the days' returns, its doubt multiplied by how often
         these days have been looked at; NaN without a trade or with fewer than three days.
     """
-    days = holdout.equity.resample("D").last().dropna()
-    psr = probabilistic_sharpe(moments(days.pct_change().dropna().to_numpy()))
+    psr = probabilistic_sharpe(moments(period_returns(holdout.equity)))
     return psr if math.isnan(psr) else max(0.0, 1.0 - (1.0 - psr) * holdout.openings)
 
 
@@ -97,13 +100,13 @@ def weigh(
 ) -> Evidence:
     """See the findings as the rule does."""
     lost = holdout is not None and float(holdout.unseen["Return [%]"]) < 0.0
-    if walk_forward is not None:
-        lost = lost or walk_forward.total_return < 0.0
+    lost_forward = walk_forward is not None and walk_forward.total_return < 0.0
     return Evidence(
         p_value=math.nan if bootstrap is None else bootstrap.p_value_all_trials,
-        unseen_lost=lost,
+        unseen_lost=lost or lost_forward,
         unseen_convinces=holdout is not None and unseen_confidence(holdout) >= CONFIDENCE,
         overfit=pbo is not None and pbo.pbo > MOST_PBO,
+        where=Evidence.where if lost or not lost_forward else "walking forward",
     )
 
 
@@ -154,10 +157,10 @@ def _headline(evidence: Evidence, chosen: int | None) -> str:
     if evidence.light == "green":
         return "unlikely to be luck alone, but not proven."
     if evidence.light == "red":
-        also = " It also lost on unseen days." if evidence.unseen_lost else ""
+        also = f" It also lost {evidence.where}." if evidence.unseen_lost else ""
         return f"cannot be told apart from luck.{also}"
     if evidence.unseen_lost:
-        return "better than luck where it was optimized, but it lost on unseen days: not proven."
+        return f"better than luck where it was optimized, but it lost {evidence.where}: not proven."
     if evidence.overfit and evidence.p_value <= STRONG:
         return "better than luck, but what wins on one half fails on the other: not proven."
     if evidence.p_value > WEAK:
