@@ -1,0 +1,200 @@
+"""What a run will take: the formulas, the fit into a limit, and forecast against a real run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bigbar.budget import Files, budget_for, workload
+from bigbar.engines import Job
+from bigbar.errors import SettingsError
+from bigbar.forecast import Forecast, Workload, fit, forecast, worker_growth
+from bigbar.grid import Grid
+from bigbar.settings import Settings
+from bigbar.validation.plan import Plan
+
+#: The default run on example.csv with two workers.
+DEFAULT = Workload(combinations=112_840, bars=5_000, returns=246, workers=2, replays=21, windows=0)
+PRESENT = 126_000_000
+
+_LOADS = st.builds(
+    Workload,
+    combinations=st.integers(1, 10**7),
+    bars=st.integers(102, 10**7),
+    returns=st.integers(0, 3_000),
+    engine=st.sampled_from(["compiled", "backtesting", "another"]),
+    workers=st.integers(1, 64),
+    forked=st.booleans(),
+    replays=st.integers(0, 500),
+    windows=st.integers(0, 12),
+    kept=st.booleans(),
+    csv=st.booleans(),
+    plot=st.booleans(),
+    compiling=st.booleans(),
+)
+
+
+def in_mb(count: float) -> float:
+    return count / 1e6
+
+
+def test_the_measured_runs():
+    """As measured (see the module), each within a quarter: memory in MB, disk in MB."""
+    sweep_only = replace(DEFAULT, replays=0, returns=0)
+    measured = [
+        (DEFAULT, 581, 21),
+        (replace(sweep_only, csv=True), 364, 83),
+        (replace(sweep_only, combinations=1_240), 279, 2.5),
+        (replace(sweep_only, combinations=1, bars=1_000_000, workers=1), 754, None),
+        (replace(DEFAULT, combinations=549_640, replays=0), 968, 89),
+        (replace(DEFAULT, replays=0, returns=0, combinations=1, engine="backtesting"), 210, None),
+    ]
+    for load, memory, disk in measured:
+        present = PRESENT + 145 * (load.bars - 5_000)
+        found = forecast(load, present=present)
+        assert in_mb(found.memory) == pytest.approx(memory, rel=0.25), load
+        if disk:
+            assert in_mb(found.disk) == pytest.approx(disk, rel=0.25, abs=1), load
+
+
+@given(_LOADS)
+def test_more_takes_more(load):
+    found = forecast(load, present=PRESENT)
+    for more in (
+        {"combinations": load.combinations * 2}, {"bars": load.bars * 2},
+        {"returns": load.returns + 100}, {"workers": load.workers + 1},
+        {"replays": load.replays + 1}, {"csv": True}, {"plot": True}, {"compiling": True},
+    ):  # fmt: skip
+        larger = forecast(replace(load, **more), present=PRESENT)
+        assert larger.memory >= found.memory, more
+        if not more.keys() & {"combinations", "returns"}:  # a large matrix is shared in parts
+            assert larger.shared >= found.shared, more
+        assert larger.disk >= found.disk, more
+        if "workers" not in more:
+            assert larger.seconds >= found.seconds, more
+
+
+def test_time_after_the_estimate():
+    rough = forecast(DEFAULT, present=PRESENT)
+    twice = forecast(DEFAULT, present=PRESENT, backtest_s=1e-3)
+    assert twice.seconds > 112_840 * 1e-3 / 2 > rough.seconds
+
+
+@given(_LOADS, st.integers(10**7, 10**10))
+def test_what_fits_is_within_the_limit_and_no_smaller_than_it_must_be(load, most):
+    try:
+        found = fit(load, most, present=PRESENT)
+    except SettingsError:
+        assert forecast(replace(load, workers=1), present=PRESENT).memory > most
+        return
+    assert forecast(found, present=PRESENT).memory <= most
+    assert found == replace(load, workers=found.workers)
+    if found.workers < load.workers:
+        more = replace(load, workers=found.workers + 1)
+        assert forecast(more, present=PRESENT).memory > most
+
+
+def test_a_refusal_says_what_would_do():
+    needed = forecast(replace(DEFAULT, workers=1), present=PRESENT).memory
+    with pytest.raises(SettingsError) as caught:
+        fit(DEFAULT, 450_000_000, present=PRESENT)
+    said = str(caught.value)
+    assert caught.value.exit_code == 2
+    assert f"needs about {needed / 1e6:.0f} MB even with one worker" in said
+    assert "--max-memory is 450 MB; give it" in said
+    assert "leave out the validation (--no-validate)" in said
+    assert "combinations at a time" in said
+    with pytest.raises(SettingsError, match=r"--max-memory is 1.0 MB; give it \d+ MB$"):
+        fit(replace(DEFAULT, workers=1), 1_000_000, present=PRESENT)
+
+
+def test_each_way_of_a_refusal_does():
+    said = ""
+    try:
+        fit(DEFAULT, 450_000_000, present=PRESENT)
+    except SettingsError as problem:
+        said = str(problem)
+    given_more = float(said.split("give it ")[1].split(" MB")[0]) * 1e6
+    fit(DEFAULT, round(given_more), present=PRESENT)
+    fit(replace(DEFAULT, returns=0), 450_000_000, present=PRESENT)
+    smaller = int(said.split("run ")[-1].split(" combinations")[0].replace(",", ""))
+    fit(replace(DEFAULT, combinations=smaller), 450_000_000, present=PRESENT)
+
+
+def test_a_worker_may_take_what_replays_need():
+    assert worker_growth(DEFAULT) > worker_growth(replace(DEFAULT, replays=0)) > 10**7
+    assert worker_growth(replace(DEFAULT, bars=10**6)) > worker_growth(DEFAULT) + 10**8
+
+
+def job(**axes: object) -> Job:
+    return Job(Grid.parse(**axes), Settings(), "backtesting")
+
+
+def load_of(plan: Plan | None, **options) -> Workload:
+    given = {
+        "bars": 5_000, "returns": 246, "workers": 4, "start_method": "spawn", "verify": 20,
+        "verify_seconds": 6.0, "files": None,
+    }  # fmt: skip
+    return workload(job(k_atr="1,2", atr_period="10"), plan, **given | options)
+
+
+def test_the_workload_of_a_run(tmp_path):
+    load = load_of(Plan(walk_forward=5), files=Files(tmp_path, csv=True))
+    assert (load.combinations, load.workers, load.replays) == (80, 4, 21)
+    assert (load.returns, load.windows, load.engine) == (246, 5, "backtesting")
+    assert not load.forked
+    assert load.kept
+    assert (load.csv, load.plot, load.compiling) == (True, False, False)
+    bare = load_of(None, start_method="fork", verify=0, workers=200)
+    assert (bare.returns, bare.windows, bare.replays, bare.workers) == (0, 0, 0, 80)
+    assert bare.forked
+    assert not bare.kept
+    assert forecast(bare).disk == 0
+
+
+def test_a_budget_without_a_limit(tmp_path):
+    load = load_of(Plan())
+    found = budget_for(load, max_memory=None, files=None)
+    assert found.load == load
+    assert found.memory_limit > 10**8
+    assert found.growth >= 2 * worker_growth(load)
+    assert found.notes == ()
+
+
+def test_a_budget_with_fewer_workers():
+    load = replace(load_of(Plan()), workers=8)
+    most = forecast(replace(load, workers=3)).memory + 20_000_000
+    found = budget_for(load, max_memory=most, files=None)
+    assert found.load.workers == 3
+    assert found.memory_limit <= most
+    assert worker_growth(load) <= found.growth < worker_growth(load) + 20_000_000
+    (note,) = found.notes
+    assert note.startswith("3 workers in place of 8: one more would take the run to")
+
+
+def test_a_budget_warns_of_what_is_short(tmp_path, monkeypatch):
+    monkeypatch.setattr("bigbar.budget.available_memory", lambda: 0)
+    monkeypatch.setattr("bigbar.budget.free_shared_memory", lambda: 1000)
+    monkeypatch.setattr("bigbar.budget.free_disk", lambda folder: 1000)
+    files = Files(tmp_path / "out")
+    notes = budget_for(load_of(Plan(), files=files), max_memory=None, files=files).notes
+    assert [note.split(" may not do")[0] for note in notes] == [
+        "memory", "shared memory", "the disk",
+    ]  # fmt: skip
+    assert str(tmp_path / "out") in notes[2]
+
+
+def test_against_what_it_came_to():
+    found = budget_for(load_of(None), max_memory=None, files=None)
+    told = found.against(backtest_s=0.5, seconds=4.0, memory=5, shared=6, disk=7)
+    assert {name: one["actual"] for name, one in told.items()} == {
+        "time_s": 4.0, "memory_bytes": 5, "shared_bytes": 6, "disk_bytes": 7,
+    }  # fmt: skip
+    assert told["memory_bytes"]["forecast"] == found.forecast.memory
+    assert told["time_s"]["after_estimate"] > 80 * 0.5 / 4
+    untimed = found.against(backtest_s=0.0, seconds=4.0, memory=5, shared=6, disk=7)
+    assert untimed["time_s"].keys() == {"forecast", "actual"}
+    assert isinstance(found.forecast, Forecast)
