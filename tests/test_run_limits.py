@@ -169,19 +169,20 @@ def test_following_the_machine_changes_no_bit(run, undisturbed):
     assert outcome.watcher.throttle.workers == 2
 
 
-@posix_only
-def test_a_stopped_worker_in_a_run(run, undisturbed):
-    """A worker is stopped for a second as soon as there are any."""
+def test_stopped_workers_in_a_run(run, undisturbed):
+    """All of them are stopped for a second before the sweep: it waits, and nobody is blamed."""
 
     class Stopper(Listener):
         def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
             children = psutil.Process().children()
-            self.victim = next(one for one in children if "tracker" not in str(one.cmdline()))
-            self.victim.suspend()
-            threading.Timer(1.0, self.victim.resume).start()
+            workers = [one for one in children if "tracker" not in str(one.cmdline())]
+            for worker in workers:
+                worker.suspend()
+            threading.Timer(1.0, lambda: [worker.resume() for worker in workers]).start()
 
     stopper = Stopper()
     outcome = run(narrator=stopper)
+    assert outcome.timings["sweep_s"] > 0.9
     assert not stopper.events
     assert not outcome.failures
     assert same_but(outcome, undisturbed)
