@@ -21,7 +21,7 @@ import psutil
 
 from bigbar.data import Bars
 from bigbar.engines import ENGINES, Engine, Job, build_engine
-from bigbar.errors import DataError, Interrupted, VerificationError
+from bigbar.errors import BigBarError, DataError, Interrupted, VerificationError
 from bigbar.grid import Grid
 from bigbar.indicators import check_enough_bars, with_indicators
 from bigbar.metrics import Metrics
@@ -744,7 +744,15 @@ def _validate(
         earlier_trials=recorder.earlier_trials(),
         count_opening=lambda split: recorder.count_opening(split.isoformat()),
     )
-    outcome.findings = examine(plan, subject, narrator.validating)
+    try:
+        outcome.findings = examine(plan, subject, narrator.validating)
+    except BigBarError:
+        raise
+    except Exception as problem:  # Hours of sweep must not be lost to what comes after them.
+        narrator.event(
+            f"the validation broke off ({type(problem).__name__}: {problem}); the result stands "
+            "without it"
+        )
 
 
 def describe_differences(verification: Verification, grid: Grid) -> str:
