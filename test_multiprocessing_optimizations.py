@@ -503,7 +503,7 @@ class TestNothingLost:
         assert "what differs: cash or costs" in done.stderr
         assert run(output, "--fresh", "--resume", "1").returncode == 2
         assert run(output, "--no-store", "--retry-failed").returncode == 2
-        assert run(output, *SMALL, "--resume", "9").returncode == 1
+        assert run(output, *SMALL, "--resume", "9").returncode == 2
         assert len(runs(output)) == 1
 
     def test_a_broken_store_costs_a_line(self, tmp_path: Path) -> None:

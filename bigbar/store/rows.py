@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bigbar.store.fingerprint import canonical
-from bigbar.store.schema import StoreError, read
+from bigbar.store.schema import StoreError, read, storable
 from bigbar.workers import Failure
 
 #: Rows packed together at least, where there are as many: a megabyte, which the processor's
@@ -105,7 +105,7 @@ def write_slices(connection: sqlite3.Connection, run: int, finished: Sequence[Fi
     connection.executemany(
         "INSERT INTO failures (run, number, parameters, reason) VALUES (?, ?, ?, ?)",
         [
-            (run, failure.number, canonical(parameters), failure.reason)
+            (run, failure.number, canonical(parameters), storable(failure.reason))
             for one in finished
             for parameters, failure in one.failures
         ],

@@ -109,6 +109,12 @@ class StoreError(BigBarError):
     """The file of runs cannot be used: which file, why, and what to do."""
 
 
+class NoSuchRun(StoreError):
+    """A run was named that is not in the file."""
+
+    exit_code = 2
+
+
 def open_store(
     path: Path, *, create: bool = False, read_only: bool = False, busy_s: float = BUSY_S
 ) -> sqlite3.Connection:
@@ -293,6 +299,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def storable(text: str | None) -> str | None:
+    """Text as SQLite takes it: names of files that are no valid text come escaped."""
+    return text and text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read(
