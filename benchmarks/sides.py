@@ -57,9 +57,10 @@ def prepared(file: Path, sample: int) -> tuple[Bars, dict[str, NDArray], NDArray
     -------
     bars : Bars
     inputs : dict of ndarray
-        Prices, momentum, restricted, shape (bars that take part,); `atr`, shape (periods, bars);
-        `times` in nanoseconds; and per combination of the sample `period` (a row of `atr`),
-        `k_atr`, `uptail_max_ratio`, `previous_weight`, `buffer_ratio`.
+        Prices, momentum, restricted, shape (bars that take part,); `atr`, shape (periods, bars),
+        and what it is made of: `ranges` of the whole file and `periods`; `times` in nanoseconds;
+        and per combination of the sample `period` (a row of `atr`), `k_atr`, `uptail_max_ratio`,
+        `previous_weight`, `buffer_ratio`.
     numbers : ndarray of int64, shape (sample,)
         Which combinations these are.
     """
@@ -76,6 +77,8 @@ def prepared(file: Path, sample: int) -> tuple[Bars, dict[str, NDArray], NDArray
     }
     periods = grid.axes[0].values
     inputs["atr"] = np.stack([average_true_range(ranges, int(p))[first:] for p in periods])
+    inputs["ranges"] = ranges
+    inputs["periods"] = np.asarray(periods)
     inputs["times"] = kept.index.as_unit("ns").asi8  # type: ignore[attr-defined]
     inputs["period"] = np.searchsorted(periods, columns["atr_period"][numbers])
     for name in ("k_atr", "uptail_max_ratio", "previous_weight", "buffer_ratio"):

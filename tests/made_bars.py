@@ -278,7 +278,7 @@ def recipes(*, most_bars: int = 260) -> st.SearchStrategy[Recipe]:
         Recipe,
         seed=st.integers(0, 2**16),
         bars=st.sampled_from((most_bars, most_bars, most_bars // 2)) | st.integers(16, most_bars),
-        style=st.sampled_from(("leaning", "leaning", *STYLES)),
+        style=st.sampled_from(("leaning", "leaning", "late fall", *STYLES)),
         calendar=st.sampled_from((*CALENDARS, *CALENDARS, *COARSE)),
         start=st.sampled_from(tuple(STARTS)),
         step_min=st.sampled_from(STEPS_MIN),

@@ -221,11 +221,12 @@ def test_generated_cases_cover_what_they_should() -> None:
     assert seen["cases"] >= EXAMPLES * 0.9
     assert seen["five trades"] >= EXAMPLES * 0.3
     assert seen["twenty trades"] >= EXAMPLES * 0.1
-    at_least_a_few = (
+    # Which cases are drawn depends on the loaded modules: hypothesis tries their constants.
+    at_least_once = (
         "no trade", "one trade", "ruin", "paid", "rebates", "gains", "market stands still",
         "open at the end", "late drawdown",
     )  # fmt: skip
-    assert {name: seen[name] for name in at_least_a_few if seen[name] < 3} == {}
+    assert {name: seen[name] for name in at_least_once if not seen[name]} == {}
 
 
 @pytest.mark.parametrize("trading_bars", [2, 3, 4, 5])

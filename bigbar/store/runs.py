@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,9 @@ from bigbar.store.schema import (
     storable,
     transaction,
 )
-from bigbar.workers import Failure
+
+if TYPE_CHECKING:
+    from bigbar.workers import Failure
 
 
 class RunStore:
@@ -126,6 +128,8 @@ class RunStore:
 
     def failures(self, number: int) -> list[Failure]:
         """Combinations of a run that failed, in grid order."""
+        from bigbar.workers import Failure
+
         found = self._read(
             "SELECT number, reason FROM failures WHERE run = ? ORDER BY number",
             number,

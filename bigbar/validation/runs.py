@@ -128,7 +128,10 @@ def prove(runs: Sequence[Run], grid: Grid, imap: Imap) -> int:
         If the engine and `backtesting.py` disagree, or a replay kills its worker.
     """
     differences = []
-    for task, result in imap(replay_run, [RunReplay(one.number, one.job, one.row) for one in runs]):
+    # The longest first, so that no worker is left with one at the end.
+    ordered = sorted(runs, key=lambda one: len(one.equity), reverse=True)
+    tasks = [RunReplay(one.number, one.job, one.row) for one in ordered]
+    for task, result in imap(replay_run, tasks):
         if isinstance(result, WorkerDied):
             raise VerificationError(
                 f"combination {task.number} could not be replayed through backtesting.py: its "

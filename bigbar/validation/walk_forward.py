@@ -26,7 +26,7 @@ from bigbar.scheduling import whole_periods
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import WalkForward, WalkForwardMatrix, Window
 from bigbar.validation.runs import Run, prove, run_single, whole_span
-from bigbar.validation.spans import Span, WindowSpans, walk_forward_spans
+from bigbar.validation.spans import Span, WindowSpans, length, walk_forward_spans
 from bigbar.validation.tasks import Imap
 from bigbar.workers import answer_slice, desk, engine_of, halves
 
@@ -118,6 +118,7 @@ class Winners:
     def find(self, spans: Sequence[Span]) -> list[Winner | None]:
         """The winner on each stretch of bars; None where no combination counts."""
         new = [span for span in dict.fromkeys(spans) if span not in self._known]
+        new.sort(key=length, reverse=True)  # So that no worker is left with a long one at the end.
         column = COLUMN[self.choice.objective.name]
         tasks = [
             WindowTask(span, start, stop, column) for span in new for start, stop in self._cuts()
