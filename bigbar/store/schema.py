@@ -8,6 +8,7 @@ is ever unpickled or run.
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -181,7 +182,8 @@ def _explanation(path: Path, problem: Exception) -> str:
 
 
 def _move_away(path: Path) -> str:
-    return f"move it away ('mv {path} {path}.old') and the next run makes a new one"
+    here, there = (shlex.quote(str(name)) for name in (path, f"{path}.old"))
+    return f"move it away (mv {here} {there}) and the next run makes a new one"
 
 
 def _connect(path: Path, *, create: bool, read_only: bool, busy_s: float) -> sqlite3.Connection:
