@@ -152,7 +152,8 @@ class TestOrdinaryRuns:
         done = run(output, *SMALL, "--workers", "2", "--export", "csv", "--verify", "3")
         assert done.returncode == 0, done.stderr
         assert sorted(entry.name for entry in output.iterdir()) == [
-            "receipt.json", "results.csv", "results.parquet", "runs.sqlite", "summary.json",
+            "receipt.json", "report.html", "results.csv", "results.parquet", "runs.sqlite",
+            "summary.json",
             "trades.csv",
         ]  # fmt: skip
         told = summary(output)
