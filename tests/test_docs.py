@@ -22,7 +22,7 @@ from bigbar.engines import ENGINES, Job, build_engine
 from bigbar.grid import DEFAULT_AXES, Grid
 from bigbar.indicators import with_indicators
 from bigbar.options import make_parser
-from bigbar.output import summary, write_trades
+from bigbar.output import receipt_of, summary, write_trades
 from bigbar.settings import Parameters, Settings
 from bigbar.statistics import NAMES, STATISTICS, Better
 
@@ -251,6 +251,14 @@ def test_the_summarys_keys_are_documented():
     assert list(rows) == list(told)
     for key in ("run", "data", "verification", "best"):
         assert all(part in rows[key] for part in told[key]), key
+
+
+def test_the_receipts_entries_are_documented():
+    told = receipt_of(small_outcome(), [])
+    rows = table_after(GUIDE, "| entry |")
+    assert {name for row in rows for name in row[0].split(", ")} == set(told)
+    data = next(row[1] for row in rows if row[0] == "data")
+    assert all(name in data for name in told["data"])
 
 
 def test_the_columns_of_the_trades_are_documented(tmp_path):
