@@ -22,9 +22,9 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import bigbar.pipeline  # noqa: E402
-import bigbar_multiprocessing_optimized as command  # noqa: E402
-from bigbar.engines import ENGINES, EngineKind, Job  # noqa: E402
+import bigbar.pipeline
+import bigbar_multiprocessing_optimized as command
+from bigbar.engines import ENGINES, EngineKind, Job
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "0"))
 KIND, _, NUMBER = os.environ.get("SOAK_BAD", "").partition(":")

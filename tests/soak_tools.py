@@ -205,5 +205,3 @@ def _line(kind: str, one: Tally, where: str) -> str:
         f"| {kind} | {one.caused} | {where} | {one.ended} | {one.resumes} | {one.wrong} "
         f"| {one.left} | {one.unread} |"
     )
-
-

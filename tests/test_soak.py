@@ -44,6 +44,9 @@ AIMS = {
     "answer": 1, None: 4,
 }  # fmt: skip
 
+#: Faults under way at a time: their runs wait more than they compute.
+AT_ONCE = 5
+
 #: What each kind of bad combination has in its reason.
 REASONS = {
     "raise": "ZeroDivisionError", "kill": "died", "allocate": "MemoryError",
@@ -298,14 +301,20 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def soak(
-    kinds: list[str], folder: Path, undisturbed: str, *, seed: int, thorough: bool, at_once: int
+    kinds: list[str],
+    folder: Path,
+    undisturbed: str,
+    *,
+    seed: int,
+    thorough: bool,
+    at_once: int,
+    report: Path | None = None,
 ) -> tuple[dict[str, Tally], list[str]]:
     """Carry out faults, some at once; what became of them, and what was wrong."""
-    cases = [
-        Case(kind, seed + at, folder / f"{at}", thorough) for at, kind in enumerate(kinds)
-    ]
+    cases = [Case(kind, seed + at, folder / f"{at}", thorough) for at, kind in enumerate(kinds)]
     tallies: dict[str, Tally] = {kind: Tally() for kind in FAULTS if kind in kinds}
     wrong: list[str] = []
+    begun = time.monotonic()
     with ThreadPoolExecutor(at_once) as threads:
         for case in threads.map(lambda one: carry_out(one, undisturbed), cases):
             tally = tallies[case.kind]
@@ -321,6 +330,11 @@ def soak(
                 print(wrong[-1], flush=True)
             if not (case.wrong or case.left or case.unread):
                 shutil.rmtree(case.folder)
+            if report is not None:
+                count = sum(one.caused for one in tallies.values())
+                seconds = time.monotonic() - begun
+                text = f"{count} faults in {seconds:.0f} s, seed {seed}\n\n{table(tallies)}"
+                report.write_text(text, encoding="utf-8")
     return tallies, wrong
 
 
@@ -343,12 +357,15 @@ def test_many_faults(tmp_path: Path, undisturbed: str, request: pytest.FixtureRe
     kinds = possible()
     weights = [WEIGHTS.get(kind, 1) for kind in kinds]
     drawn = random.Random(seed).choices(kinds, weights, k=count - len(kinds))
-    begun = time.monotonic()
-    tallies, wrong = soak(
-        [*kinds, *drawn], tmp_path, undisturbed, seed=1000 * seed, thorough=True, at_once=3
+    report = request.config.getoption("--soak-report") or tmp_path / "report.md"
+    _, wrong = soak(
+        [*kinds, *drawn],
+        tmp_path,
+        undisturbed,
+        seed=1000 * seed,
+        thorough=True,
+        at_once=AT_ONCE,
+        report=Path(report),
     )
-    text = f"{count} faults in {time.monotonic() - begun:.0f} s, seed {seed}\n\n{table(tallies)}"
-    print(text)
-    if report := request.config.getoption("--soak-report"):
-        Path(report).write_text(text, encoding="utf-8")
+    print(Path(report).read_text(encoding="utf-8"))
     assert not wrong, "\n".join(wrong)
