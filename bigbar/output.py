@@ -234,6 +234,8 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "timings": {stage: round(seconds, 6) for stage, seconds in outcome.timings.items()},
         "backtests_per_second": outcome.backtests_per_second,
         "memory": _memory(outcome),
+        "forecast": outcome.against_forecast,
+        "metrics": None if outcome.metrics is None else as_json(outcome.metrics, series=False),
         "completed": table.reached(),
         "result_sha256": outcome.result_sha256,
         "stopped_by_signal": outcome.stopped_by,
