@@ -40,9 +40,10 @@ HANGS_S = 240.0
 
 @dataclass
 class Tally:
-    """What became of the faults of one kind."""
+    """What became of the faults of one kind; those that came too late are no faults."""
 
     caused: int = 0
+    missed: int = 0
     struck: dict[str, int] = field(default_factory=dict)
     ended: int = 0
     resumes: int = 0
@@ -98,7 +99,7 @@ class Attempt:
     def stage(self) -> str:
         """Where it is by now."""
         if self.process.poll() is not None:
-            return "over"
+            return "missed"
         begun = self.stages.read_text(encoding="utf-8").split("\n")[:-1]
         return begun[-1] if begun else "start-up"
 
@@ -187,21 +188,21 @@ def result_of(output: Path) -> set[str | None]:
 def table(tallies: dict[str, Tally]) -> str:
     """The tallies as a table of Markdown."""
     lines = [
-        "| fault | caused | struck during | ended the run | resumes | wrong results | left over "
-        "| store unreadable |",
-        "|---|---:|---|---:|---:|---:|---:|---:|",
+        "| fault | caused | too late | struck during | ended the run | resumes "
+        "| wrong results | left over | store unreadable |",
+        "|---|---:|---:|---|---:|---:|---:|---:|---:|",
     ]
     total = Tally()
     for kind, one in tallies.items():
         where = ", ".join(f"{k} {v}" for k, v in sorted(one.struck.items(), key=lambda at: -at[1]))
         lines.append(_line(kind, one, where))
-        for name in ("caused", "ended", "resumes", "wrong", "left", "unread"):
+        for name in ("caused", "missed", "ended", "resumes", "wrong", "left", "unread"):
             setattr(total, name, getattr(total, name) + getattr(one, name))
     return "\n".join([*lines, _line("**all**", total, "")]) + "\n"
 
 
 def _line(kind: str, one: Tally, where: str) -> str:
     return (
-        f"| {kind} | {one.caused} | {where} | {one.ended} | {one.resumes} | {one.wrong} "
-        f"| {one.left} | {one.unread} |"
+        f"| {kind} | {one.caused} | {one.missed} | {where} | {one.ended} | {one.resumes} "
+        f"| {one.wrong} | {one.left} | {one.unread} |"
     )

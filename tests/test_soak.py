@@ -44,6 +44,9 @@ AIMS = {
     "answer": 1, None: 4,
 }  # fmt: skip
 
+#: The stages in which there are workers to strike.
+WITH_WORKERS = ("estimate", "sweep", "verify", "validate")
+
 #: Faults under way at a time: their runs wait more than they compute.
 AT_ONCE = 5
 
@@ -62,7 +65,7 @@ class Case:
     seed: int
     folder: Path
     thorough: bool
-    stage: str = "over"
+    stage: str = "missed"
     code: int = 0
     resumes: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -104,9 +107,10 @@ class Case:
         except StoreError as problem:
             self.unread.append(str(problem))
 
-    def aim(self, attempt: Attempt) -> None:
+    def aim(self, attempt: Attempt, *, worker: bool) -> None:
         """Wait for a random moment."""
-        stage = self.random.choices(list(AIMS), weights=list(AIMS.values()))[0]
+        aims = {stage: AIMS[stage] for stage in WITH_WORKERS} if worker else AIMS
+        stage = self.random.choices(list(aims), weights=list(aims.values()))[0]
         if not self.thorough:
             stage = "sweep"
         if stage is None:
@@ -148,15 +152,15 @@ def send(number: int, *, worker: bool = False, group: bool = False) -> Callable[
 
     def fault(case: Case) -> None:
         attempt = case.start()
-        case.aim(attempt)
+        case.aim(attempt, worker=worker)
         target: psutil.Process | None = None
         with contextlib.suppress(psutil.NoSuchProcess):
             target = psutil.Process(attempt.pid)
         if worker:
             at_work = attempt.workers()
             target = case.random.choice(at_work) if at_work else None
-        case.stage = attempt.stage() if target is not None else "over"
-        if target is not None and case.stage != "over":
+        case.stage = attempt.stage() if target is not None else "missed"
+        if target is not None and case.stage != "missed":
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
                 if group and case.random.random() < 0.5:
                     os.killpg(attempt.pid, number)
@@ -188,7 +192,7 @@ def full_disk(case: Case) -> None:
     case.end(attempt)
     # Which of its stages met the end of the disk: the store says so at once, the files at the end.
     said = attempt.said()
-    case.stage = "store" if "without a store" in said else "write" if case.code else "over"
+    case.stage = "store" if "without a store" in said else "write" if case.code else "missed"
     if case.code not in (0, 1) or (case.code and "No space left" not in said + "disk is full"):
         case.wrong.append(f"exit code {case.code} on a full disk\n{said}")
     filler.unlink()
@@ -200,7 +204,7 @@ def no_shared_memory(case: Case) -> None:
     size = case.random.choice(["size=4k,nr_inodes=1", "size=4k", "size=64k", "size=128k"])
     attempt = case.start(shell=f"mount -t tmpfs -o {size} tmpfs /dev/shm")
     case.end(attempt)
-    case.stage = "publish" if "memory-mapped file" in attempt.said() else "over"
+    case.stage = "publish" if "memory-mapped file" in attempt.said() else "missed"
 
 
 def bad_combination(kind: str) -> Callable[[Case], None]:
@@ -318,8 +322,11 @@ def soak(
     with ThreadPoolExecutor(at_once) as threads:
         for case in threads.map(lambda one: carry_out(one, undisturbed), cases):
             tally = tallies[case.kind]
-            tally.caused += 1
-            tally.struck[case.stage] = tally.struck.get(case.stage, 0) + 1
+            if case.stage == "missed":
+                tally.missed += 1
+            else:
+                tally.caused += 1
+                tally.struck[case.stage] = tally.struck.get(case.stage, 0) + 1
             tally.ended += case.resumes > 0
             tally.resumes += case.resumes
             tally.wrong += bool(case.wrong)
@@ -331,9 +338,9 @@ def soak(
             if not (case.wrong or case.left or case.unread):
                 shutil.rmtree(case.folder)
             if report is not None:
-                count = sum(one.caused for one in tallies.values())
+                count = sum(one.caused + one.missed for one in tallies.values())
                 seconds = time.monotonic() - begun
-                text = f"{count} faults in {seconds:.0f} s, seed {seed}\n\n{table(tallies)}"
+                text = f"{count} runs in {seconds:.0f} s, seed {seed}\n\n{table(tallies)}"
                 report.write_text(text, encoding="utf-8")
     return tallies, wrong
 
