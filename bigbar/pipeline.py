@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -694,6 +694,11 @@ def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Ch
     return without(chunks, {failure.number for failure in outcome.given_up})
 
 
+def _throttle(outcome: Outcome) -> Throttle | None:
+    """How many workers may be at work, where that follows the machine."""
+    return None if outcome.watcher is None else outcome.watcher.throttle
+
+
 def _limit(outcome: Outcome) -> Limit | None:
     """How long a slice may take, by what is known of a backtest so far."""
     timeout = outcome.execution.timeout
@@ -716,7 +721,7 @@ def _sweep(
     table = outcome.table
     _keep_what_is_there(outcome, narrator, recorder, chunks)
     done = len(table) - sum(stop - start for start, stop in chunks)
-    throttle = outcome.watcher.throttle if outcome.watcher is not None else None
+    throttle = _throttle(outcome)
     answers = pool.imap_unordered(
         run_chunk, chunks, split=halves, limit=_limit(outcome), throttle=throttle
     )
@@ -785,7 +790,7 @@ def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
     tasks = [ReplayTask(best, table.values[best])]
     tasks += [ReplayTask(number, table.values[number], deadline) for number in others]
     replays: list[Replay] = []
-    for _task, done in pool.imap_unordered(replay, tasks):
+    for _task, done in pool.imap_unordered(replay, tasks, throttle=_throttle(outcome)):
         if isinstance(done, Unanswered):
             raise VerificationError(
                 f"combination {_task.number} could not be replayed: {done.reason()}"
@@ -809,7 +814,7 @@ def _validate(
         choice=outcome.choice,
         chosen=outcome.best,
         imap=sparing(
-            pool.imap_unordered,
+            partial(pool.imap_unordered, throttle=_throttle(outcome)),
             {failure.number: Unanswered() for failure in outcome.failures},
             limit=_limit(outcome),
         ),
