@@ -568,8 +568,8 @@ class Faulty:
         if start <= 500 < stop:
             os.kill(os.getpid(), 9)
         return self._good.run(start, stop)
-    def trades(self, number):
-        return self._good.trades(number)
+    def __getattr__(self, name):
+        return getattr(self._good, name)
 
 ENGINES["faulty"] = EngineKind(Faulty, sample_slice=4)
 if __name__ == "__main__":
@@ -590,8 +590,8 @@ class Sometimes:
         if any(start <= int(bad) < stop for bad in os.environ.get("BAD", "").split()):
             1 / 0
         return self._good.run(start, stop)
-    def trades(self, number):
-        return self._good.trades(number)
+    def __getattr__(self, name):
+        return getattr(self._good, name)
 
 ENGINES["sometimes"] = EngineKind(Sometimes, sample_slice=4)
 if __name__ == "__main__":
@@ -611,8 +611,8 @@ class Unhurried:
     def run(self, start, stop):
         time.sleep(0.005 * (stop - start))
         return self._good.run(start, stop)
-    def trades(self, number):
-        return self._good.trades(number)
+    def __getattr__(self, name):
+        return getattr(self._good, name)
 
 ENGINES["unhurried"] = EngineKind(Unhurried, sample_slice=1)
 if __name__ == "__main__":
@@ -634,8 +634,8 @@ class Wrong:
         rows = self._good.run(start, stop)
         rows[:, COLUMN["Sharpe Ratio"]] *= 1.000001
         return rows
-    def trades(self, number):
-        return self._good.trades(number)
+    def __getattr__(self, name):
+        return getattr(self._good, name)
 
 ENGINES["wrong"] = EngineKind(Wrong, sample_slice=4)
 if __name__ == "__main__":
