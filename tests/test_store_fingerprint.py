@@ -200,7 +200,7 @@ def test_all_sources_that_make_the_numbers_count():
 def test_everything_that_decides_the_numbers_counts():
     """A field more in one of these has to become part of the identity first."""
     known = {
-        Job: {"grid", "settings", "engine"},
+        Job: {"grid", "settings", "engine", "span"},
         Settings: {"account", "week_edge_bars"},
         Account: {"cash", "commission", "spread", "margin"},
     }
