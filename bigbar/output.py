@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 from numpy.typing import NDArray
 
 from bigbar.errors import BigBarError
@@ -19,6 +21,7 @@ from bigbar.pipeline import Outcome, data_told, settings_told
 from bigbar.quantities import json_number
 from bigbar.report import full_statistics
 from bigbar.results import ResultTable
+from bigbar.store.owner import place
 from bigbar.store.receipt import RECEIPT, receipt, receipt_text
 from bigbar.store.records import Ending, Told
 from bigbar.validation.summary import as_json as findings_as_json
@@ -53,7 +56,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     OutputError
         If it cannot be written; what stood there before is untouched.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    part = path.with_name(_part_name(path.name))
     try:
         try:
             write(part)
@@ -70,6 +73,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
 def prepare_folder(folder: Path) -> None:
     """Make the output folder, before any work whose result could not be kept.
 
+    What a process that was killed had half written there is removed.
+
     Raises
     ------
     OutputError
@@ -77,14 +82,32 @@ def prepare_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
+        probe = folder / _part_name("probe")
         probe.touch()
         probe.unlink()
+        _remove_parts_of_the_dead(folder)
     except OSError as problem:
         raise OutputError(
             f"cannot write to the output folder {folder}: {problem.strerror or problem}; choose "
             "another with --output"
         ) from problem
+
+
+def _part_name(name: str) -> str:
+    """For a file on its way to that name: it tells which process of which machine writes it."""
+    return f".{name}.{_here()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _here() -> str:
+    return hashlib.sha256(place().encode()).hexdigest()[:8]
+
+
+def _remove_parts_of_the_dead(folder: Path) -> None:
+    """Others of this machine may be writing there at this moment; others elsewhere too."""
+    for part in folder.glob(f".*.{_here()}-*-*"):
+        pid = part.name.split("-")[-2]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            part.unlink(missing_ok=True)
 
 
 def write_results(
@@ -218,6 +241,8 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "timings": {stage: round(seconds, 6) for stage, seconds in outcome.timings.items()},
         "backtests_per_second": outcome.backtests_per_second,
         "memory": _memory(outcome),
+        "forecast": outcome.against_forecast,
+        "metrics": None if outcome.metrics is None else as_json(outcome.metrics, series=False),
         "completed": table.reached(),
         "result_sha256": outcome.result_sha256,
         "stopped_by_signal": outcome.stopped_by,

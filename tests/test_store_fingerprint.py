@@ -76,6 +76,7 @@ def test_numbers_given_as_whole_ones_are_the_same():
         ({"settings": Settings(Account(margin=0.5))}, "cash or costs"),
         ({"settings": Settings(week_edge_bars=5)}, "--week-edge-bars"),
         ({"engine": "compiled"}, "the engine"),
+        ({"span": (20, 300)}, "which bars take part (the longest ATR period, --holdout)"),
     ],
 )
 def test_settings_that_change_numbers_change_both_digests(changed, part):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.store.fingerprint import canonical
-from bigbar.store.schema import StoreError, read
+from bigbar.store.schema import StoreError, read, storable
 
 if TYPE_CHECKING:
     from bigbar.workers import Failure
@@ -37,9 +37,10 @@ class Slice:
     start, stop : int
         First combination, and the one after the last.
     worker : int or None
-        Process id of the worker that ran it; None if it was taken over from another run.
+        Process id of the worker that ran it; None if none came to its end, or if the rows were
+        taken over from another run.
     begun : float or None
-        Seconds after the start of the run's process.
+        Seconds after the attempt at the run began.
     seconds : float or None
         That it took.
     """
@@ -105,7 +106,7 @@ def write_slices(connection: sqlite3.Connection, run: int, finished: Sequence[Fi
     connection.executemany(
         "INSERT INTO failures (run, number, parameters, reason) VALUES (?, ?, ?, ?)",
         [
-            (run, failure.number, canonical(parameters), failure.reason)
+            (run, failure.number, canonical(parameters), storable(failure.reason))
             for one in finished
             for parameters, failure in one.failures
         ],

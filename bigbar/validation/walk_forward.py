@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bigbar.engines import Job
 from bigbar.errors import DataError
 from bigbar.periods import calendar_of, period_returns
-from bigbar.pool import WorkerDied
+from bigbar.pool import Unanswered
 from bigbar.results import Choice, best_of
 from bigbar.scheduling import whole_periods
 from bigbar.statistics import COLUMN
@@ -127,7 +127,7 @@ class Winners:
         answers = {span: np.full((2, total), np.nan) for span in new}
         left = dict.fromkeys(new, total)
         for task, result in self.imap(run_window, tasks, split=halved_window):
-            if not isinstance(result, WorkerDied):  # Else it does not count.
+            if not isinstance(result, Unanswered):  # Else it does not count.
                 answers[task.span][:, task.start : task.stop] = result
             left[task.span] -= task.stop - task.start
             self._progress(task.stop - task.start)
