@@ -53,7 +53,15 @@ from bigbar.validation.examine import Subject, choose, examine
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
 from bigbar.validation.tasks import sparing
-from bigbar.verification import BUDGET_S, Replay, ReplayTask, Verification, replay, sample
+from bigbar.verification import (
+    BUDGET_S,
+    Replay,
+    ReplayTask,
+    Verification,
+    differences_text,
+    replay,
+    sample,
+)
 from bigbar.verification import summarize as summarize_replays
 from bigbar.workers import Chunk, Failure, halves, run_chunk, start_worker
 
@@ -457,7 +465,7 @@ def optimize_bars(
     with signals_raised():
         _carry_out(outcome, narrator, recorder or Recorder())
     if outcome.verification is not None and not outcome.verification.ok:
-        raise VerificationError(describe_differences(outcome.verification, grid))
+        raise VerificationError(differences_text(outcome.verification.differences, grid))
     return outcome
 
 
@@ -832,21 +840,6 @@ def _validate(
             f"the validation broke off ({type(problem).__name__}: {problem}); the result stands "
             "without it"
         )
-
-
-def describe_differences(verification: Verification, grid: Grid) -> str:
-    """The differences found, for a person: combination, statistic, both values."""
-    lines = ["the engine and backtesting.py disagree; do not use this result:"]
-    for difference in verification.differences[:10]:
-        parameters = ", ".join(f"{k}={v:g}" for k, v in vars(grid[difference.number]).items())
-        lines.append(
-            f"  combination {difference.number} ({parameters}): {difference.what} is "
-            f"{difference.engine!r}, backtesting.py says {difference.reference!r}"
-        )
-    hidden = len(verification.differences) - 10
-    if hidden > 0:
-        lines.append(f"  and {hidden} more")
-    return "\n".join(lines)
 
 
 def _memory(file: pd.DataFrame, publication: Publication, pool: WorkerPool, workers: int) -> Memory:
