@@ -632,7 +632,11 @@ def _start_pool(outcome: Outcome, publication: Publication, narrator: Narrator) 
         growth=None if outcome.budget is None else outcome.budget.growth,
         on_event=narrator.event,
     )
-    outcome.workers_kind = pool.kind
+    try:
+        outcome.workers_kind = pool.kind  # Starts the workers.
+    except BaseException:  # A signal meanwhile: nobody else knows of the pool yet.
+        pool.close()
+        raise
     outcome.start_method = multiprocessing.get_context(execution.start_method).get_start_method()
     return pool
 
