@@ -248,8 +248,8 @@ def from_json(told: Mapping[str, Any]) -> Metrics:
     return Metrics(**found)
 
 
-def describe(metrics: Metrics) -> str:
-    """The metrics for a person: aligned lines of at most 100 characters, without a line break
+def describe(metrics: Metrics, *, width: int = 100) -> str:
+    """The metrics for a person: aligned lines of at most `width` characters, without a line break
     at the end."""
     lines: list[tuple[str, str]] = [("Verdict", verdict(metrics))]
     total = sum(metrics.stages.values())
@@ -279,7 +279,7 @@ def describe(metrics: Metrics) -> str:
     lines.append(("Measuring", f"{as_seconds(metrics.watching_s)} of processor time"))
     return "\n".join(
         textwrap.fill(
-            text, 100, initial_indent=f"{label:<{_LABEL}}", subsequent_indent=" " * _LABEL
+            text, width, initial_indent=f"{label:<{_LABEL}}", subsequent_indent=" " * _LABEL
         )
         for label, text in lines
     )

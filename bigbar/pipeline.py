@@ -23,7 +23,7 @@ from bigbar._blocks import SHARED_MEMORY_IN_USE
 from bigbar.budget import Budget, Files, budget_for, workload
 from bigbar.data import Bars
 from bigbar.engines import ENGINES, Engine, Job, build_engine
-from bigbar.errors import DataError, Interrupted, VerificationError
+from bigbar.errors import BigBarError, DataError, Interrupted, VerificationError
 from bigbar.grid import Grid
 from bigbar.indicators import check_enough_bars, with_indicators
 from bigbar.metrics import Metrics
@@ -53,7 +53,15 @@ from bigbar.validation.examine import Subject, choose, examine
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
 from bigbar.validation.tasks import sparing
-from bigbar.verification import BUDGET_S, Replay, ReplayTask, Verification, replay, sample
+from bigbar.verification import (
+    BUDGET_S,
+    Replay,
+    ReplayTask,
+    Verification,
+    differences_text,
+    replay,
+    sample,
+)
 from bigbar.verification import summarize as summarize_replays
 from bigbar.workers import Chunk, Failure, halves, run_chunk, start_worker
 
@@ -457,7 +465,7 @@ def optimize_bars(
     with signals_raised():
         _carry_out(outcome, narrator, recorder or Recorder())
     if outcome.verification is not None and not outcome.verification.ok:
-        raise VerificationError(describe_differences(outcome.verification, grid))
+        raise VerificationError(differences_text(outcome.verification.differences, grid))
     return outcome
 
 
@@ -624,7 +632,11 @@ def _start_pool(outcome: Outcome, publication: Publication, narrator: Narrator) 
         growth=None if outcome.budget is None else outcome.budget.growth,
         on_event=narrator.event,
     )
-    outcome.workers_kind = pool.kind
+    try:
+        outcome.workers_kind = pool.kind  # Starts the workers.
+    except BaseException:  # A signal meanwhile: nobody else knows of the pool yet.
+        pool.close()
+        raise
     outcome.start_method = multiprocessing.get_context(execution.start_method).get_start_method()
     return pool
 
@@ -823,22 +835,15 @@ def _validate(
         earlier_trials=recorder.earlier_trials(),
         count_opening=lambda split: recorder.count_opening(split.isoformat()),
     )
-    outcome.findings = examine(plan, subject, narrator.validating)
-
-
-def describe_differences(verification: Verification, grid: Grid) -> str:
-    """The differences found, for a person: combination, statistic, both values."""
-    lines = ["the engine and backtesting.py disagree; do not use this result:"]
-    for difference in verification.differences[:10]:
-        parameters = ", ".join(f"{k}={v:g}" for k, v in vars(grid[difference.number]).items())
-        lines.append(
-            f"  combination {difference.number} ({parameters}): {difference.what} is "
-            f"{difference.engine!r}, backtesting.py says {difference.reference!r}"
+    try:
+        outcome.findings = examine(plan, subject, narrator.validating)
+    except BigBarError:
+        raise
+    except Exception as problem:  # Hours of sweep must not be lost to what comes after them.
+        narrator.event(
+            f"the validation broke off ({type(problem).__name__}: {problem}); the result stands "
+            "without it"
         )
-    hidden = len(verification.differences) - 10
-    if hidden > 0:
-        lines.append(f"  and {hidden} more")
-    return "\n".join(lines)
 
 
 def _memory(file: pd.DataFrame, publication: Publication, pool: WorkerPool, workers: int) -> Memory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from bigbar.errors import SettingsError
@@ -37,6 +38,13 @@ def as_seconds(duration: float) -> str:
 def as_share(share: float) -> str:
     """`45 %`."""
     return f"{100 * share:.0f} %"
+
+
+def json_number(number: float) -> float | str | None:
+    """A float as JSON can hold it: None for NaN, `inf` and `-inf` as text."""
+    if math.isnan(number):
+        return None
+    return number if math.isfinite(number) else str(number)
 
 
 def parse_size(text: str) -> int:

@@ -247,7 +247,11 @@ def full_statistics(outcome: Outcome, number: int) -> pd.Series:
 
 def statistics_text(outcome: Outcome, number: int) -> str:
     """All statistics of one combination, as backtesting.py prints them."""
-    stats = full_statistics(outcome, number)
+    return printed_statistics(full_statistics(outcome, number))
+
+
+def printed_statistics(stats: pd.Series) -> str:
+    """Statistics under each other, as backtesting.py prints them."""
     with pd.option_context("display.max_rows", len(stats), "display.precision", 5):
         return stats.fillna(np.nan).to_string(na_rep="--")
 

@@ -79,6 +79,10 @@ class Identity:
         bigbar.errors.SettingsError, ValueError
             If the parts hold none.
         """
+        return self._grid
+
+    @cached_property
+    def _grid(self) -> Grid:
         return grid_of(self.parts)
 
     def differences(self, other: Identity) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -341,7 +342,7 @@ def _to_resume(run: Run, new: NewRun) -> Run:
         differing = ", ".join(run.identity.differences(new.identity))
         raise SettingsError(
             f"run {run.id} cannot be resumed with this command; what differs: {differing}. Its "
-            f"own command line was: {' '.join(run.command) or 'none (it was run from Python)'}"
+            f"own command line was: {shlex.join(run.command) or 'none (it was run from Python)'}"
         )
     if run.state == "finished":
         raise SettingsError(f"run {run.id} is finished; there is nothing left to resume")

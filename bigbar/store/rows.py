@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.store.fingerprint import canonical
-from bigbar.store.schema import StoreError, read
+from bigbar.store.schema import StoreError, read, storable
 
 if TYPE_CHECKING:
     from bigbar.workers import Failure
@@ -106,7 +106,7 @@ def write_slices(connection: sqlite3.Connection, run: int, finished: Sequence[Fi
     connection.executemany(
         "INSERT INTO failures (run, number, parameters, reason) VALUES (?, ?, ?, ?)",
         [
-            (run, failure.number, canonical(parameters), failure.reason)
+            (run, failure.number, canonical(parameters), storable(failure.reason))
             for one in finished
             for parameters, failure in one.failures
         ],
