@@ -28,6 +28,7 @@ BENCHMARKS = (
     "progress",
     "store",
     "walk_forward",
+    "workers_auto",
 )
 
 

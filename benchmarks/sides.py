@@ -24,6 +24,7 @@ def run_grid(
     grid: Grid | None = None,
     engine: str = "compiled",
     narrator: Narrator | None = None,
+    least_workers: int | None = None,
 ) -> Outcome:
     """A grid, the default one if none is given, through the pipeline without verification."""
     return optimize_bars(
@@ -32,7 +33,7 @@ def run_grid(
         settings=Settings(),
         engine=engine,
         choice=Choice.by_name("Return [%]"),
-        execution=Execution(workers=workers, verify=0),
+        execution=Execution(workers=workers, least_workers=least_workers, verify=0),
         narrator=narrator,
     )
 

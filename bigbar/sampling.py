@@ -281,18 +281,25 @@ class Watcher:
         begun, ended = self._sweep or (time.monotonic(), time.monotonic())
         allowed = self._allowed.since(begun)
         losses = self._pool.losses
+        capacity = _capacity_s(allowed, workers, ended - begun)
+        waits = {
+            "hand_out_s": account.hand_out_s,
+            "lead_s": account.lead_s,
+            "tail_s": account.tail_s,
+        }
+        if allowed:  # A worker that had to wait its turn was not kept waiting for a slice.
+            idle, waited = max(0.0, capacity - account.busy_s), sum(waits.values())
+            waits = {name: one * min(1.0, idle / (waited or 1.0)) for name, one in waits.items()}
         return Metrics(
             stages=dict(stages),
             workers=workers,
             combinations=account.combinations,
             slices=account.slices,
-            capacity_s=_capacity_s(allowed, workers, ended - begun),
+            capacity_s=capacity,
             busy_s=account.busy_s,
             processor_s=account.processor_s,
-            hand_out_s=account.hand_out_s,
             hand_outs=account.hand_outs,
-            lead_s=account.lead_s,
-            tail_s=account.tail_s,
+            **waits,
             slowest=account.slowest,
             memory=self._memory.since(begun),
             memory_kind=self._processes.kind,
