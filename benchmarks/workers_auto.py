@@ -1,4 +1,4 @@
-"""What `--workers auto` costs, on a machine with nothing else to do: the fan-out with it and without.
+"""What `--workers auto` costs on a machine with nothing else to do: the fan-out with and without.
 
 "auto" yields to other programs, which is what it is for, and takes longer where there are some.
 So the machinery is measured by itself as well, held at all workers: the gate before the tasks, and
