@@ -555,8 +555,14 @@ def _start_pool(outcome: Outcome, publication: Publication, narrator: Narrator) 
         initargs=(publication.descriptor,),
         on_event=narrator.event,
     )
-    outcome.workers_kind = pool.kind
-    outcome.start_method = multiprocessing.get_context(execution.start_method).get_start_method()
+    try:
+        outcome.workers_kind = pool.kind
+        outcome.start_method = multiprocessing.get_context(
+            execution.start_method
+        ).get_start_method()
+    except BaseException:  # A signal may strike while they start: nobody else knows of them yet.
+        pool.close()
+        raise
     return pool
 
 
