@@ -40,6 +40,9 @@ SMALL = ("--atr-period", "10:40:10", "--k-atr", "1:3:0.5")
 SLOW = ("--engine", "backtesting", "--atr-period", "10:40:3", "--k-atr", "1,2",
         "--uptail-max-ratio", "0.5,0.8", "--previous-weight", "0.1,0.4")  # fmt: skip
 
+#: Nothing but the sweep, for tests of what becomes of its rows.
+QUICK = ("--verify", "0", "--no-validate")
+
 
 def start(
     output: Path, *arguments: str, script: Path = COMMAND, **options: object
@@ -149,7 +152,8 @@ class TestOrdinaryRuns:
         done = run(output, *SMALL, "--workers", "2", "--export", "csv", "--verify", "3")
         assert done.returncode == 0, done.stderr
         assert sorted(entry.name for entry in output.iterdir()) == [
-            "receipt.json", "results.csv", "results.parquet", "runs.sqlite", "summary.json",
+            "receipt.json", "report.html", "results.csv", "results.parquet", "runs.sqlite",
+            "summary.json",
             "trades.csv",
         ]  # fmt: skip
         told = summary(output)
@@ -404,7 +408,7 @@ class TestNothingLost:
     ) -> None:
         output, script = tmp_path / "out", tmp_path / "unhurried.py"
         script.write_text(UNHURRIED, encoding="utf-8")
-        line = (*SMALL, "--engine", "unhurried", "--verify", "0")
+        line = (*SMALL, "--engine", "unhurried", *QUICK)
         process = start(output, *line, "--workers", "2", script=script)
         self.wait_for(output, process, 200)
         process.send_signal(number)
@@ -430,12 +434,12 @@ class TestNothingLost:
     def undisturbed_small(tmp_path_factory: pytest.TempPathFactory) -> str:
         """Digest of the small grid's result, run without any disturbance."""
         output = tmp_path_factory.mktemp("undisturbed") / "out"
-        assert run(output, *SMALL, "--workers", "1", "--verify", "0").returncode == 0
+        assert run(output, *SMALL, "--workers", "1", *QUICK).returncode == 0
         return str(summary(output)["result_sha256"])
 
     def test_two_at_once_in_one_folder(self, tmp_path: Path) -> None:
         output = tmp_path / "out"
-        both = [start(output, *SMALL, "--workers", "2", "--verify", "0") for _ in range(2)]
+        both = [start(output, *SMALL, "--workers", "2", *QUICK) for _ in range(2)]
         for process in both:
             _, err = process.communicate(timeout=120)
             assert process.returncode == 0, err
@@ -445,14 +449,14 @@ class TestNothingLost:
 
     def test_a_grown_grid_and_the_same_again(self, tmp_path: Path) -> None:
         output, wide = tmp_path / "out", ("--atr-period", "10:40:10", "--k-atr", "1:4:0.5")
-        assert run(output, *SMALL, "--verify", "0").returncode == 0
-        grown = run(output, *wide, "--verify", "3")
+        assert run(output, *SMALL, *QUICK).returncode == 0
+        grown = run(output, *wide, "--verify", "3", "--no-validate")
         assert grown.returncode == 0, grown.stderr
         assert "reusing 800 rows of run 1" in grown.stderr
         assert summary(output)["run"]["reused_rows"] == 800
         assert summary(output)["verification"]["ok"]
         reused = results(output)
-        again = run(output, *wide, "--verify", "0", "--workers", "1")
+        again = run(output, *wide, *QUICK, "--workers", "1")
         assert "reusing" not in again.stderr
         assert re.search("Run +3, result [0-9a-f]{12} equal to that of run 2", again.stdout)
         assert same_bits(results(output), reused)
@@ -465,17 +469,17 @@ class TestNothingLost:
 
     def test_a_result_that_differs_is_said_loudly(self, tmp_path: Path) -> None:
         output = tmp_path / "out"
-        assert run(output, *SMALL, "--verify", "0").returncode == 0
+        assert run(output, *SMALL, *QUICK).returncode == 0
         with contextlib.closing(sqlite3.connect(output / "runs.sqlite")) as store, store:
             store.execute("UPDATE runs SET result_sha256 = ?", ("0" * 64,))
-        done = run(output, *SMALL, "--verify", "0")
+        done = run(output, *SMALL, *QUICK)
         assert done.returncode == 1
         assert "DIFFERS from 000000000000 of run 1" in done.stdout
 
     def test_failures_are_kept_and_retried(self, tmp_path: Path) -> None:
         script, output = tmp_path / "sometimes.py", tmp_path / "out"
         script.write_text(SOMETIMES, encoding="utf-8")
-        line = (*SMALL, "--engine", "sometimes", "--verify", "0")
+        line = (*SMALL, "--engine", "sometimes", *QUICK)
         process = start(output, *line, script=script, env={**os.environ, "BAD": "7 500"})
         process.communicate(timeout=120)
         assert process.returncode == 3
@@ -497,20 +501,20 @@ class TestNothingLost:
 
     def test_resuming_with_another_command_is_refused(self, tmp_path: Path) -> None:
         output = tmp_path / "out"
-        assert run(output, *SMALL, "--verify", "0").returncode == 0
+        assert run(output, *SMALL, *QUICK).returncode == 0
         done = run(output, *SMALL, "--spread", "0.0001", "--resume", "1")
         assert done.returncode == 2
         assert "what differs: cash or costs" in done.stderr
         assert run(output, "--fresh", "--resume", "1").returncode == 2
         assert run(output, "--no-store", "--retry-failed").returncode == 2
-        assert run(output, *SMALL, "--resume", "9").returncode == 1
+        assert run(output, *SMALL, "--resume", "9").returncode == 2
         assert len(runs(output)) == 1
 
     def test_a_broken_store_costs_a_line(self, tmp_path: Path) -> None:
         output = tmp_path / "out"
         output.mkdir()
         (output / "runs.sqlite").write_bytes(b"no database" * 1000)
-        done = run(output, *SMALL, "--verify", "0")
+        done = run(output, *SMALL, *QUICK)
         assert done.returncode == 0
         assert done.stderr.count("Note") == 1
         assert "no file of runs" in done.stderr
@@ -521,7 +525,7 @@ class TestNothingLost:
     def test_a_full_disk_does_not_cost_the_answer(self, tmp_path: Path) -> None:
         with disk(tmp_path / "disk", "256k") as folder:
             (folder / "filler").write_bytes(b"x" * 252 * 1024)
-            done = run(folder, *SMALL, "--verify", "0")
+            done = run(folder, *SMALL, *QUICK)
             assert done.returncode == 1
             assert "runs.sqlite" in done.stderr
             assert "cannot write" in done.stderr
@@ -531,7 +535,7 @@ class TestNothingLost:
 
     def test_without_a_store(self, tmp_path: Path) -> None:
         output = tmp_path / "out"
-        assert run(output, *SMALL, "--verify", "0", "--no-store").returncode == 0
+        assert run(output, *SMALL, *QUICK, "--no-store").returncode == 0
         assert not (output / "runs.sqlite").exists()
         assert read_receipt(output / "receipt.json")["run"] is None
         assert summary(output)["run"]["id"] is None
@@ -539,8 +543,8 @@ class TestNothingLost:
     def test_one_combination_and_a_failed_proof_are_kept_too(self, tmp_path: Path) -> None:
         output, script = tmp_path / "out", tmp_path / "wrong.py"
         script.write_text(WRONG, encoding="utf-8")
-        assert run(output, "--no-optimize", "--verify", "0").returncode == 0
-        wrong_one = ("--engine", "wrong", "--verify", "1")
+        assert run(output, "--no-optimize", *QUICK).returncode == 0
+        wrong_one = ("--engine", "wrong", "--verify", "1", "--no-validate")
         assert run(output, *SMALL, *wrong_one, script=script).returncode == 1
         wrong, single = runs(output)
         assert (single.state, single.combinations, single.best) == ("finished", 1, 0)
@@ -564,8 +568,8 @@ class Faulty:
         if start <= 500 < stop:
             os.kill(os.getpid(), 9)
         return self._good.run(start, stop)
-    def trades(self, number):
-        return self._good.trades(number)
+    def __getattr__(self, name):
+        return getattr(self._good, name)
 
 ENGINES["faulty"] = EngineKind(Faulty, sample_slice=4)
 if __name__ == "__main__":
@@ -586,8 +590,8 @@ class Sometimes:
         if any(start <= int(bad) < stop for bad in os.environ.get("BAD", "").split()):
             1 / 0
         return self._good.run(start, stop)
-    def trades(self, number):
-        return self._good.trades(number)
+    def __getattr__(self, name):
+        return getattr(self._good, name)
 
 ENGINES["sometimes"] = EngineKind(Sometimes, sample_slice=4)
 if __name__ == "__main__":
@@ -607,8 +611,8 @@ class Unhurried:
     def run(self, start, stop):
         time.sleep(0.005 * (stop - start))
         return self._good.run(start, stop)
-    def trades(self, number):
-        return self._good.trades(number)
+    def __getattr__(self, name):
+        return getattr(self._good, name)
 
 ENGINES["unhurried"] = EngineKind(Unhurried, sample_slice=1)
 if __name__ == "__main__":
@@ -630,8 +634,8 @@ class Wrong:
         rows = self._good.run(start, stop)
         rows[:, COLUMN["Sharpe Ratio"]] *= 1.000001
         return rows
-    def trades(self, number):
-        return self._good.trades(number)
+    def __getattr__(self, name):
+        return getattr(self._good, name)
 
 ENGINES["wrong"] = EngineKind(Wrong, sample_slice=4)
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ BENCHMARKS = (
     "scale",
     "memory",
     "progress",
+    "store",
     "walk_forward",
 )
 

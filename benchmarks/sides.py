@@ -59,7 +59,8 @@ def prepared(file: Path, sample: int) -> tuple[Bars, dict[str, NDArray], NDArray
     inputs : dict of ndarray
         Prices, momentum, restricted, shape (bars that take part,); `atr`, shape (periods, bars),
         and what it is made of: `ranges` of the whole file and `periods`; `times` in nanoseconds;
-        and per combination of the sample `period` (a row of `atr`), `k_atr`, `uptail_max_ratio`, `previous_weight`, `buffer_ratio`.
+        and per combination of the sample `period` (a row of `atr`), `k_atr`, `uptail_max_ratio`,
+        `previous_weight`, `buffer_ratio`.
     numbers : ndarray of int64, shape (sample,)
         Which combinations these are.
     """

@@ -22,7 +22,7 @@ from bigbar.engines import ENGINES, Job, build_engine
 from bigbar.grid import DEFAULT_AXES, Grid
 from bigbar.indicators import with_indicators
 from bigbar.options import make_parser
-from bigbar.output import summary, write_trades
+from bigbar.output import receipt_of, summary, write_trades
 from bigbar.settings import Parameters, Settings
 from bigbar.statistics import NAMES, STATISTICS, Better
 
@@ -30,9 +30,10 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGES = (README, *sorted(DOCS.glob("*.md")))
-#: Pages about the command. The one on performance has the benchmarks' own options as well, that
-#: on earlier runs has another command's.
-COMMAND_PAGES = tuple(page for page in PAGES if page.name not in ("performance.md", "history.md"))
+#: Pages about the command. The one on performance has the benchmarks' own options as well, those
+#: on earlier runs, reliability and validation have other commands'.
+OTHER_OPTIONS = ("performance.md", "history.md", "reliability.md", "validation.md")
+COMMAND_PAGES = tuple(page for page in PAGES if page.name not in OTHER_OPTIONS)
 
 
 def text_of(page: Path) -> str:
@@ -251,6 +252,14 @@ def test_the_summarys_keys_are_documented():
     assert list(rows) == list(told)
     for key in ("run", "data", "verification", "best"):
         assert all(part in rows[key] for part in told[key]), key
+
+
+def test_the_receipts_entries_are_documented():
+    told = receipt_of(small_outcome(), [])
+    rows = table_after(GUIDE, "| entry |")
+    assert {name for row in rows for name in row[0].split(", ")} == set(told)
+    data = next(row[1] for row in rows if row[0] == "data")
+    assert all(name in data for name in told["data"])
 
 
 def test_the_columns_of_the_trades_are_documented(tmp_path):

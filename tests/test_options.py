@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from bigbar.budget import Files
 from bigbar.engines import ENGINES
 from bigbar.errors import SettingsError
 from bigbar.grid import DEFAULT_AXES, Grid
 from bigbar.options import make_parser, parse_options
 from bigbar.pipeline import Execution, usable_processors
 from bigbar.settings import Account, Parameters, Settings
+from bigbar.store.recording import Wish
 from bigbar.version import __version__
 
 
@@ -23,7 +25,9 @@ def test_defaults():
     assert options.engine == "compiled"
     assert options.choice.objective.name == "Return [%]"
     assert options.choice.min_trades == 1
-    assert options.execution == Execution(workers=usable_processors(), verify=20, seed=0)
+    assert options.execution == Execution(
+        workers=usable_processors(), verify=20, seed=0, files=Files(Path("bigbar_output"))
+    )
     assert options.optimize
     assert options.top == 10
     assert options.output == Path("bigbar_output")
@@ -45,11 +49,41 @@ def test_everything_given():
     assert options.engine == "backtesting"
     assert options.choice.objective.name == "Sharpe Ratio"
     assert options.choice.min_trades == 30
-    assert options.execution == Execution(workers=8, start_method="spawn", verify=0, seed=7)
+    assert options.execution == Execution(
+        workers=8, start_method="spawn", verify=0, seed=7, files=Files(Path("out"), True, True)
+    )
     assert (options.top, options.output) == (3, Path("out"))
     assert options.plot
     assert options.export_csv
     assert options.no_progress
+
+
+@pytest.mark.parametrize(
+    ("given", "wish"),
+    [
+        ([], Wish()),
+        (["--fresh"], Wish(fresh=True)),
+        (["--resume", "7"], Wish(resume=7)),
+        (["--retry-failed"], Wish(retry_failed=True)),
+        (["--no-store"], None),
+    ],
+)
+def test_earlier_runs(given, wish):
+    options = parse_options(["f", *given])
+    assert options.wish == wish
+    assert options.command == ("f", *given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["--fresh", "--resume", "7"], ["--no-store", "--retry-failed"], ["--resume", "0"],
+     ["--resume", "last"], ["--resume"]],
+)  # fmt: skip
+def test_wishes_that_exclude_each_other_or_make_no_sense(given, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse_options(["f", *given])
+    assert caught.value.code == 2
+    assert "--re" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

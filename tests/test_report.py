@@ -3,6 +3,8 @@
 import io
 import itertools
 import os
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,9 @@ from bigbar.quantities import as_bytes, as_seconds
 from bigbar.report import (
     Terminal,
     answer,
+    differs_from_earlier,
     full_statistics,
+    run_text,
     statistics_text,
     verification_text,
     wants_bar,
@@ -96,6 +100,74 @@ def test_what_the_lines_say():
     assert "atr_period 10 … 100 (91)" in text
     assert "once in shared memory for 2 workers; a copy each would take" in text
     assert "12.3 µs per backtest; 8 chunks of up to 14,105 combinations" in text
+
+
+def told(what) -> str:
+    stream = io.StringIO()
+    what(Terminal(stream, show_bar=False))
+    return stream.getvalue()
+
+
+def test_what_is_said_of_earlier_runs():
+    begun = datetime(2026, 11, 24, 10, 51, 30).astimezone(UTC)  # As the user's clock showed it.
+    assert told(lambda terminal: terminal.resuming(7, begun, 68_832, 112_840)) == (
+        "Resume     resuming run 7 of 2026-11-24 10:51: 60 % already done (68,832 of 112,840)\n"
+    )
+    assert told(lambda terminal: terminal.retrying(7, 2)) == (
+        "Retry      run 7: 2 combinations that failed\n"
+    )
+    assert told(lambda terminal: terminal.retrying(7, 0)) == "Retry      run 7: nothing failed\n"
+    assert told(lambda terminal: terminal.reusing(56_420, 56_420, [3])) == (
+        "Reuse      reusing 56,420 rows of run 3\n"
+    )
+    assert told(lambda terminal: terminal.reusing(10, 30, [3, 5])) == (
+        "Reuse      reusing 10 rows of run 3 and 5; the other 20 that are there are quicker run "
+        "again\n"
+    )
+
+
+def test_the_bar_starts_where_the_run_was():
+    stream = io.StringIO()
+    with Terminal(stream, show_bar=True).progress(1000, 610) as bar:
+        assert "61%" in stream.getvalue()
+        assert "610/1000" in stream.getvalue()
+        bar.update(390)
+    assert "1000/1000" in stream.getvalue()
+
+
+def kept_outcome(**earlier) -> Outcome:
+    """A finished run with a number, and another one before it."""
+    outcome = small_outcome()
+    outcome.carried.run = 12
+    if earlier:
+        outcome.carried.earlier = SimpleNamespace(id=11, **earlier)
+    return outcome
+
+
+def test_the_line_about_the_run():
+    result = str(small_outcome().result_sha256)
+    assert f"Run        12, result {result[:12]}\n" in answer(kept_outcome(), top=0, files=[])
+    same = kept_outcome(result_sha256=result)
+    assert run_text(same) == f"12, result {result[:12]} equal to that of run 11"
+    assert not differs_from_earlier(same)
+    other = kept_outcome(result_sha256="0123456789abcdef")
+    assert differs_from_earlier(other)
+    assert f"12, result {result[:12]} DIFFERS from 0123456789ab of run 11" in run_text(other)
+    assert "DIFFERS" in answer(other, top=0, files=[])
+
+
+def test_the_line_about_a_run_that_cannot_be_compared():
+    result = str(small_outcome().result_sha256)
+    failed = kept_outcome(result_sha256="0123456789abcdef")
+    failed.failures = [Failure(3, "no")]
+    assert run_text(failed).startswith("12, result ")
+    assert "run 11" not in run_text(failed)
+    assert not differs_from_earlier(failed)
+    unfinished = kept_outcome(result_sha256=result)
+    unfinished.table.values[7:] = np.nan
+    assert run_text(unfinished) == "12, unfinished: the same command continues it"
+    assert not differs_from_earlier(unfinished)
+    assert "\nRun " not in answer(small_outcome(), top=0, files=[])
 
 
 def test_one_worker_saves_nothing():

@@ -1,5 +1,7 @@
 """The result table and the answers read off it; the heatmap against `Backtest.optimize`."""
 
+import hashlib
+import struct
 import warnings
 
 import numpy as np
@@ -30,6 +32,41 @@ def table_of(returns: list[float], trades: list[float] | None = None, name: str 
     values[:, COLUMN["# Trades"]] = 5 if trades is None else trades
     values[:, COLUMN[name]] = returns
     return ResultTable(grid, values)
+
+
+# --------------------------------------------------------------------------------------- digest
+
+
+def by_the_book(values: np.ndarray) -> str:
+    """Every value by itself, as eight bytes, the lowest first."""
+    digest = hashlib.sha256()
+    for value in values.ravel().tolist():
+        digest.update(struct.pack("<d", np.nan if value != value else value))
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("rows", [1, 1023, 1024, 1025])
+def test_the_digest_is_of_every_value_in_grid_order(rows):
+    table = table_of(list(np.random.default_rng(rows).normal(size=rows)))
+    table.values[:, 3] = np.inf
+    table.values[::2, 4] = np.nan
+    assert table.sha256() == by_the_book(table.values)
+    assert ResultTable(table.grid, np.asfortranarray(table.values)).sha256() == table.sha256()
+
+
+def test_the_digest_takes_all_nan_for_one_and_nothing_else():
+    digests = set()
+    for bits in (0x7FF8_0000_0000_0000, 0xFFF8_0000_0000_0000, 0x7FF8_0000_0000_0001):
+        table = table_of([1, 2])
+        table.values.view(np.uint64)[1, 7] = bits
+        digests.add(table.sha256())
+        assert table.values.view(np.uint64)[1, 7] == bits  # The table is left as it is.
+    assert len(digests) == 1
+    for value in (0.0, -0.0, np.inf, np.nextafter(0, 1)):
+        table = table_of([1, 2])
+        table.values[1, 7] = value
+        digests.add(table.sha256())
+    assert len(digests) == 5
 
 
 # ----------------------------------------------------------------------------------------- best

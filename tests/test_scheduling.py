@@ -1,5 +1,7 @@
 """Chunk sizes as documented, an order of which every beginning stands for the whole, estimates."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,9 @@ from bigbar.scheduling import (
     calculate_adaptive_chunk_size,
     chunks_in_order,
     estimate_duration,
+    gaps_in,
     longest_chunk,
+    ranges_to_run,
     whole_periods,
 )
 
@@ -117,6 +121,57 @@ COSTS = {
 def test_every_beginning_stands_for_the_whole(size, cost):
     chunks = chunks_in_order(GRID, size, period=PERIOD)
     assert worst_prediction(chunks, COSTS[cost]) < 0.08
+
+
+# ---------------------------------------------------------------------------------- what is left
+
+some_done = st.lists(st.booleans(), min_size=1, max_size=300).map(np.array)
+
+
+@given(some_done, st.integers(1, 400))
+def test_only_what_is_left_is_cut_and_all_of_it(done, size):
+    chunks = chunks_in_order(len(done), size, ranges=gaps_in(done))
+    covered = [number for start, stop in chunks for number in range(start, stop)]
+    assert sorted(covered) == np.flatnonzero(~done).tolist()
+    assert all(0 < stop - start <= size for start, stop in chunks)
+    # Whole periods stay whole: pieces end where those of the whole grid do.
+    assert all(start // size == (stop - 1) // size for start, stop in chunks)
+
+
+@given(some_done, st.integers(1, 50))
+def test_short_stretches_that_are_done_do_not_end_a_gap(done, least):
+    gaps = gaps_in(done, least=least)
+    assert gaps == sorted(gaps)
+    inside = np.zeros(len(done), dtype=bool)
+    for start, stop in gaps:
+        inside[start:stop] = True
+        assert not done[start]
+        assert not done[stop - 1]
+    assert inside[~done].all()
+    for (_, before), (after, _) in itertools.pairwise(gaps):
+        assert after - before >= least
+
+
+def test_few_pieces_are_left_out_exactly():
+    done = np.zeros(GRID, dtype=bool)
+    done[::200] = True
+    assert ranges_to_run(done, 4e-6) == gaps_in(done)
+
+
+def test_very_many_small_ones_are_quicker_run_again():
+    done = np.zeros(GRID, dtype=bool)
+    done[::2] = True
+    done[5000:9000] = True
+    ranges = ranges_to_run(done, 4e-6)
+    assert ranges == [(1, 5000), (9001, GRID)]
+    # Where a backtest is slow, nothing is run again.
+    assert ranges_to_run(done, 0.05) == gaps_in(done)
+
+
+def test_nothing_is_left():
+    done = np.ones(7, dtype=bool)
+    assert gaps_in(done) == ranges_to_run(done, 0.1) == []
+    assert chunks_in_order(7, 3, ranges=[]) == []
 
 
 @pytest.mark.parametrize("size", [20, 300])

@@ -76,6 +76,7 @@ def test_numbers_given_as_whole_ones_are_the_same():
         ({"settings": Settings(Account(margin=0.5))}, "cash or costs"),
         ({"settings": Settings(week_edge_bars=5)}, "--week-edge-bars"),
         ({"engine": "compiled"}, "the engine"),
+        ({"span": (20, 300)}, "which bars take part (the longest ATR period, --holdout)"),
     ],
 )
 def test_settings_that_change_numbers_change_both_digests(changed, part):
@@ -200,7 +201,7 @@ def test_all_sources_that_make_the_numbers_count():
 def test_everything_that_decides_the_numbers_counts():
     """A field more in one of these has to become part of the identity first."""
     known = {
-        Job: {"grid", "settings", "engine"},
+        Job: {"grid", "settings", "engine", "span"},
         Settings: {"account", "week_edge_bars"},
         Account: {"cash", "commission", "spread", "margin"},
     }

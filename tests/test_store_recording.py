@@ -1,5 +1,6 @@
 """A run and its store: what is continued, begun, taken over, tried again, and done without."""
 
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -13,7 +14,7 @@ from bigbar.settings import Account
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity
 from bigbar.store.recording import Carried, Recorder, StoreRecorder, Wish
-from bigbar.store.records import Ending, Run
+from bigbar.store.records import Ending, Run, Told
 from bigbar.store.rows import Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError
@@ -102,6 +103,24 @@ def test_an_interrupted_run_continues_with_its_rows(tmp_path):
     assert all_runs(tmp_path) == [(1, "finished", 24)]
     with RunStore(tmp_path) as store:
         assert store.values(store.run(1))[0].tobytes() == expected.tobytes()
+
+
+def test_names_that_are_no_text(tmp_path):
+    """A file's name can be any bytes; Python shows those that are no text as lone surrogates."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9 #1?%20")
+    folder.mkdir()
+    attempt = Attempt(folder)
+    with attempt.recorder as recorder:
+        attempt.begin()
+        reason = f"Traceback …\nOSError: {folder}"
+        recorder.add(Slice(0, 24), ROWS, [Failure(3, reason)])
+        recorder.finish(Ending("finished", told=Told(f"Files {folder}", {"a": str(folder)}, {})))
+    assert attempt.told == []
+    assert os.listdir(folder) == [RUNS]
+    with RunStore(folder) as store:
+        assert r"caf\udce9 #1?%20" in str(store.told(1).answer)
+        assert store.told(1).summary == {"a": str(folder)}
+        assert r"caf\udce9" in store.failures(1)[0].reason
 
 
 def test_seconds_of_all_attempts_add_up(tmp_path):

@@ -120,8 +120,17 @@ def test_something_else_under_that_name(tmp_path, content, match):
     path.write_bytes(content)
     for options in ({}, {"create": True}, {"read_only": True}):
         message = refused(path, match, **options)
-        assert f"mv {path} {path}.old" in message
+        assert f"(mv {path} {path}.old)" in message
     assert path.read_bytes() == content  # Untouched.
+
+
+def test_the_advice_can_be_pasted(tmp_path):
+    folder = tmp_path / "my runs"
+    folder.mkdir()
+    (folder / RUNS).write_bytes(b"notes" * 100)
+    advice = refused(folder / RUNS, "no file of runs").split("(mv ")[1].split(")")[0]
+    subprocess.run(f"mv {advice}", shell=True, check=True)
+    assert os.listdir(folder) == [f"{RUNS}.old"]
 
 
 def test_a_database_of_another_program(tmp_path):

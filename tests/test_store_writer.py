@@ -231,7 +231,8 @@ def killed_at_some_moment(folder: Path, after: float) -> None:
         for one in slices:
             rows = made_rows(2, seed=one.start)
             assert values[one.start : one.stop].tobytes() == rows.tobytes()
-        assert done.sum() == found.done == 2 * len({one.start for one in slices})
+        assert done.sum() == 2 * len({one.start for one in slices})
+        assert 0 <= found.done <= done.sum()  # Every round counts from the beginning.
     with closing(sqlite3.connect(folder / RUNS)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []

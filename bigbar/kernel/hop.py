@@ -21,8 +21,8 @@ from bigbar.kernel.lane_tools import select, unsigned
 #: Measured on the default grid, where 40 share a `k_atr`: with 32 a sweep takes 9 % longer.
 LANES = 64
 
-#: Rows (candidates that any lane trades) from one pass to the next, so that rows times lanes of
-#: profits, 32 kB, stay in the caches. Measured: 32 or 256 rows take 1 to 3 % longer, 128 takes 5 %.
+#: Rows (candidates that any lane trades) from one pass to the next: what each lane takes of them,
+#: 4 kB, stays in the first cache beside the lanes' own state.
 ROWS = 64
 
 #: Above every position and bar; not the largest integer, whose minimum with anything would be

@@ -1,9 +1,8 @@
 """From trades and day ends to statistics: the formulas of backtesting.py's `compute_stats`.
 
-They are evaluated in its order and with its numerics: sums are added pairwise as NumPy adds
-them, logarithms and exponentials are NumPy's own (between these functions, see `sweep`), powers
-are the C library's. So the annual volatility, which subtracts two almost equal powers, cancels
-here exactly as it does there.
+The daily returns are rounded as pandas rounds them, and their variance is added up pairwise as
+NumPy adds: the annual volatility subtracts two almost equal powers, and what is left of it depends
+on the last bits of both. What the trades add up to was summed up on the way.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import inspect
 import json
 import platform
@@ -11,13 +10,15 @@ import secrets
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from bigbar.engines import ENGINES, Job
 from bigbar.grid import DEFAULT_AXES, Axis, Grid
 from bigbar.statistics import NAMES
+
+if TYPE_CHECKING:  # Whoever only reads an identity does not wait for pandas.
+    import pandas as pd
+
+    from bigbar.engines import Job
 
 #: Packages whose code makes the numbers.
 PACKAGES = ("backtesting", "numpy", "pandas", "numba", "llvmlite")
@@ -78,6 +79,10 @@ class Identity:
         bigbar.errors.SettingsError, ValueError
             If the parts hold none.
         """
+        return self._grid
+
+    @cached_property
+    def _grid(self) -> Grid:
         return grid_of(self.parts)
 
     def differences(self, other: Identity) -> list[str]:
@@ -157,6 +162,8 @@ def bars_sha256(bars: pd.DataFrame) -> str:
         SHA-256 of the time zone, the times (int64 nanoseconds) and the columns (float64), all
         little-endian.
     """
+    import pandas as pd
+
     index = pd.DatetimeIndex(bars.index).as_unit("ns")
     digest = hashlib.sha256(f"{index.tz}\n".encode())
     digest.update(index.asi8.astype("<i8").tobytes())
@@ -193,6 +200,8 @@ def sources_sha256(engine: str) -> str:
     An engine made elsewhere counts with the file that it stands in. If that cannot be read, no
     two digests are the same: its rows are never taken for those of another run.
     """
+    from bigbar.engines import ENGINES
+
     digest = hashlib.sha256()
     files = [_HERE / f"{name}.py" for name in _SOURCES]
     files += sorted((_HERE / "kernel").glob("*.py"))
@@ -210,6 +219,8 @@ def sources_sha256(engine: str) -> str:
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages that make the numbers; those not installed are left out."""
+    import importlib.metadata
+
     found = {}
     for name in PACKAGES:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -127,7 +128,15 @@ class Recorder:
         return Carried.nothing(len(values))
 
     def add(self, slice_: Slice, rows: NDArray[np.float64], failures: Sequence[Failure]) -> None:
-        """A slice is finished; its rows do not change any more."""
+        """A slice is finished; its rows do not change any more.
+
+        Parameters
+        ----------
+        slice_ : Slice
+            Begun by the clock of `time.monotonic`.
+        rows : ndarray of float, shape (combinations, statistics)
+        failures : sequence of Failure
+        """
 
     def swept(self) -> None:
         """No more slices will come."""
@@ -225,6 +234,8 @@ class StoreRecorder(Recorder):
                 seconds_before=self._seconds(),
                 busy_s=self._busy_s,
             )
+        if slice_.begun is not None:
+            slice_ = replace(slice_, begun=slice_.begun - self._begun)
         named = [(vars(grid[failure.number]), failure) for failure in failures]
         self._writer.put(Finished(slice_, rows, named))
         self._give_up(self._writer.problem)
@@ -331,7 +342,7 @@ def _to_resume(run: Run, new: NewRun) -> Run:
         differing = ", ".join(run.identity.differences(new.identity))
         raise SettingsError(
             f"run {run.id} cannot be resumed with this command; what differs: {differing}. Its "
-            f"own command line was: {' '.join(run.command) or 'none (it was run from Python)'}"
+            f"own command line was: {shlex.join(run.command) or 'none (it was run from Python)'}"
         )
     if run.state == "finished":
         raise SettingsError(f"run {run.id} is finished; there is nothing left to resume")

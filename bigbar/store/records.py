@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from bigbar.errors import SettingsError
@@ -113,10 +114,10 @@ class Told:
         Where its time and memory went.
     """
 
-    answer: str | None
-    summary: dict[str, Any] | None
-    timings: dict[str, float]
-    metrics: dict[str, Any] | None
+    answer: str | None = None
+    summary: dict[str, Any] | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class Ending:
     best_value: float | None = None
     result_sha256: str | None = None
     error: str | None = None
-    told: Told = Told(None, None, {}, None)
+    told: Told = field(default_factory=Told)
 
 
 #: What is read of a run, in the order of `KINDS`.
@@ -207,6 +208,7 @@ def run_from_row(row: tuple[Any, ...]) -> Run:
         raise StoreError(f"run {number} is damaged ({problem})") from problem
 
 
+@lru_cache(maxsize=128)  # The same command run a hundred times has a hundred times the same one.
 def _identity(text: str) -> Identity:
     parts = from_json(text, dict)
     if set(parts) != set(PARTS) or not isinstance(parts["bars"], str):

@@ -10,15 +10,16 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from bigbar.store.fingerprint import canonical
-from bigbar.store.schema import StoreError, read
-from bigbar.workers import Failure
+from bigbar.store.schema import StoreError, read, storable
+
+if TYPE_CHECKING:
+    from bigbar.workers import Failure
 
 #: Rows packed together at least, where there are as many: a megabyte, which the processor's
 #: cache still holds while it is turned and packed.
@@ -36,9 +37,10 @@ class Slice:
     start, stop : int
         First combination, and the one after the last.
     worker : int or None
-        Process id of the worker that ran it; None if it was taken over from another run.
+        Process id of the worker that ran it; None if none came to its end, or if the rows were
+        taken over from another run.
     begun : float or None
-        Seconds after the start of the run's process.
+        Seconds after the attempt at the run began.
     seconds : float or None
         That it took.
     """
@@ -104,7 +106,7 @@ def write_slices(connection: sqlite3.Connection, run: int, finished: Sequence[Fi
     connection.executemany(
         "INSERT INTO failures (run, number, parameters, reason) VALUES (?, ?, ?, ?)",
         [
-            (run, failure.number, canonical(parameters), failure.reason)
+            (run, failure.number, canonical(parameters), storable(failure.reason))
             for one in finished
             for parameters, failure in one.failures
         ],
@@ -127,6 +129,8 @@ def _grouped(finished: Sequence[Finished]) -> Iterator[list[Finished]]:
 
 def pack(rows: NDArray[np.float64]) -> bytes:
     """Rows as bytes: column after column, because those are alike, little-endian, compressed."""
+    import pyarrow as pa
+
     columns = np.ascontiguousarray(rows.T, dtype="<f8")
     packed: bytes = pa.compress(columns, codec=_CODEC, asbytes=True)
     return packed
@@ -140,6 +144,8 @@ def unpack(packed: bytes, rows: int, columns: int) -> NDArray[np.float64]:
     ValueError
         If the bytes do not hold just so many.
     """
+    import pyarrow as pa
+
     size = rows * columns * 8
     try:
         raw: Any = pa.decompress(packed, decompressed_size=size, codec=_CODEC, asbytes=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,19 @@ from bigbar.store.records import (
     run_from_row,
 )
 from bigbar.store.rows import Slice, read_rows, read_slices
-from bigbar.store.schema import BUSY_S, RUNS, StoreError, explained, open_store, read, transaction
-from bigbar.workers import Failure
+from bigbar.store.schema import (
+    BUSY_S,
+    RUNS,
+    NoSuchRun,
+    explained,
+    open_store,
+    read,
+    storable,
+    transaction,
+)
+
+if TYPE_CHECKING:
+    from bigbar.workers import Failure
 
 
 class RunStore:
@@ -84,7 +95,7 @@ class RunStore:
             return found[0]
         known = [str(run) for (run,) in self._read("SELECT id FROM runs ORDER BY id", kinds=(int,))]
         there = f"there are {', '.join(known[-10:])}" if known else "there is none yet"
-        raise StoreError(f"there is no run {number} in {self.path}; {there}")
+        raise NoSuchRun(f"there is no run {number} in {self.path}; {there}")
 
     def with_fingerprint(self, fingerprint: str) -> list[Run]:
         """Runs of the same numbers, the newest first."""
@@ -117,6 +128,8 @@ class RunStore:
 
     def failures(self, number: int) -> list[Failure]:
         """Combinations of a run that failed, in grid order."""
+        from bigbar.workers import Failure
+
         found = self._read(
             "SELECT number, reason FROM failures WHERE run = ? ORDER BY number",
             number,
@@ -173,11 +186,13 @@ class RunStore:
         -------
         int
         """
+        farthest: dict[str, Run] = {}
+        for run in self._runs("WHERE bars_sha256 = ? ORDER BY done", identity.bars_sha256):
+            if run.id != without and run.state in ("finished", "interrupted"):
+                farthest[run.fingerprint] = run
         tried: dict[str, int] = {}
         grid, costs = identity.grid(), _costs(identity)
-        for run in self._runs("WHERE bars_sha256 = ?", identity.bars_sha256):
-            if run.id == without or run.state not in ("finished", "interrupted"):
-                continue
+        for run in farthest.values():
             other = run.grid
             same = costs == _costs(run.identity)
             new = max(0, run.done - (grid.count_shared(other) if same else 0))
@@ -223,9 +238,9 @@ class RunStore:
                 " metrics = ?, answer = ? WHERE id = ? AND owner = ?",
                 (
                     ending.state, _now(), time.time(), ending.seconds, ending.best,
-                    ending.best_value, ending.result_sha256, ending.error,
+                    ending.best_value, ending.result_sha256, storable(ending.error),
                     json.dumps(told.timings), _or_none(told.summary), _or_none(told.metrics),
-                    told.answer, number, owner.text(),
+                    storable(told.answer), number, owner.text(),
                 ),
             )  # fmt: skip
 

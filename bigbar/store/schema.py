@@ -8,6 +8,7 @@ is ever unpickled or run.
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -109,6 +110,12 @@ class StoreError(BigBarError):
     """The file of runs cannot be used: which file, why, and what to do."""
 
 
+class NoSuchRun(StoreError):
+    """A run was named that is not in the file."""
+
+    exit_code = 2
+
+
 def open_store(
     path: Path, *, create: bool = False, read_only: bool = False, busy_s: float = BUSY_S
 ) -> sqlite3.Connection:
@@ -175,7 +182,8 @@ def _explanation(path: Path, problem: Exception) -> str:
 
 
 def _move_away(path: Path) -> str:
-    return f"move it away ('mv {path} {path}.old') and the next run makes a new one"
+    here, there = (shlex.quote(str(name)) for name in (path, f"{path}.old"))
+    return f"move it away (mv {here} {there}) and the next run makes a new one"
 
 
 def _connect(path: Path, *, create: bool, read_only: bool, busy_s: float) -> sqlite3.Connection:
@@ -293,6 +301,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def storable(text: str | None) -> str | None:
+    """Text as SQLite takes it: names of files that are no valid text come escaped."""
+    return text and text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read(

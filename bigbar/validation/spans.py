@@ -28,6 +28,11 @@ _WHOLE_WEEK = 0.5
 _FUZZ = 1e-9
 
 
+def length(span: Span) -> int:
+    """How many bars a span holds."""
+    return span[1] - span[0]
+
+
 @dataclass(frozen=True)
 class WindowSpans:
     """The bars of one step of a walk-forward analysis.
