@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -325,7 +325,9 @@ def soak(
     wrong: list[str] = []
     begun = time.monotonic()
     with ThreadPoolExecutor(at_once) as threads:
-        for case in threads.map(lambda one: carry_out(one, undisturbed), cases):
+        under_way = [threads.submit(carry_out, case, undisturbed) for case in cases]
+        for done in as_completed(under_way):
+            case = done.result()
             tally = tallies[case.kind]
             if case.stage == "missed":
                 tally.missed += 1
