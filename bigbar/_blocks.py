@@ -160,7 +160,15 @@ def create_segment(nbytes: int) -> Block:
 
     name = _new_name()
     with signals_deferred():  # between making it and noting it down, nobody would clean it up
-        memory = SharedMemory(name, create=True, size=nbytes)
+        # Before it is there: `SharedMemory` does it afterwards, and a process that is killed in
+        # between leaves what nobody knows of. To be told twice does not matter to the tracker.
+        _tell_tracker("register", name)
+        try:
+            memory = SharedMemory(name, create=True, size=nbytes)
+        except BaseException:
+            _tell_tracker("register", name)  # It may have been told to forget it already.
+            _tell_tracker("unregister", name)
+            raise
         try:
             # On Linux any size can be created, and the first write beyond the end of the file
             # system kills the process (SIGBUS): only asking for the pages tells.
@@ -252,15 +260,24 @@ def _new_name() -> str:
     return f"{PREFIX}{os.getpid()}_{secrets.token_hex(6)}"
 
 
+def _tell_tracker(what: Literal["register", "unregister"], name: str) -> None:
+    """The resource tracker removes what is registered when this process and its workers are gone.
+
+    On Windows a segment goes with its last user, and there is no tracker.
+    """
+    if sys.platform != "win32":
+        from multiprocessing import resource_tracker
+
+        getattr(resource_tracker, what)("/" + name, "shared_memory")
+
+
 def _remove_segment(memory: SharedMemory) -> None:
     memory.close()
     try:
         memory.unlink()
     except FileNotFoundError:
         # Somebody was faster. The tracker must forget it all the same, or it complains at exit.
-        from multiprocessing import resource_tracker
-
-        resource_tracker.unregister("/" + memory.name, "shared_memory")
+        _tell_tracker("unregister", memory.name)
 
 
 def _release_in_owner(owner: int, handle: BlockHandle, release: Callable[[], None]) -> None:

@@ -201,6 +201,11 @@ class ProcessCrew:
         """Process ids of all workers that there ever were; any thread may ask."""
         return [process.pid for process in list(self._processes) if process.pid is not None]
 
+    @property
+    def down(self) -> bool:
+        """Whether it has been taken down."""
+        return self._down
+
     def demolish(self) -> None:
         """Take everything down at once, whatever state it is in; a second call does nothing.
 
@@ -338,6 +343,11 @@ class ThreadCrew:
     def born(self) -> list[int]:
         """There never were any."""
         return []
+
+    @property
+    def down(self) -> bool:
+        """It stays."""
+        return False
 
     def demolish(self) -> None:
         """Drop the tasks that wait; a task that runs ends in its own time, its result unread."""

@@ -236,9 +236,11 @@ class WorkerPool:
                     yield pending[position].task, result
                 lost = {at: work for at, work in enumerate(pending) if at not in finished}
                 pending = list(lost.values())
-                if not pending:
+                if not (pending or crew.down):
                     break
                 blamed = self._take_stock(crew, lost)
+                if not pending:  # A worker died with nothing left to do.
+                    break
                 fruitless = 0 if blamed else fruitless + 1
                 self._give_up_after(fruitless, crew)
                 pending, hopeless = self._narrow(pending, split)

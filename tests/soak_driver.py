@@ -2,7 +2,7 @@
 
 The soak of faults runs it as a program. Environment: `SOAK_STAGES` is the file that gets the
 stages, a line each; `SOAK_SECONDS` what a combination takes; `SOAK_BAD` a combination that
-misbehaves, as in `raise:17`; `SOAK_GROWTH` and `SOAK_TIMEOUT` the limits of the workers.
+misbehaves, as in `raise:17`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,17 +89,6 @@ def main() -> int:
     bigbar.pipeline.Outcome.timed = noted  # type: ignore[method-assign]
     command.read_bars = told(command.read_bars, "load")
     command.answer = told(command.answer, "answer")
-    if growth := os.environ.get("SOAK_GROWTH"):
-        pool = bigbar.pipeline.WorkerPool
-        bigbar.pipeline.WorkerPool = functools.partial(pool, growth=int(growth))  # type: ignore
-    if timeout := os.environ.get("SOAK_TIMEOUT"):
-        parse = command.parse_options
-
-        def parse_limited(arguments=None):
-            options = parse(arguments)
-            return replace(options, execution=replace(options.execution, timeout=float(timeout)))
-
-        command.parse_options = parse_limited
     return command.main()
 
 

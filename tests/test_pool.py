@@ -138,6 +138,19 @@ def test_worker_killed_while_it_sends(method: str, tmp_path: Path) -> None:
 
 
 @posix_only
+def test_worker_that_dies_after_the_last_result_is_replaced_for_the_next_round() -> None:
+    events: list[str] = []
+    with make_pool(1, events=events) as pool:
+        round_ = pool.imap_unordered(work.square_and_die_later, [2, 3])
+        assert next(round_) == (2, 4)
+        time.sleep(0.6)  # By now the other result is here, its worker dead, and the death unseen.
+        assert dict(round_) == {3: 9}
+        assert len(events) == 1
+        assert "starting another" in events[0]
+        assert dict(pool.imap_unordered(work.square, [4])) == {4: 16}
+
+
+@posix_only
 def test_task_that_kills_once_is_just_run_again(tmp_path: Path) -> None:
     tasks = [(str(tmp_path), number) for number in range(20)]
     with make_pool() as pool:

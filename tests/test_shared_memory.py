@@ -511,3 +511,20 @@ def test_blocks_are_really_read_only() -> None:
         assert np.frombuffer(mapping, dtype=np.int64)[1] == 7
     finally:
         block.close()
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="looks into /dev/shm")
+def test_a_process_killed_while_it_makes_a_segment_leaves_none() -> None:
+    script = (
+        "import mmap, os\nfrom bigbar._blocks import create_segment\n"
+        "mmap.mmap = lambda *_: os.kill(os.getpid(), 9)\n"  # There by then, but nothing more.
+        "create_segment(16)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script])
+    assert process.wait(60) == -9
+    deadline = time.monotonic() + 10
+    while (left := list(Path("/dev/shm").glob(f"bigbar_{process.pid}_*"))) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.05)
+    assert not left

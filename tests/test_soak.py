@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,6 +58,9 @@ REASONS = {
     "raise": "ZeroDivisionError", "kill": "died", "allocate": "MemoryError",
     "sleep": "took longer",
 }  # fmt: skip
+
+#: What stops those that would never end by themselves.
+LIMITS = {"allocate": ("--max-memory", "900M"), "sleep": ("--timeout-per-backtest", "0.6")}
 
 
 @dataclass
@@ -219,12 +222,7 @@ def bad_combination(kind: str) -> Callable[[Case], None]:
 
     def fault(case: Case) -> None:
         number = case.random.randrange(COMBINATIONS)
-        environment = {"SOAK_BAD": f"{kind}:{number}"}
-        if kind == "allocate":
-            environment["SOAK_GROWTH"] = str(256 << 20)
-        if kind == "sleep":
-            environment["SOAK_TIMEOUT"] = "0.6"
-        attempt = case.start(environment=environment)
+        attempt = case.start(*LIMITS.get(kind, ()), environment={"SOAK_BAD": f"{kind}:{number}"})
         case.end(attempt)
         case.stage = "sweep"
         with RunStore(attempt.output, read_only=True) as store:
@@ -327,7 +325,9 @@ def soak(
     wrong: list[str] = []
     begun = time.monotonic()
     with ThreadPoolExecutor(at_once) as threads:
-        for case in threads.map(lambda one: carry_out(one, undisturbed), cases):
+        under_way = [threads.submit(carry_out, case, undisturbed) for case in cases]
+        for done in as_completed(under_way):
+            case = done.result()
             tally = tallies[case.kind]
             if case.stage == "missed":
                 tally.missed += 1
