@@ -177,6 +177,9 @@ def write_files(outcome: Outcome, options: Options, files: list[Path]) -> None:
     if options.plot and outcome.best is not None:
         with outcome.timed("plot_s"):
             files.extend(draw(outcome, folder))
+    outcome.written_bytes = sum(file.stat().st_size for file in files)
+    if outcome.execution.files is not None:
+        outcome.written_bytes += outcome.execution.files.store_bytes() - outcome.kept_bytes
     files.insert(0, write_summary(folder, outcome))
 
 

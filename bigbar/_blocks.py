@@ -39,6 +39,32 @@ ORPHAN_HOOKS: list[Callable[[], object]] = []
 _folders_with_a_hook: set[Path] = set()
 
 
+class SharedMemoryInUse:
+    """How much shared memory this process has reserved.
+
+    Attributes
+    ----------
+    now, most : int
+        Bytes at this moment, and at most since `begin`.
+    """
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    def begin(self) -> None:
+        """Look for the most from here on."""
+        self.most = self.now
+
+    def change(self, handle: BlockHandle, sign: int) -> None:
+        """A block was made (1) or removed (-1); one that is a file does not count."""
+        if handle.kind == "shared_memory":
+            self.now += sign * handle.nbytes
+            self.most = max(self.most, self.now)
+
+
+SHARED_MEMORY_IN_USE = SharedMemoryInUse()
+
+
 @dataclass(frozen=True)
 class BlockHandle:
     """Where a block of bytes can be found: small, picklable, valid in any process.
@@ -77,7 +103,8 @@ class Block:
     ) -> None:
         self.handle = handle
         self.reason = reason
-        self._release = weakref.finalize(self, _release_in_owner, os.getpid(), release)
+        SHARED_MEMORY_IN_USE.change(handle, 1)
+        self._release = weakref.finalize(self, _release_in_owner, os.getpid(), handle, release)
 
     def close(self) -> None:
         """Remove the block from the system; a second call does nothing.
@@ -236,8 +263,9 @@ def _remove_segment(memory: SharedMemory) -> None:
         resource_tracker.unregister("/" + memory.name, "shared_memory")
 
 
-def _release_in_owner(owner: int, release: Callable[[], None]) -> None:
+def _release_in_owner(owner: int, handle: BlockHandle, release: Callable[[], None]) -> None:
     if os.getpid() == owner:
+        SHARED_MEMORY_IN_USE.change(handle, -1)
         release()
 
 

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from bigbar.budget import Files
 from bigbar.data import Bars, bars_from_frame, read_bars
 from bigbar.engines import available_engine
 from bigbar.errors import Interrupted, SettingsError
 from bigbar.grid import Grid
+from bigbar.load import worker_range
 from bigbar.output import ending, prepare_folder
 from bigbar.pipeline import Execution, Narrator, Outcome, optimize_bars, usable_processors
+from bigbar.quantities import parse_size
 from bigbar.report import answer, full_statistics
 from bigbar.results import Choice, Pairs
 from bigbar.settings import Account, Settings
@@ -125,7 +128,11 @@ def optimize(
     margin: float = Account.margin,
     week_edge_bars: int = Settings.week_edge_bars,
     engine: str = "compiled",
-    workers: int | None = None,
+    workers: int | str | None = None,
+    min_workers: int | None = None,
+    max_workers: int | None = None,
+    timeout_per_backtest: float | None = None,
+    max_memory: int | str | None = None,
     start_method: str | None = None,
     verify: int = Execution.verify,
     validate: bool = Plan.assess,
@@ -157,8 +164,15 @@ def optimize(
     week_edge_bars : int, optional
         Flat over the first and last bars of a trading week.
     engine : {"compiled", "backtesting"}, optional
-    workers : int, optional
-        Processes; the processors this process may use, by default.
+    workers : int or "auto", optional
+        Processes; the processors this process may use, by default. With "auto" fewer are at work
+        as other programs take the processors.
+    min_workers, max_workers : int, optional
+        Of "auto": always at work, and at work when nothing else is.
+    timeout_per_backtest : float, optional
+        Seconds that a single combination may take before it counts as failed.
+    max_memory : int or str, optional
+        Bytes that all processes together may take, or text such as `"2G"`.
     start_method : str, optional
         Of the processes; Python's default, by default.
     verify : int, optional
@@ -211,7 +225,15 @@ def optimize(
         anchored=anchored,
         matrix=walk_forward_matrix,
     )
-    execution = _execution(workers, start_method, verify, seed)
+    execution = _execution(
+        start_method,
+        verify,
+        seed,
+        workers=_workers(workers, min_workers, max_workers),
+        timeout=timeout_per_backtest,
+        max_memory=parse_size(max_memory) if isinstance(max_memory, str) else max_memory,
+        files=None if store is None else Files(Path(store)),
+    )
     axes = {
         "atr_period": atr_period,
         "k_atr": k_atr,
@@ -264,18 +286,44 @@ def load_bars(data: str | os.PathLike[str] | pd.DataFrame) -> Bars:
     return bars_from_frame(data) if isinstance(data, pd.DataFrame) else read_bars(data)
 
 
-def _execution(workers: int | None, start_method: str | None, verify: int, seed: int) -> Execution:
-    if workers is None:
-        workers = usable_processors()
-    for name, value, least in (("workers", workers, 1), ("verify", verify, 0), ("seed", seed, 0)):
-        if value < least:
-            raise SettingsError(f"{name} is {value}, but must be at least {least}")
+def _workers(
+    workers: int | str | None, least: int | None, most: int | None
+) -> tuple[int, int | None]:
+    usable = usable_processors()
+    return worker_range(usable if workers is None else workers, least, most, usable=usable)
+
+
+def _execution(
+    start_method: str | None,
+    verify: int,
+    seed: int,
+    *,
+    workers: tuple[int, int | None],
+    timeout: float | None,
+    max_memory: int | None,
+    files: Files | None,
+) -> Execution:
+    for name, value in (("verify", verify), ("seed", seed)):
+        if value < 0:
+            raise SettingsError(f"{name} is {value}, but must be at least 0")
+    for name, positive in (("timeout_per_backtest", timeout), ("max_memory", max_memory)):
+        if positive is not None and not positive > 0:
+            raise SettingsError(f"{name} is {positive}, but must be above 0")
     methods = multiprocessing.get_all_start_methods()
     if start_method is not None and start_method not in methods:
         raise SettingsError(
             f"start method {start_method!r} is not one of this system's: {', '.join(methods)}"
         )
-    return Execution(workers=workers, start_method=start_method, verify=verify, seed=seed)
+    return Execution(
+        workers=workers[0],
+        least_workers=workers[1],
+        timeout=timeout,
+        start_method=start_method,
+        verify=verify,
+        seed=seed,
+        max_memory=max_memory,
+        files=files,
+    )
 
 
 def _grid(axes: dict[str, AxisValues]) -> Grid:

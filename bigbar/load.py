@@ -9,6 +9,11 @@ from collections.abc import Iterable
 
 import psutil
 
+from bigbar.errors import SettingsError
+
+#: In place of a number of workers: follow the machine.
+AUTO = "auto"
+
 #: Over so many seconds the others' use is averaged: a program that starts up for a moment should
 #: not send workers home.
 SMOOTHED_S = 1.0
@@ -17,6 +22,48 @@ SMOOTHED_S = 1.0
 #: two thirds of one are free beside those at work, so that a load on the edge does not make the
 #: number swing.
 LEAVE_AT, COME_BACK_AT = 0.5, 0.65
+
+
+def worker_range(
+    workers: int | str, least: int | None, most: int | None, *, usable: int
+) -> tuple[int, int | None]:
+    """How many workers there are to be, and to how many other programs may bring them down.
+
+    Parameters
+    ----------
+    workers : int or "auto"
+    least, most : int or None
+        Of "auto"; by default 1 and the processors that may be used.
+    usable : int
+        Those processors.
+
+    Returns
+    -------
+    workers : int
+    least : int or None
+        None where the number is fixed.
+
+    Raises
+    ------
+    SettingsError
+        If a number is below 1, there is a least or most without "auto", or they are the wrong way
+        round.
+    """
+    for name, number in (("workers", workers), ("min-workers", least), ("max-workers", most)):
+        if isinstance(number, int) and number < 1:
+            raise SettingsError(f"--{name} is {number}, but must be at least 1")
+    if isinstance(workers, int):
+        if least is not None or most is not None:
+            name = "--max-workers" if least is None else "--min-workers"
+            raise SettingsError(f"{name} is for --workers auto, but --workers is {workers}")
+        return workers, None
+    if workers != AUTO:
+        raise SettingsError(f"--workers is {workers!r}, but must be a number or {AUTO!r}")
+    most = max(usable, least or 1) if most is None else most
+    least = 1 if least is None else least
+    if least > most:
+        raise SettingsError(f"--min-workers is {least}, but --max-workers is {most}")
+    return most, least
 
 
 class OtherPrograms:

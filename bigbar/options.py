@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from bigbar.budget import Files
 from bigbar.engines import ENGINES
 from bigbar.errors import SettingsError
 from bigbar.grid import DEFAULT_AXES, Grid
+from bigbar.load import AUTO, worker_range
 from bigbar.pipeline import Execution, usable_processors
+from bigbar.quantities import parse_size
 from bigbar.results import Choice
 from bigbar.settings import Account, Parameters, Settings
 from bigbar.store.recording import Wish
@@ -99,6 +102,9 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         For `--help`, `--version` and arguments that are no options (exit code 2).
     """
     given = make_parser().parse_args(arguments)
+    workers, least = worker_range(
+        given.workers, given.min_workers, given.max_workers, usable=usable_processors()
+    )
     texts = {name: text for name in DEFAULT_AXES if (text := getattr(given, name)) is not None}
     return Options(
         file=given.file,
@@ -110,10 +116,14 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         engine=given.engine,
         choice=Choice.by_name(given.maximize, given.min_trades),
         execution=Execution(
-            workers=given.workers,
+            workers=workers,
+            least_workers=least,
+            timeout=given.timeout_per_backtest,
             start_method=given.start_method,
             verify=given.verify,
             seed=given.seed,
+            max_memory=given.max_memory,
+            files=Files(Path(given.output), csv=given.export == "csv", plot=given.plot),
         ),
         optimize=not given.no_optimize,
         top=given.top,
@@ -281,9 +291,37 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--workers",
         metavar="N",
-        type=_at_least(int, 1),
+        type=_number_or_auto,
         default=usable_processors(),
-        help="worker processes (default: the processors this process may use, here %(default)s)",
+        help="worker processes, or auto: fewer at work as other programs take the processors, "
+        "more as they leave (default: the processors this process may use, here %(default)s)",
+    )
+    group.add_argument(
+        "--min-workers",
+        metavar="N",
+        type=_at_least(int, 1),
+        help="of --workers auto: always at work (default: 1)",
+    )
+    group.add_argument(
+        "--max-workers",
+        metavar="N",
+        type=_at_least(int, 1),
+        help="of --workers auto: at work when nothing else is "
+        "(default: the processors this process may use)",
+    )
+    group.add_argument(
+        "--timeout-per-backtest",
+        metavar="SECONDS",
+        type=_seconds,
+        help="a combination that takes longer has failed, and the run goes on without it "
+        "(default: none)",
+    )
+    group.add_argument(
+        "--max-memory",
+        metavar="SIZE",
+        type=_size,
+        help="of all processes together, such as 800M or 2G: fewer workers, or no run, rather "
+        "than more (default: none)",
     )
     group.add_argument(
         "--engine",
@@ -376,6 +414,32 @@ def _at_least(convert: Callable[[str], _Value], least: int) -> Callable[[str], _
         return value
 
     return checked
+
+
+def _number_or_auto(text: str) -> int | str:
+    if text.strip().lower() == AUTO:
+        return AUTO
+    try:
+        return _at_least(int, 1)(text)
+    except argparse.ArgumentTypeError as problem:
+        raise argparse.ArgumentTypeError(f"{problem}, nor is it {AUTO}") from None
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except SettingsError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
 
 
 def _commission(text: str) -> float | tuple[float, float]:

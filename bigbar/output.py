@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import math
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
+from numpy.typing import NDArray
 
 from bigbar.errors import BigBarError
 from bigbar.metrics import as_json
 from bigbar.pipeline import Outcome, data_told, settings_told
+from bigbar.quantities import json_number
 from bigbar.report import full_statistics
 from bigbar.results import ResultTable
+from bigbar.store.owner import place
 from bigbar.store.receipt import RECEIPT, receipt, receipt_text
 from bigbar.store.records import Ending, Told
 from bigbar.validation.summary import as_json as findings_as_json
@@ -52,7 +56,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     OutputError
         If it cannot be written; what stood there before is untouched.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    part = path.with_name(_part_name(path.name))
     try:
         try:
             write(part)
@@ -69,6 +73,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
 def prepare_folder(folder: Path) -> None:
     """Make the output folder, before any work whose result could not be kept.
 
+    What a process that was killed had half written there is removed.
+
     Raises
     ------
     OutputError
@@ -76,9 +82,10 @@ def prepare_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
+        probe = folder / _part_name("probe")
         probe.touch()
         probe.unlink()
+        _remove_parts_of_the_dead(folder)
     except OSError as problem:
         raise OutputError(
             f"cannot write to the output folder {folder}: {problem.strerror or problem}; choose "
@@ -86,16 +93,35 @@ def prepare_folder(folder: Path) -> None:
         ) from problem
 
 
-def write_results(path: Path, table: ResultTable) -> Path:
+def _part_name(name: str) -> str:
+    """For a file on its way to that name: it tells which process of which machine writes it."""
+    return f".{name}.{_here()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _here() -> str:
+    return hashlib.sha256(place().encode()).hexdigest()[:8]
+
+
+def _remove_parts_of_the_dead(folder: Path) -> None:
+    """Others of this machine may be writing there at this moment; others elsewhere too."""
+    for part in folder.glob(f".*.{_here()}-*-*"):
+        pid = part.name.split("-")[-2]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            part.unlink(missing_ok=True)
+
+
+def write_results(
+    path: Path, table: ResultTable, *, where: NDArray[np.bool_] | None = None
+) -> Path:
     """A Parquet file with a row a combination, in grid order.
 
     Five parameter columns, then every statistic under backtesting.py's name; durations as
-    timedelta.
+    timedelta. Of all combinations, or of those `where` it says so.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    arrow = pa.Table.from_pandas(table.frame(), preserve_index=False)
+    arrow = pa.Table.from_pandas(table.frame(where), preserve_index=False)
     parameters = [axis.name for axis in table.grid.axes]
     return write_whole(
         path,
@@ -107,18 +133,22 @@ def write_results(path: Path, table: ResultTable) -> Path:
     )
 
 
-def write_csv(path: Path, table: ResultTable) -> Path:
-    """The same table as text; durations as pandas prints them."""
+def write_csv(path: Path, table: ResultTable, *, where: NDArray[np.bool_] | None = None) -> Path:
+    """The same table as text."""
     import pyarrow as pa
     import pyarrow.csv
 
-    frame = table.frame()
+    arrow = pa.Table.from_pandas(with_durations_as_text(table.frame(where)), preserve_index=False)
+    return write_whole(path, lambda part: pyarrow.csv.write_csv(arrow, part))
+
+
+def with_durations_as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame itself, its durations as pandas prints them; None where there is none."""
     for name in frame.columns[frame.dtypes == "timedelta64[ns]"]:
         codes, found = pd.factorize(frame[name])
         texts = [*map(str, found), None]  # A missing duration has code -1: the last one.
-        frame[name] = [texts[code] for code in codes]
-    arrow = pa.Table.from_pandas(frame, preserve_index=False)
-    return write_whole(path, lambda part: pyarrow.csv.write_csv(arrow, part))
+        frame[name] = pd.Series([texts[code] for code in codes], frame.index, dtype=object)
+    return frame
 
 
 def write_trades(folder: Path, trades: pd.DataFrame) -> Path:
@@ -211,6 +241,8 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "timings": {stage: round(seconds, 6) for stage, seconds in outcome.timings.items()},
         "backtests_per_second": outcome.backtests_per_second,
         "memory": _memory(outcome),
+        "forecast": outcome.against_forecast,
+        "metrics": None if outcome.metrics is None else as_json(outcome.metrics, series=False),
         "completed": table.reached(),
         "result_sha256": outcome.result_sha256,
         "stopped_by_signal": outcome.stopped_by,
@@ -292,7 +324,4 @@ def plain_value(value: object) -> object:
         return str(value)
     if isinstance(value, (int, np.integer)):
         return int(value)
-    number = float(value)  # type: ignore[arg-type]
-    if math.isnan(number):
-        return None
-    return number if math.isfinite(number) else str(number)
+    return json_number(float(value))  # type: ignore[arg-type]

@@ -12,20 +12,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import psutil
 
+from bigbar._blocks import SHARED_MEMORY_IN_USE
+from bigbar.budget import Budget, Files, budget_for, workload
 from bigbar.data import Bars
 from bigbar.engines import ENGINES, Engine, Job, build_engine
-from bigbar.errors import DataError, Interrupted, VerificationError
+from bigbar.errors import BigBarError, DataError, Interrupted, VerificationError
 from bigbar.grid import Grid
 from bigbar.indicators import check_enough_bars, with_indicators
 from bigbar.metrics import Metrics
-from bigbar.pool import Limit, Throttle, TookTooLong, WorkerDied, WorkerPool
+from bigbar.periods import calendar_of
+from bigbar.pool import Limit, Throttle, Unanswered, WorkerPool
 from bigbar.results import Choice, ResultTable
 from bigbar.sampling import Account, Watcher
 from bigbar.scheduling import (
@@ -49,7 +52,16 @@ from bigbar.store.rows import Slice
 from bigbar.validation.examine import Subject, choose, examine
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
-from bigbar.verification import BUDGET_S, Replay, ReplayTask, Verification, replay, sample
+from bigbar.validation.tasks import sparing
+from bigbar.verification import (
+    BUDGET_S,
+    Replay,
+    ReplayTask,
+    Verification,
+    differences_text,
+    replay,
+    sample,
+)
 from bigbar.verification import summarize as summarize_replays
 from bigbar.workers import Chunk, Failure, halves, run_chunk, start_worker
 
@@ -77,6 +89,10 @@ class Execution:
         When these are over no further replay begins, the winner's aside.
     seed : int
         Of the samples that are timed and replayed.
+    max_memory : int or None
+        Bytes that all processes together may take; None for what the machine has.
+    files : Files or None
+        What is written, for the forecast; None where nothing is.
     """
 
     workers: int = 1
@@ -86,6 +102,8 @@ class Execution:
     verify: int = 20
     verify_seconds: float = BUDGET_S
     seed: int = 0
+    max_memory: int | None = None
+    files: Files | None = None
 
 
 def usable_processors() -> int:
@@ -112,6 +130,9 @@ class Narrator:
 
     def shared(self, publication: Publication, workers: int) -> None:
         """The bars have been published for the workers."""
+
+    def forecast(self, budget: Budget) -> None:
+        """What the run will take; told before it takes it."""
 
     def compiling(self) -> None:
         """The kernel is being compiled, which happens once on a machine."""
@@ -220,6 +241,12 @@ class Outcome:
         Of the slices of the sweep.
     watcher : Watcher or None
         What was seen of the run's processes.
+    budget : Budget or None
+        What it was expected to take.
+    shared_bytes, written_bytes : int
+        What it took of shared memory at most, and of the disk.
+    kept_bytes : int
+        What earlier runs had taken of the disk.
     """
 
     job: Job
@@ -247,6 +274,10 @@ class Outcome:
     given_up: list[Failure] = field(default_factory=list)
     account: Account = field(default_factory=Account)
     watcher: Watcher | None = None
+    budget: Budget | None = None
+    shared_bytes: int = 0
+    written_bytes: int = 0
+    kept_bytes: int = 0
 
     @property
     def metrics(self) -> Metrics | None:
@@ -254,6 +285,20 @@ class Outcome:
         if self.watcher is None:
             return None
         return self.watcher.metrics(self.account, self.timings)
+
+    @property
+    def against_forecast(self) -> dict[str, dict[str, float]] | None:
+        """Forecast and actual of time, memory, shared memory and disk, up to now."""
+        metrics = self.metrics
+        if self.budget is None or metrics is None:
+            return None
+        return self.budget.against(
+            backtest_s=self.estimated_duration_s,
+            seconds=sum(self.timings.values()),
+            memory=metrics.peak_memory,
+            shared=self.shared_bytes,
+            disk=self.written_bytes,
+        )
 
     @property
     def backtests_per_second(self) -> float:
@@ -410,13 +455,42 @@ def optimize_bars(
     """
     check_input(bars, grid, settings)
     job = job_for(bars, grid, settings, engine, plan)
-    outcome = Outcome(job, execution, choice, bars, ResultTable.empty(grid), plan)
     narrator = narrator or Narrator()
+    budget = _budget(bars, job, execution, plan)
+    narrator.forecast(budget)
+    execution = _within(execution, budget)
+    outcome = Outcome(job, execution, choice, bars, ResultTable.empty(grid), plan, budget=budget)
+    if execution.files is not None:
+        outcome.kept_bytes = execution.files.store_bytes()
     with signals_raised():
         _carry_out(outcome, narrator, recorder or Recorder())
     if outcome.verification is not None and not outcome.verification.ok:
-        raise VerificationError(describe_differences(outcome.verification, grid))
+        raise VerificationError(differences_text(outcome.verification.differences, grid))
     return outcome
+
+
+def _budget(bars: Bars, job: Job, execution: Execution, plan: Plan | None) -> Budget:
+    index: Any = bars.frame.index
+    load = workload(
+        job,
+        plan,
+        bars=len(bars.frame),
+        returns=calendar_of(index[job.bars]).periods - 1,
+        workers=execution.workers,
+        start_method=execution.start_method,
+        verify=execution.verify,
+        verify_seconds=execution.verify_seconds,
+        files=execution.files,
+    )
+    return budget_for(load, max_memory=execution.max_memory, files=execution.files)
+
+
+def _within(execution: Execution, budget: Budget) -> Execution:
+    """With fewer workers, where there is no memory for all of them."""
+    workers, least = budget.load.workers, execution.least_workers
+    if workers >= min(execution.workers, budget.load.combinations):
+        return execution
+    return replace(execution, workers=workers, least_workers=least and min(least, workers))
 
 
 def job_for(bars: Bars, grid: Grid, settings: Settings, engine: str, plan: Plan | None) -> Job:
@@ -437,6 +511,7 @@ def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None
     """The run itself, filling in the outcome stage by stage."""
     publication: Publication | None = None
     pool: WorkerPool | None = None
+    SHARED_MEMORY_IN_USE.begin()
     try:
         with outcome.timed("store_s"):
             _take_over(outcome, narrator, recorder)
@@ -470,6 +545,7 @@ def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None
             except Interrupted as stop_signal:  # The result is complete all the same.
                 outcome.stopped_by = stop_signal.signal_number
     finally:
+        outcome.shared_bytes = SHARED_MEMORY_IN_USE.most
         with outcome.timed("clean_up_s"):
             try:
                 if outcome.watcher is not None:
@@ -553,9 +629,14 @@ def _start_pool(outcome: Outcome, publication: Publication, narrator: Narrator) 
         start_method=execution.start_method,
         initializer=start_worker,
         initargs=(publication.descriptor,),
+        growth=None if outcome.budget is None else outcome.budget.growth,
         on_event=narrator.event,
     )
-    outcome.workers_kind = pool.kind
+    try:
+        outcome.workers_kind = pool.kind  # Starts the workers.
+    except BaseException:  # A signal meanwhile: nobody else knows of the pool yet.
+        pool.close()
+        raise
     outcome.start_method = multiprocessing.get_context(execution.start_method).get_start_method()
     return pool
 
@@ -571,6 +652,7 @@ def _watch(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> Watcher:
         throttle=throttle,
         least=execution.least_workers or 1,
         processors=usable_processors(),
+        memory_limit=0 if outcome.budget is None else outcome.budget.memory_limit,
     )
     watcher.start()
     return watcher
@@ -599,7 +681,7 @@ def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Ch
         for piece, found in pool.imap_unordered(
             run_chunk, [(start, stop)], split=halves, limit=limit
         ):
-            if isinstance(found, (WorkerDied, TookTooLong)):
+            if isinstance(found, Unanswered):
                 outcome.given_up.append(Failure(piece[0], found.reason()))
             spent += getattr(found, "seconds", 0.0)
         return spent
@@ -624,6 +706,11 @@ def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Ch
     return without(chunks, {failure.number for failure in outcome.given_up})
 
 
+def _throttle(outcome: Outcome) -> Throttle | None:
+    """How many workers may be at work, where that follows the machine."""
+    return None if outcome.watcher is None else outcome.watcher.throttle
+
+
 def _limit(outcome: Outcome) -> Limit | None:
     """How long a slice may take, by what is known of a backtest so far."""
     timeout = outcome.execution.timeout
@@ -646,7 +733,7 @@ def _sweep(
     table = outcome.table
     _keep_what_is_there(outcome, narrator, recorder, chunks)
     done = len(table) - sum(stop - start for start, stop in chunks)
-    throttle = outcome.watcher.throttle if outcome.watcher is not None else None
+    throttle = _throttle(outcome)
     answers = pool.imap_unordered(
         run_chunk, chunks, split=halves, limit=_limit(outcome), throttle=throttle
     )
@@ -654,7 +741,7 @@ def _sweep(
         with narrator.progress(len(table), done) as bar:
             for chunk, result in answers:
                 start, stop = chunk
-                if isinstance(result, (WorkerDied, TookTooLong)):
+                if isinstance(result, Unanswered):
                     piece, failures = Slice(start, stop), [Failure(start, result.reason())]
                 else:
                     table.values[start:stop] = result.rows
@@ -715,8 +802,8 @@ def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
     tasks = [ReplayTask(best, table.values[best])]
     tasks += [ReplayTask(number, table.values[number], deadline) for number in others]
     replays: list[Replay] = []
-    for _task, done in pool.imap_unordered(replay, tasks):
-        if isinstance(done, WorkerDied):
+    for _task, done in pool.imap_unordered(replay, tasks, throttle=_throttle(outcome)):
+        if isinstance(done, Unanswered):
             raise VerificationError(
                 f"combination {_task.number} could not be replayed: {done.reason()}"
             )
@@ -738,28 +825,25 @@ def _validate(
         table=outcome.table,
         choice=outcome.choice,
         chosen=outcome.best,
-        imap=pool.imap_unordered,
+        imap=sparing(
+            partial(pool.imap_unordered, throttle=_throttle(outcome)),
+            {failure.number: Unanswered() for failure in outcome.failures},
+            limit=_limit(outcome),
+        ),
         workers=outcome.execution.workers,
         seed=outcome.execution.seed,
         earlier_trials=recorder.earlier_trials(),
         count_opening=lambda split: recorder.count_opening(split.isoformat()),
     )
-    outcome.findings = examine(plan, subject, narrator.validating)
-
-
-def describe_differences(verification: Verification, grid: Grid) -> str:
-    """The differences found, for a person: combination, statistic, both values."""
-    lines = ["the engine and backtesting.py disagree; do not use this result:"]
-    for difference in verification.differences[:10]:
-        parameters = ", ".join(f"{k}={v:g}" for k, v in vars(grid[difference.number]).items())
-        lines.append(
-            f"  combination {difference.number} ({parameters}): {difference.what} is "
-            f"{difference.engine!r}, backtesting.py says {difference.reference!r}"
+    try:
+        outcome.findings = examine(plan, subject, narrator.validating)
+    except BigBarError:
+        raise
+    except Exception as problem:  # Hours of sweep must not be lost to what comes after them.
+        narrator.event(
+            f"the validation broke off ({type(problem).__name__}: {problem}); the result stands "
+            "without it"
         )
-    hidden = len(verification.differences) - 10
-    if hidden > 0:
-        lines.append(f"  and {hidden} more")
-    return "\n".join(lines)
 
 
 def _memory(file: pd.DataFrame, publication: Publication, pool: WorkerPool, workers: int) -> Memory:

@@ -25,8 +25,16 @@ _DEATHS_TO_BLAME = 2
 _DEATHS_TO_GIVE_UP = 3
 
 
+class Unanswered:
+    """What takes the place of the result of a task that cannot be answered."""
+
+    def reason(self) -> str:
+        """Why there is no result, in words."""
+        return "there is no answer"
+
+
 @dataclass(frozen=True)
-class WorkerDied:
+class WorkerDied(Unanswered):
     """The answer for a task that kills whatever process runs it.
 
     Parameters
@@ -45,12 +53,11 @@ class WorkerDied:
         return _ending(self.exitcode)
 
     def reason(self) -> str:
-        """Why there is no result, in words."""
         return f"its worker died {self.deaths} times ({self.describe()})"
 
 
 @dataclass(frozen=True)
-class TookTooLong:
+class TookTooLong(Unanswered):
     """The answer for a task that was not done within its limit, and cannot be cut any smaller.
 
     Parameters
@@ -62,7 +69,6 @@ class TookTooLong:
     seconds: float
 
     def reason(self) -> str:
-        """Why there is no result, in words."""
         return f"took longer than {self.seconds:g} s"
 
 

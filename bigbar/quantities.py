@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from bigbar.errors import SettingsError
@@ -26,6 +27,8 @@ def as_bytes(count: float) -> str:
 
 def as_seconds(duration: float) -> str:
     """`1.23 s`, `45.6 µs`."""
+    if not duration:
+        return "0 s"
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if duration >= scale:
             return f"{duration / scale:.3g} {unit}"
@@ -35,6 +38,13 @@ def as_seconds(duration: float) -> str:
 def as_share(share: float) -> str:
     """`45 %`."""
     return f"{100 * share:.0f} %"
+
+
+def json_number(number: float) -> float | str | None:
+    """A float as JSON can hold it: None for NaN, `inf` and `-inf` as text."""
+    if math.isnan(number):
+        return None
+    return number if math.isfinite(number) else str(number)
 
 
 def parse_size(text: str) -> int:

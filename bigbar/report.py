@@ -11,6 +11,7 @@ from typing import TextIO
 import numpy as np
 import pandas as pd
 
+from bigbar.budget import Budget
 from bigbar.data import Bars
 from bigbar.engines import Job
 from bigbar.grid import Grid
@@ -88,6 +89,18 @@ class Terminal(Narrator):
         if saved > 0:
             text += f"; a copy each would take {as_bytes(saved)} more"
         self.line("Shared", text)
+
+    def forecast(self, budget: Budget) -> None:
+        expected = budget.forecast
+        text = (
+            f"about {as_seconds(expected.seconds)}, {as_bytes(expected.memory)} of memory "
+            f"({as_bytes(expected.shared)} of it shared)"
+        )
+        if expected.disk:
+            text += f", {as_bytes(expected.disk)} on disk"
+        self.line("Forecast", text)
+        for note in budget.notes:
+            self.event(note)
 
     def compiling(self) -> None:
         self.line("Compile", "first run on this machine: compiling, ten to twenty seconds …")
@@ -234,7 +247,11 @@ def full_statistics(outcome: Outcome, number: int) -> pd.Series:
 
 def statistics_text(outcome: Outcome, number: int) -> str:
     """All statistics of one combination, as backtesting.py prints them."""
-    stats = full_statistics(outcome, number)
+    return printed_statistics(full_statistics(outcome, number))
+
+
+def printed_statistics(stats: pd.Series) -> str:
+    """Statistics under each other, as backtesting.py prints them."""
     with pd.option_context("display.max_rows", len(stats), "display.precision", 5):
         return stats.fillna(np.nan).to_string(na_rep="--")
 
@@ -299,6 +316,8 @@ def _closing(outcome: Outcome, files: Sequence[str]) -> str:
     lines.append(("Timings", _timings(outcome)))
     if outcome.memory is not None:
         lines.append(("Memory", _memory(outcome)))
+    if outcome.against_forecast is not None:
+        lines.append(("Forecast", _against_forecast(outcome.against_forecast)))
     lines.extend(("Files" if place == 0 else "", name) for place, name in enumerate(files))
     return "\n".join(_labelled(label, text) for label, text in lines)
 
@@ -413,6 +432,19 @@ def _memory(outcome: Outcome) -> str:
     if memory.workers:
         text += ", workers " + " + ".join(as_bytes(held) for held in memory.workers)
     return text + f"; loaded by each worker: {as_bytes(memory.independent)}"
+
+
+def _against_forecast(told: dict[str, dict[str, float]]) -> str:
+    """What was expected, and what it came to."""
+    parts = [
+        ("time", as_seconds, told["time_s"]),
+        ("memory", as_bytes, told["memory_bytes"]),
+        ("shared", as_bytes, told["shared_bytes"]),
+        ("disk", as_bytes, told["disk_bytes"]),
+    ]
+    return "against actual: " + " · ".join(
+        f"{what} {say(one['forecast'])}, {say(one['actual'])}" for what, say, one in parts
+    )
 
 
 def _time(moment: pd.Timestamp) -> str:

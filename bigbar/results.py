@@ -162,17 +162,25 @@ class ResultTable:
         }
         return pd.Series(shown, dtype=object)
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self, where: NDArray[np.bool_] | None = None) -> pd.DataFrame:
         """The whole table: five parameter columns, then every statistic; durations as timedelta.
+
+        Parameters
+        ----------
+        where : ndarray of bool, shape (combinations,), optional
+            Which combinations; all by default.
 
         Returns
         -------
         DataFrame, shape (combinations, 5 + statistics)
             In grid order.
         """
-        columns: dict[str, np.ndarray] = dict(self.grid.columns())
+        kept = slice(None) if where is None else where
+        columns: dict[str, np.ndarray] = {
+            name: values[kept] for name, values in self.grid.columns().items()
+        }
         for column, statistic in enumerate(STATISTICS):
-            values: np.ndarray = self.values[:, column]
+            values: np.ndarray = self.values[kept, column]
             if statistic.kind is Kind.DURATION:
                 values = as_timedeltas(values)
             elif statistic.kind is Kind.COUNT and not np.isnan(values).any():

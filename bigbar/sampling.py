@@ -2,8 +2,8 @@
 
 In the sweep of a second that this has to fit into, a look every quarter of a second takes a
 fraction of a millisecond. What a process really takes (PSS: a share of what it shares) is dear to
-ask for, up to some milliseconds for each, so it is asked for seldom; in between the growth of the
-resident memory is added to it.
+ask for, up to some milliseconds for each, so it is asked for seldom; in between, what each takes
+for itself and what shared memory is made are added to it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from bigbar._blocks import SHARED_MEMORY_IN_USE
 from bigbar._gate import Throttle
 from bigbar._signals import signals_deferred
 from bigbar.load import OtherPrograms, workers_wanted
@@ -31,8 +32,9 @@ from bigbar.workers import ChunkResult
 #: Seconds between two looks.
 LOOK_EVERY_S = 0.25
 
-#: The dear question is asked again after this many times what it took to answer: 0.3 % of the time.
-_REST = 300
+#: The dear question is asked again after this many times the processor time that it took to answer,
+#: which comes to a second or two: until then what forked workers no longer share is not seen.
+_REST = 150
 
 #: Moments kept at most; of a longer run neighbours are joined, to their highest value.
 _MOST_MOMENTS = 512
@@ -122,17 +124,24 @@ def _joined(moments: list[tuple[float, int]] | tuple[tuple[float, int], ...]) ->
 
 
 class ProcessMemory:
-    """Memory of this process and its workers together, cheap enough to ask for all the time."""
+    """Memory of this process and its workers together, cheap enough to ask for all the time.
+
+    Attributes
+    ----------
+    kind : str
+        "pss", or "rss" where the system does not know what is shared.
+    """
 
     def __init__(self) -> None:
         self.kind = "rss"
         self._processes: dict[int, psutil.Process] = {}
-        self._shared: dict[int, int] = {}
+        self._more: dict[int, int] = {}
+        self._segments = 0
         self._ask_at = 0.0
 
     def look(self, pids: list[int]) -> int:
         """Bytes of these processes together."""
-        now = time.monotonic()
+        now, begun = time.monotonic(), time.thread_time()
         ask = now >= self._ask_at
         total = 0
         for pid in pids:
@@ -140,22 +149,26 @@ class ProcessMemory:
                 total += self._of(pid, ask)
             except psutil.Error:
                 continue  # it has ended
+        segments = SHARED_MEMORY_IN_USE.now
         if ask:
-            self._ask_at = now + _REST * (time.monotonic() - now)
-        return total
+            self._segments = segments
+            self._ask_at = now + _REST * (time.thread_time() - begun)
+        return total + (max(0, segments - self._segments) if self.kind == "pss" else 0)
 
     def _of(self, pid: int, ask: bool) -> int:
+        """What a process had when asked, and what it has taken for itself since then."""
         if pid not in self._processes:
             self._processes[pid] = psutil.Process(pid)
             ask = True
         process = self._processes[pid]
-        resident = int(process.memory_info().rss)
+        brief = process.memory_info()
+        own = int(brief.rss) - int(getattr(brief, "shared", 0))
         if ask:
             full = process.memory_full_info()
             if hasattr(full, "pss"):
                 self.kind = "pss"
-                self._shared[pid] = resident - int(full.pss)
-        return max(0, resident - self._shared.get(pid, 0))
+                self._more[pid] = int(full.pss) - own
+        return max(0, own + self._more[pid]) if pid in self._more else int(brief.rss)
 
 
 class Watcher:
@@ -172,6 +185,8 @@ class Watcher:
         That this run may use.
     memory_limit : int
         Bytes that this run may take, or could have when it began; 0 if unknown.
+    others : OtherPrograms, optional
+        What tells how many processors are taken.
     """
 
     def __init__(
@@ -182,13 +197,14 @@ class Watcher:
         least: int = 1,
         processors: int = 1,
         memory_limit: int = 0,
+        others: OtherPrograms | None = None,
     ) -> None:
         self.throttle = throttle
         self._pool = pool
         self._least = least
         self._processors = processors
         self._memory_limit = memory_limit
-        self._others = OtherPrograms()
+        self._others = others or OtherPrograms()
         self._processes = ProcessMemory()
         self._memory, self._in_flight, self._allowed = _Moments(), _Moments(), _Moments()
         self._sweep: tuple[float, float] | None = None

@@ -254,9 +254,13 @@ def compare_engines(
     return compared
 
 
-def differences_text(differences: Sequence[Difference], grid: Grid) -> str:
+def differences_text(
+    differences: Sequence[Difference],
+    grid: Grid,
+    lead: str = "the engine and backtesting.py disagree; do not use this result:",
+) -> str:
     """The differences found, for a person: combination, statistic, both values."""
-    lines = ["the engine and backtesting.py disagree; do not use this result:"]
+    lines = [lead]
     for difference in differences[:_DIFFERENCES_SHOWN]:
         parameters = ", ".join(f"{k}={v:g}" for k, v in vars(grid[difference.number]).items())
         lines.append(

@@ -29,6 +29,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--soak", action="store_true", default=False, help="also run the tests marked soak"
     )
+    parser.addoption(
+        "--soak-faults", type=int, default=200, help="faults that the soak causes (200)"
+    )
+    parser.addoption("--soak-seed", type=int, default=1, help="of the soak's random numbers (1)")
+    parser.addoption("--soak-report", help="a file for the soak's table")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -36,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     skip = pytest.mark.skip(reason="long: run with --soak")
     for item in items:
-        if "soak" in item.keywords:
+        if item.get_closest_marker("soak") is not None:
             item.add_marker(skip)
 
 

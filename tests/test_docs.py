@@ -30,9 +30,10 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGES = (README, *sorted(DOCS.glob("*.md")))
-#: Pages about the command. The one on performance has the benchmarks' own options as well, that
-#: on earlier runs has another command's.
-COMMAND_PAGES = tuple(page for page in PAGES if page.name not in ("performance.md", "history.md"))
+#: Pages about the command. The one on performance has the benchmarks' own options as well, those
+#: on earlier runs, reliability and validation have other commands'.
+OTHER_OPTIONS = ("performance.md", "history.md", "reliability.md", "validation.md")
+COMMAND_PAGES = tuple(page for page in PAGES if page.name not in OTHER_OPTIONS)
 
 
 def text_of(page: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bigbar.budget import Files
 from bigbar.engines import ENGINES
 from bigbar.errors import SettingsError
 from bigbar.grid import DEFAULT_AXES, Grid
@@ -24,7 +25,9 @@ def test_defaults():
     assert options.engine == "compiled"
     assert options.choice.objective.name == "Return [%]"
     assert options.choice.min_trades == 1
-    assert options.execution == Execution(workers=usable_processors(), verify=20, seed=0)
+    assert options.execution == Execution(
+        workers=usable_processors(), verify=20, seed=0, files=Files(Path("bigbar_output"))
+    )
     assert options.optimize
     assert options.top == 10
     assert options.output == Path("bigbar_output")
@@ -46,7 +49,9 @@ def test_everything_given():
     assert options.engine == "backtesting"
     assert options.choice.objective.name == "Sharpe Ratio"
     assert options.choice.min_trades == 30
-    assert options.execution == Execution(workers=8, start_method="spawn", verify=0, seed=7)
+    assert options.execution == Execution(
+        workers=8, start_method="spawn", verify=0, seed=7, files=Files(Path("out"), True, True)
+    )
     assert (options.top, options.output) == (3, Path("out"))
     assert options.plot
     assert options.export_csv

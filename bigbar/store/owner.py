@@ -49,7 +49,7 @@ class Owner:
     def of_this_process(cls) -> Owner:
         """This process, with a new token."""
         began = psutil.Process().create_time()
-        return cls(secrets.token_hex(8), os.getpid(), began, _place())
+        return cls(secrets.token_hex(8), os.getpid(), began, place())
 
     @classmethod
     def from_text(cls, text: str) -> Owner:
@@ -80,7 +80,7 @@ class Owner:
         seen : float
             When it last told of itself, in seconds since 1970.
         """
-        if self.place != _place():
+        if self.place != place():
             return time.time() - seen < SILENCE_S
         try:
             process = psutil.Process(self.pid)
@@ -93,7 +93,8 @@ class Owner:
             return True
 
 
-def _place() -> str:
+def place() -> str:
+    """Machine, boot and process namespace: where a process id means the same process."""
     parts = [platform.node()]
     with contextlib.suppress(OSError):  # Not Linux: the name of the machine has to do.
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bigbar._blocks import create_block, open_block
 from bigbar.engines import Job
 from bigbar.periods import calendar_of
-from bigbar.pool import WorkerDied
+from bigbar.pool import Unanswered
 from bigbar.validation.tasks import Imap
 from bigbar.workers import ReturnsTask, halved_returns, run_returns
 
@@ -63,7 +63,7 @@ def daily_returns(
             for at in range(start, stop, chunk_size)
         ]
         for task, result in imap(run_returns, tasks, split=halved_returns):
-            if isinstance(result, WorkerDied):
+            if isinstance(result, Unanswered):
                 matrix[task.start - start : task.stop - start] = np.nan
     finally:
         block.close()

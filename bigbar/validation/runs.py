@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bigbar.engines import BacktestingEngine, Job, build_engine
 from bigbar.errors import VerificationError
 from bigbar.grid import Grid
-from bigbar.pool import WorkerDied
+from bigbar.pool import Unanswered
 from bigbar.results import ResultTable
 from bigbar.settings import Account
 from bigbar.statistics import COLUMN
@@ -132,10 +132,10 @@ def prove(runs: Sequence[Run], grid: Grid, imap: Imap) -> int:
     ordered = sorted(runs, key=lambda one: len(one.equity), reverse=True)
     tasks = [RunReplay(one.number, one.job, one.row) for one in ordered]
     for task, result in imap(replay_run, tasks):
-        if isinstance(result, WorkerDied):
+        if isinstance(result, Unanswered):
             raise VerificationError(
-                f"combination {task.number} could not be replayed through backtesting.py: its "
-                f"worker {result.describe()}"
+                f"combination {task.number} could not be replayed through backtesting.py: "
+                f"{result.reason()}"
             )
         differences += [replace(one, number=task.number) for one in result.differences]
     if differences:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bigbar.grid import Grid
+from bigbar.quantities import json_number
 from bigbar.validation.findings import Findings
 
 #: The keys: fields of `Findings`, without what is for charts only.
@@ -92,7 +92,4 @@ def _scalar(value: Any) -> Any:
         return bool(value)
     if isinstance(value, (int, np.integer)):
         return int(value)
-    number = float(value)
-    if math.isnan(number):
-        return None
-    return number if math.isfinite(number) else str(number)
+    return json_number(float(value))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
+
+from bigbar.scheduling import without
+from bigbar.workers import GridTask
 
 
 class Imap(Protocol):
@@ -22,6 +27,55 @@ class Imap(Protocol):
     ) -> Iterator[tuple[Any, Any]]:
         """Run a function on every task; a task that kills its workers comes back in pieces."""
         ...
+
+
+#: Times as long as in the sweep may a task take: those of the walk-forward analysis make an engine
+#: first, for their own stretch of bars.
+_PATIENCE = 10
+
+
+def sparing(
+    imap: Callable[..., Iterator[tuple[Any, Any]]],
+    failed: Mapping[int, Any],
+    *,
+    limit: Callable[[tuple[int, int], bool], float] | None,
+) -> Imap:
+    """An `Imap` that does not try again what has failed, and that nothing holds up for ever.
+
+    Parameters
+    ----------
+    imap : callable
+        `bigbar.pool.WorkerPool.imap_unordered`.
+    failed : mapping of int to object
+        What to answer for combinations that failed, in place of trying them.
+    limit : callable or None
+        How long a slice may take in the sweep, in seconds.
+    """
+
+    def longer(task: Any, suspect: bool) -> float:
+        if limit is None or not isinstance(task, GridTask):
+            return math.inf
+        return _PATIENCE * limit((task.start, task.stop), suspect)
+
+    def spared(
+        function: Callable[[Any], Any],
+        tasks: Sequence[Any],
+        *,
+        split: Callable[[Any], Sequence[Any]] | None = None,
+    ) -> Iterator[tuple[Any, Any]]:
+        left: list[Any] = []
+        for task in tasks:
+            if not failed or not isinstance(task, GridTask):
+                left.append(task)
+                continue
+            cut: Any = task
+            pieces = without([(task.start, task.stop)], failed)
+            left += [replace(cut, start=start, stop=stop) for start, stop in pieces]
+            for number in sorted(failed.keys() & set(range(task.start, task.stop))):
+                yield replace(cut, start=number, stop=number + 1), failed[number]
+        yield from imap(function, left, split=split, limit=None if limit is None else longer)
+
+    return spared
 
 
 def one_by_one(

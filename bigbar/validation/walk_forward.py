@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bigbar.engines import Job
 from bigbar.errors import DataError
 from bigbar.periods import calendar_of, period_returns
-from bigbar.pool import WorkerDied
+from bigbar.pool import Unanswered
 from bigbar.results import Choice, best_of
 from bigbar.scheduling import whole_periods
 from bigbar.statistics import COLUMN
@@ -28,7 +28,7 @@ from bigbar.validation.findings import WalkForward, WalkForwardMatrix, Window
 from bigbar.validation.runs import Run, prove, run_single, whole_span
 from bigbar.validation.spans import Span, WindowSpans, length, walk_forward_spans
 from bigbar.validation.tasks import Imap
-from bigbar.workers import answer_slice, desk, engine_of, halves
+from bigbar.workers import GridTask, answer_slice, desk, engine_of, halves
 
 #: A strategy keeps this share of its in-sample return, at least, to pass.
 _LEAST_EFFICIENCY = 0.5
@@ -38,7 +38,7 @@ _MOST_OF_ONE = 0.5
 
 
 @dataclass(frozen=True)
-class WindowTask:
+class WindowTask(GridTask):
     """A slice of the grid on one training window.
 
     Attributes
@@ -127,7 +127,7 @@ class Winners:
         answers = {span: np.full((2, total), np.nan) for span in new}
         left = dict.fromkeys(new, total)
         for task, result in self.imap(run_window, tasks, split=halved_window):
-            if not isinstance(result, WorkerDied):  # Else it does not count.
+            if not isinstance(result, Unanswered):  # Else it does not count.
                 answers[task.span][:, task.start : task.stop] = result
             left[task.span] -= task.stop - task.start
             self._progress(task.stop - task.start)

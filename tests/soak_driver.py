@@ -1,0 +1,108 @@
+"""The real command, with an engine that can be slow or misbehave, and a note of each stage.
+
+The soak of faults runs it as a program. Environment: `SOAK_STAGES` is the file that gets the
+stages, a line each; `SOAK_SECONDS` what a combination takes; `SOAK_BAD` a combination that
+misbehaves, as in `raise:17`; `SOAK_GROWTH` and `SOAK_TIMEOUT` the limits of the workers.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import bigbar.pipeline
+import bigbar_multiprocessing_optimized as command
+from bigbar.engines import ENGINES, EngineKind, Job
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", "0"))
+KIND, _, NUMBER = os.environ.get("SOAK_BAD", "").partition(":")
+
+
+class Unhurried:
+    """The compiled engine, in no hurry, and with one combination that may misbehave."""
+
+    def __init__(self, file: pd.DataFrame, job: Job) -> None:
+        self._good = ENGINES["compiled"].build(file, job)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._good, name)
+
+    def run(self, start: int, stop: int) -> np.ndarray:
+        if KIND and start <= int(NUMBER) < stop:
+            misbehave(KIND)
+        time.sleep(SECONDS * (stop - start))
+        return self._good.run(start, stop)
+
+
+def misbehave(kind: str) -> None:
+    if kind == "raise":
+        raise ZeroDivisionError("a combination that cannot be run")
+    if kind == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    taken = []
+    while True:
+        if kind == "allocate":
+            taken.append(bytearray(16 << 20))
+        elif kind == "sleep":
+            time.sleep(60)
+
+
+ENGINES["unhurried"] = EngineKind(Unhurried, sample_slice=1, compiles=True)
+
+
+def note(stage: str) -> None:
+    with open(os.environ["SOAK_STAGES"], "a", encoding="utf-8") as file:
+        file.write(f"{stage}\n")
+
+
+def told(function, stage):
+    """The same function, with a note that its stage has begun."""
+
+    @functools.wraps(function)
+    def call(*arguments, **options):
+        note(stage)
+        return function(*arguments, **options)
+
+    return call
+
+
+def main() -> int:
+    timed = bigbar.pipeline.Outcome.timed
+
+    @contextmanager
+    def noted(outcome: bigbar.pipeline.Outcome, stage: str) -> Iterator[None]:
+        note(stage.removesuffix("_s"))
+        with timed(outcome, stage):
+            yield
+
+    bigbar.pipeline.Outcome.timed = noted  # type: ignore[method-assign]
+    command.read_bars = told(command.read_bars, "load")
+    command.answer = told(command.answer, "answer")
+    if growth := os.environ.get("SOAK_GROWTH"):
+        pool = bigbar.pipeline.WorkerPool
+        bigbar.pipeline.WorkerPool = functools.partial(pool, growth=int(growth))  # type: ignore
+    if timeout := os.environ.get("SOAK_TIMEOUT"):
+        parse = command.parse_options
+
+        def parse_limited(arguments=None):
+            options = parse(arguments)
+            return replace(options, execution=replace(options.execution, timeout=float(timeout)))
+
+        command.parse_options = parse_limited
+    return command.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
