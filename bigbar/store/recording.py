@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bigbar._signals import signals_deferred
 from bigbar.errors import SettingsError, VerificationError
 from bigbar.grid import Grid
 from bigbar.store.fingerprint import Identity
@@ -74,7 +75,7 @@ class Carried:
     """
 
     done: NDArray[np.bool_]
-    taken: NDArray[np.int64]
+    taken: NDArray[np.int32]
     run: int | None = None
     begun: datetime | None = None
     failures: list[Failure] = field(default_factory=list)
@@ -84,7 +85,7 @@ class Carried:
     @classmethod
     def nothing(cls, combinations: int = 0) -> Carried:
         """For a run that begins from nothing."""
-        return cls(np.zeros(combinations, dtype=bool), np.zeros(combinations, dtype=np.int64))
+        return cls(np.zeros(combinations, dtype=bool), np.zeros(combinations, dtype=np.int32))
 
 
 class Recorder:
@@ -226,14 +227,15 @@ class StoreRecorder(Recorder):
         if carried is None or carried.run is None or grid is None or self.problem:
             return
         if self._writer is None:  # Only now: processes are not forked with an open store.
-            self._writer = SliceWriter(
-                self._path,
-                carried.run,
-                self._owner,
-                done=carried.done,
-                seconds_before=self._seconds(),
-                busy_s=self._busy_s,
-            )
+            with signals_deferred():  # Or it might run without anybody knowing of it.
+                self._writer = SliceWriter(
+                    self._path,
+                    carried.run,
+                    self._owner,
+                    done=carried.done,
+                    seconds_before=self._seconds(),
+                    busy_s=self._busy_s,
+                )
         if slice_.begun is not None:
             slice_ = replace(slice_, begun=slice_.begun - self._begun)
         named = [(vars(grid[failure.number]), failure) for failure in failures]
@@ -252,7 +254,7 @@ class StoreRecorder(Recorder):
             with RunStore(self._path, read_only=True, busy_s=self._busy_s) as store:
                 return store.trials_on_data(identity, without=carried.run)
         except StoreError as problem:
-            self._give_up(problem)
+            self._tell(f"{problem}; what earlier runs tried is not counted")
             return 0
 
     def count_opening(self, split: str) -> int:
@@ -262,7 +264,7 @@ class StoreRecorder(Recorder):
             with RunStore(self._path, busy_s=self._busy_s) as store:
                 return store.count_opening(self._identity.bars_sha256, split)
         except StoreError as problem:
-            self._give_up(problem)
+            self._tell(f"{problem}; that bars held back were looked at is not counted")
             return 1
 
     def finish(self, ending: Ending) -> None:

@@ -52,7 +52,7 @@ def take_over(
     done: NDArray[np.bool_],
     *,
     damaged: Callable[[str], None],
-) -> NDArray[np.int64]:
+) -> NDArray[np.int32]:
     """Fill in rows from other runs of the same context, from those that share most.
 
     Parameters
@@ -73,7 +73,7 @@ def take_over(
     ndarray of int, shape (combinations,)
         Of which run each row was taken; 0 where none was.
     """
-    taken = np.zeros(len(done), dtype=np.int64)
+    taken = np.zeros(len(done), dtype=np.int32)
     ranked = sorted(runs, key=lambda run: (grid.count_shared(run.grid), run.id), reverse=True)
     for run in ranked[:_MOST_RUNS]:
         ours, theirs = shared_combinations(grid, run.grid)

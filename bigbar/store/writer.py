@@ -7,7 +7,9 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from enum import Enum
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,11 @@ from bigbar.store.schema import BUSY_S, StoreError, explained, open_store, trans
 #: A finished slice is written this many seconds later, with all that have come in by then: a
 #: sweep of half a second is over before the writer takes a processor from it.
 COMMIT_S = 0.7
+
+
+class _Wish(Enum):
+    FLUSH = "flush"
+    CLOSE = "close"
 
 
 class SliceWriter:
@@ -58,68 +65,55 @@ class SliceWriter:
         self._done = done.copy()
         self._begun = time.monotonic() - seconds_before
         self._busy_s = busy_s
-        self._changed = threading.Condition()
-        self._pending: list[Finished] = []
-        self._due: float | None = None
-        self._flushing = self._closing = False
+        # Not a condition or a lock: a signal whose handler raises can leave those locked.
+        self._wishes: SimpleQueue[Finished | _Wish] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="bigbar-store", daemon=True)
         self._thread.start()
 
     def put(self, finished: Finished) -> None:
         """Have a slice written; its rows may not change any more."""
-        with self._changed:
-            if self.problem is not None:
-                return
-            self._pending.append(finished)
-            if self._due is None:
-                self._due = time.monotonic() + COMMIT_S
-                self._changed.notify()
+        if self.problem is None:
+            self._wishes.put(finished)
 
     def flush(self) -> None:
         """Have everything written now, without waiting for it."""
-        with self._changed:
-            self._flushing = True
-            self._changed.notify()
+        self._wishes.put(_Wish.FLUSH)
 
     def close(self) -> None:
         """Write what is left, and end; a second call does nothing."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
+        self._wishes.put(_Wish.CLOSE)
         self._thread.join()
 
     def _work(self) -> None:
         try:
             with closing(open_store(self._path, busy_s=self._busy_s)) as connection:
-                while True:
-                    batch, flushing, closing_ = self._next()
-                    if batch or not closing_:
+                wish = None
+                while wish is not _Wish.CLOSE:
+                    batch, wish = self._next()
+                    if batch or wish is None:  # Without a batch: a sign of life.
                         self._commit(connection, batch)
-                    if flushing:
+                    if wish is _Wish.FLUSH:
                         _empty_the_log(connection)
-                    if closing_:
-                        return
+        except StoreError as problem:
+            self.problem = problem
         except Exception as problem:  # Whatever it is: the run goes on, and says so.
-            with self._changed:
-                self._pending.clear()
-                self.problem = (
-                    problem
-                    if isinstance(problem, StoreError)
-                    else StoreError(f"{self._path} cannot be written ({problem!r})")
-                )
+            self.problem = StoreError(f"{self._path} cannot be written ({problem!r})")
 
-    def _next(self) -> tuple[list[Finished], bool, bool]:
+    def _next(self) -> tuple[list[Finished], _Wish | None]:
         """Wait until there is something to do: a batch that is due, a wish, a sign of life."""
-        wake = time.monotonic() + SIGN_OF_LIFE_S
-        with self._changed:
-            while not (self._flushing or self._closing):
-                left = min(wake, self._due or wake) - time.monotonic()
-                if left <= 0:
-                    break
-                self._changed.wait(left)
-            batch, self._pending, self._due = self._pending, [], None
-            flushing, self._flushing = self._flushing, False
-            return batch, flushing, self._closing
+        batch: list[Finished] = []
+        due = time.monotonic() + SIGN_OF_LIFE_S
+        while (left := due - time.monotonic()) > 0:
+            try:
+                wish = self._wishes.get(timeout=left)
+            except Empty:
+                break
+            if isinstance(wish, _Wish):
+                return batch, wish
+            if not batch:
+                due = time.monotonic() + COMMIT_S
+            batch.append(wish)
+        return batch, None
 
     def _commit(self, connection: sqlite3.Connection, batch: list[Finished]) -> None:
         for one in batch:
