@@ -152,9 +152,13 @@ def flat(name: str, value: Any) -> dict[str, str]:
         for key, item in value.items():
             found |= flat(f"{name}.{key}" if name else str(key), item)
         return found
-    if isinstance(value, (list, tuple)):
-        return {name: " + ".join(flat("", item)[""] for item in value)}
-    return {name: f"{value:,.15g}" if isinstance(value, float) else value_text(value)}
+    if isinstance(value, list):
+        return {name: " + ".join(map(_exact, value))}
+    return {name: _exact(value)}
+
+
+def _exact(value: Any) -> str:
+    return f"{value:,.15g}" if isinstance(value, float) else value_text(value)
 
 
 def _moment(moment: datetime) -> str:
