@@ -49,10 +49,13 @@ class Clock(Narrator):
         self._done = 0
 
     @contextmanager
-    def progress(self, total: int) -> Iterator[Clock]:
+    def progress(self, total: int, done: int = 0) -> Iterator[Clock]:
         self._begun = time.perf_counter()
         yield self
         self.seconds = time.perf_counter() - self._begun
+
+    def set_postfix_str(self, s: str, refresh: bool) -> None:
+        """Nobody looks."""
 
     def update(self, n: int) -> None:
         """Count `n` more."""

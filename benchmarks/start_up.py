@@ -44,12 +44,15 @@ def command_against_imports(report: common.Report) -> None:
 
         run(ours)  # Compiles.
         run(theirs)
-        (ours_s, theirs_s), _ = common.alternating(
-            [lambda: run(ours), lambda: run(theirs)], rounds=5
+        (ours_s, plain_s, theirs_s), _ = common.alternating(
+            [lambda: run(ours), lambda: run([*ours, "--no-validate"]), lambda: run(theirs)],
+            rounds=5,
         )
-    report.line("whole command on example.csv, second run", common.duration(ours_s))
     report.line('python -c "import pandas, numba, backtesting"', common.duration(theirs_s))
-    at_most(report, "whole command against its imports", ours_s / theirs_s, 3)
+    report.line("whole command on example.csv, second run", common.duration(ours_s))
+    at_most(report, "whole command against its imports", ours_s / theirs_s, 6)
+    report.line("the same with --no-validate", common.duration(plain_s))
+    at_most(report, "whole command with --no-validate against its imports", plain_s / theirs_s, 3)
 
 
 def ready(file: Path) -> float:

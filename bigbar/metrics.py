@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +22,8 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "start-up": ("load_s", "prepare_s", "publish_s", "start_workers_s", "estimate_s"),
     "compiling": ("compile_s",),
     "verification": ("verify_s",),
-    "writing": ("store_s", "write_s", "plot_s"),
+    "validation": ("validate_s",),
+    "writing": ("store_s", "write_s", "page_s", "plot_s"),
 }
 
 #: What a sentence about each cause says after the share of the time.
@@ -41,6 +41,8 @@ _CAUSES = {
     "little with the grid",
     "compiling": "went to compiling, or to loading the machine code of an earlier run",
     "verification": "went to replays through backtesting.py; a smaller --verify shortens it",
+    "validation": "went to holding the result against luck, costs and chance; --no-validate leaves "
+    "it out",
     "writing": "went to writing; a faster disk or fewer files would help",
     "other": "went to what is neither sweep, start-up, verification nor writing; see the stages",
 }
@@ -48,6 +50,9 @@ _CAUSES = {
 _BARS = "▁▂▃▄▅▆▇█"
 _CHART = 60  # Characters of a chart: with its label it fits 80 columns.
 _LABEL = 12
+
+#: Larger numbers than this, bytes or seconds, are none of a run.
+_MOST = 10**18
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ def parts(metrics: Metrics) -> dict[str, float]:
     -------
     dict of str to float
         Compute, waiting for processors, hand-out, uneven end, lost work, start-up, compiling,
-        verification, writing, other; they add up to the stages.
+        verification, validation, writing, other; they add up to the stages.
     """
     sweep = metrics.stages.get("sweep_s", 0.0)
     per_second = sweep / metrics.capacity_s if metrics.capacity_s > 0 else 0.0
@@ -338,13 +343,13 @@ def _rounded(value: Any) -> Any:
 
 
 def _to_float(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _MOST:
         raise ValueError(value)
     return float(value)
 
 
 def _to_int(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or not abs(value) < _MOST:
         raise ValueError(value)
     return value
 
@@ -353,6 +358,14 @@ def _to_text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(value)
     return value
+
+
+def _to_series(told: Any) -> Series:
+    series = tuple((_to_float(moment), _to_int(value)) for moment, value in told)
+    moments = [moment for moment, _ in series]
+    if moments != sorted(moments) or any(value < 0 for _, value in series):
+        raise ValueError(told)
+    return series
 
 
 def _to_slice(told: Any) -> SliceTime:
@@ -370,7 +383,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "float": _to_float,
     "int": _to_int,
     "str": _to_text,
-    "Series": lambda told: tuple((_to_float(at), _to_int(value)) for at, value in told),
+    "Series": _to_series,
     "tuple[SliceTime, ...]": lambda told: tuple(_to_slice(one) for one in told),
     "Mapping[str, float]": lambda told: {
         _to_text(name): _to_float(value) for name, value in told.items()

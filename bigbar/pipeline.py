@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -53,7 +53,15 @@ from bigbar.validation.examine import Subject, choose, examine
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
 from bigbar.validation.tasks import sparing
-from bigbar.verification import BUDGET_S, Replay, ReplayTask, Verification, replay, sample
+from bigbar.verification import (
+    BUDGET_S,
+    Replay,
+    ReplayTask,
+    Verification,
+    differences_text,
+    replay,
+    sample,
+)
 from bigbar.verification import summarize as summarize_replays
 from bigbar.workers import Chunk, Failure, halves, run_chunk, start_worker
 
@@ -457,7 +465,7 @@ def optimize_bars(
     with signals_raised():
         _carry_out(outcome, narrator, recorder or Recorder())
     if outcome.verification is not None and not outcome.verification.ok:
-        raise VerificationError(describe_differences(outcome.verification, grid))
+        raise VerificationError(differences_text(outcome.verification.differences, grid))
     return outcome
 
 
@@ -624,7 +632,11 @@ def _start_pool(outcome: Outcome, publication: Publication, narrator: Narrator) 
         growth=None if outcome.budget is None else outcome.budget.growth,
         on_event=narrator.event,
     )
-    outcome.workers_kind = pool.kind
+    try:
+        outcome.workers_kind = pool.kind  # Starts the workers.
+    except BaseException:  # A signal meanwhile: nobody else knows of the pool yet.
+        pool.close()
+        raise
     outcome.start_method = multiprocessing.get_context(execution.start_method).get_start_method()
     return pool
 
@@ -694,6 +706,11 @@ def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Ch
     return without(chunks, {failure.number for failure in outcome.given_up})
 
 
+def _throttle(outcome: Outcome) -> Throttle | None:
+    """How many workers may be at work, where that follows the machine."""
+    return None if outcome.watcher is None else outcome.watcher.throttle
+
+
 def _limit(outcome: Outcome) -> Limit | None:
     """How long a slice may take, by what is known of a backtest so far."""
     timeout = outcome.execution.timeout
@@ -716,7 +733,7 @@ def _sweep(
     table = outcome.table
     _keep_what_is_there(outcome, narrator, recorder, chunks)
     done = len(table) - sum(stop - start for start, stop in chunks)
-    throttle = outcome.watcher.throttle if outcome.watcher is not None else None
+    throttle = _throttle(outcome)
     answers = pool.imap_unordered(
         run_chunk, chunks, split=halves, limit=_limit(outcome), throttle=throttle
     )
@@ -785,7 +802,7 @@ def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
     tasks = [ReplayTask(best, table.values[best])]
     tasks += [ReplayTask(number, table.values[number], deadline) for number in others]
     replays: list[Replay] = []
-    for _task, done in pool.imap_unordered(replay, tasks):
+    for _task, done in pool.imap_unordered(replay, tasks, throttle=_throttle(outcome)):
         if isinstance(done, Unanswered):
             raise VerificationError(
                 f"combination {_task.number} could not be replayed: {done.reason()}"
@@ -809,7 +826,7 @@ def _validate(
         choice=outcome.choice,
         chosen=outcome.best,
         imap=sparing(
-            pool.imap_unordered,
+            partial(pool.imap_unordered, throttle=_throttle(outcome)),
             {failure.number: Unanswered() for failure in outcome.failures},
             limit=_limit(outcome),
         ),
@@ -827,21 +844,6 @@ def _validate(
             f"the validation broke off ({type(problem).__name__}: {problem}); the result stands "
             "without it"
         )
-
-
-def describe_differences(verification: Verification, grid: Grid) -> str:
-    """The differences found, for a person: combination, statistic, both values."""
-    lines = ["the engine and backtesting.py disagree; do not use this result:"]
-    for difference in verification.differences[:10]:
-        parameters = ", ".join(f"{k}={v:g}" for k, v in vars(grid[difference.number]).items())
-        lines.append(
-            f"  combination {difference.number} ({parameters}): {difference.what} is "
-            f"{difference.engine!r}, backtesting.py says {difference.reference!r}"
-        )
-    hidden = len(verification.differences) - 10
-    if hidden > 0:
-        lines.append(f"  and {hidden} more")
-    return "\n".join(lines)
 
 
 def _memory(file: pd.DataFrame, publication: Publication, pool: WorkerPool, workers: int) -> Memory:

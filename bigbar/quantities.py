@@ -27,6 +27,8 @@ def as_bytes(count: float) -> str:
 
 def as_seconds(duration: float) -> str:
     """`1.23 s`, `45.6 µs`."""
+    if not duration:
+        return "0 s"
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if duration >= scale:
             return f"{duration / scale:.3g} {unit}"

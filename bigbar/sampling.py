@@ -185,6 +185,8 @@ class Watcher:
         That this run may use.
     memory_limit : int
         Bytes that this run may take, or could have when it began; 0 if unknown.
+    others : OtherPrograms, optional
+        What tells how many processors are taken.
     """
 
     def __init__(
@@ -195,13 +197,14 @@ class Watcher:
         least: int = 1,
         processors: int = 1,
         memory_limit: int = 0,
+        others: OtherPrograms | None = None,
     ) -> None:
         self.throttle = throttle
         self._pool = pool
         self._least = least
         self._processors = processors
         self._memory_limit = memory_limit
-        self._others = OtherPrograms()
+        self._others = others or OtherPrograms()
         self._processes = ProcessMemory()
         self._memory, self._in_flight, self._allowed = _Moments(), _Moments(), _Moments()
         self._sweep: tuple[float, float] | None = None

@@ -170,8 +170,21 @@ def _fill(
     _fill(run, rows, middle, stop, base, failures)
 
 
+class GridTask:
+    """A task that is a slice of the grid: a frozen dataclass with these fields among others.
+
+    Attributes
+    ----------
+    start, stop : int
+        First combination, and the one after the last.
+    """
+
+    start: int
+    stop: int
+
+
 @dataclass(frozen=True)
-class ReturnsTask:
+class ReturnsTask(GridTask):
     """A slice of the grid whose returns are wanted, and where they go.
 
     Attributes

@@ -336,6 +336,12 @@ def test_the_smallest_provable_with_earlier_runs_is_at_the_level():
         assert just <= LEVEL < below
 
 
+def test_so_few_draws_have_no_room_for_earlier_runs():
+    luck = LuckyBest(SHARPE, np.arange(19.0), np.empty(0, np.intp))
+    assert luck.smallest_provable() == 18.0
+    assert math.isnan(EarlierTries(5).smallest_provable(luck, 100))
+
+
 # ------------------------------------------------------------------------------ autocorrelation
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,27 @@ def test_a_file_in_the_place_of_the_folder(tmp_path):
 def test_a_full_disk_can_be_noticed_only_later(tiny_disk):
     (tiny_disk / "filler").write_bytes(b"x" * 64 * 1024)
     prepare_folder(tiny_disk)  # An empty file fits: the writers tell the rest.
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+    writer = (
+        "import sys, time\nfrom pathlib import Path\nfrom bigbar.output import write_whole\n"
+        "def write(part):\n    part.write_text('half')\n    print(flush=True)\n"
+        "    time.sleep(60)\n"
+        "write_whole(Path(sys.argv[1]) / 'a.b.csv', write)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", writer, str(tmp_path)], stdout=subprocess.PIPE
+    )
+    process.stdout.readline()
+    prepare_folder(tmp_path)
+    assert len(os.listdir(tmp_path)) == 1  # It lives.
+    process.kill()
+    process.communicate()
+    other = tmp_path / f".a.b.csv.00000000-{process.pid}-abcd"
+    other.touch()  # Of another machine: there it may live.
+    prepare_folder(tmp_path)
+    assert os.listdir(tmp_path) == [other.name]
 
 
 # ------------------------------------------------------------------------------------- results

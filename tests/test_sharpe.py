@@ -75,7 +75,8 @@ def test_chance_of_the_best_of_many(t_statistic, periods, tries, exact):
 
 def test_chance_at_the_ends():
     assert chance_of_best(-1e9, 100, 3) == 1.0
-    assert chance_of_best(1e9, 100, 3) == 0.0
+    assert chance_of_best(1e9, 100, 3) == chance_of_best(math.inf, 100, 3) == 0.0
+    assert chance_of_best(-math.inf, 100, 3) == 1.0
     assert chance_of_best(2.0, 100, 0) == 0.0
     assert math.isnan(chance_of_best(math.nan, 100, 3))
 

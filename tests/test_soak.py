@@ -40,15 +40,18 @@ from bigbar.store.schema import StoreError
 #: Stages that can be struck, and how often each is aimed at. `None` is any moment of the run.
 AIMS = {
     "load": 2, "store": 1, "prepare": 1, "publish": 2, "compile": 2, "start_workers": 3,
-    "estimate": 3, "sweep": 14, "verify": 3, "validate": 2, "clean_up": 1, "write": 2, "page": 1,
+    "estimate": 3, "sweep": 14, "verify": 3, "validate": 1, "clean_up": 1, "write": 2, "page": 1,
     "answer": 1, None: 4,
 }  # fmt: skip
+
+#: The stages that take long enough to be struck anywhere in them.
+SLOW = ("sweep", "verify", "validate")
 
 #: The stages in which there are workers to strike.
 WITH_WORKERS = ("estimate", "sweep", "verify", "validate")
 
 #: Faults under way at a time: their runs wait more than they compute.
-AT_ONCE = 5
+AT_ONCE = 6
 
 #: What each kind of bad combination has in its reason.
 REASONS = {
@@ -77,15 +80,15 @@ class Case:
         plain = self.thorough and self.random.random() < 0.2 and self.kind not in BAD
         self.same = ("--engine", "compiled" if plain else "unhurried")
 
-    def start(self, *more: str, **options) -> Attempt:
+    def start(self, *more: str, verify: bool = False, validate: bool = False, **options) -> Attempt:
         """An attempt with other workers each time: nothing of that may change a bit."""
         draw, thorough = self.random, self.thorough
         line = (
             *self.same, "--workers", str(draw.randint(1, 3)),
             "--start-method", draw.choice(["fork", "fork", "spawn"]) if thorough else "fork",
-            "--verify", str(draw.choice([0, 2]) if thorough else 0),
+            "--verify", "2" if verify else "0",
         )  # fmt: skip
-        if not thorough or draw.random() < 0.7:
+        if not validate:
             line += ("--no-validate",)
         environment = {"SOAK_SECONDS": str(draw.choice([0.001, 0.002, 0.004]))}
         environment |= options.pop("environment", {})
@@ -107,17 +110,20 @@ class Case:
         except StoreError as problem:
             self.unread.append(str(problem))
 
-    def aim(self, attempt: Attempt, *, worker: bool) -> None:
-        """Wait for a random moment."""
-        aims = {stage: AIMS[stage] for stage in WITH_WORKERS} if worker else AIMS
-        stage = self.random.choices(list(aims), weights=list(aims.values()))[0]
-        if not self.thorough:
-            stage = "sweep"
+    def aim(self, attempt: Attempt, stage: str | None) -> None:
+        """Wait for a random moment of a stage, or of the whole run."""
         if stage is None:
             time.sleep(self.random.uniform(0, 6))
             return
         attempt.wait_for(stage)
-        time.sleep(self.random.uniform(0, 1.0 if stage == "sweep" else 0.1))
+        time.sleep(self.random.uniform(0, 1.0 if stage in SLOW else 0.1))
+
+    def stage_to_strike(self, *, worker: bool) -> str | None:
+        """One of `AIMS`; for a short soak the sweep."""
+        if not self.thorough:
+            return "sweep"
+        aims = {stage: AIMS[stage] for stage in WITH_WORKERS} if worker else AIMS
+        return self.random.choices(list(aims), weights=list(aims.values()))[0]
 
     def resume(self, undisturbed: str) -> None:
         """The same command until it is done, and what then has to hold."""
@@ -151,8 +157,9 @@ def send(number: int, *, worker: bool = False, group: bool = False) -> Callable[
     """A signal to the parent, to a random worker, or, as a terminal does it, to all."""
 
     def fault(case: Case) -> None:
-        attempt = case.start()
-        case.aim(attempt, worker=worker)
+        stage = case.stage_to_strike(worker=worker)
+        attempt = case.start(verify=stage == "verify", validate=stage == "validate")
+        case.aim(attempt, stage)
         target: psutil.Process | None = None
         with contextlib.suppress(psutil.NoSuchProcess):
             target = psutil.Process(attempt.pid)

@@ -162,7 +162,7 @@ def test_headlines_by_luck_alone(findings, headline):
             "but good on unseen days: not proven.",
         ),
         (0.15, {"holdout": holdout(9.0, returns=steady(0.4))}, "green", "but not proven."),
-        (0.15, {"walk_forward": walk_forward(-1.0)}, "red", "It also lost on unseen days."),
+        (0.15, {"walk_forward": walk_forward(-1.0)}, "red", "It also lost walking forward."),
     ],
 )
 def test_headlines_with_unseen_days(p_value, more, light, words):
@@ -217,7 +217,7 @@ def test_a_choice_that_hardly_traded():
     assert found.headline == "Verdict: too little data to tell skill from luck."
 
 
-@pytest.mark.parametrize(("per_year", "noun"), [(365, "days"), (52, "weeks"), (12, "months")])
+@pytest.mark.parametrize(("per_year", "noun"), [(365, "days"), (52, "weeks"), (126, "periods")])
 def test_periods_that_are_no_days(per_year, noun):
     found = concluded(bootstrap=bootstrap(periods_per_year=float(per_year)))
     assert f"on 100 {noun}." in found.lines[0]

@@ -187,10 +187,12 @@ class EarlierTries:
         return 1.0 - (1.0 - p_value) * (1.0 - self.chance(t_statistic, periods))
 
     def smallest_provable(self, luck: LuckyBest, periods: int) -> float:
-        """As of this run alone, a t-statistic, but counting the earlier ones."""
+        """As of this run alone, a t-statistic, but counting the earlier ones; NaN for none."""
         low = luck.smallest_provable()
         if not self.trials or math.isnan(low):
             return low
+        if not self.with_all(luck.p_value(math.inf), math.inf, periods) < LEVEL:
+            return math.nan  # So few draws leave no room for the chance of the others.
         high = 2.0 * max(low, 1.0)
         while self.with_all(luck.p_value(high), high, periods) > LEVEL:
             high *= 2.0

@@ -85,6 +85,8 @@ def chance_of_best(t_statistic: float, periods: int, tries: float) -> float:
         1 - F(t)^tries, F being Student's distribution, by the normal approximation of Wallace
         (1959), whose error is far below what a bootstrap can resolve; NaN if the t-statistic is.
     """
+    if math.isinf(t_statistic):
+        return float(t_statistic < 0 and tries > 0)
     freedom = periods - 1
     z = math.sqrt(freedom * math.log1p(t_statistic**2 / freedom))
     z *= (8 * freedom + 1) / (8 * freedom + 3)

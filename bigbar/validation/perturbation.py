@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bigbar.engines import Job, build_engine
 from bigbar.indicators import momentum, true_range
-from bigbar.pool import WorkerDied
+from bigbar.pool import Unanswered
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import Perturbation
 from bigbar.validation.runs import single_job, whole_span
@@ -176,7 +176,7 @@ def _on_other_prices(single: Job, repetitions: int, noise: float, seed: int, ima
         for start in range(0, repetitions, _CHUNK)
     ]
     for task, found in imap(run_on_other_prices, tasks, split=halved_prices):
-        if not isinstance(found, WorkerDied):
+        if not isinstance(found, Unanswered):
             results[task.start : task.stop] = found
     done = ~np.isnan(results).any(axis=1)
     return results[done] if done.any() else results

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from bigbar.scheduling import without
+from bigbar.workers import GridTask
 
 
 class Imap(Protocol):
@@ -52,7 +53,7 @@ def sparing(
     """
 
     def longer(task: Any, suspect: bool) -> float:
-        if limit is None or not hasattr(task, "stop"):
+        if limit is None or not isinstance(task, GridTask):
             return math.inf
         return _PATIENCE * limit((task.start, task.stop), suspect)
 
@@ -64,14 +65,14 @@ def sparing(
     ) -> Iterator[tuple[Any, Any]]:
         left: list[Any] = []
         for task in tasks:
-            if not failed or not hasattr(task, "stop"):
+            if not failed or not isinstance(task, GridTask):
                 left.append(task)
                 continue
+            cut: Any = task
             pieces = without([(task.start, task.stop)], failed)
-            left += [replace(task, start=start, stop=stop) for start, stop in pieces]
-            for number in range(task.start, task.stop):
-                if number in failed:
-                    yield replace(task, start=number, stop=number + 1), failed[number]
+            left += [replace(cut, start=start, stop=stop) for start, stop in pieces]
+            for number in sorted(failed.keys() & set(range(task.start, task.stop))):
+                yield replace(cut, start=number, stop=number + 1), failed[number]
         yield from imap(function, left, split=split, limit=None if limit is None else longer)
 
     return spared

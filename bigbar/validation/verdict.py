@@ -41,7 +41,7 @@ MOST_PBO = 0.5
 #: or numbers out of the ordinary make a longer one.
 WIDTH = 99
 
-_PERIODS = {52.0: "weeks", 12.0: "months", 1.0: "years"}
+_PERIODS = {365.0: "days", 252.0: "days", 52.0: "weeks", 12.0: "months", 1.0: "years"}
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,8 @@ def _parameters(grid: Grid, number: int) -> str:
 
 
 def _noun(bootstrap: Bootstrap) -> str:
-    return _PERIODS.get(bootstrap.periods_per_year, "days")
+    """Of several days each, on long files, they have no name."""
+    return _PERIODS.get(bootstrap.periods_per_year, "periods")
 
 
 def _count(number: int, noun: str) -> str:

@@ -28,7 +28,7 @@ from bigbar.validation.findings import WalkForward, WalkForwardMatrix, Window
 from bigbar.validation.runs import Run, prove, run_single, whole_span
 from bigbar.validation.spans import Span, WindowSpans, length, walk_forward_spans
 from bigbar.validation.tasks import Imap
-from bigbar.workers import answer_slice, desk, engine_of, halves
+from bigbar.workers import GridTask, answer_slice, desk, engine_of, halves
 
 #: A strategy keeps this share of its in-sample return, at least, to pass.
 _LEAST_EFFICIENCY = 0.5
@@ -38,7 +38,7 @@ _MOST_OF_ONE = 0.5
 
 
 @dataclass(frozen=True)
-class WindowTask:
+class WindowTask(GridTask):
     """A slice of the grid on one training window.
 
     Attributes

@@ -1,0 +1,136 @@
+"""Watching a run: the account of its slices, memory over time, and what watching costs."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import psutil
+import pytest
+from test_pool import make_pool, wait_until
+
+from bigbar import _blocks
+from bigbar.sampling import (
+    Account,
+    ProcessMemory,
+    Watcher,
+    _capacity_s,
+    _Moments,
+    peak_of_this_process,
+)
+from bigbar.workers import ChunkResult
+from tests import pool_tasks as work
+
+
+def answered(start: int, begun: float, seconds: float, worker: int) -> ChunkResult:
+    rows = np.empty((10, 1))
+    return ChunkResult(start, start + 10, rows, [], seconds, begun, worker, seconds / 2)
+
+
+def test_the_account(monkeypatch):
+    clock = iter([100.0, 104.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    account = Account()
+    account.begin()
+    account.add(answered(0, 100.25, 1.0, worker=1))
+    account.add(answered(10, 100.5, 2.0, worker=2))
+    account.add(answered(20, 101.5, 0.5, worker=1))
+    account.end({1})
+    assert (account.slices, account.combinations) == (3, 30)
+    assert (account.busy_s, account.processor_s) == (3.5, 1.75)
+    assert account.lead_s == 0.25 + 0.5
+    assert (account.hand_out_s, account.hand_outs) == (0.25, 1)
+    assert account.tail_s == 104.0 - 102.0  # the other one had died
+    assert [one.start for one in account.slowest] == [10, 0, 20]
+    assert account.slowest[0].begun_s == 0.5
+
+
+def test_the_slowest_are_kept():
+    account = Account()
+    order = np.random.default_rng(1).permutation(100)
+    for number in order:
+        account.add(answered(int(number), 0.0, float(number), worker=1))
+    assert [one.start for one in account.slowest] == list(range(99, 89, -1))
+
+
+def test_moments_are_thinned_out_to_their_highest():
+    moments = _Moments()
+    for number in range(10_000):
+        moments.add(float(number), number if number % 97 else 10**6)
+    series = moments.since(0.0)
+    assert len(series) <= 513
+    assert [moment for moment, _ in series] == sorted(moment for moment, _ in series)
+    assert series[0] == (0.0, 10**6)
+    assert series[-1][1] >= 9_999 - 32
+    assert sum(value == 10**6 for _, value in series) >= 10_000 // 97
+
+
+def test_capacity():
+    assert _capacity_s((), 2, 10.0) == 20.0
+    assert _capacity_s(((0.2, 2), (4.0, 1), (8.0, 2)), 2, 10.0) == 4 * 2 + 4 * 1 + 2 * 2
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process().memory_info(), "shared"), reason="Linux has PSS")
+def test_memory_is_that_of_the_system():
+    """What is shared counts once, what was taken since the last question is added."""
+    with make_pool(2) as pool:
+        list(pool.imap_unordered(work.square, range(10)))
+        pids = [os.getpid(), *pool.born()]
+        memory = ProcessMemory()
+        first = memory.look(pids)
+        true = sum(psutil.Process(pid).memory_full_info().pss for pid in pids)
+        assert memory.kind == "pss"
+        assert first == pytest.approx(true, rel=0.05)
+        assert first < sum(psutil.Process(pid).memory_info().rss for pid in pids)
+        memory._ask_at = float("inf")
+        held = np.ones(5_000_000)
+        block = _blocks.create_block(30_000_000)
+        assert memory.look(pids) - first == pytest.approx(70_000_000, rel=0.1)
+        del held
+        block.close()
+        assert memory.look(pids) == pytest.approx(first, rel=0.05)
+    assert memory.look([*pids, 2**22 + 1]) > 0  # who has ended is left out
+
+
+def test_the_peak_of_this_process():
+    before = peak_of_this_process()
+    held = np.ones(40_000_000)
+    assert peak_of_this_process() >= max(before, held.nbytes)
+
+
+def test_a_watched_pool():
+    account = Account()
+    with make_pool(2) as pool:
+        watcher = Watcher(pool, memory_limit=10**9)
+        watcher.start()
+        with watcher.sweeping(account):
+            list(pool.imap_unordered(work.work_for, [0.05] * 24))
+        watcher.stop()
+        watcher.stop()
+        found = watcher.metrics(account, {"sweep_s": 1.0})
+    assert found.workers == 2
+    assert found.memory_limit == 10**9
+    assert found.peak_memory >= max(bytes_ for _, bytes_ in found.memory) > 10**7
+    assert found.in_flight
+    assert {count for _, count in found.in_flight} <= {0, 1, 2}
+    assert max(count for _, count in found.in_flight) == 2
+    assert found.allowed == ()
+    assert [moment for moment, _ in found.memory] == sorted(moment for moment, _ in found.memory)
+
+
+def test_watching_costs_less_than_a_hundredth():
+    """In processor time, which the machine's other programs do not change."""
+    with make_pool(2) as pool:
+        list(pool.imap_unordered(work.square, range(10)))
+        watcher = Watcher(pool)
+        watcher.start()
+        assert wait_until(lambda: len(watcher._memory.kept) > 1, 5)
+        begun = time.monotonic()
+        spent = psutil.Process().cpu_times()
+        time.sleep(2.0)
+        after = psutil.Process().cpu_times()
+        passed = time.monotonic() - begun
+        watcher.stop()
+    used = after.user - spent.user + after.system - spent.system
+    assert used < 0.01 * passed + 0.02  # and a tick of the clock, which shows hundredths

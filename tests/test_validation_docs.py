@@ -1,0 +1,80 @@
+"""docs/validation.md has the constants of the code, and the verdict that the example gets."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+from test_docs import DOCS, ROOT, blocks, table_after, text_of
+
+from bigbar.data import read_bars
+from bigbar.engines import Job, build_engine
+from bigbar.grid import Grid
+from bigbar.indicators import with_indicators
+from bigbar.periods import calendar_of
+from bigbar.results import Choice, ResultTable
+from bigbar.settings import Settings
+from bigbar.validation.bootstrap import RETURN_LIKE
+from bigbar.validation.luck import assess_luck
+from bigbar.validation.verdict import conclude
+
+PAGE: Path = DOCS / "validation.md"
+TEXT = text_of(PAGE)
+MODULES = ("bootstrap", "resampling", "cscv", "verdict", "sharpe")
+
+
+def constant(name: str) -> float:
+    """From the module that has it."""
+    modules = [importlib.import_module(f"bigbar.validation.{module}") for module in MODULES]
+    values = {getattr(module, name) for module in modules if hasattr(module, name)}
+    assert len(values) == 1, name
+    return values.pop()
+
+
+CONSTANTS = table_after(TEXT, "| constant | value |")
+
+
+@pytest.mark.parametrize(("name", "value"), [row[:2] for row in CONSTANTS])
+def test_constants(name, value):
+    assert float(value) == constant(name)
+
+
+def test_no_constant_of_the_rules_is_missing():
+    assert {row[0] for row in CONSTANTS} >= {
+        "RESAMPLES", "MEAN_BLOCK", "LEVEL", "LEAST_PERIODS", "LEAST_TRADED", "EARLIER_POWER",
+        "BLOCKS", "THOROUGH_BLOCKS", "STRONG", "WEAK", "MOST_PBO", "CONFIDENCE",
+    }  # fmt: skip
+
+
+def test_objectives_tested_as_returns():
+    assert all(f"`{name}`" in TEXT for name in RETURN_LIKE)
+
+
+def test_the_example_is_what_the_command_says():
+    """Up to the parts that are drawn, all of it: the same seed gives the same draws."""
+    bars = read_bars(ROOT / "example.csv")
+    settings = Settings()
+    job = Job(Grid.parse(), settings, "compiled")
+    file = with_indicators(bars.frame, settings.week_edge_bars)
+    engine = build_engine(file, job)
+    table, choice = (
+        ResultTable(job.grid, engine.run(0, len(job.grid))),
+        Choice.by_name("Return [%]"),
+    )
+    found = assess_luck(
+        engine.returns(0, len(job.grid)),
+        table,
+        choice,
+        table.best(choice),
+        periods_per_year=calendar_of(file.index[job.bars]).annual_periods,
+    )
+    verdict = conclude(
+        job.grid,
+        table.best(choice),
+        bootstrap=found.bootstrap,
+        sharpe_bootstrap=found.sharpe_bootstrap,
+        pbo=found.pbo,
+        plateau=found.plateau,
+    )
+    assert "\n".join(verdict.lines) + "\n" == blocks(TEXT, "text")[0]
