@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from history_tools import Asked, change, falsify, stored
-from store_tools import begun, made_rows
+from store_tools import begun, disk, made_rows
 
 from bigbar.output import RESULTS, write_csv, write_results
 from bigbar.results import ResultTable
@@ -199,8 +201,14 @@ def test_one_wrong_number_deletes_nothing(capsys, spoilable_runs):
     assert Asked(capsys, spoilable_runs, "show", "1").code == 0
 
 
-def test_a_folder_that_is_read_only(capsys, spoilable_runs):
-    if os.geteuid() == 0:
-        pytest.skip("root may write anywhere")
-    (spoilable_runs / "runs.sqlite").chmod(0o400)
-    assert Asked(capsys, spoilable_runs, "delete", "1").refused("read-only")
+def test_a_disk_that_is_read_only(capsys, kept_runs, tmp_path):
+    """All can be looked at there; nothing can be deleted or written."""
+    with disk(tmp_path / "disk", "20M") as folder:
+        shutil.copy(kept_runs / "runs.sqlite", folder)
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        for command in (("history",), ("show", "1"), ("compare", "1", "2"), ("profile", "1")):
+            assert Asked(capsys, folder, *command).code == 0
+        assert Asked(capsys, folder, "delete", "1").refused("see whether you may read and write")
+        assert Asked(capsys, folder, "export", "1").refused("cannot write", "Read-only")
+        to = str(tmp_path / "rows.parquet")
+        assert Asked(capsys, folder, "export", "1", "--to", to).code == 0
