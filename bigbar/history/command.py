@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as problem:
         _close_output()
-        return _failed(f"{problem.strerror or problem}")
+        where = f"{problem.filename}: " if problem.filename else ""
+        return _failed(f"{where}{problem.strerror or problem}")
     except MemoryError:
         return _failed("there is not enough memory for the rows of this run")
     except KeyboardInterrupt:

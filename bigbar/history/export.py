@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from bigbar.history.answer import Answer
 from bigbar.history.listing import state_text
 from bigbar.history.rows import table_of
-from bigbar.output import plain_value, with_durations_as_text, write_csv, write_results, write_whole
+from bigbar.output import with_durations_as_text, write_csv, write_results, write_whole
+from bigbar.quantities import json_number
 from bigbar.results import ResultTable
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
@@ -80,9 +81,12 @@ def _write_json(path: Path, table: ResultTable, done: NDArray[np.bool_]) -> None
 
 def _records(frame: pd.DataFrame) -> Iterator[dict[str, object]]:
     names = [str(name) for name in frame.columns]
-    for row in zip(*(frame[name].tolist() for name in names), strict=True):
-        yield dict(zip(names, map(_plain, row), strict=True))
+    for row in zip(*(_column(frame[name]) for name in names), strict=True):
+        yield dict(zip(names, row, strict=True))
 
 
-def _plain(value: object) -> object:
-    return value if isinstance(value, str) else plain_value(value)
+def _column(values: pd.Series) -> list[object]:
+    found: list[object] = values.tolist()
+    if values.dtype == object or np.isfinite(values.to_numpy()).all():
+        return found
+    return [json_number(number) for number in values.to_numpy(np.float64).tolist()]
