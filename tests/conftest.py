@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -97,3 +98,17 @@ def _belongs_to_a_stranger(path: Path) -> bool:
             if process.pid not in ours and mapped.search(maps):
                 return True
     return False
+
+
+@pytest.fixture(scope="session")
+def kept_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two small runs; not to be changed."""
+    from history_tools import make_runs
+
+    return make_runs(tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture
+def spoilable_runs(kept_runs: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(kept_runs, tmp_path / "copy"))

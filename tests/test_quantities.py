@@ -1,9 +1,12 @@
 """Counts, bytes and seconds as a person reads and writes them."""
 
+import json
+import math
+
 import pytest
 
 from bigbar.errors import SettingsError
-from bigbar.quantities import as_bytes, as_seconds, as_share, counted, parse_size
+from bigbar.quantities import as_bytes, as_seconds, as_share, counted, json_number, parse_size
 
 
 @pytest.mark.parametrize(
@@ -32,3 +35,9 @@ def test_as_read():
         "12.3 s", "45.6 ms", "7.8 µs", "3 ns", "0 s",
     ]  # fmt: skip
     assert as_share(0.456) == "46 %"
+
+
+def test_floats_that_json_has_not():
+    values = [json_number(value) for value in (0.1, -0.0, math.nan, math.inf, -math.inf)]
+    assert values == [0.1, 0.0, None, "inf", "-inf"]
+    assert json.loads(json.dumps(values, allow_nan=False)) == values

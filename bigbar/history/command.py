@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from bigbar.errors import BigBarError, InputError
+from bigbar.history.answer import Answer, printable
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS
 from bigbar.version import __version__
+
+#: What carries out a command.
+Act = Callable[[RunStore, argparse.Namespace], Answer]
+
+#: Of the sample that `verify` replays. A run's own seed is 0 unless it was given: with another one
+#: other combinations are met.
+_SEED = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,35 +35,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done; 1 a check found a difference; 2 the store or an option cannot be used.
+        0 done; 1 a check found a difference; 2 the store or an option cannot be used; 130 stopped.
+
+    Raises
+    ------
+    SystemExit
+        For `--help`, `--version` and arguments that are no options (exit code 2).
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # An ASCII terminal gets "?" for a "·".
+            stream.reconfigure(errors="replace")
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # Whoever read has seen enough.
+        _close_output()
+        return 0
+    except OSError as problem:
+        _close_output()
+        where = f"{problem.filename}: " if problem.filename else ""
+        return _failed(f"{where}{problem.strerror or problem}")
+    except MemoryError:
+        return _failed("there is not enough memory for the rows of this run")
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     given = make_parser().parse_args(arguments)
-    act: Callable[[RunStore, argparse.Namespace], tuple[str, Any, int]] = given.act
-    try:
-        text, told, code = _with_store(given, act)
-    except BigBarError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return max(problem.exit_code, 2)
-    try:
-        print(json.dumps(told, indent=2, ensure_ascii=False) if given.json else text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read has seen enough; the interpreter would complain about it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
-
-
-def _with_store(
-    given: argparse.Namespace, act: Callable[[RunStore, argparse.Namespace], tuple[str, Any, int]]
-) -> tuple[str, Any, int]:
+    act: Act = given.act
     path = Path(given.output) / RUNS
-    if not path.is_file():
-        raise InputError(
-            f"there is no {path}: runs are kept in the output folder of the optimizer; name it "
-            "with --output DIR"
-        )
-    with RunStore(path, read_only=given.act is not _delete) as store:
-        return act(store, given)
+    try:
+        if not path.is_file():
+            raise InputError(
+                f"there is no {path}: runs are kept in the output folder of the optimizer; name "
+                "it with --output DIR"
+            )
+        with RunStore(path, read_only=act is not _delete) as store:
+            answer = act(store, given)
+    except BigBarError as problem:
+        return _failed(str(problem))
+    print(answer.printed(as_json=given.json))
+    return answer.code
+
+
+def _failed(problem: str) -> int:
+    print(f"error: {printable(problem)}", file=sys.stderr)
+    return 2
+
+
+def _close_output() -> None:
+    """Or the interpreter complains once more when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -64,59 +97,140 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bigbar",
         description="Look at what is kept of earlier runs, compare them, and check them.",
-        epilog="A run is named by its number, or `last`. Exit codes: 0 done; 1 a check found a "
-        "difference; 2 the store or an option cannot be used.",
+        epilog="A run is named by its number, or last. 'COMMAND --help' says more. Exit codes: 0 "
+        "done; 1 verify found a difference; 2 the store or an option cannot be used; 130 stopped.",
     )
     parser.add_argument("--version", action="version", version=f"BigBar optimizer {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def add(name: str, act: object, text: str, *runs: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        for run in runs:
-            command.add_argument(run, metavar=run.upper(), help="number of a run, or last")
+    def add(name: str, act: Act, text: str, more: str = "") -> argparse.ArgumentParser:
+        said = f"{text[0].upper()}{text[1:]}."
+        command = commands.add_parser(name, help=text, description=f"{said} {more}".strip())
+        command.set_defaults(act=act)
+        return command
+
+    added = (
+        add("history", _history, "list all runs, the newest last"),
+        _add_show(add),
+        _add_compare(add),
+        _add_export(add),
+        _add_delete(add),
+        _add_verify(add),
+        _add_profile(add),
+    )
+    for command in added:
         command.add_argument(
             "--output",
             metavar="DIR",
             default="bigbar_output",
-            help="folder of the runs (default: %(default)s)",
+            help="the output folder of the runs (default: %(default)s)",
         )
-        command.add_argument("--json", action="store_true", help="for machines")
-        command.set_defaults(act=act)
-        return command
+        command.add_argument("--json", action="store_true", help="answer with JSON, for machines")
+    return parser
 
-    add("history", _history, "list all runs, the newest last")
-    add("show", _show, "print one run as it was", "id")
-    add("compare", _compare, "put two runs side by side", "a", "b")
-    export = add("export", _export, "write the rows of a run to a file", "id")
-    export.add_argument(
+
+#: Adds a command by its name, what carries it out, and what it does.
+_Add = Callable[..., argparse.ArgumentParser]
+
+
+def _add_show(add: _Add) -> argparse.ArgumentParser:
+    command = add(
+        "show",
+        _show,
+        "print one run as it was",
+        "The answer that it gave, and the facts of its receipt; of a run that gave none, how far "
+        "it came and the best so far.",
+    )
+    command.add_argument("id", metavar="ID", help="number of the run, or last")
+    return command
+
+
+def _add_compare(add: _Add) -> argparse.ArgumentParser:
+    command = add(
+        "compare",
+        _compare,
+        "put two runs side by side",
+        "What was asked for differently, where the best of each stands in the other, and how the "
+        "same combinations moved, by the objective of A.",
+    )
+    command.add_argument("a", metavar="A", help="number of a run, or last")
+    command.add_argument("b", metavar="B", help="number of the other run, or last")
+    return command
+
+
+def _add_export(add: _Add) -> argparse.ArgumentParser:
+    command = add(
+        "export",
+        _export,
+        "write the rows of a run to a file",
+        "Parameters and statistics of every combination that was answered, in grid order.",
+    )
+    command.add_argument("id", metavar="ID", help="number of the run, or last")
+    command.add_argument(
         "--format",
         choices=("parquet", "csv", "json"),
         default="parquet",
-        help="(default: %(default)s)",
+        help="kind of file (default: %(default)s)",
     )
-    export.add_argument(
-        "--to", metavar="PATH", help="the file (default: run-ID.FORMAT in the folder of the runs)"
+    command.add_argument(
+        "--to", metavar="PATH", help="the file (default: run-ID.FORMAT in the output folder)"
     )
-    delete = add("delete", _delete, "remove runs, and give their room back to the disk")
-    delete.add_argument("ids", metavar="ID", nargs="+", help="numbers of runs, or last")
-    verify = add(
-        "verify", _verify, "replay a run's winner and a sample through backtesting.py", "id"
+    return command
+
+
+def _add_delete(add: _Add) -> argparse.ArgumentParser:
+    command = add(
+        "delete",
+        _delete,
+        "remove runs, and give their room back to the disk",
+        "Nothing asks back. A run that is running is not deleted, and then no other is.",
     )
-    verify.add_argument(
+    command.add_argument("ids", metavar="ID", nargs="+", help="numbers of runs, or last")
+    return command
+
+
+def _add_verify(add: _Add) -> argparse.ArgumentParser:
+    command = add(
+        "verify",
+        _verify,
+        "check a run against backtesting.py and its price file",
+        "Replays the best and a random sample, and compares every statistic with the stored one; "
+        "checks that the bars are those of the run and that the rows have the stored hash. The "
+        "exit code is 1 where something differs.",
+    )
+    command.add_argument("id", metavar="ID", help="number of the run, or last")
+    command.add_argument(
         "--sample",
         metavar="N",
         type=_count,
         default=10,
-        help="combinations besides the winner (default: %(default)s)",
+        help="combinations to replay besides the best (default: %(default)s)",
     )
-    verify.add_argument("--data", metavar="FILE", help="the price file, if it was moved")
-    add("profile", _profile, "print where a run's time and memory went", "id")
-    return parser
+    command.add_argument(
+        "--seed",
+        metavar="N",
+        type=_count,
+        default=_SEED,
+        help="seed of the sample (default: %(default)s)",
+    )
+    command.add_argument("--data", metavar="FILE", help="the price file, if it was moved")
+    return command
+
+
+def _add_profile(add: _Add) -> argparse.ArgumentParser:
+    command = add(
+        "profile",
+        _profile,
+        "print where a run's time and memory went",
+        "With a verdict on what held it up.",
+    )
+    command.add_argument("id", metavar="ID", help="number of the run, or last")
+    return command
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 999,999,999")
     return int(text)
 
 
@@ -127,81 +241,54 @@ def _named(store: RunStore, text: str) -> Run:
         if not runs:
             raise InputError(f"there is no run yet in {store.path}")
         return runs[0]
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):  # SQLite counts so far.
         raise InputError(f"{text!r} is no run; give its number, as `history` lists it, or last")
     return store.run(int(text))
 
 
-def _history(store: RunStore, _: argparse.Namespace) -> tuple[str, Any, int]:
-    from bigbar.history import listing
-
-    return listing.list_runs(store), [listing.as_json(run) for run in store.runs()], 0
+# Each command imports what it needs, when it is asked for: a list of runs waits for no pandas.
 
 
-def _show(store: RunStore, given: argparse.Namespace) -> tuple[str, Any, int]:
-    from bigbar.history import show
+def _history(store: RunStore, _: argparse.Namespace) -> Answer:
+    from bigbar.history.listing import list_runs
 
-    run = _named(store, given.id)
-    return show.show(store, run), show.as_json(store, run), 0
-
-
-def _compare(store: RunStore, given: argparse.Namespace) -> tuple[str, Any, int]:
-    from bigbar.history import compare
-
-    runs = _named(store, given.a), _named(store, given.b)
-    if given.json:
-        return "", compare.as_json(store, *runs), 0
-    return compare.compare(store, *runs), None, 0
+    return list_runs(store)
 
 
-def _export(store: RunStore, given: argparse.Namespace) -> tuple[str, Any, int]:
+def _show(store: RunStore, given: argparse.Namespace) -> Answer:
+    from bigbar.history.show import show
+
+    return show(store, _named(store, given.id))
+
+
+def _compare(store: RunStore, given: argparse.Namespace) -> Answer:
+    from bigbar.history.compare import compare
+
+    return compare(store, _named(store, given.a), _named(store, given.b))
+
+
+def _export(store: RunStore, given: argparse.Namespace) -> Answer:
     from bigbar.history.export import export
 
-    run = _named(store, given.id)
-    to = Path(given.to or store.path.parent / f"run-{run.id}.{given.format}")
-    path, rows = export(store, run, kind=given.format, to=to)
-    part = "" if rows == run.combinations else f" of {run.combinations:,}: run {run.state}"
-    return f"{path}: {rows:,} combinations{part}", {"path": str(path), "rows": rows}, 0
+    to = None if given.to is None else Path(given.to)
+    return export(store, _named(store, given.id), kind=given.format, to=to)
 
 
-def _delete(store: RunStore, given: argparse.Namespace) -> tuple[str, Any, int]:
-    numbers = list(dict.fromkeys(_named(store, text).id for text in given.ids))
-    before = store.path.stat().st_size
-    for number in numbers:
-        store.delete(number)
-    freed = max(0, before - store.path.stat().st_size)
-    names = ", ".join(map(str, numbers))
-    from bigbar.quantities import as_bytes
+def _delete(store: RunStore, given: argparse.Namespace) -> Answer:
+    from bigbar.history.delete import delete
 
-    return (
-        f"deleted run{'' if len(numbers) == 1 else 's'} {names}; {as_bytes(freed)} given back",
-        {"deleted": numbers, "freed_bytes": freed},
-        0,
-    )
+    runs = {run.id: run for run in (_named(store, text) for text in given.ids)}
+    return delete(store, list(runs.values()))
 
 
-def _verify(store: RunStore, given: argparse.Namespace) -> tuple[str, Any, int]:
+def _verify(store: RunStore, given: argparse.Namespace) -> Answer:
     from bigbar.history.verify import verify
 
     run = _named(store, given.id)
-    found = verify(store, run, count=given.sample, data=given.data)
-    lines = [f"run {run.id}: {found.replayed} combinations replayed through backtesting.py"]
-    if found.problems:
-        lines += found.problems
-    else:
-        lines[0] += f", all equal (largest relative difference {found.largest:.0e})"
-    if found.changed:
-        lines.append(f"not as it was: {', '.join(found.changed)}")
-    return "\n".join(lines), found.as_json(), 1 if found.problems else 0
+    return verify(store, run, count=given.sample, seed=given.seed, data=given.data)
 
 
-def _profile(store: RunStore, given: argparse.Namespace) -> tuple[str, Any, int]:
-    from bigbar.metrics import describe, from_json
+def _profile(store: RunStore, given: argparse.Namespace) -> Answer:
+    from bigbar.history.profile import profile
 
-    run = _named(store, given.id)
-    told = store.told(run.id).metrics
-    if told is None:
-        raise InputError(
-            f"run {run.id} has no profile: it is {run.state}, and one is kept when a run ends"
-        )
-    return describe(from_json(told)), told, 0
+    return profile(store, _named(store, given.id))

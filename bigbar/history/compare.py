@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.history.tables import pairs, parameters_text, table, value_text
+from bigbar.grid import Axis
+from bigbar.history.answer import Answer
+from bigbar.history.listing import done_text
+from bigbar.history.rows import choice_of, table_of, winner_of
+from bigbar.history.show import axis_text, flat, span_text
+from bigbar.history.tables import (
+    Column,
+    pairs,
+    paragraph,
+    parameters_text,
+    table,
+    value_text,
+)
 from bigbar.results import Choice, ResultTable
 from bigbar.store.records import Run
 from bigbar.store.reuse import shared_combinations
@@ -19,187 +32,317 @@ _MOVERS = 5
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How a combination does in a run.
+
+    Attributes
+    ----------
+    in_grid : bool
+        Whether it is one of the run's.
+    value : float
+        The objective; NaN where there is none.
+    place : int or None
+        1 for the best of the run; equal ones share it. None where it does not count.
+    """
+
+    in_grid: bool
+    value: float
+    place: int | None
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best combination of one of the runs, by the run's own objective, and how it does in both.
+
+    Attributes
+    ----------
+    parameters : dict of str to float
+    standings : tuple of two Standing
+        In the first run and in the second, by the objective that both are compared by.
+    """
+
+    parameters: dict[str, float]
+    standings: tuple[Standing, Standing]
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A combination, and its objective in the first run and in the second."""
+
+    parameters: dict[str, float]
+    values: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """How two runs differ.
 
     Attributes
     ----------
-    differing : list of (str, str, str)
+    differing : tuple of (str, str, str)
         Setting, and its value in either run.
     objective : str
-        That both are compared by: the first one's.
+        That both are compared by: the first one's, and its least number of trades.
+    winners : tuple of two Winner or None
+        None where nothing counts.
+    counting : tuple of (int, int)
+        Combinations that count, in either run.
     shared : int
         Combinations of the same parameters.
-    correlation : float
-        Spearman's, of the objective over those that count in both; NaN where too few do.
+    in_both, only_first, only_second : int
+        Of those, how many count in both runs, or in one only.
     better, worse, same : int
-        Of those, how many are better in the second run.
-    best_in_other : (float, float)
-        The first one's best in the second run, and the other way round; NaN where it has it not.
-    movers : list of (dict, float, float)
-        Parameters and objective in either run, of those that moved most.
+        Of those that count in both, how many are better in the second run.
+    rank_correlation : float
+        Spearman's, over the same; NaN where it is undefined.
+    movers : tuple of Mover
+        Of the same, those that moved most.
+    identical : bool
+        Whether every statistic of every combination is the same, to the last bit.
     """
 
-    differing: list[tuple[str, str, str]]
+    differing: tuple[tuple[str, str, str], ...]
     objective: str
+    winners: tuple[Winner | None, Winner | None]
+    counting: tuple[int, int]
     shared: int
-    correlation: float
+    in_both: int
+    only_first: int
+    only_second: int
     better: int
     worse: int
     same: int
-    best_in_other: tuple[float, float]
-    movers: list[tuple[dict[str, float], float, float]]
+    rank_correlation: float
+    movers: tuple[Mover, ...]
+    identical: bool
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A run with its rows, looked at by the common objective."""
+
+    run: Run
+    table: ResultTable
+    values: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, store: RunStore, run: Run, choice: Choice) -> _Side:
+        rows, _ = table_of(store, run)
+        return cls(run, rows, rows.column(choice.objective.name), rows.scores(choice))
+
+    def standing(self, number: int | None) -> Standing:
+        """Of one of its combinations; of one that it has not for None."""
+        if number is None:
+            return Standing(False, np.nan, None)
+        score = self.scores[number]
+        place = None if np.isnan(score) else 1 + int(np.count_nonzero(self.scores > score))
+        return Standing(True, float(self.values[number]), place)
+
+    def counting(self) -> int:
+        """How many of its combinations count."""
+        return int(np.count_nonzero(~np.isnan(self.scores)))
 
 
 def compare_runs(store: RunStore, first: Run, second: Run) -> Comparison:
     """Hold two runs side by side, combination by combination.
 
+    Parameters
+    ----------
+    store : RunStore
+    first, second : Run
+
+    Returns
+    -------
+    Comparison
+
     Raises
     ------
     StoreError
-        If the rows of one of them are damaged.
+        If the rows of one of them are damaged, or of another version.
     """
-    here, there = shared_combinations(first.grid, second.grid)
-    choice = Choice.by_name(first.objective, int(first.settings.get("min_trades", 1)))
-    scores, natural = [], []
-    for run, numbers in ((first, here), (second, there)):
-        results = ResultTable(run.grid, store.values(run)[0])
-        scores.append(results.scores(choice)[numbers])
-        natural.append(results.column(first.objective)[numbers])
-    both = ~np.isnan(scores[0]) & ~np.isnan(scores[1])
-    moved = np.where(both, scores[1] - scores[0], 0.0)
-    order = np.argsort(-np.abs(moved), kind="stable")[:_MOVERS]
+    choice = choice_of(first)
+    sides = tuple(_Side.of(store, run, choice) for run in (first, second))
+    numbers = shared_combinations(first.grid, second.grid)
+    scores = [side.scores[shared] for side, shared in zip(sides, numbers, strict=True)]
+    counts = [~np.isnan(one) for one in scores]
+    both = counts[0] & counts[1]
+    result = first.result_sha256
     return Comparison(
-        differing=_differing(first, second),
-        objective=first.objective,
-        shared=len(here),
-        correlation=_rank_correlation(scores[0][both], scores[1][both]),
-        better=int(np.count_nonzero(moved > 0)),
-        worse=int(np.count_nonzero(moved < 0)),
-        same=int(np.count_nonzero(both & (moved == 0))),
-        best_in_other=(
-            _value_of(first.best, here, natural[1]),
-            _value_of(second.best, there, natural[0]),
-        ),
-        movers=[
-            (dict(vars(first.grid[int(here[at])])), float(natural[0][at]), float(natural[1][at]))
-            for at in order
-            if moved[at]
-        ],
+        differing=tuple(_differing(first, second)),
+        objective=choice.objective.name,
+        winners=(_winner(sides, numbers, 0), _winner(sides, numbers, 1)),
+        counting=(sides[0].counting(), sides[1].counting()),
+        shared=len(both),
+        in_both=int(np.count_nonzero(both)),
+        only_first=int(np.count_nonzero(counts[0] & ~counts[1])),
+        only_second=int(np.count_nonzero(counts[1] & ~counts[0])),
+        better=int(np.count_nonzero(scores[1] > scores[0])),
+        worse=int(np.count_nonzero(scores[1] < scores[0])),
+        same=int(np.count_nonzero(scores[1] == scores[0])),
+        rank_correlation=_rank_correlation(scores[0][both], scores[1][both]),
+        movers=tuple(_movers(sides, numbers, scores)),
+        identical=result is not None and result == second.result_sha256 and _same_grid(sides),
     )
 
 
-def _value_of(best: int | None, numbers: NDArray[np.int64], values: NDArray[np.float64]) -> float:
-    found = values[numbers == (-1 if best is None else best)]
-    return float(found[0]) if len(found) else np.nan
+def _same_grid(sides: tuple[_Side, ...]) -> bool:
+    return sides[0].run.grid == sides[1].run.grid
+
+
+def _winner(
+    sides: tuple[_Side, ...],
+    numbers: tuple[NDArray[np.int64], NDArray[np.int64]],
+    which: int,
+) -> Winner | None:
+    """The best of one of the sides, and where it stands in both."""
+    best = winner_of(sides[which].run, sides[which].table)
+    if best is None:
+        return None
+    at = np.flatnonzero(numbers[which] == best)
+    places: list[int | None] = [int(shared[at[0]]) if len(at) else None for shared in numbers]
+    places[which] = best
+    return Winner(
+        dict(vars(sides[which].run.grid[best])),
+        (sides[0].standing(places[0]), sides[1].standing(places[1])),
+    )
 
 
 def _rank_correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """Spearman's rank correlation, equal values sharing their mean rank."""
     if len(x) < 3:
         return np.nan
-    a, b = (_ranks(values) for values in (x, y))
+    a, b = (pd.Series(values).rank().to_numpy() for values in (x, y))
     if a.std() == 0 or b.std() == 0:
         return np.nan
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[inverse])
+def _movers(
+    sides: tuple[_Side, ...],
+    numbers: tuple[NDArray[np.int64], NDArray[np.int64]],
+    scores: list[NDArray[np.float64]],
+) -> Iterator[Mover]:
+    """Those that moved most, the first in grid order of equal ones."""
+    with np.errstate(invalid="ignore"):  # Between two infinities there is no distance.
+        moved = np.nan_to_num(np.abs(scores[1] - scores[0]), nan=0.0, posinf=np.inf)
+    for at in np.argsort(-moved, kind="stable")[:_MOVERS]:
+        if moved[at]:
+            here, there = (int(shared[at]) for shared in numbers)
+            yield Mover(
+                dict(vars(sides[0].run.grid[here])),
+                (float(sides[0].values[here]), float(sides[1].values[there])),
+            )
 
 
-def _differing(first: Run, second: Run) -> list[tuple[str, str, str]]:
-    """Settings and parts of the identity that are not the same."""
-    found = []
-    sides = (_facts(first), _facts(second))
-    for name in dict.fromkeys([*sides[0], *sides[1]]):
-        mine, other = (side.get(name, "--") for side in sides)
-        if mine != other:
-            found.append((name, mine, other))
-    return found
+def _differing(first: Run, second: Run) -> Iterator[tuple[str, str, str]]:
+    """What was asked for, or decides the numbers, and is not the same."""
+    mine, others = _facts(first), _facts(second)
+    for name in dict.fromkeys([*mine, *others]):
+        values = mine.get(name, "--"), others.get(name, "--")
+        if values[0] != values[1]:
+            yield name, *values
+    yield from _differing_axes(first, second)
 
 
 def _facts(run: Run) -> dict[str, str]:
-    facts = {name: value_text(value) for name, value in run.settings.items()}
-    facts |= {axis.name: str(axis) for axis in run.grid.axes}
-    facts["data"] = f"{run.data.get('path', '?')} ({run.bars_sha256[:12]})"
-    for name in ("engine", "span", "sources", "packages", "machine"):
-        facts[name] = str(run.identity.parts[name])[:60]
-    return facts
+    parts = run.identity.parts
+    facts = {"data": str(run.data.get("path", "?")), "bars": run.bars_sha256[:12]}
+    facts |= {"took part": span_text(run)}
+    facts |= flat("", run.settings)
+    facts |= {"engine": run.engine, "code": run.identity.code_sha256[:12]}
+    return facts | flat("", parts["packages"]) | flat("machine", parts["machine"])
 
 
-def compare(store: RunStore, first: Run, second: Run) -> str:
-    """What `compare_runs` found, for a person."""
+def _differing_axes(first: Run, second: Run) -> Iterator[tuple[str, str, str]]:
+    for axis, other in zip(first.grid.axes, second.grid.axes, strict=True):
+        if axis.values == other.values:
+            continue
+        mine, others = axis_text(axis), axis_text(other)
+        if mine == others:  # The same ends and as many: what is in between is not the same.
+            mine += _only_in(axis, other)
+            others += _only_in(other, axis)
+        yield axis.name, mine, others
+
+
+def _only_in(axis: Axis, other: Axis) -> str:
+    values = [f"{value:.15g}" for value in axis.values if value not in other.values]
+    return f" with {', '.join(values[:3])}" + (" …" if len(values) > 3 else "")
+
+
+def compare(store: RunStore, first: Run, second: Run) -> Answer:
+    """What `compare_runs` found."""
     found = compare_runs(store, first, second)
-    names = f"run {first.id}", f"run {second.id}"
-    blocks = []
-    if found.differing:
-        blocks.append(table(("what differs", *names), found.differing))
-    else:
-        blocks.append("Nothing differs in what was asked for.")
-    if first.result_sha256 is not None and first.result_sha256 == second.result_sha256:
-        blocks.append("Every statistic of every combination is the same, to the last bit.")
-    blocks.append(
-        table(
-            ("", "best", found.objective, "in the other"),
-            [
-                (
-                    name,
-                    parameters_text(run.best_parameters),
-                    value_text(run.best_value) if run.objective == found.objective else "--",
-                    "--" if np.isnan(other) else value_text(other),
-                )
-                for name, run, other in zip(
-                    names, (first, second), found.best_in_other, strict=True
-                )
-            ],
-            right="  rr",
-        )
-    )
-    facts = [
-        ("shared combinations", f"{found.shared:,}"),
-        ("better, worse, same", f"{found.better:,}, {found.worse:,}, {found.same:,}"),
+    told = {"runs": [first.id, second.id], **asdict(found)}
+    told["differing"] = [
+        {"name": name, "values": [mine, other]} for name, mine, other in found.differing
     ]
-    if not np.isnan(found.correlation):
-        facts.append(("rank correlation", f"{found.correlation:.3f}"))
-    blocks.append(pairs(facts))
-    if found.movers:
-        blocks.append(
-            table(
-                ("moved most", *names),
-                [
-                    (parameters_text(parameters), value_text(mine), value_text(other))
-                    for parameters, mine, other in found.movers
-                ],
-                right=" rr",
+    return Answer("\n\n".join(_blocks(found, first, second)), told)
+
+
+def _blocks(found: Comparison, first: Run, second: Run) -> Iterator[str]:
+    names = f"run {first.id}", f"run {second.id}"
+    for run in (first, second):
+        if run.state != "finished":
+            yield paragraph(
+                f"Run {run.id} is {run.state} at {done_text(run)}: what it has not finished does "
+                "not count."
+                if run.state != "failed"
+                else f"Run {run.id} failed its verification: its rows are not to be trusted."
             )
+    if found.differing:
+        heads = Column("what differs"), *(Column(name, least=16) for name in names)
+        yield table(heads, found.differing)
+    else:
+        yield "Nothing differs in what was asked for."
+    if found.identical:
+        yield "Every statistic of every combination is the same, to the last bit."
+    yield _winners(found, names)
+    if second.objective != found.objective:
+        yield paragraph(
+            f"By {found.objective}, which run {first.id} was to find; run {second.id} was to find "
+            f"{second.objective}, and its best is the best by that."
         )
-    return "\n\n".join(blocks)
+    yield pairs(_moves(found, names))
+    if found.movers:
+        heads = Column("moved most"), *(Column(name, right=True) for name in names)
+        yield table(
+            heads,
+            [
+                (parameters_text(one.parameters), *(value_text(value) for value in one.values))
+                for one in found.movers
+            ],
+        )
 
 
-def as_json(store: RunStore, first: Run, second: Run) -> dict[str, Any]:
-    """What `compare_runs` found, for machines."""
-    found = compare_runs(store, first, second)
+def _winners(found: Comparison, names: tuple[str, str]) -> str:
+    """Where the best of either run stands in both."""
+    columns = [Column("best of"), Column("at")]
+    for name in names:
+        columns += [Column(f"in {name}", right=True), Column("place", right=True)]
+    rows = []
+    for name, winner in zip(names, found.winners, strict=True):
+        if winner is None:
+            rows.append((name, "none counts", *[""] * 4))
+            continue
+        cells = [name, parameters_text(winner.parameters)]
+        for standing in winner.standings:
+            cells.append(value_text(standing.value) if standing.in_grid else "not in it")
+            cells.append("--" if standing.place is None else f"{standing.place:,}")
+        rows.append(tuple(cells))
+    return f"{found.objective}:\n{table(columns, rows)}"
 
-    def plain(value: float) -> float | None:
-        return None if np.isnan(value) else value
 
-    return {
-        "runs": [first.id, second.id],
-        "differing": [
-            {"name": name, "values": [mine, other]} for name, mine, other in found.differing
-        ],
-        "objective": found.objective,
-        "shared": found.shared,
-        "rank_correlation": plain(found.correlation),
-        "better": found.better,
-        "worse": found.worse,
-        "same": found.same,
-        "best_in_other": [plain(value) for value in found.best_in_other],
-        "movers": [
-            {"parameters": parameters, "values": [mine, other]}
-            for parameters, mine, other in found.movers
-        ],
-    }
+def _moves(found: Comparison, names: tuple[str, str]) -> Iterator[tuple[str, str]]:
+    yield "count", f"{found.counting[0]:,} in {names[0]}, {found.counting[1]:,} in {names[1]}"
+    yield (
+        "shared combinations",
+        f"{found.shared:,}: {found.in_both:,} count in both, {found.only_first:,} in {names[0]} "
+        f"only, {found.only_second:,} in {names[1]} only",
+    )
+    yield (
+        f"in {names[1]}",
+        f"{found.better:,} better, {found.worse:,} worse, {found.same:,} the same",
+    )
+    if not np.isnan(found.rank_correlation):
+        yield "rank correlation", f"{found.rank_correlation:.3f}"

@@ -2,48 +2,141 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bigbar.history.tables import parameters_text, table, value_text
+from bigbar.history.answer import Answer
+from bigbar.history.tables import (
+    Column,
+    fits,
+    paragraph,
+    parameters_named,
+    parameters_text,
+    table,
+    terminal_width,
+    value_text,
+)
+from bigbar.quantities import counted
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 
-_HEADS = ("id", "begun", "state", "grid", "seconds", "objective", "value", "best", "data")
+#: `begun` to `at` are always there; the last two can stand below the table if they are the same
+#: in all of it.
+_COLUMNS = (
+    Column("id", right=True),
+    Column("begun"),
+    Column("state"),
+    Column("grid", right=True),
+    Column("seconds", right=True),
+    Column("best", right=True),
+    Column("at"),
+    Column("objective", least=9),
+    Column("data", least=10),
+)
 
 
-def list_runs(store: RunStore) -> str:
+def list_runs(store: RunStore) -> Answer:
     """All runs, the newest last, where the eye is."""
+    runs = store.runs()[::-1]
+    if not runs:
+        return Answer("no runs yet", [])
+    return Answer(list_text(runs, width=terminal_width()), [told(run) for run in runs])
+
+
+def list_text(runs: Sequence[Run], *, width: int) -> str:
+    """Runs as a table, or, where the terminal is too narrow for one, as a paragraph each."""
+    this_year = all(_local(run.started).year == datetime.now().year for run in runs)
+    begun = "%b %d %H:%M" if this_year else "%Y-%m-%d %H:%M"
     rows = [
         (
             str(run.id),
-            run.started.astimezone().strftime("%y-%m-%d %H:%M"),
+            _local(run.started).strftime(begun),
             state_text(run),
             f"{run.combinations:,}",
             f"{run.seconds:,.1f}",
+            value_text(_best_value(run)),
+            parameters_text(_best_parameters(run)),
             run.objective,
-            value_text(run.best_value),
-            parameters_text(run.best_parameters),
-            Path(str(run.data.get("path", "?"))).name,
+            data_name(run),
         )
-        for run in reversed(store.runs())
+        for run in runs
     ]
-    if not rows:
-        return "no runs yet"
-    return table(_HEADS, rows, right="r  rr r", cut="objective best data")
+    if fits(_COLUMNS, rows, width):
+        return table(_COLUMNS, rows, width=width)
+    same = len({row[-2:] for row in rows}) == 1
+    if same and fits(_COLUMNS[:-2], [row[:-2] for row in rows], width):
+        drawn = table(_COLUMNS[:-2], [row[:-2] for row in rows], width=width)
+        return f"{drawn}\n\n{paragraph(f'All by {rows[0][-2]}, on {rows[0][-1]}.', width=width)}"
+    size = len(str(runs[-1].id))
+    return "\n".join(
+        paragraph(
+            _in_words(run, begun),
+            width=width,
+            first=f"{run.id:>{size}}  ",
+            indent=" " * (size + 2),
+        )
+        for run in runs
+    )
+
+
+def _in_words(run: Run, begun: str) -> str:
+    at = _best_parameters(run)
+    found = (
+        f"{run.objective} {value_text(run.best_value)} at {parameters_named(at)}"
+        if at
+        else f"no best by {run.objective}"
+    )
+    return (
+        f"{_local(run.started).strftime(begun)} · {state_text(run)} · "
+        f"{counted(run.combinations, 'combination')} · {run.seconds:,.1f} s · {data_name(run)}\n"
+        f"{found}"
+    )
+
+
+def has_ended(run: Run) -> bool:
+    """Whether a run came to its end, and what is stored of its best and its answer holds.
+
+    One that is continued has those of the attempt before, perhaps by another objective, until it
+    ends again.
+    """
+    return run.ended is not None
+
+
+def _best_value(run: Run) -> float | None:
+    return run.best_value if has_ended(run) else None
+
+
+def _best_parameters(run: Run) -> dict[str, float] | None:
+    return run.best_parameters if has_ended(run) else None
+
+
+def data_name(run: Run) -> str:
+    """Name of the price file."""
+    return Path(str(run.data.get("path", "?"))).name
 
 
 def state_text(run: Run) -> str:
     """The state, with how far it came and what failed."""
     text: str = run.state
     if run.state in ("running", "interrupted"):
-        text += f" at {run.done / run.combinations:.0%}"
+        text += f" {done_text(run)}"
     if run.failed:
         text += f", {run.failed:,} failed"
     return text
 
 
-def as_json(run: Run) -> dict[str, Any]:
+def done_text(run: Run) -> str:
+    """`61%`: never 100 before the last one is done."""
+    return f"{100 * run.done // run.combinations}%"
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone()
+
+
+def told(run: Run) -> dict[str, Any]:
     """What is known of a run, as JSON holds it."""
     return {
         "id": run.id,
@@ -55,10 +148,10 @@ def as_json(run: Run) -> dict[str, Any]:
         "done": run.done,
         "failed": run.failed,
         "objective": run.objective,
-        "best": run.best,
-        "best_parameters": run.best_parameters,
-        "best_value": run.best_value,
-        "result_sha256": run.result_sha256,
+        "best": run.best if has_ended(run) else None,
+        "best_parameters": _best_parameters(run),
+        "best_value": _best_value(run),
+        "result_sha256": run.result_sha256 if has_ended(run) else None,
         "fingerprint": run.fingerprint,
         "error": run.error,
         "settings": run.settings,

@@ -1,16 +1,35 @@
-"""Tables that fit the terminal."""
+"""Tables, facts and paragraphs that fit the terminal."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 #: Between columns.
 _GAP = "  "
 
-#: A column is not made narrower than this; what is cut ends with an ellipsis.
-_NARROWEST = 6
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes
+    ----------
+    head : str
+    right : bool
+        Whether its cells are aligned right, as numbers are.
+    least : int
+        Where the terminal is too narrow it is cut down to so many characters; 0: never, because
+        half a number is a wrong number.
+    """
+
+    head: str
+    right: bool = False
+    least: int = 0
 
 
 def terminal_width() -> int:
@@ -18,25 +37,26 @@ def terminal_width() -> int:
     return shutil.get_terminal_size().columns
 
 
+def fits(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether a table fits, once the columns that may be are cut."""
+    wanted = _widths(columns, rows)
+    least = [
+        min(size, column.least) if column.least else size
+        for size, column in zip(wanted, columns, strict=True)
+    ]
+    return sum(least) + len(_GAP) * (len(columns) - 1) <= width
+
+
 def table(
-    heads: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    right: str = "",
-    cut: str = "",
-    width: int | None = None,
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], *, width: int | None = None
 ) -> str:
-    """Rows under their heads; some columns are cut where the terminal is too narrow.
+    """Rows under their heads; where they do not fit, each as a block of its own.
 
     Parameters
     ----------
-    heads : sequence of str
+    columns : sequence of Column
     rows : sequence of sequence of str
-        As many cells as there are heads, each.
-    right : str, optional
-        For each column "r" to align it right, anything else for left; left where it is too short.
-    cut : str, optional
-        Heads of the columns to cut first, between spaces; then any, the widest first.
+        As many cells as there are columns, each.
     width : int, optional
         Of the terminal.
 
@@ -45,44 +65,110 @@ def table(
     str
         Without a line break at its end.
     """
-    lines = [list(heads), *(list(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    room = (terminal_width() if width is None else width) - len(_GAP) * (len(heads) - 1)
-    for columns in ([heads.index(head) for head in cut.split()], range(len(heads))):
-        while sum(widths) > room and columns:
-            widest = max(columns, key=widths.__getitem__)
-            if widths[widest] <= _NARROWEST:
-                break
-            widths[widest] -= 1
-    sides = right.ljust(len(heads))
-    return "\n".join(
+    room = terminal_width() if width is None else width
+    heads = [column.head for column in columns]
+    if not fits(columns, rows, room):
+        blocks = [pairs(list(zip(heads, row, strict=True)), width=room) for row in rows]
+        return "\n\n".join(blocks)
+    widths = _widths(columns, rows)
+    while sum(widths) + len(_GAP) * (len(columns) - 1) > room:
+        _, widest = max(
+            (widths[place], place)
+            for place, column in enumerate(columns)
+            if column.least and widths[place] > column.least
+        )
+        widths[widest] -= 1
+    lines = (
         _GAP.join(
-            _cut(cell, size).rjust(size) if side == "r" else _cut(cell, size).ljust(size)
-            for cell, size, side in zip(line, widths, sides, strict=True)
-        ).rstrip()
-        for line in lines
+            _padded(_cut(cell, size), size, right=column.right)
+            for cell, size, column in zip(line, widths, columns, strict=True)
+        )
+        for line in (heads, *rows)
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+    cells = zip([column.head for column in columns], *rows, strict=True)
+    return [max(_wide(cell) for cell in column) for column in cells]
+
+
+def _wide(text: str) -> int:
+    """Columns of the terminal that a text takes: two for each character of Chinese or Japanese."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
+        for one in text
     )
 
 
+def _padded(text: str, size: int, *, right: bool) -> str:
+    space = " " * (size - _wide(text))
+    return space + text if right else text + space
+
+
 def _cut(text: str, size: int) -> str:
-    return text if len(text) <= size else text[: size - 1] + "…"
+    """Out of the middle: the end of a path says which file it is."""
+    if _wide(text) <= size:
+        return text
+    tail = _beginning(text[::-1], (size - 1) // 2)[::-1]
+    return f"{_beginning(text, size - 1 - _wide(tail))}…{tail}"
 
 
-def pairs(facts: Sequence[tuple[str, str]]) -> str:
-    """Names and values, aligned."""
-    width = max(len(name) for name, _ in facts)
-    return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in facts)
+def _beginning(text: str, size: int) -> str:
+    """As much of a text as fits into so many columns."""
+    end = len(text)
+    while _wide(text[:end]) > size:
+        end -= 1
+    return text[:end]
+
+
+def pairs(facts: Iterable[tuple[str, str]], *, width: int | None = None) -> str:
+    """Names and values, aligned; values too long for a line go on in the next one."""
+    room = terminal_width() if width is None else width
+    known = list(facts)
+    size = max(_wide(name) for name, _ in known) + len(_GAP)
+    return "\n".join(
+        paragraph(value, width=room, first=_padded(name, size, right=False), indent=" " * size)
+        for name, value in known
+    )
+
+
+def paragraph(text: str, *, width: int | None = None, first: str = "", indent: str = "") -> str:
+    """A text broken between words; `first` stands before its first line, `indent` before others.
+
+    Line breaks in the text are kept.
+    """
+    room = terminal_width() if width is None else width
+    lines: list[str] = []
+    for line in text.splitlines() or [""]:
+        lines += textwrap.wrap(
+            line,
+            max(room, len(indent) + 10),
+            initial_indent=indent if lines else first,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+        ) or [indent if lines else first]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def value_text(value: Any) -> str:
     """A number with few digits, anything else as it is; `--` for none."""
-    if value is None:
+    if value is None or value != value:
         return "--"
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:,.4g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
 
 
 def parameters_text(parameters: dict[str, float] | None) -> str:
     """`22 1.3 0.5 0.3 0.01`: the five parameters in grid order."""
     return "--" if parameters is None else " ".join(f"{value:g}" for value in parameters.values())
+
+
+def parameters_named(parameters: dict[str, float]) -> str:
+    """`atr_period 22, k_atr 1.3, …`."""
+    return ", ".join(f"{name} {value:g}" for name, value in parameters.items())

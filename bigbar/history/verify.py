@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
 
-from bigbar.data import read_bars
-from bigbar.engines import BacktestingEngine, Job
-from bigbar.errors import DataError
+from bigbar.data import Bars, read_bars
+from bigbar.engines import ENGINES, BacktestingEngine, Job
+from bigbar.errors import DataError, InputError
+from bigbar.history.answer import Answer
+from bigbar.history.rows import choice_of, table_of, winner_of
+from bigbar.history.tables import pairs
 from bigbar.indicators import with_indicators
+from bigbar.quantities import counted
 from bigbar.results import ResultTable
 from bigbar.settings import Account, Settings
+from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import identity_of
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
-from bigbar.verification import Reference, compare, differences_text, sample
+from bigbar.store.schema import StoreError
+from bigbar.verification import Difference, Reference, compare, differences_text, sample
 
 
 @dataclass
@@ -25,28 +33,46 @@ class Findings:
 
     Attributes
     ----------
-    replayed : int
+    run : int
+    data : str
+        The price file that was read.
+    rows : int
+        Combinations of which there is a row.
+    hash_matches : bool or None
+        Whether all rows together have the stored hash; None for a run that did not finish.
+    replayed : list of int
         Combinations run again by `backtesting.py`.
+    differing : int
+        How many of these differ.
     largest : float
         Largest relative difference of a statistic.
     changed : list of str
-        Parts of the fingerprint that are not as they were.
+        Parts of the fingerprint that are not as they were, the bars aside. Not wrong by itself:
+        that is what the replays are for.
     problems : list of str
         What is wrong; empty where all is well.
     """
 
-    replayed: int = 0
+    run: int
+    data: str
+    rows: int = 0
+    hash_matches: bool | None = None
+    replayed: list[int] = field(default_factory=list)
+    differing: int = 0
     largest: float = 0.0
     changed: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def as_json(self) -> dict[str, Any]:
-        """The same for machines."""
-        return {**vars(self), "ok": not self.problems}
+    def wrong(self, what: str) -> None:
+        """Note what is wrong, once."""
+        if what not in self.problems:
+            self.problems.append(what)
 
 
-def verify(store: RunStore, run: Run, *, count: int, data: str | None = None) -> Findings:
-    """Replay the winner and a sample, and check the digests.
+def verify(
+    store: RunStore, run: Run, *, count: int, seed: int = 1, data: str | None = None
+) -> Answer:
+    """Check the digests, then replay the winner and a sample.
 
     Parameters
     ----------
@@ -54,82 +80,168 @@ def verify(store: RunStore, run: Run, *, count: int, data: str | None = None) ->
     run : Run
     count : int
         Combinations to replay besides the winner.
+    seed : int, optional
+        Of the sample; another one than a run's own by default, so that it meets others.
     data : str, optional
         The price file, if it is not where it was.
 
     Returns
     -------
-    Findings
+    Answer
+        With exit code 1 where something is wrong.
 
     Raises
     ------
     DataError
         If the price file cannot be read.
     StoreError
-        If rows are damaged.
+        If the rows are of another version.
     """
-    found = Findings()
-    values, done = store.values(run)
-    digest = ResultTable(run.grid, values).sha256()
-    if run.result_sha256 not in (None, digest):
-        found.problems.append("the stored rows are not those of the stored result hash")
-    bars = _bars(run, data)
+    found = check(store, run, count=count, seed=seed, data=data)
+    ok = not found.problems
+    return Answer(_text(found), {**asdict(found), "ok": ok}, 0 if ok else 1)
+
+
+def check(store: RunStore, run: Run, *, count: int, seed: int, data: str | None) -> Findings:
+    """What `verify` finds."""
+    found = Findings(run.id, str(run.data.get("path", "")) if data is None else data)
     job = job_of(run)
-    if job.stop_bar is not None and job.stop_bar > len(bars.frame):
-        found.problems.append(f"the price file has {len(bars.frame):,} bars, fewer than it had")
+    table, done = table_of(store, run, damaged=found.wrong)
+    _check_rows(found, run, table, done)
+    try:
+        bars = _bars(found.data, moved=data is not None)
+    except DataError as problem:
+        if not found.problems:
+            raise
+        found.wrong(str(problem))
         return found
-    found.changed = run.identity.differences(identity_of(bars.frame, job))
-    if "the bars" in found.changed:
-        found.problems.append("the bars are not those of the run: the price file has changed")
-        return found
-    failed = {failure.number for failure in store.failures(run.id)}
-    answered = done & ~np.isnan(values).all(axis=1)
-    missing = set(np.flatnonzero(~answered).tolist()) | failed
-    first = [] if run.best is None else [run.best]
-    others = sample(run.combinations, count, 0, without={*first, *missing})
-    _replay(found, job, bars, values, [*first, *others])
+    if _check_bars(found, run, job, bars):
+        best = winner_of(run, table)
+        first = [] if best is None else [best]
+        failed = [failure.number for failure in store.failures(run.id)]
+        unanswered = {*first, *failed, *np.flatnonzero(~done).tolist()}
+        others = sample(len(table), count, seed, without=unanswered)
+        _replay(found, job, bars, table, [*first, *others])
     return found
 
 
-def _replay(found: Findings, job: Job, bars: Any, values: Any, numbers: list[int]) -> None:
+def _bars(path: str, *, moved: bool) -> Bars:
+    try:
+        return read_bars(path)
+    except DataError as problem:
+        if moved:
+            raise
+        raise DataError(f"{problem} If the file was moved, name it with --data FILE.") from problem
+
+
+def _check_rows(found: Findings, run: Run, table: ResultTable, done: NDArray[np.bool_]) -> None:
+    """The rows against what is stored of them."""
+    found.rows = int(np.count_nonzero(done))
+    if found.rows < run.done:
+        found.wrong(f"{counted(run.done - found.rows, 'row')} that had been stored cannot be read")
+    if run.state != "finished":
+        return
+    found.hash_matches = run.result_sha256 == table.sha256()
+    if not found.hash_matches:
+        found.wrong("the hash of the stored rows is not that of the run's result")
+    if run.best is not None:
+        objective = choice_of(run).objective.name
+        value = float(table.column(objective)[run.best])
+        if run.best_value != value:
+            found.wrong(f"the best has {objective} {run.best_value!r}, its row {value!r}")
+
+
+def _check_bars(found: Findings, run: Run, job: Job, bars: Bars) -> bool:
+    """The fingerprint against the price file and the program as they are now."""
+    there = len(bars.frame)
+    if job.stop_bar is not None and job.stop_bar > there:
+        found.wrong(f"{found.data} has {there:,} bars, the run's had {job.stop_bar:,} or more")
+        return False
+    now = identity_of(bars.frame, job)
+    if now.bars_sha256 != run.bars_sha256:
+        found.wrong(
+            f"the bars of {found.data} are not those of the run: the file has changed, or is "
+            "another one"
+        )
+        return False
+    found.changed = run.identity.differences(now)
+    return True
+
+
+def _replay(found: Findings, job: Job, bars: Bars, table: ResultTable, numbers: list[int]) -> None:
     """Compare stored rows with what `backtesting.py` answers now."""
     file = with_indicators(bars.frame, job.settings.week_edge_bars)
     reference = BacktestingEngine(file, job)
     close = file["Close"].to_numpy(np.float64)[job.bars]
-    for number in numbers:
-        replayed = compare(number, values[number], Reference(reference.stats(number), close))
-        found.replayed += 1
+    differences: list[Difference] = []
+    for number in tqdm(numbers, desc="Replays", disable=None, leave=False):
+        stats: pd.Series = reference.stats(number)
+        replayed = compare(number, table.values[number], Reference(stats, close))
+        found.replayed.append(number)
         found.largest = max(found.largest, replayed.largest)
-        if replayed.differences:
-            found.problems.append(differences_text(replayed.differences, job.grid))
+        found.differing += bool(replayed.differences)
+        differences += replayed.differences
+    if differences:
+        lead = "stored rows and backtesting.py disagree:"
+        found.wrong(differences_text(differences, job.grid, lead))
 
 
 def job_of(run: Run) -> Job:
-    """The job that a run computed, from its identity."""
+    """The job that a run computed, from its identity.
+
+    Raises
+    ------
+    InputError
+        If its engine is none of this program's.
+    StoreError
+        If its identity is damaged.
+    SettingsError
+        If a setting in it makes no sense.
+    """
     parts = run.identity.parts
-    account = parts["account"]
-    fixed, relative = account["commission"]
-    return Job(
-        run.grid,
-        Settings(
-            Account(
-                account["cash"],
-                (fixed, relative) if fixed else relative,
-                account["spread"],
-                account["margin"],
-            ),
-            parts["week_edge_bars"],
-        ),
-        run.engine,
-        (parts["span"][0], parts["span"][1]),
-    )
-
-
-def _bars(run: Run, data: str | None) -> Any:
-    path = str(run.data.get("path", "")) if data is None else data
+    if run.engine not in ENGINES:
+        raise InputError(
+            f"run {run.id} is by the engine {run.engine!r}, which this program does not have"
+        )
     try:
-        return read_bars(path)
-    except DataError as problem:
-        if data is not None:
-            raise
-        raise DataError(f"{problem} If the file was moved, name it with --data FILE.") from problem
+        account, (first, stop) = parts["account"], parts["span"]
+        fixed, relative = account["commission"]
+        return Job(
+            run.grid,
+            Settings(
+                Account(
+                    account["cash"],
+                    (fixed, relative) if fixed else relative,
+                    account["spread"],
+                    account["margin"],
+                ),
+                parts["week_edge_bars"],
+            ),
+            run.engine,
+            (first, stop),
+        )
+    except (KeyError, TypeError, ValueError) as problem:
+        raise StoreError(f"run {run.id} is damaged ({problem!r})") from problem
+
+
+def _text(found: Findings) -> str:
+    """The checks one by one, and what is wrong."""
+    lines = [("Wrong", problem) for problem in found.problems]
+    if found.replayed:
+        equal = len(found.replayed) - found.differing
+        lines.append(
+            (
+                "Replayed",
+                f"{counted(len(found.replayed), 'combination')} through backtesting.py: {equal:,} "
+                f"with all {len(NAMES)} statistics as stored (largest relative difference "
+                f"{found.largest:.0e})",
+            )
+        )
+    if not found.problems:
+        whole = "with the hash of the run's result" if found.hash_matches else "as far as it came"
+        lines.append(("Rows", f"{found.rows:,}, {whole}"))
+        lines.append(("Bars", f"those of the run, in {found.data}"))
+    if found.changed:
+        lines.append(("Changed", f"since the run: {', '.join(found.changed)}"))
+    verdict = "is not as it was" if found.problems else "is as it was"
+    return f"Run {found.run} {verdict}.\n\n{pairs(lines)}"
