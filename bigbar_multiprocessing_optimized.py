@@ -3,7 +3,7 @@
     python bigbar_multiprocessing_optimized.py example.csv
     python bigbar_multiprocessing_optimized.py example.csv --workers 8 --no-progress
 
-The command stands here on one page; `bigbar/pipeline.py` has the fan-out itself.
+The command stands here on one page; `bigbar/pipeline.py` has the run itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from bigbar.engines import Job, available_engine, build_engine
 from bigbar.errors import BigBarError, FailedCombinations, Interrupted, VerificationError
 from bigbar.grid import Grid
 from bigbar.indicators import with_indicators
+from bigbar.narrator import Narrator
 from bigbar.options import Options, parse_options
+from bigbar.outcome import Execution, Outcome
 from bigbar.output import (
     CSV_EXPORT,
     HEATMAPS,
@@ -41,17 +43,9 @@ from bigbar.output import (
     write_summary,
     write_trades,
 )
-from bigbar.pipeline import (
-    Execution,
-    Narrator,
-    Outcome,
-    check_input,
-    job_for,
-    optimize_bars,
-    time_a_backtest,
-    usable_processors,
-)
+from bigbar.pipeline import check_input, job_for, optimize_bars, time_a_backtest
 from bigbar.report import Terminal, answer, differs_from_earlier, wants_bar
+from bigbar.resources import usable_processors
 from bigbar.results import Choice, Pairs, ResultTable
 from bigbar.scheduling import calculate_adaptive_chunk_size
 from bigbar.settings import Settings

@@ -30,7 +30,7 @@ from luck_noise import (
 from numpy.typing import NDArray
 
 from bigbar.grid import Grid
-from bigbar.pipeline import usable_processors
+from bigbar.resources import usable_processors
 from bigbar.results import Choice, ResultTable
 from bigbar.validation.bootstrap import LEVEL, share_of_square, t_statistics
 from bigbar.validation.luck import LuckFindings, assess_luck

@@ -19,7 +19,8 @@ from sides import run_grid
 
 from bigbar.data import read_bars
 from bigbar.grid import Grid
-from bigbar.pipeline import Narrator, Outcome
+from bigbar.narrator import Narrator
+from bigbar.outcome import Outcome
 from bigbar.report import Terminal
 
 WORKERS = 2

@@ -12,7 +12,9 @@ from bigbar.data import Bars, read_bars
 from bigbar.engines import Job
 from bigbar.grid import Grid
 from bigbar.indicators import average_true_range, with_indicators
-from bigbar.pipeline import Execution, Narrator, Outcome, optimize_bars
+from bigbar.narrator import Narrator
+from bigbar.outcome import Execution, Outcome
+from bigbar.pipeline import optimize_bars
 from bigbar.results import Choice
 from bigbar.settings import Settings
 

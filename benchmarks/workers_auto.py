@@ -17,7 +17,8 @@ from sides import run_grid
 
 from bigbar.data import Bars, read_bars
 from bigbar.load import OtherPrograms
-from bigbar.pipeline import Outcome, usable_processors
+from bigbar.outcome import Outcome
+from bigbar.resources import usable_processors
 
 #: It may cost this share of the fan-out.
 MOST = 0.03

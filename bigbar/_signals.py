@@ -1,4 +1,4 @@
-"""Moments in which Ctrl-C and SIGTERM must wait."""
+"""Ctrl-C and SIGTERM: raised where every `finally` must run, and made to wait where it must not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,29 @@ import threading
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 
+from bigbar.errors import Interrupted
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def signals_raised() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into `Interrupted`, so that every `finally` runs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def raise_interrupted(number: int, _frame: object) -> None:
+        raise Interrupted(number)
+
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number in before:
+        signal.signal(number, raise_interrupted)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -15,10 +15,13 @@ from bigbar.engines import available_engine
 from bigbar.errors import Interrupted, SettingsError
 from bigbar.grid import Grid
 from bigbar.load import worker_range
+from bigbar.narrator import Narrator
+from bigbar.outcome import Execution, Outcome
 from bigbar.output import ending, prepare_folder
-from bigbar.pipeline import Execution, Narrator, Outcome, optimize_bars, usable_processors
+from bigbar.pipeline import optimize_bars
 from bigbar.quantities import parse_size
 from bigbar.report import answer, full_statistics
+from bigbar.resources import usable_processors
 from bigbar.results import Choice, Pairs
 from bigbar.settings import Account, Settings
 from bigbar.store.recording import Recorder, StoreRecorder, Wish

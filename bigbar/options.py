@@ -16,8 +16,9 @@ from bigbar.engines import ENGINES
 from bigbar.errors import SettingsError
 from bigbar.grid import DEFAULT_AXES, Grid
 from bigbar.load import AUTO, worker_range
-from bigbar.pipeline import Execution, usable_processors
+from bigbar.outcome import Execution
 from bigbar.quantities import parse_size
+from bigbar.resources import usable_processors
 from bigbar.results import Choice
 from bigbar.settings import Account, Parameters, Settings
 from bigbar.store.recording import Wish

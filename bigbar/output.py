@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bigbar.errors import BigBarError
 from bigbar.metrics import as_json
-from bigbar.pipeline import Outcome, data_told, settings_told
+from bigbar.outcome import Outcome, data_told, settings_told
 from bigbar.quantities import json_number
 from bigbar.report import full_statistics
 from bigbar.results import ResultTable

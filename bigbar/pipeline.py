@@ -4,352 +4,51 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from functools import cached_property, partial
-from typing import Any, Protocol
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import psutil
 
 from bigbar._blocks import SHARED_MEMORY_IN_USE
-from bigbar.budget import Budget, Files, budget_for, workload
+from bigbar._signals import signals_raised
+from bigbar.budget import Budget, budget_for, workload
 from bigbar.data import Bars
 from bigbar.engines import ENGINES, Engine, Job, build_engine
 from bigbar.errors import BigBarError, DataError, Interrupted, VerificationError
+from bigbar.fan_out import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of
 from bigbar.grid import Grid
 from bigbar.indicators import check_enough_bars, with_indicators
-from bigbar.metrics import Metrics
+from bigbar.narrator import Narrator
+from bigbar.outcome import Execution, Memory, Outcome, data_told, settings_told
 from bigbar.periods import calendar_of
-from bigbar.pool import Limit, Throttle, Unanswered, WorkerPool
+from bigbar.pool import Throttle, Unanswered, WorkerPool
+from bigbar.resources import usable_processors
 from bigbar.results import Choice, ResultTable
-from bigbar.sampling import Account, Watcher
+from bigbar.sampling import Watcher
 from bigbar.scheduling import (
-    calculate_adaptive_chunk_size,
-    chunks_in_order,
     estimate_duration,
-    gaps_in,
-    longest_chunk,
-    ranges_to_run,
-    time_limit,
-    whole_periods,
-    without,
 )
 from bigbar.settings import Settings
 from bigbar.shared_memory import Publication, publish
-from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.machine import machine
-from bigbar.store.recording import Carried, Recorder
-from bigbar.store.records import NewRun, State
-from bigbar.store.rows import Slice
+from bigbar.store.recording import Recorder
+from bigbar.store.records import NewRun
 from bigbar.validation.examine import Subject, choose, examine
-from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
 from bigbar.validation.tasks import sparing
 from bigbar.verification import (
-    BUDGET_S,
     Replay,
     ReplayTask,
-    Verification,
     differences_text,
     replay,
     sample,
 )
 from bigbar.verification import summarize as summarize_replays
-from bigbar.workers import Chunk, Failure, halves, run_chunk, start_worker
-
-#: Backtests to time at least before choosing the chunk size.
-SAMPLE_SIZE = 10
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How a run is carried out; nothing here changes a bit of its result.
-
-    Attributes
-    ----------
-    workers : int
-        Worker processes.
-    least_workers : int or None
-        At work when other programs take the processors; None to keep all at work whatever they do.
-    timeout : float or None
-        Seconds that a single combination may take before it counts as failed.
-    start_method : str or None
-        "fork", "spawn" or "forkserver"; None for Python's default.
-    verify : int
-        Combinations to replay through `backtesting.py` besides the winner; 0 for no replay.
-    verify_seconds : float
-        When these are over no further replay begins, the winner's aside.
-    seed : int
-        Of the samples that are timed and replayed.
-    max_memory : int or None
-        Bytes that all processes together may take; None for what the machine has.
-    files : Files or None
-        What is written, for the forecast; None where nothing is.
-    """
-
-    workers: int = 1
-    least_workers: int | None = None
-    timeout: float | None = None
-    start_method: str | None = None
-    verify: int = 20
-    verify_seconds: float = BUDGET_S
-    seed: int = 0
-    max_memory: int | None = None
-    files: Files | None = None
-
-
-def usable_processors() -> int:
-    """Processors this process may use: a container or `taskset` can allow fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
-
-
-class Progress(Protocol):
-    """A bar that counts backtests."""
-
-    def update(self, n: int) -> Any:
-        """Count `n` more."""
-        ...
-
-    def set_postfix_str(self, s: str, refresh: bool) -> Any:
-        """Show something else beside the count, at once if `refresh`."""
-        ...
-
-
-class Narrator:
-    """What a run tells while it goes on. This one keeps quiet; see `bigbar.report`."""
-
-    def shared(self, publication: Publication, workers: int) -> None:
-        """The bars have been published for the workers."""
-
-    def forecast(self, budget: Budget) -> None:
-        """What the run will take; told before it takes it."""
-
-    def compiling(self) -> None:
-        """The kernel is being compiled, which happens once on a machine."""
-
-    def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
-        """A backtest takes about this long; this many combinations go out at once."""
-
-    def resuming(self, run: int, begun: datetime, done: int, total: int) -> None:
-        """A run that was begun earlier is continued: so many of all combinations are done."""
-
-    def retrying(self, run: int, count: int) -> None:
-        """So many combinations of a run failed, and are run again."""
-
-    def reusing(self, rows: int, there: int, runs: Sequence[int]) -> None:
-        """So many rows of these other runs are taken; others there are quicker run again."""
-
-    def progress(self, total: int, done: int = 0) -> AbstractContextManager[Progress]:
-        """A bar for this many backtests, of which so many are done already."""
-        return nullcontext(_Uncounted())
-
-    def event(self, what: str) -> None:
-        """Something out of the ordinary: a worker died, shared memory could not be had."""
-
-    def verifying(self, wanted: int) -> None:
-        """This many combinations are about to be replayed."""
-
-    def validating(self, what: str) -> None:
-        """A step of the validation begins."""
-
-
-class _Uncounted:
-    def update(self, n: int) -> None:
-        """Nobody watches."""
-
-    def set_postfix_str(self, s: str, refresh: bool) -> None:
-        """Nobody watches."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Where the memory of a run is; all in bytes.
-
-    Attributes
-    ----------
-    data : int
-        The bars with their indicator columns.
-    shared : int
-        Published for all workers together.
-    parent : int
-        Of the parent process, at its end.
-    workers : tuple of int
-        What each worker holds alone; empty where that could not be read.
-    independent : int
-        What the data would take if every process had loaded it.
-    """
-
-    data: int
-    shared: int
-    parent: int
-    workers: tuple[int, ...]
-    independent: int
-
-
-@dataclass
-class Outcome:
-    """All that a run found.
-
-    Attributes
-    ----------
-    job, execution, choice, bars
-        What was asked for.
-    table : ResultTable
-        Rows not reached before an interruption are NaN.
-    plan : Plan or None
-        What of the validation was asked for.
-    best : int or None
-        The combination that is the answer, None where none counts: the winner, unless the
-        robust choice was asked for.
-    trades : DataFrame or None
-        Closed trades of the best.
-    verification : Verification or None
-        None where it was switched off or nothing counts.
-    findings : Findings or None
-        What the result is worth; None where that was not asked for, or not reached.
-    failures : list of Failure
-        In grid order.
-    estimated_duration_s : float
-        Seconds per backtest.
-    chunk_size : int
-    start_method, workers_kind : str
-        As they came to be used: "processes" or, where there are no semaphores, "threads".
-    shared_kind : str
-        "shared_memory" or "file".
-    timings : dict of str to float
-        Seconds of each stage.
-    memory : Memory or None
-    stopped_by : int or None
-        Number of the signal that ended the run early.
-    carried : Carried
-        What there was from earlier runs.
-    resumed, reused : int
-        Rows that were not run: from an earlier attempt of this run, and from other runs.
-    given_up : list of Failure
-        Combinations that the sample for the estimate left no doubt about: they are not run again.
-    account : Account
-        Of the slices of the sweep.
-    watcher : Watcher or None
-        What was seen of the run's processes.
-    budget : Budget or None
-        What it was expected to take.
-    shared_bytes, written_bytes : int
-        What it took of shared memory at most, and of the disk.
-    kept_bytes : int
-        What earlier runs had taken of the disk.
-    """
-
-    job: Job
-    execution: Execution
-    choice: Choice
-    bars: Bars
-    table: ResultTable
-    plan: Plan | None = None
-    best: int | None = None
-    trades: pd.DataFrame | None = None
-    verification: Verification | None = None
-    findings: Findings | None = None
-    failures: list[Failure] = field(default_factory=list)
-    estimated_duration_s: float = 0.0
-    chunk_size: int = 0
-    start_method: str = ""
-    workers_kind: str = ""
-    shared_kind: str = ""
-    timings: dict[str, float] = field(default_factory=dict)
-    memory: Memory | None = None
-    stopped_by: int | None = None
-    carried: Carried = field(default_factory=Carried.nothing)
-    resumed: int = 0
-    reused: int = 0
-    given_up: list[Failure] = field(default_factory=list)
-    account: Account = field(default_factory=Account)
-    watcher: Watcher | None = None
-    budget: Budget | None = None
-    shared_bytes: int = 0
-    written_bytes: int = 0
-    kept_bytes: int = 0
-
-    @property
-    def metrics(self) -> Metrics | None:
-        """Where time and memory went, up to now; None before the workers were there."""
-        if self.watcher is None:
-            return None
-        return self.watcher.metrics(self.account, self.timings)
-
-    @property
-    def against_forecast(self) -> dict[str, dict[str, float]] | None:
-        """Forecast and actual of time, memory, shared memory and disk, up to now."""
-        metrics = self.metrics
-        if self.budget is None or metrics is None:
-            return None
-        return self.budget.against(
-            backtest_s=self.estimated_duration_s,
-            seconds=sum(self.timings.values()),
-            memory=metrics.peak_memory,
-            shared=self.shared_bytes,
-            disk=self.written_bytes,
-        )
-
-    @property
-    def backtests_per_second(self) -> float:
-        """Over the fan-out alone."""
-        seconds = self.timings.get("sweep_s", 0.0)
-        ran = self.table.reached() - self.resumed - self.reused
-        return max(0, ran) / seconds if seconds else 0.0
-
-    @cached_property
-    def identity(self) -> Identity:
-        """What decides the numbers."""
-        return identity_of(self.bars.frame, self.job)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every combination was answered, or failed."""
-        return self.table.reached() + len(self.failures) >= len(self.table)
-
-    @property
-    def state(self) -> State:
-        """What becomes of the run in the history."""
-        if self.verification is not None and not self.verification.ok:
-            return "failed"
-        return "finished" if self.complete and self.stopped_by is None else "interrupted"
-
-    @property
-    def result_sha256(self) -> str | None:
-        """Digest of every combination's statistics; None unless all were answered."""
-        return self._digest.result() if self.complete else None
-
-    @cached_property
-    def _digest(self) -> Future[str]:
-        aside = ThreadPoolExecutor(1)
-        future = aside.submit(self.table.sha256)
-        aside.shutdown(wait=False)
-        return future
-
-    def digest_aside(self) -> None:
-        """Begin with the digest of a table that will not change any more."""
-        if self.complete:
-            _ = self._digest
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Add the seconds spent inside to a stage's timing."""
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - begun
-            self.timings[stage] = self.timings.get(stage, 0.0) + spent
+from bigbar.workers import start_worker
 
 
 def check_affordable(bars: pd.DataFrame, settings: Settings) -> None:
@@ -381,26 +80,6 @@ def check_input(bars: Bars, grid: Grid, settings: Settings) -> None:
     """
     check_enough_bars(len(bars.frame), grid.max_atr_period, bars.source)
     check_affordable(bars.frame, settings)
-
-
-@contextmanager
-def signals_raised() -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into `Interrupted`, so that every `finally` runs."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def raise_interrupted(number: int, _frame: object) -> None:
-        raise Interrupted(number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, raise_interrupted)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def optimize_bars(
@@ -528,9 +207,9 @@ def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None
             pool = _start_pool(outcome, publication, narrator)
             outcome.watcher = watcher = _watch(outcome, pool, narrator)
         with outcome.timed("estimate_s"):
-            chunks = _estimate(outcome, pool, narrator)
+            chunks = estimate(outcome, pool, narrator)
         with outcome.timed("sweep_s"), watcher.sweeping(outcome.account):
-            _sweep(outcome, pool, narrator, recorder, chunks)
+            sweep(outcome, pool, narrator, recorder, chunks)
         recorder.swept()
         outcome.digest_aside()
         outcome.best = choose(outcome.plan or Plan(), outcome.table, outcome.choice)
@@ -579,33 +258,6 @@ def _described(outcome: Outcome) -> NewRun:
         machine=machine(),
         objective=outcome.choice.objective.name,
     )
-
-
-def settings_told(outcome: Outcome) -> dict[str, Any]:
-    """What was asked for, besides the grid, as JSON holds it."""
-    job, execution = outcome.job, outcome.execution
-    return {
-        "maximize": outcome.choice.objective.name,
-        "min_trades": outcome.choice.min_trades,
-        **vars(job.settings.account),
-        "week_edge_bars": job.settings.week_edge_bars,
-        "seed": execution.seed,
-        "verify": execution.verify,
-    }
-
-
-def data_told(outcome: Outcome) -> dict[str, Any]:
-    """The bars, as JSON holds it."""
-    bars = outcome.bars
-    return {
-        "path": bars.source,
-        "sha256": bars.sha256,
-        "rows": len(bars.frame),
-        "first_time": bars.frame.index[0].isoformat(),
-        "last_time": bars.frame.index[-1].isoformat(),
-        "bars_taking_part": len(bars.frame.index[outcome.job.bars]),
-        "notes": list(bars.notes),
-    }
 
 
 def _build_and_compile(outcome: Outcome, file: pd.DataFrame, narrator: Narrator) -> Engine:
@@ -658,136 +310,6 @@ def _watch(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> Watcher:
     return watcher
 
 
-def _estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Chunk]:
-    """Time a sample in the workers: a combination that kills its process is in there as well.
-
-    Returns
-    -------
-    list of Chunk
-        What is to be run.
-    """
-    grid, execution, carried = outcome.job.grid, outcome.execution, outcome.carried
-    if carried.retry is not None:
-        outcome.chunk_size = 1
-        return [(number, number + 1) for number in carried.retry]
-    have = carried.done | (carried.taken > 0)
-    left = len(grid) - int(np.count_nonzero(have))
-    if not left:
-        return []
-
-    def seconds(start: int, stop: int) -> float:
-        spent = 0.0
-        limit = _limit(outcome)
-        for piece, found in pool.imap_unordered(
-            run_chunk, [(start, stop)], split=halves, limit=limit
-        ):
-            if isinstance(found, Unanswered):
-                outcome.given_up.append(Failure(piece[0], found.reason()))
-            spent += getattr(found, "seconds", 0.0)
-        return spent
-
-    outcome.estimated_duration_s = estimate_duration(
-        seconds,
-        len(grid),
-        slice_size=ENGINES[outcome.job.engine].sample_slice,
-        least=SAMPLE_SIZE,
-        seed=execution.seed,
-    )
-    work = left, execution.workers, outcome.estimated_duration_s
-    size = calculate_adaptive_chunk_size(*work, most_seconds=longest_chunk(*work))
-    outcome.chunk_size = whole_periods(size, _period(grid))
-    chunks = chunks_in_order(
-        len(grid),
-        outcome.chunk_size,
-        period=_period(grid),
-        ranges=ranges_to_run(have, outcome.estimated_duration_s),
-    )
-    narrator.estimated(outcome.estimated_duration_s, outcome.chunk_size, len(chunks))
-    return without(chunks, {failure.number for failure in outcome.given_up})
-
-
-def _throttle(outcome: Outcome) -> Throttle | None:
-    """How many workers may be at work, where that follows the machine."""
-    return None if outcome.watcher is None else outcome.watcher.throttle
-
-
-def _limit(outcome: Outcome) -> Limit | None:
-    """How long a slice may take, by what is known of a backtest so far."""
-    timeout = outcome.execution.timeout
-    return None if timeout is None else time_limit(timeout, outcome.estimated_duration_s)
-
-
-def _period(grid: Grid) -> int:
-    """Combinations of one ATR period: what they cost comes again with the next."""
-    return len(grid) // len(grid.axes[0])
-
-
-def _sweep(
-    outcome: Outcome,
-    pool: WorkerPool,
-    narrator: Narrator,
-    recorder: Recorder,
-    chunks: Sequence[Chunk],
-) -> None:
-    """Fan the grid out; the parent alone writes, so any order gives the same table."""
-    table = outcome.table
-    _keep_what_is_there(outcome, narrator, recorder, chunks)
-    done = len(table) - sum(stop - start for start, stop in chunks)
-    throttle = _throttle(outcome)
-    answers = pool.imap_unordered(
-        run_chunk, chunks, split=halves, limit=_limit(outcome), throttle=throttle
-    )
-    try:
-        with narrator.progress(len(table), done) as bar:
-            for chunk, result in answers:
-                start, stop = chunk
-                if isinstance(result, Unanswered):
-                    piece, failures = Slice(start, stop), [Failure(start, result.reason())]
-                else:
-                    table.values[start:stop] = result.rows
-                    piece = Slice(start, stop, result.worker, result.begun, result.seconds)
-                    failures = result.failures
-                    outcome.account.add(result)
-                _replace_failures(outcome, chunk, failures)
-                recorder.add(piece, table.values[start:stop], failures)
-                if throttle is not None:
-                    bar.set_postfix_str(str(throttle), refresh=False)
-                bar.update(stop - start)
-    except Interrupted as stop_signal:
-        outcome.stopped_by = stop_signal.signal_number
-    outcome.failures.sort(key=lambda failure: failure.number)
-
-
-def _keep_what_is_there(
-    outcome: Outcome, narrator: Narrator, recorder: Recorder, chunks: Sequence[Chunk]
-) -> None:
-    """Count what need not be run; rows of other runs among it become rows of this one."""
-    carried = outcome.carried
-    kept = np.ones(len(outcome.table), dtype=bool)
-    for start, stop in chunks:
-        kept[start:stop] = False
-    outcome.resumed = int(np.count_nonzero(kept & carried.done))
-    reused = kept & (carried.taken > 0)
-    outcome.reused = int(np.count_nonzero(reused))
-    if (carried.taken > 0).any():
-        runs = np.unique(carried.taken[carried.taken > 0]).tolist()
-        narrator.reusing(outcome.reused, int(np.count_nonzero(carried.taken)), runs)
-    for start, stop in gaps_in(~reused):
-        recorder.add(Slice(start, stop), outcome.table.values[start:stop], ())
-    for failure in outcome.given_up:
-        piece = failure.number, failure.number + 1
-        _replace_failures(outcome, piece, [failure])
-        recorder.add(Slice(*piece), outcome.table.values[slice(*piece)], [failure])
-
-
-def _replace_failures(outcome: Outcome, chunk: Chunk, failures: Sequence[Failure]) -> None:
-    """What failed of a slice now; what failed of it in an earlier attempt counts no more."""
-    start, stop = chunk
-    if outcome.carried.failures:
-        outcome.failures = [one for one in outcome.failures if not start <= one.number < stop]
-    outcome.failures.extend(failures)
-
-
 def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
     """Replay the winner always, and a sample as far as the time allows."""
     best, execution, table = outcome.best, outcome.execution, outcome.table
@@ -802,7 +324,7 @@ def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
     tasks = [ReplayTask(best, table.values[best])]
     tasks += [ReplayTask(number, table.values[number], deadline) for number in others]
     replays: list[Replay] = []
-    for _task, done in pool.imap_unordered(replay, tasks, throttle=_throttle(outcome)):
+    for _task, done in pool.imap_unordered(replay, tasks, throttle=throttle_of(outcome)):
         if isinstance(done, Unanswered):
             raise VerificationError(
                 f"combination {_task.number} could not be replayed: {done.reason()}"
@@ -826,9 +348,9 @@ def _validate(
         choice=outcome.choice,
         chosen=outcome.best,
         imap=sparing(
-            partial(pool.imap_unordered, throttle=_throttle(outcome)),
+            partial(pool.imap_unordered, throttle=throttle_of(outcome)),
             {failure.number: Unanswered() for failure in outcome.failures},
-            limit=_limit(outcome),
+            limit=limit_of(outcome),
         ),
         workers=outcome.execution.workers,
         seed=outcome.execution.seed,

@@ -15,7 +15,8 @@ from bigbar.budget import Budget
 from bigbar.data import Bars
 from bigbar.engines import Job
 from bigbar.grid import Grid
-from bigbar.pipeline import Narrator, Outcome, Progress
+from bigbar.narrator import Narrator, Progress
+from bigbar.outcome import Outcome
 from bigbar.quantities import as_bytes, as_seconds, counted
 from bigbar.results import ResultTable
 from bigbar.settings import Parameters

@@ -1,8 +1,9 @@
-"""What the machine has left for a run: memory, shared memory, disk. All in bytes."""
+"""What the machine has for a run: processors, and bytes of memory, shared memory and disk."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,13 @@ import psutil
 _SHARED = Path("/dev/shm")
 _GROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUPS = Path("/proc/self/cgroup")
+
+
+def usable_processors() -> int:
+    """Processors this process may use: a container or `taskset` can allow fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
 
 
 def available_memory() -> int:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from bigbar.pipeline import Outcome
+from bigbar.outcome import Outcome
 from bigbar.report import full_statistics
 from bigbar.validation.findings import (
     Bootstrap,

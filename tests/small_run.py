@@ -11,7 +11,7 @@ from bigbar.data import Bars, bars_from_frame
 from bigbar.engines import Job, build_engine
 from bigbar.grid import Grid
 from bigbar.indicators import with_indicators
-from bigbar.pipeline import Execution, Outcome
+from bigbar.outcome import Execution, Outcome
 from bigbar.results import Choice, ResultTable
 from bigbar.settings import Account, Settings
 from bigbar.verification import Verification

@@ -21,7 +21,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import bigbar.pipeline
+import bigbar.outcome
 import bigbar_multiprocessing_optimized as command
 from bigbar.engines import ENGINES, EngineKind, Job
 
@@ -78,15 +78,15 @@ def told(function, stage):
 
 
 def main() -> int:
-    timed = bigbar.pipeline.Outcome.timed
+    timed = bigbar.outcome.Outcome.timed
 
     @contextmanager
-    def noted(outcome: bigbar.pipeline.Outcome, stage: str) -> Iterator[None]:
+    def noted(outcome: bigbar.outcome.Outcome, stage: str) -> Iterator[None]:
         note(stage.removesuffix("_s"))
         with timed(outcome, stage):
             yield
 
-    bigbar.pipeline.Outcome.timed = noted  # type: ignore[method-assign]
+    bigbar.outcome.Outcome.timed = noted  # type: ignore[method-assign]
     command.read_bars = told(command.read_bars, "load")
     command.answer = told(command.answer, "answer")
     return command.main()

@@ -11,7 +11,7 @@ from small_run import AXES, small_bars, small_outcome
 
 import bigbar
 from bigbar.errors import DataError, Interrupted, SettingsError
-from bigbar.pipeline import Narrator
+from bigbar.narrator import Narrator
 from bigbar.report import full_statistics
 
 SMALL = {"engine": "backtesting", "workers": 1, "verify": 2}

@@ -19,7 +19,7 @@ from test_pool import make_pool
 from bigbar._gate import Throttle
 from bigbar.errors import SettingsError
 from bigbar.load import OtherPrograms, worker_range, workers_wanted
-from bigbar.pipeline import usable_processors
+from bigbar.resources import usable_processors
 from bigbar.sampling import Account, Watcher
 from tests import pool_tasks as work
 

@@ -11,7 +11,8 @@ from bigbar.engines import ENGINES
 from bigbar.errors import SettingsError
 from bigbar.grid import DEFAULT_AXES, Grid
 from bigbar.options import make_parser, parse_options
-from bigbar.pipeline import Execution, usable_processors
+from bigbar.outcome import Execution
+from bigbar.resources import usable_processors
 from bigbar.settings import Account, Parameters, Settings
 from bigbar.store.recording import Wish
 from bigbar.version import __version__

@@ -15,6 +15,7 @@ import pytest
 from small_run import AXES, small_bars, small_outcome
 
 from bigbar.errors import BigBarError
+from bigbar.outcome import Memory
 from bigbar.output import (
     CSV_EXPORT,
     RESULTS,
@@ -27,7 +28,6 @@ from bigbar.output import (
     write_trades,
     write_whole,
 )
-from bigbar.pipeline import Memory
 from bigbar.report import full_statistics
 from bigbar.settings import Account
 from bigbar.statistics import NAMES

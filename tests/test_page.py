@@ -19,6 +19,7 @@ import pytest
 from page_findings import VERDICT, only, page_findings
 
 from bigbar.data import bars_from_frame
+from bigbar.outcome import Outcome
 from bigbar.output import OutputError
 from bigbar.page.chart import Axis, Chart, Key, Layer, numbers, seconds, ticks
 from bigbar.page.landscape import MOST_CELLS, distribution, heatmaps, landscape_of, profiles
@@ -26,7 +27,6 @@ from bigbar.page.markup import Cell, escaped, json_data, table, tag
 from bigbar.page.numbers import NONE, duration, number, percent, share, statistic
 from bigbar.page.report import SECTIONS, report_html, write_report
 from bigbar.page.thinning import join_bars, telling_points
-from bigbar.pipeline import Outcome
 from bigbar.settings import Account
 from bigbar.validation.findings import Findings
 from tests.small_run import small_outcome

@@ -10,9 +10,9 @@ from bigbar.data import bars_from_frame
 from bigbar.engines import Job, build_engine
 from bigbar.grid import Grid
 from bigbar.indicators import with_indicators
+from bigbar.outcome import Execution, Outcome
 from bigbar.page.equity import drawdown, monthly_returns
 from bigbar.page.subject import Subject
-from bigbar.pipeline import Execution, Outcome
 from bigbar.results import Choice, ResultTable
 from bigbar.settings import Account, Parameters, Settings
 from bigbar.strategy import reference_backtest, run_quietly

@@ -15,7 +15,7 @@ from small_run import small_bars, small_outcome
 from bigbar.data import bars_from_frame
 from bigbar.engines import Job, statistics_row
 from bigbar.grid import Grid
-from bigbar.pipeline import Execution, Memory, Outcome
+from bigbar.outcome import Execution, Memory, Outcome
 from bigbar.quantities import as_bytes, as_seconds
 from bigbar.report import (
     Terminal,

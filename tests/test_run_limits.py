@@ -21,7 +21,9 @@ from test_pool import posix_only, wait_until
 
 from bigbar.engines import ENGINES, Engine, EngineKind, Job
 from bigbar.grid import Grid
-from bigbar.pipeline import Execution, Narrator, Outcome, optimize_bars
+from bigbar.narrator import Narrator
+from bigbar.outcome import Execution, Outcome
+from bigbar.pipeline import optimize_bars
 from bigbar.results import Choice
 from bigbar.settings import Settings
 

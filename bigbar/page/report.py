@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from bigbar.outcome import Outcome
 from bigbar.output import write_whole
 from bigbar.page.curve import curve_section
 from bigbar.page.forward import forward_section
@@ -26,7 +27,6 @@ from bigbar.page.surface import heatmap_section
 from bigbar.page.tables import statistics_section, top_section
 from bigbar.page.trading import trades_section
 from bigbar.page.verdict import verdict_section
-from bigbar.pipeline import Outcome
 from bigbar.validation.findings import Findings
 from bigbar.version import __version__
 

@@ -12,11 +12,11 @@ import pandas as pd
 
 from bigbar.engines import build_engine
 from bigbar.indicators import with_indicators
+from bigbar.outcome import Outcome
 from bigbar.page.chart import Chart
 from bigbar.page.landscape import Landscape, landscape_of, varying
 from bigbar.page.markup import Markup, tag
 from bigbar.page.numbers import value_text
-from bigbar.pipeline import Outcome
 from bigbar.report import full_statistics
 from bigbar.validation.findings import Findings, Holdout, Plateau
 

@@ -1,0 +1,275 @@
+"""How a run is carried out, and all that it found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from bigbar.budget import Budget, Files
+from bigbar.data import Bars
+from bigbar.engines import Job
+from bigbar.metrics import Metrics
+from bigbar.results import Choice, ResultTable
+from bigbar.sampling import Account, Watcher
+from bigbar.store.fingerprint import Identity, identity_of
+from bigbar.store.recording import Carried
+from bigbar.store.records import State
+from bigbar.validation.findings import Findings
+from bigbar.validation.plan import Plan
+from bigbar.verification import (
+    BUDGET_S,
+    Verification,
+)
+from bigbar.workers import Failure
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run is carried out; nothing here changes a bit of its result.
+
+    Attributes
+    ----------
+    workers : int
+        Worker processes.
+    least_workers : int or None
+        At work when other programs take the processors; None to keep all at work whatever they do.
+    timeout : float or None
+        Seconds that a single combination may take before it counts as failed.
+    start_method : str or None
+        "fork", "spawn" or "forkserver"; None for Python's default.
+    verify : int
+        Combinations to replay through `backtesting.py` besides the winner; 0 for no replay.
+    verify_seconds : float
+        When these are over no further replay begins, the winner's aside.
+    seed : int
+        Of the samples that are timed and replayed.
+    max_memory : int or None
+        Bytes that all processes together may take; None for what the machine has.
+    files : Files or None
+        What is written, for the forecast; None where nothing is.
+    """
+
+    workers: int = 1
+    least_workers: int | None = None
+    timeout: float | None = None
+    start_method: str | None = None
+    verify: int = 20
+    verify_seconds: float = BUDGET_S
+    seed: int = 0
+    max_memory: int | None = None
+    files: Files | None = None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where the memory of a run is; all in bytes.
+
+    Attributes
+    ----------
+    data : int
+        The bars with their indicator columns.
+    shared : int
+        Published for all workers together.
+    parent : int
+        Of the parent process, at its end.
+    workers : tuple of int
+        What each worker holds alone; empty where that could not be read.
+    independent : int
+        What the data would take if every process had loaded it.
+    """
+
+    data: int
+    shared: int
+    parent: int
+    workers: tuple[int, ...]
+    independent: int
+
+
+@dataclass
+class Outcome:
+    """All that a run found.
+
+    Attributes
+    ----------
+    job, execution, choice, bars
+        What was asked for.
+    table : ResultTable
+        Rows not reached before an interruption are NaN.
+    plan : Plan or None
+        What of the validation was asked for.
+    best : int or None
+        The combination that is the answer, None where none counts: the winner, unless the
+        robust choice was asked for.
+    trades : DataFrame or None
+        Closed trades of the best.
+    verification : Verification or None
+        None where it was switched off or nothing counts.
+    findings : Findings or None
+        What the result is worth; None where that was not asked for, or not reached.
+    failures : list of Failure
+        In grid order.
+    estimated_duration_s : float
+        Seconds per backtest.
+    chunk_size : int
+    start_method, workers_kind : str
+        As they came to be used: "processes" or, where there are no semaphores, "threads".
+    shared_kind : str
+        "shared_memory" or "file".
+    timings : dict of str to float
+        Seconds of each stage.
+    memory : Memory or None
+    stopped_by : int or None
+        Number of the signal that ended the run early.
+    carried : Carried
+        What there was from earlier runs.
+    resumed, reused : int
+        Rows that were not run: from an earlier attempt of this run, and from other runs.
+    given_up : list of Failure
+        Combinations that the sample for the estimate left no doubt about: they are not run again.
+    account : Account
+        Of the slices of the sweep.
+    watcher : Watcher or None
+        What was seen of the run's processes.
+    budget : Budget or None
+        What it was expected to take.
+    shared_bytes, written_bytes : int
+        What it took of shared memory at most, and of the disk.
+    kept_bytes : int
+        What earlier runs had taken of the disk.
+    """
+
+    job: Job
+    execution: Execution
+    choice: Choice
+    bars: Bars
+    table: ResultTable
+    plan: Plan | None = None
+    best: int | None = None
+    trades: pd.DataFrame | None = None
+    verification: Verification | None = None
+    findings: Findings | None = None
+    failures: list[Failure] = field(default_factory=list)
+    estimated_duration_s: float = 0.0
+    chunk_size: int = 0
+    start_method: str = ""
+    workers_kind: str = ""
+    shared_kind: str = ""
+    timings: dict[str, float] = field(default_factory=dict)
+    memory: Memory | None = None
+    stopped_by: int | None = None
+    carried: Carried = field(default_factory=Carried.nothing)
+    resumed: int = 0
+    reused: int = 0
+    given_up: list[Failure] = field(default_factory=list)
+    account: Account = field(default_factory=Account)
+    watcher: Watcher | None = None
+    budget: Budget | None = None
+    shared_bytes: int = 0
+    written_bytes: int = 0
+    kept_bytes: int = 0
+
+    @property
+    def metrics(self) -> Metrics | None:
+        """Where time and memory went, up to now; None before the workers were there."""
+        if self.watcher is None:
+            return None
+        return self.watcher.metrics(self.account, self.timings)
+
+    @property
+    def against_forecast(self) -> dict[str, dict[str, float]] | None:
+        """Forecast and actual of time, memory, shared memory and disk, up to now."""
+        metrics = self.metrics
+        if self.budget is None or metrics is None:
+            return None
+        return self.budget.against(
+            backtest_s=self.estimated_duration_s,
+            seconds=sum(self.timings.values()),
+            memory=metrics.peak_memory,
+            shared=self.shared_bytes,
+            disk=self.written_bytes,
+        )
+
+    @property
+    def backtests_per_second(self) -> float:
+        """Over the fan-out alone."""
+        seconds = self.timings.get("sweep_s", 0.0)
+        ran = self.table.reached() - self.resumed - self.reused
+        return max(0, ran) / seconds if seconds else 0.0
+
+    @cached_property
+    def identity(self) -> Identity:
+        """What decides the numbers."""
+        return identity_of(self.bars.frame, self.job)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every combination was answered, or failed."""
+        return self.table.reached() + len(self.failures) >= len(self.table)
+
+    @property
+    def state(self) -> State:
+        """What becomes of the run in the history."""
+        if self.verification is not None and not self.verification.ok:
+            return "failed"
+        return "finished" if self.complete and self.stopped_by is None else "interrupted"
+
+    @property
+    def result_sha256(self) -> str | None:
+        """Digest of every combination's statistics; None unless all were answered."""
+        return self._digest.result() if self.complete else None
+
+    @cached_property
+    def _digest(self) -> Future[str]:
+        aside = ThreadPoolExecutor(1)
+        future = aside.submit(self.table.sha256)
+        aside.shutdown(wait=False)
+        return future
+
+    def digest_aside(self) -> None:
+        """Begin with the digest of a table that will not change any more."""
+        if self.complete:
+            _ = self._digest
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the seconds spent inside to a stage's timing."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - begun
+            self.timings[stage] = self.timings.get(stage, 0.0) + spent
+
+
+def settings_told(outcome: Outcome) -> dict[str, Any]:
+    """What was asked for, besides the grid, as JSON holds it."""
+    job, execution = outcome.job, outcome.execution
+    return {
+        "maximize": outcome.choice.objective.name,
+        "min_trades": outcome.choice.min_trades,
+        **vars(job.settings.account),
+        "week_edge_bars": job.settings.week_edge_bars,
+        "seed": execution.seed,
+        "verify": execution.verify,
+    }
+
+
+def data_told(outcome: Outcome) -> dict[str, Any]:
+    """The bars, as JSON holds it."""
+    bars = outcome.bars
+    return {
+        "path": bars.source,
+        "sha256": bars.sha256,
+        "rows": len(bars.frame),
+        "first_time": bars.frame.index[0].isoformat(),
+        "last_time": bars.frame.index[-1].isoformat(),
+        "bars_taking_part": len(bars.frame.index[outcome.job.bars]),
+        "notes": list(bars.notes),
+    }
