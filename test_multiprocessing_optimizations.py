@@ -141,7 +141,7 @@ def wait_until(condition, seconds: float) -> bool:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The slow grid's table, run without any disturbance."""
     output = tmp_path_factory.mktemp("undisturbed") / "out"
-    done = run(output, *SLOW, "--workers", "2", "--verify", "0")
+    done = run(output, *SLOW, "--workers", "2", *QUICK)
     assert done.returncode == 0, done.stderr
     return results(output)
 
@@ -181,7 +181,7 @@ class TestOrdinaryRuns:
         self, tmp_path: Path, method: str, workers: str, one_worker: pd.DataFrame
     ) -> None:
         output = tmp_path / "out"
-        options = ("--workers", workers, "--start-method", method, "--verify", "0")
+        options = ("--workers", workers, "--start-method", method, *QUICK)
         done = run(output, *SMALL, *options)
         assert done.returncode == 0, done.stderr
         assert summary(output)["start_method"] == method
@@ -191,14 +191,14 @@ class TestOrdinaryRuns:
     @staticmethod
     def one_worker(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
         output = tmp_path_factory.mktemp("one") / "out"
-        done = run(output, *SMALL, "--workers", "1", "--verify", "0", "--seed", "5")
+        done = run(output, *SMALL, "--workers", "1", *QUICK, "--seed", "5")
         assert done.returncode == 0, done.stderr
         return results(output)
 
     def test_both_engines_agree(self, tmp_path: Path, undisturbed: pd.DataFrame) -> None:
         output = tmp_path / "out"
         grid = [text for text in SLOW if text not in ("--engine", "backtesting")]
-        assert run(output, *grid, "--verify", "0").returncode == 0
+        assert run(output, *grid, *QUICK).returncode == 0
         compiled = results(output)
         for name in undisturbed:
             if pd.api.types.is_timedelta64_dtype(undisturbed[name]):
@@ -222,7 +222,7 @@ class TestOrdinaryRuns:
 
     def test_plot(self, tmp_path: Path) -> None:
         output = tmp_path / "out"
-        done = run(output, *SMALL, "--plot", "--verify", "0")
+        done = run(output, *SMALL, "--plot", *QUICK)
         assert done.returncode == 0, done.stderr
         for name in ("plot.html", "heatmaps.html"):
             assert (output / name).stat().st_size > 100_000
@@ -295,7 +295,7 @@ class TestBadInput:
 class TestFaults:
     def test_killed_worker(self, tmp_path: Path, undisturbed: pd.DataFrame) -> None:
         output = tmp_path / "out"
-        process = start(output, *SLOW, "--workers", "2", "--verify", "0")
+        process = start(output, *SLOW, "--workers", "2", *QUICK)
         victim = workers_of(process, 2)[0]
         time.sleep(1.0)
         victim.kill()
@@ -349,7 +349,7 @@ class TestFaults:
         mount = f"size={size}" if size != "0" else "size=4k,nr_inodes=1"
         line = (
             f"mount -t tmpfs -o {mount} tmpfs /dev/shm && exec {sys.executable} {COMMAND} "
-            f"{EXAMPLE} --output {output} --workers 2 --verify 2 {' '.join(SMALL)}"
+            f"{EXAMPLE} --output {output} --workers 2 --verify 2 --no-validate {' '.join(SMALL)}"
         )
         done = subprocess.run(
             ["unshare", "-m", "sh", "-c", line], capture_output=True, text=True, timeout=120
@@ -374,7 +374,7 @@ class TestFaults:
         failed = table["Return [%]"].isna()
         assert list(np.flatnonzero(failed)) == [7, 500]
         clean = tmp_path / "clean"
-        assert run(clean, *SMALL, "--verify", "0").returncode == 0
+        assert run(clean, *SMALL, *QUICK).returncode == 0
         whole = results(clean).astype({"# Trades": float})  # As in a column with gaps.
         assert same_bits(table[~failed], whole[~failed])
 

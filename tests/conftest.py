@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Resource tracker and workers need a moment to notice that somebody has gone, in seconds.
 GRACE_S = 2.0
@@ -24,6 +25,10 @@ SHARED_MEMORY = Path("/dev/shm")
 
 # Processes that multiprocessing starts once and keeps.
 TOLERATED = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+
+# How long an example takes says nothing on a machine that others use as well.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

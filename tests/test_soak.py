@@ -358,6 +358,7 @@ def possible() -> list[str]:
     return [kind for kind in FAULTS if kind not in refused]
 
 
+@pytest.mark.soak
 def test_each_fault_once(tmp_path: Path, undisturbed: str) -> None:
     _, wrong = soak(possible(), tmp_path, undisturbed, seed=1, thorough=False, at_once=4)
     assert not wrong, "\n".join(wrong)
