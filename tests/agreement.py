@@ -14,7 +14,7 @@ from bigbar.engines import BacktestingEngine, Job, build_engine
 from bigbar.statistics import COLUMN
 from bigbar.verification import compare, compare_trades
 
-EXAMPLES = 150
+EXAMPLES = 300
 
 quick = settings(
     max_examples=EXAMPLES,
