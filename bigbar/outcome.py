@@ -23,10 +23,7 @@ from bigbar.store.recording import Carried
 from bigbar.store.records import State
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
-from bigbar.verification import (
-    BUDGET_S,
-    Verification,
-)
+from bigbar.verification import BUDGET_S, Verification
 from bigbar.workers import Failure
 
 
