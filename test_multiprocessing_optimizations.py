@@ -30,6 +30,7 @@ from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
 from tests.conftest import nothing_left_behind  # noqa: F401 - the guard serves here as well
+from tests.processes import living_workers
 
 ROOT = Path(__file__).resolve().parent
 COMMAND = ROOT / "bigbar_multiprocessing_optimized.py"
@@ -107,20 +108,15 @@ def same_bits(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 
 def workers_of(process: subprocess.Popen[str], count: int) -> list[psutil.Process]:
-    """The worker processes, once all of them run; helpers of multiprocessing left out."""
+    """The worker processes, once all of them run."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        children = psutil.Process(process.pid).children()
-        workers = [child for child in children if not is_helper(child)]
+        workers = living_workers(psutil.Process(process.pid))
         if len(workers) >= count:
             return workers
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
     raise AssertionError("the workers did not start")
-
-
-def is_helper(process: psutil.Process) -> bool:
-    return "resource_tracker" in " ".join(process.cmdline())
 
 
 def segments(process: subprocess.Popen[str]) -> set[str]:

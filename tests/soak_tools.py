@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from processes import is_worker
 
 from bigbar.store.receipt import read_receipt
 from bigbar.store.records import Run
@@ -122,12 +123,7 @@ class Attempt:
 
     def workers(self) -> list[psutil.Process]:
         """Its worker processes."""
-        found = []
-        for process in self.family():
-            with contextlib.suppress(psutil.Error):
-                if process.pid != self.pid and "resource_tracker" not in str(process.cmdline()):
-                    found.append(process)
-        return found
+        return [one for one in self.family() if one.pid != self.pid and is_worker(one)]
 
     def finish(self) -> int:
         """Wait for its end; its exit code."""

@@ -20,7 +20,7 @@ LAYERS = (
     ("workers",),
     ("scheduling", "_gate", "_stopwatch", "_worker_side", "_crew", "pool"),
     (
-        "conditioning", "verification", "validation", "store", "resources", "load", "metrics",
+        "conditioning", "verification", "validation", "resources", "store", "load", "metrics",
         "sampling", "forecast", "budget", "narrator", "outcome", "fan_out", "pipeline", "report",
         "output", "plots", "page", "options", "api",
     ),

@@ -379,16 +379,16 @@ def test_interrupt_at_any_moment(method: str) -> None:
         import psutil
         from bigbar.pool import WorkerPool
         from tests import pool_tasks as work
+        from tests.processes import living_workers
 
         rng = random.Random(int(sys.argv[2]))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        watched = psutil.Process()
         def pester(delays):
             for delay in delays:
                 time.sleep(delay)
                 os.kill(os.getpid(), signal.SIGINT)
         def ours():
-            return [c for c in watched.children() if "resource_tracker" not in str(c.cmdline())]
+            return living_workers(psutil.Process())
         def calm(thread):
             while True:
                 try:

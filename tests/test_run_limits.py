@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from processes import living_workers
 from small_run import small_bars
 from test_pool import posix_only, wait_until
 
@@ -176,8 +177,7 @@ def test_stopped_workers_in_a_run(run, undisturbed):
 
     class Stopper(Listener):
         def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
-            children = psutil.Process().children()
-            workers = [one for one in children if "tracker" not in str(one.cmdline())]
+            workers = living_workers(psutil.Process())
             for worker in workers:
                 worker.suspend()
             threading.Timer(1.0, lambda: [worker.resume() for worker in workers]).start()
@@ -318,12 +318,8 @@ def test_a_worker_stopped_while_the_command_runs(tmp_path):
     line = [sys.executable, str(COMMAND), str(EXAMPLE), "--output", str(output), *slow]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
         root = psutil.Process(one.pid)
-
-        def workers() -> list[psutil.Process]:
-            return [child for child in root.children() if "tracker" not in str(child.cmdline())]
-
-        assert wait_until(lambda: len(workers()) == 2, 30)
-        victim = workers()[0].pid
+        assert wait_until(lambda: len(living_workers(root)) == 2, 30)
+        victim = living_workers(root)[0].pid
         os.kill(victim, signal.SIGSTOP)
         time.sleep(2.0)
         os.kill(victim, signal.SIGCONT)

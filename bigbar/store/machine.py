@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from bigbar.resources import usable_processors
+
 
 def machine() -> dict[str, Any]:
     """Host, processor, how many this process may use, memory, system, Python."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "host": platform.node(),
         "processor": _processor(),
-        "usable_processors": usable,
+        "usable_processors": usable_processors(),
         "memory_bytes": psutil.virtual_memory().total,
-        "system": platform.platform(),
+        # Not platform.platform(), which starts a process to ask for what is not told here.
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
     }
 
