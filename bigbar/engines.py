@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bigbar._chartless import import_backtesting
 from bigbar.errors import DataError, SettingsError
 from bigbar.grid import Grid
 from bigbar.indicators import LEAST_TRADING_BARS, first_trading_bar
@@ -176,6 +177,7 @@ class BacktestingEngine:
     """
 
     def __init__(self, file: pd.DataFrame, job: Job) -> None:
+        import_backtesting()
         from bigbar.strategy import reference_backtest
 
         self._grid = job.grid

@@ -14,6 +14,7 @@ import pandas as pd
 import psutil
 
 from bigbar._blocks import SHARED_MEMORY_IN_USE
+from bigbar._roomy import with_room
 from bigbar._signals import signals_raised
 from bigbar.budget import Budget, budget_for, workload
 from bigbar.data import Bars
@@ -269,8 +270,8 @@ def _build_and_compile(outcome: Outcome, file: pd.DataFrame, narrator: Narrator)
 
         if not is_cached():
             narrator.compiling()
-        engine = build_engine(file, outcome.job)
-        engine.run(0, 1)
+        engine = with_room(lambda: build_engine(file, outcome.job))
+        with_room(lambda: engine.run(0, 1))
         return engine
 
 

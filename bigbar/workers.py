@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from bigbar.shared_memory import Attachment, Descriptor, attach
 from bigbar.statistics import STATISTICS
 
 Chunk = tuple[int, int]
+_Float = TypeVar("_Float", np.float32, np.float64)
 
 #: Engines of other jobs that a worker keeps: tasks of one window come together, but the last of
 #: one may be done after the first of the next.
@@ -134,9 +136,11 @@ def answer_slice(engine: Engine, chunk: Chunk) -> ChunkResult:
     """Answer one slice of the grid by a given engine."""
     start, stop = chunk
     begun, clock, processor = time.monotonic(), time.perf_counter(), time.thread_time()
-    rows = np.empty((stop - start, len(STATISTICS)))
     failures: list[Failure] = []
-    _fill(engine.run, rows, start, stop, start, failures)
+    rows = _attempt(engine.run, start, stop, failures)
+    if rows is None:
+        rows = np.empty((stop - start, len(STATISTICS)))
+        _fill_halves(engine.run, rows, start, stop, start, failures)
     spent, used = time.perf_counter() - clock, time.thread_time() - processor
     return ChunkResult(start, stop, rows, failures, spent, begun, _worker(), used)
 
@@ -147,27 +151,51 @@ def _worker() -> int:
 
 
 def _fill(
-    run: Callable[[int, int], NDArray[np.floating]],
-    rows: NDArray[np.floating],
+    run: Callable[[int, int], NDArray[_Float]],
+    rows: NDArray[_Float],
     start: int,
     stop: int,
     base: int,
     failures: list[Failure],
 ) -> None:
     """Run a slice; where it raises, halve it until the combinations to blame stand alone."""
+    found = _attempt(run, start, stop, failures)
+    if found is None:
+        _fill_halves(run, rows, start, stop, base, failures)
+    else:
+        rows[start - base : stop - base] = found
+
+
+def _attempt(
+    run: Callable[[int, int], NDArray[_Float]], start: int, stop: int, failures: list[Failure]
+) -> NDArray[_Float] | None:
+    """What a slice gives, or None where it raises; a combination alone is to blame then.
+
+    The error ends here: while it is handled it keeps alive all that the engine had when it
+    failed. After a `MemoryError` there would be no memory for the halves.
+    """
     try:
-        rows[start - base : stop - base] = run(start, stop)
-        return
+        return run(start, stop)
     except Exception:
         if stop - start == 1:
-            rows[start - base] = np.nan
             failures.append(Failure(start, traceback.format_exc()))
-            return
-    # Outside of the handler: there, the error would keep alive all that the engine had when it
-    # failed. After a `MemoryError` there would be no memory for the halves.
-    middle = (start + stop) // 2
-    _fill(run, rows, start, middle, base, failures)
-    _fill(run, rows, middle, stop, base, failures)
+        return None
+
+
+def _fill_halves(
+    run: Callable[[int, int], NDArray[_Float]],
+    rows: NDArray[_Float],
+    start: int,
+    stop: int,
+    base: int,
+    failures: list[Failure],
+) -> None:
+    """What a slice that raised gives in parts; NaN where it is a single combination."""
+    if stop - start == 1:
+        rows[start - base] = np.nan
+        return
+    for first, last in halves((start, stop)):
+        _fill(run, rows, first, last, base, failures)
 
 
 class GridTask:

@@ -33,7 +33,12 @@ from bigbar.kernel.hop import (
 from bigbar.kernel.jit import compiled
 from bigbar.kernel.lanes import CASH, finish_lane
 from bigbar.kernel.market import market_of
-from bigbar.kernel.signals import compiled_average_true_range, exit_bars, next_lower_low
+from bigbar.kernel.signals import (
+    compiled_average_true_range,
+    exit_bars,
+    least_average_true_range,
+    next_lower_low,
+)
 from bigbar.kernel.summary import new_stack, pairwise_sum
 from bigbar.kernel.sweep import CompiledSweep
 from bigbar.kernel.terms import log_ratio, trade_terms, usual_share
@@ -53,8 +58,8 @@ Floats = NDArray[np.float64]
 
 
 @compiled
-def call_pairwise_sum(values, start, count, stack):  # type: ignore[no-untyped-def]
-    return pairwise_sum(values, start, count, stack)
+def call_pairwise_sum(values, count, stack):  # type: ignore[no-untyped-def]
+    return pairwise_sum(values, count, stack)
 
 
 LENGTHS = [*range(300), 511, 512, 513, 1000, 1023, 1024, 1025, 4099, 20_001, 131_073]
@@ -62,15 +67,30 @@ LENGTHS = [*range(300), 511, 512, 513, 1000, 1023, 1024, 1025, 4099, 20_001, 131
 
 @pytest.mark.parametrize("start", [0, 3])
 def test_sums_have_numpys_bits(start):
+    """Where an array begins in memory changes nothing."""
     values = np.random.default_rng(1).normal(0.001, 1.0, max(LENGTHS) + 8)
     stack = new_stack()
     for count in LENGTHS:
-        mine = call_pairwise_sum(values, start, count, stack)
+        mine = call_pairwise_sum(values[start:], count, stack)
         assert mine == values[start : start + count].sum(), count
 
 
 def test_a_sum_of_negative_zeros_is_one():
-    assert np.signbit(call_pairwise_sum(np.full(16, -0.0), 0, 16, new_stack()))
+    assert np.signbit(call_pairwise_sum(np.full(16, -0.0), 16, new_stack()))
+
+
+# ---- average true ranges ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("periods", [(14,), (10, 11, 40), tuple(range(10, 101))])
+def test_the_least_average_true_range_has_the_indicators_bits(periods):
+    ranges = np.random.default_rng(2).exponential(1.0, 700)
+    ranges[0] = np.nan
+    ranges[300:450] = 0.0  # Averages that fall for long, each at its own speed.
+    first = max(periods) + 3
+    each = [average_true_range(ranges, period)[first:] for period in periods]
+    mine = least_average_true_range(ranges, np.array(periods, float), first)
+    assert mine.tobytes() == np.min(each, axis=0).tobytes()
 
 
 # ---- bars -------------------------------------------------------------------------------------

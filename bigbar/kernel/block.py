@@ -46,7 +46,7 @@ def pick(cells, place, most, batch):  # type: ignore[no-untyped-def]
         Where to go on, and how many were put on lanes.
     """
     per_factor = cells.walk_of[0].size
-    picked = 0
+    picked = np.int64(0)  # Not the literal, which functions would be compiled for once more.
     place = next_to_walk(cells, place)
     factor = place // per_factor
     while place < cells.walk_of.size and picked < most:
@@ -67,7 +67,7 @@ def run_lanes(batch, count, picked, used, entries, factor_levels, market, accoun
         start_idle_hop(batch.hop, lane)
     start_purse(batch.purse, used, account.cash)
     batch.day_equity[: len(batch.equity) * used] = -1.0  # Equity itself is never negative.
-    place = 0
+    place = np.int64(0)  # As in `pick`.
     while place < count:
         place, rows = hop_rows(
             batch.hop, used, batch.listed, place, count, entries, factor_levels,

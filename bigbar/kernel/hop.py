@@ -178,7 +178,7 @@ def start_hop(hop, lane, thresholds):  # type: ignore[no-untyped-def]
 @compiled_inner
 def start_idle_hop(hop, lane):  # type: ignore[no-untyped-def]
     """A lane that trades nothing."""
-    start_hop(hop, lane, (_FAR, -1, _FAR))
+    start_hop(hop, lane, (np.int64(_FAR), np.int64(-1), np.int64(_FAR)))
 
 
 @compiled_inner

@@ -62,15 +62,13 @@ LOST = 11 * LANES
 GROWTH = 12 * LANES  #: Product of one plus each return.
 WON = 13 * LANES
 PAID = 14 * LANES
-FIRST_PROFIT = 15 * LANES  #: Infinity before the first trade.
-DEVIATION = 16 * LANES  #: Sum of the profits less the first, each.
-SQUARE = 17 * LANES  #: Sum of the squares of these.
+SQUARE = 15 * LANES  #: Sum of the squares of the profits.
 # The same, where there are commissions. Without, `hop` knows them.
-BEST_TRADE = 18 * LANES
-WORST_TRADE = 19 * LANES
-WINS = 20 * LANES
-LOSSES = 21 * LANES
-MONEY_FIELDS = 22
+BEST_TRADE = 16 * LANES
+WORST_TRADE = 17 * LANES
+WINS = 18 * LANES
+LOSSES = 19 * LANES
+MONEY_FIELDS = 20
 
 # Fields of `Purse.marks`.
 SUM_HELD = 0 * LANES
@@ -84,9 +82,8 @@ MARK_FIELDS = 5
 #: and the check's are a few 2**-53 of it. Prices and cash on a grid of ticks do meet that.
 _SURE_UNITS = 2.0**48
 
-#: Up to this share of it the variance may be off by, where it is made of sums of squares. They are
-#: of differences from the first profit: squares of the profits themselves would leave no digit of
-#: the variance of profits that are nearly equal.
+#: Up to this share of it the variance may be off by, where it is made of sums of squares: of
+#: profits that are nearly equal they would leave no digit.
 _LOOSE_VARIANCE = 1e-10
 _EPS = 2.0**-52
 
@@ -122,7 +119,6 @@ def start_purse(purse, lanes, cash):  # type: ignore[no-untyped-def]
         purse.money[PEAK + lane] = cash
         purse.money[LOWEST + lane] = np.inf
         purse.money[GROWTH + lane] = 1.0
-        purse.money[FIRST_PROFIT + lane] = np.inf
         purse.money[BEST_TRADE + lane] = -np.inf
         purse.money[WORST_TRADE + lane] = np.inf
 
@@ -151,9 +147,24 @@ def trade_rows(hop, purse, rows, used, entries, market, account, fees, day_equit
     for row in range(rows):
         c = hop.candidate[row]
         entry, last = entries.entry[c], entries.exit[c]
-        attention = trade_row(
-            hop.taken, purse, row, used, c, entry, last, entries, market, account, fees, day_equity
-        )
+        # Without fees all lanes gain by a trade, or all lose. A Python constant in the place of
+        # the numbers that are not needed then is compiled on its own.
+        if fees is None:
+            if entries.outcome[c] < 0:
+                attention = trade_row(
+                    hop.taken, purse, row, used, c, entry, last, entries, market, account, None,
+                    None, day_equity,
+                )  # fmt: skip
+            else:
+                attention = trade_row(
+                    hop.taken, purse, row, used, c, entry, last, entries, market, account, None,
+                    1.0, day_equity,
+                )  # fmt: skip
+        else:
+            attention = trade_row(
+                hop.taken, purse, row, used, c, entry, last, entries, market, account, fees, 1.0,
+                day_equity,
+            )  # fmt: skip
         if day[entry + 1] != day[last + 1]:
             write_days_inside(hop.taken, purse, row, used, c, entries, market, account, day_equity)
         if attention:
@@ -176,8 +187,8 @@ def one_step(units, spent, too_much, budget):  # type: ignore[no-untyped-def]
 
 @compiled_inner
 def trade_row(  # type: ignore[no-untyped-def]
-    taken, purse, row, used, c, entry, last, entries, market, account, fees, day_equity
-):
+    taken, purse, row, used, c, entry, last, entries, market, account, fees, gain, day_equity
+):  # fmt: skip
     """One row: the broker's arithmetic, in its order; returns whether any lane needs attention."""
     money, marks = purse
     used = min(used, LANES)  # Tells the compiler that no index below is negative.
@@ -196,7 +207,7 @@ def trade_row(  # type: ignore[no-untyped-def]
     entry_bar, base, day_end = np.float64(entry), row * LANES, market.day[last + 1] * used
     zero, rises_mark, far_mark = np.int64(0), np.int64(_RISES), np.int64(_FAR)
     any_attention = np.int64(0)
-    gained, lost, growth = max(made, 0.0), max(-made, 0.0), 1.0 + made
+    growth = 1.0 + made
     if fees is not None:
         fixed, relative = fees
         in_move, out_move = market.market[entry + 1], market.market[last + 1]
@@ -223,11 +234,11 @@ def trade_row(  # type: ignore[no-untyped-def]
             exit_fee = fixed + units * exit_price * relative
             both = exit_fee + entry_fee
             owned = cash - entry_fee
-            gain = units * move
-            net, profit = gain - exit_fee, gain - both
+            moved = units * move
+            net, profit = moved - exit_fee, moved - both
             made = plain_return - both / value
-            gained, lost, growth = select(made > 0.0, made, 0.0), 0.0, 1.0 + made
-            lost = select(made < 0.0, -made, 0.0)
+            growth = 1.0 + made
+            gained, lost = select(made > 0.0, made, 0.0), select(made < 0.0, -made, 0.0)
             most, least = money[BEST_TRADE + lane] + 0.0, money[WORST_TRADE + lane] + 0.0
             made_most, made_least = merge(mask, made, -np.inf), merge(mask, made, np.inf)
             money[BEST_TRADE + lane] = select(made_most > most, made_most, most)
@@ -241,17 +252,20 @@ def trade_row(  # type: ignore[no-untyped-def]
             logarithms = log_series(z_in) * in_move + log_series(z_out) * out_move
             fee_is_far = (abs(z_in) > SERIES_LIMIT) | (abs(z_out) > SERIES_LIMIT)
             money[COMMISSIONS + lane] += keep(mask, both)
-        money[GAINED + lane] += keep(mask, gained)
-        money[LOST + lane] += keep(mask, lost)
+        kept = keep(mask, profit)
+        if fees is not None:
+            money[GAINED + lane] += keep(mask, gained)
+            money[LOST + lane] += keep(mask, lost)
+            money[WON + lane] += select(kept > 0.0, kept, 0.0)
+            money[PAID + lane] += select(kept < 0.0, -kept, 0.0)
+        elif gain is not None:
+            money[GAINED + lane] += keep(mask, made)
+            money[WON + lane] += kept
+        else:
+            money[LOST + lane] -= keep(mask, made)
+            money[PAID + lane] -= kept
         money[GROWTH + lane] *= merge(mask, growth, 1.0)
-        money[WON + lane] += keep(mask, select(profit > 0.0, profit, 0.0))
-        money[PAID + lane] += keep(mask, select(profit < 0.0, -profit, 0.0))
-        first = money[FIRST_PROFIT + lane]
-        first = select(first == np.inf, profit, first)
-        money[FIRST_PROFIT + lane] = merge(mask, first, money[FIRST_PROFIT + lane])
-        deviation = keep(mask, profit - first)
-        money[DEVIATION + lane] += deviation
-        money[SQUARE + lane] += deviation * deviation
+        money[SQUARE + lane] += kept * kept
 
         paid = units * signed_fill
         highest = owned + (units * best - paid)
@@ -283,8 +297,8 @@ def trade_row(  # type: ignore[no-untyped-def]
         any_attention |= attention
         money[BEFORE + lane] = cash
         money[UNITS + lane] = units
-        gain = keep(mask, select(regular, net, np.nan))
-        now = gain + (cash if fees is None else merge(mask, owned, cash))
+        change = keep(mask, select(regular, net, np.nan))
+        now = change + (cash if fees is None else merge(mask, owned, cash))
         money[CASH + lane] = now
         ended = unsigned(day_end + lane)
         day_equity[ended] = merge(mask, now, day_equity[ended])
@@ -416,13 +430,13 @@ def trade_sums(hop, purse, lane, entries, fees):  # type: ignore[no-untyped-def]
         log_growth = math.log(growth)
         if not LEAST_GROWTH < growth < MOST_GROWTH:
             money[CASH + lane] = np.nan
-    deviation, square = money[DEVIATION + lane], money[SQUARE + lane]
-    scatter = square - deviation * deviation / trades
+    total, square = money[WON + lane] - money[PAID + lane], money[SQUARE + lane]
+    scatter = square - total * total / trades
     if square != 0.0 and not scatter * _LOOSE_VARIANCE >= square * trades * _EPS:
         money[CASH + lane] = np.nan
     return TradeSums(
         best, worst, money[GAINED + lane], money[LOST + lane], log_growth, money[WON + lane],
-        money[PAID + lane], wins, losses, money[FIRST_PROFIT + lane] + deviation / trades, scatter,
+        money[PAID + lane], wins, losses, total / trades, scatter,
     )  # fmt: skip
 
 

@@ -26,13 +26,10 @@ class Market:
         Bars of the file before this one only warm up the indicators.
     true_range : ndarray of float, shape (first_bar + bars,)
         From the beginning of the file: the ATR needs the warm-up.
-    open, high, low, height, tail, strength : ndarray of float, shape (bars,)
-        Prices, range, tail on the side of the close, and momentum in the direction of the bar.
+    open, high, low, momentum : ndarray of float, shape (bars,)
     restricted : ndarray of bool, shape (bars,)
     direction : ndarray of int8, shape (bars,)
         1 for a green bar, -1 for a red one, 0 for neither.
-    enterable : ndarray of int32
-        Numbers of the bars a position could be entered on.
     index : DatetimeIndex
         Times of the bars.
     calendar : Calendar
@@ -46,12 +43,9 @@ class Market:
     open: Floats
     high: Floats
     low: Floats
-    height: Floats
-    tail: Floats
-    strength: Floats
+    momentum: Floats
     restricted: NDArray[np.bool_]
     direction: NDArray[np.int8]
-    enterable: NDArray[np.int32]
     index: pd.DatetimeIndex
     calendar: Calendar
     arrays: MarketArrays
@@ -76,15 +70,12 @@ def market_of(file: pd.DataFrame, first_bar: int, stop_bar: int | None = None) -
         Its arrays are read-only; prices are views of the file's where pandas allows.
     """
     kept = file.iloc[first_bar:stop_bar]
-    open_, high, low, close, leaning = (
+    open_, high, low, close, momentum = (
         _frozen(kept[name].to_numpy(np.float64))
         for name in ("Open", "High", "Low", "Close", "Momentum")
     )
     restricted = _frozen(kept["Restricted"].to_numpy(np.bool_))
     direction = np.sign(close - open_).astype(np.int8)
-    enterable = np.flatnonzero((direction != 0) & ~restricted)
-    # The first bar fills no order, and an order at the last close is never filled.
-    enterable = enterable[(enterable >= 1) & (enterable < len(kept) - 1)]
     index: Any = kept.index
     calendar = calendar_of(index)
     arrays, square = _arrays(calendar, close)
@@ -94,12 +85,9 @@ def market_of(file: pd.DataFrame, first_bar: int, stop_bar: int | None = None) -
         open=open_,
         high=high,
         low=low,
-        height=_frozen(high - low),
-        tail=_frozen(np.where(direction > 0, high - close, close - low)),
-        strength=_frozen(leaning * direction),
+        momentum=momentum,
         restricted=restricted,
         direction=_frozen(direction),
-        enterable=_frozen(enterable.astype(np.int32)),
         index=index,
         calendar=calendar,
         arrays=arrays,

@@ -17,6 +17,42 @@ compiled_average_true_range = compiled(average_true_range)
 
 
 @compiled
+def least_average_true_range(
+    ranges: NDArray[np.float64], periods: NDArray[np.float64], first_bar: int
+) -> NDArray[np.float64]:
+    """The least of the average true ranges of some periods, at each bar from `first_bar` on.
+
+    All periods go from bar to bar together: the steps of one wait for each other's divisions,
+    those of many do not.
+
+    Parameters
+    ----------
+    ranges : ndarray of float, shape (bars,)
+        True ranges.
+    periods : ndarray of float
+        Whole numbers below `first_bar`.
+    first_bar : int
+    """
+    averages = np.empty(len(periods))
+    for k in range(len(periods)):
+        averages[k] = compiled_average_true_range(ranges[: first_bar + 1], int(periods[k]))[-1]
+    # Positive numbers are in the same order as their bits, and the least of whole numbers is
+    # found several at a time.
+    bits = averages.view(np.int64)
+    least = np.empty(len(ranges) - first_bar, np.int64)
+    for i in range(len(least)):
+        if i > 0:
+            for k in range(len(periods)):
+                total = averages[k] * (periods[k] - 1.0) + ranges[first_bar + i]
+                averages[k] = total / periods[k]
+        lowest = bits[0]
+        for k in range(1, len(periods)):
+            lowest = min(lowest, bits[k])
+        least[i] = lowest
+    return least.view(np.float64)
+
+
+@compiled
 def next_lower_low(
     low: NDArray[np.float64], high: NDArray[np.float64], restricted: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

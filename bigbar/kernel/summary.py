@@ -91,8 +91,8 @@ def block_sum(values, start, count):  # type: ignore[no-untyped-def]
 
 
 @compiled_inner
-def pairwise_sum(values, start, count, stack):  # type: ignore[no-untyped-def]
-    """Sum of `values[start:start + count]`, added in NumPy's order.
+def pairwise_sum(values, count, stack):  # type: ignore[no-untyped-def]
+    """Sum of `values[:count]`, added in NumPy's order.
 
     NumPy halves longer arrays recursively; here the halves still to come stand on a stack,
     because numba cannot keep recursive functions between runs.
@@ -100,10 +100,11 @@ def pairwise_sum(values, start, count, stack):  # type: ignore[no-untyped-def]
     Parameters
     ----------
     values : ndarray of float
-    start, count : int
+    count : int
     stack : Stack
         Reused from call to call: a sweep makes no array.
     """
+    start = np.int64(0)  # Not the literal, which `block_sum` would be compiled for once more.
     if count <= _BLOCK:
         return block_sum(values, start, count)
     waiting, left, left_done = stack
@@ -131,11 +132,11 @@ def variance(values, count, scratch, stack):  # type: ignore[no-untyped-def]
     """Sample variance by pandas' two passes; NaN for fewer than two values."""
     if count < 2:
         return np.nan
-    mean = pairwise_sum(values, 0, count, stack) / count
+    mean = pairwise_sum(values, count, stack) / count
     for i in range(count):
         deviation = mean - values[i]
         scratch[i] = deviation * deviation
-    return pairwise_sum(scratch, 0, count, stack) / (count - 1)
+    return pairwise_sum(scratch, count, stack) / (count - 1)
 
 
 @compiled_inner
@@ -202,7 +203,7 @@ def annual_statistics(out, returns, days, mean_return, max_drawdown, constants, 
     for d in range(days):
         loss = min(returns[d], 0.0)
         scratch[d] = loss * loss
-    downside = pairwise_sum(scratch, 0, days, stack) / days if days else np.nan
+    downside = pairwise_sum(scratch, days, stack) / days if days else np.nan
     out[7] = annual * 100.0
     out[8] = volatility
     out[10] = annual * 100.0 / or_nan(volatility)

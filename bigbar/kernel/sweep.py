@@ -18,6 +18,7 @@ from bigbar.kernel.signals import (
     big_bars,
     compiled_average_true_range,
     exit_bars,
+    least_average_true_range,
     next_lower_low,
     tail_levels,
 )
@@ -76,20 +77,26 @@ class CompiledSweep:
             share=usual_share(float(account.leverage), relative),
         )
         self._fees = (fixed, relative) if fixed or relative else None
-        _, factors, tails, weights, _ = (
+        periods, factors, tails, weights, _ = (
             np.asarray(axis.values, dtype=np.float64) for axis in grid.axes
         )
         self._factors = factors
-        enterable = market.enterable
-        # What passes not even the loosest tail and momentum can never be entered.
-        tightest = tail_levels(market.tail[enterable], market.height[enterable], tails)
-        strengths = np.searchsorted(weights, market.strength[enterable], side="right")
-        kept = (tightest < len(tails)) & (strengths > 0)
+        bars = _enterable(market)
+        direction, close = market.direction[bars], market.arrays.close[bars]
+        high, low = market.high[bars], market.low[bars]
+        height = high - low
+        tightest = tail_levels(np.where(direction > 0, high - close, close - low), height, tails)
+        strengths = np.searchsorted(weights, market.momentum[bars] * direction, side="right")
+        least_range = factors[0] * least_average_true_range(
+            market.true_range, periods, market.first_bar
+        )
+        # What does not pass the loosest thresholds can never be entered.
+        kept = (tightest < len(tails)) & (strengths > 0) & (height >= least_range[bars])
         self._tail_levels = tightest[kept]
         self._weight_levels = strengths[kept].astype(np.int32)
-        self._candidates = enterable[kept]
-        self._direction = market.direction[self._candidates]
-        self._height = market.height[self._candidates]
+        self._candidates = bars[kept]
+        self._direction = direction[kept]
+        self._height = height[kept]
         self._ends = next_lower_low(market.low, market.high, market.restricted)
         self._factor_levels = np.empty(len(self._candidates), np.int32)
         self._chosen = np.empty(len(self._candidates), np.int32)
@@ -286,3 +293,11 @@ class CompiledSweep:
             self._candidates, self._height, atr, self._factors, self._factor_levels, self._chosen
         )
         return found
+
+
+def _enterable(market: Market) -> NDArray[np.int32]:
+    """Bars that an order at the close could be filled on, whatever the thresholds."""
+    bars = np.flatnonzero((market.direction != 0) & ~market.restricted)
+    # The first bar fills no order, and an order at the last close is never filled.
+    bars = bars[(bars >= 1) & (bars < len(market.direction) - 1)]
+    return bars.astype(np.int32)
