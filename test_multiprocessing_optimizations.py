@@ -1,8 +1,9 @@
 """End-to-end tests: the command as a user runs it, and what happens when things go wrong.
 
-Run as a script, this file runs every test of the project:
+Run as a script, this file runs every test of the project; arguments are handed on to pytest:
 
     python test_multiprocessing_optimizations.py
+    python test_multiprocessing_optimizations.py -k killed_worker
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from bigbar.resources import usable_processors
 from bigbar.store.receipt import read_receipt
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
@@ -669,5 +671,19 @@ class TestDocumentedFunctions:
         assert every[40_000][1].equals(stats)
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Run every test, those that measure the load of the machine after all others.
+
+    The others run side by side; with arguments, which are pytest's, all that they choose run one
+    after the other.
+    """
+    if arguments:
+        return int(pytest.main([str(ROOT), *arguments]))
+    side_by_side = ["-n", str(min(4, usable_processors())), "--dist", "loadscope"]
+    parts = [[*side_by_side, "-m", "not alone"], ["-m", "alone"]]
+    line = [sys.executable, "-m", "pytest", str(ROOT)]
+    return max(subprocess.run([*line, *part], check=False).returncode for part in parts)
+
+
 if __name__ == "__main__":
-    sys.exit(pytest.main([str(ROOT), *sys.argv[1:]]))
+    sys.exit(main(sys.argv[1:]))

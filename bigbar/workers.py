@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar._blocks import BlockHandle, open_block
+from bigbar._heap import trim_heap
 from bigbar.engines import ENGINES, BacktestingEngine, Engine, Job, build_engine
 from bigbar.shared_memory import Attachment, Descriptor, attach
 from bigbar.statistics import STATISTICS
@@ -108,6 +109,7 @@ def start_worker(descriptor: Descriptor) -> None:
     engine = build_engine(file, job)
     if ENGINES[job.engine].compiles:
         engine.run(0, 1)  # Loads the machine code and touches the buffers, before anything counts.
+    trim_heap()
     _local.desk = _Desk(attachment, file, job, engine)
 
 
@@ -283,10 +285,14 @@ def engine_of(job: Job) -> Engine:
     Engine
     """
     kept: dict[Job, Engine] = _local.__dict__.setdefault("others", {})
-    engine = kept.pop(job, None) or build_engine(desk().file, job)
+    engine = kept.pop(job, None)
+    is_new = engine is None
+    engine = engine or build_engine(desk().file, job)
     kept[job] = engine  # The last one used comes last.
     while len(kept) > _ENGINES_KEPT:
         del kept[next(iter(kept))]
+    if is_new:
+        trim_heap()
     return engine
 
 

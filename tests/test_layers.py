@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The layer of every room: a module of `bigbar`, or a folder of them. Within a layer a room builds
 #: only on those before it in the list.
 LAYERS = (
-    ("errors", "version", "_signals", "_chartless", "_roomy"),
+    ("errors", "version", "_signals", "_chartless", "_heap", "_roomy"),
     (
         "quantities", "settings", "statistics", "indicators", "periods", "grid", "_csv_dialect",
         "_csv_errors", "data",

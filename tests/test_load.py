@@ -23,6 +23,8 @@ from bigbar.resources import usable_processors
 from bigbar.sampling import Account, Watcher
 from tests import pool_tasks as work
 
+pytestmark = pytest.mark.alone
+
 _SPIN = "while True: pass"
 
 

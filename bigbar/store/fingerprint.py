@@ -32,7 +32,9 @@ PARTS = (
 _HERE = Path(__file__).resolve().parents[1]
 
 #: Sources whose code makes the numbers, whatever the engine.
-_SOURCES = ("engines", "grid", "indicators", "periods", "settings", "statistics", "strategy")
+_SOURCES = (
+    "_chartless", "engines", "grid", "indicators", "periods", "settings", "statistics", "strategy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
