@@ -26,6 +26,7 @@ import pandas as pd
 import psutil
 import pytest
 
+import bigbar_multiprocessing_optimized as program
 from bigbar.resources import usable_processors
 from bigbar.store.receipt import read_receipt
 from bigbar.store.records import Run
@@ -40,7 +41,7 @@ EXAMPLE = ROOT / "example.csv"
 
 #: A grid that takes a moment, and one that takes some seconds by backtesting.py.
 SMALL = ("--atr-period", "10:40:10", "--k-atr", "1:3:0.5")
-SLOW = ("--engine", "backtesting", "--atr-period", "10:40:3", "--k-atr", "1,2",
+SLOW = ("--engine", "backtesting", "--atr-period", "10:40:6", "--k-atr", "1,2",
         "--uptail-max-ratio", "0.5,0.8", "--previous-weight", "0.1,0.4")  # fmt: skip
 
 #: Nothing but the sweep, for tests of what becomes of its rows.
@@ -173,8 +174,7 @@ class TestOrdinaryRuns:
         assert not re.search(r"[\x00-\x09\x0b-\x1f]", done.stdout + done.stderr)
         assert "Optimization Progress" not in done.stderr
 
-    @pytest.mark.parametrize("method", ["fork", "spawn"])
-    @pytest.mark.parametrize("workers", ["1", "3"])
+    @pytest.mark.parametrize(("workers", "method"), [("3", "fork"), ("2", "spawn")])
     def test_workers_and_start_method_change_no_bit(
         self, tmp_path: Path, method: str, workers: str, one_worker: pd.DataFrame
     ) -> None:
@@ -238,13 +238,25 @@ class TestBadInput:
              "2024-01-01T01:00,1,2,0.5,1\n", "102"),
         ],
     )  # fmt: skip
-    def test_bad_files(self, tmp_path: Path, text: str, said: str) -> None:
+    def test_bad_files(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+    ) -> None:
         file = tmp_path / "bad.csv"
         file.write_text(text, encoding="utf-8")
-        self.refused(tmp_path, said, str(file))
+        self.refused(tmp_path, capsys, said, str(file))
 
     def test_missing_file(self, tmp_path: Path) -> None:
-        self.refused(tmp_path, "nowhere.csv", str(tmp_path / "nowhere.csv"))
+        """In a process of its own: what a terminal gets to see."""
+        line = [sys.executable, str(COMMAND), str(tmp_path / "nowhere.csv")]
+        done = subprocess.run(
+            [*line, "--output", str(tmp_path / "out")], capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: ")
+        assert "nowhere.csv" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+        assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize(
         ("options", "said"),
@@ -260,28 +272,34 @@ class TestBadInput:
             (("--no-optimize", "--k-atr", "1,2"), "one backtest"),
         ],
     )
-    def test_bad_options(self, tmp_path: Path, options: Sequence[str], said: str) -> None:
-        self.refused(tmp_path, said, str(EXAMPLE), *options)
+    def test_bad_options(
+        self,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        options: Sequence[str],
+        said: str,
+    ) -> None:
+        self.refused(tmp_path, capsys, said, str(EXAMPLE), *options)
 
     @staticmethod
-    def refused(folder: Path, said: str, *arguments: str) -> None:
+    def refused(
+        folder: Path, capsys: pytest.CaptureFixture[str], said: str, *arguments: str
+    ) -> None:
         output = folder / "out"
-        done = subprocess.run(
-            [sys.executable, str(COMMAND), *arguments, "--output", str(output)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 2
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
-        assert done.stdout == ""
+        try:
+            code: object = program.main([*arguments, "--output", str(output)])
+        except SystemExit as stop:  # argparse's own way out
+            code = stop.code
+        seen = capsys.readouterr()
+        assert code == 2
+        assert said in seen.err
+        assert seen.out == ""
         assert not output.exists() or not list(output.iterdir())
 
     def test_output_that_cannot_be_written(self, tmp_path: Path) -> None:
         in_the_way = tmp_path / "file"
         in_the_way.write_text("")
-        done = run(in_the_way / "out", *SMALL) if in_the_way.is_dir() else subprocess.run(
+        done = subprocess.run(
             [sys.executable, str(COMMAND), str(EXAMPLE), "--output", str(in_the_way)],
             capture_output=True, text=True, timeout=60,
         )  # fmt: skip
@@ -322,7 +340,7 @@ class TestFaults:
         assert not segments(process)
         if "Stopped after" in out:
             assert summary(output)["stopped_by_signal"] == number
-            assert summary(output)["completed"] < 176
+            assert summary(output)["completed"] < summary(output)["grid"]["combinations"]
 
     @pytest.mark.parametrize("method", ["fork", "spawn"])
     def test_killed_parent(self, tmp_path: Path, method: str) -> None:
@@ -400,7 +418,10 @@ class TestNothingLost:
 
         assert wait_until(there, 60)
 
-    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize(
+        "number",
+        [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)],
+    )
     def test_an_ended_run_continues(
         self, tmp_path: Path, number: int, undisturbed_small: str
     ) -> None:
@@ -643,36 +664,31 @@ if __name__ == "__main__":
 
 class TestDocumentedFunctions:
     def test_names_that_were_documented(self) -> None:
-        import bigbar_multiprocessing_optimized as command
-
-        file = command.load_data(EXAMPLE)
-        combinations = command.generate_parameter_combinations()
+        file = program.load_data(EXAMPLE)
+        combinations = program.generate_parameter_combinations()
         assert len(combinations) == 112_840
         assert combinations[0] == (10, 1.0, 0.5, 0.1, 0.01)
-        assert 0 < command.estimate_backtest_duration(file, sample_size=10) < 1
-        name, shape, dtype, metadata = command.create_shared_memory_dataframe(file)
+        assert 0 < program.estimate_backtest_duration(file, sample_size=10) < 1
+        name, shape, dtype, metadata = program.create_shared_memory_dataframe(file)
         try:
-            back = command.load_from_shared_memory(name, shape, dtype, metadata)
+            back = program.load_from_shared_memory(name, shape, dtype, metadata)
             pd.testing.assert_frame_equal(back, file)
-            parameters, stats = command.run_backtest_single_param_shared(
+            parameters, stats = program.run_backtest_single_param_shared(
                 (combinations[40_000], name, shape, dtype, metadata)
             )
         finally:
-            command.cleanup_shared_memory(name, metadata)
-        best, every = command.parallel_optimize_strategy_shared(EXAMPLE, 2, False)
+            program.cleanup_shared_memory(name, metadata)
+        best, every = program.parallel_optimize_strategy_shared(EXAMPLE, 2, False)
         assert best is not None
         assert len(every) == 112_840
-        assert (
-            best[1]["Return [%]"]
-            == max(every[number][1]["Return [%]"] for number in range(0, 112_840, 997))
-            or best[1]["Return [%]"] > 0
-        )
+        some = max(every[number][1]["Return [%]"] for number in range(0, 112_840, 997))
+        assert best[1]["Return [%]"] >= some > 0
         assert every[40_000][0] == parameters
         assert every[40_000][1].equals(stats)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run every test, those that measure the load of the machine after all others.
+    """Run every test, those that need the machine to themselves after all others.
 
     The others run side by side; with arguments, which are pytest's, all that they choose run one
     after the other.

@@ -15,7 +15,7 @@ from bigbar._gate import Gate, Throttle
 from bigbar.pool import WorkerDied
 from tests import pool_tasks as work
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(60)]
 
 
 def test_room() -> None:

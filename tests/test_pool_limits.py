@@ -16,7 +16,7 @@ from bigbar._stopwatch import Stopwatch
 from bigbar.pool import Losses, TookTooLong
 from tests import pool_tasks as work
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux does it")
 
@@ -113,7 +113,8 @@ def test_waiting_for_a_processor_does_not_count() -> None:
 @posix_only
 @pytest.mark.parametrize("method", METHODS)
 def test_a_stopped_worker_is_neither_lost_nor_blamed(method: str, tmp_path: Path) -> None:
-    tasks = [(str(tmp_path), number, 0.02) for number in range(40)]
+    # Enough for the other one to last: the victim may have been between two tasks.
+    tasks = [(str(tmp_path), number, 0.05) for number in range(40)]
     events: list[str] = []
     with make_pool(method=method, events=events) as pool:
         victim = pool.worker_pids()[0]
