@@ -34,6 +34,7 @@ from bigbar._worker_side import (
     StatusBoard,
     run_in_process,
     run_in_thread,
+    run_while_parent_lives,
     start_thread,
     start_worker,
 )
@@ -115,7 +116,9 @@ class ProcessCrew:
         # every process it makes is what lets no death go unseen.
         context: Any = copy.copy(multiprocessing.get_context(start_method))
         make = context.Process
-        context.Process = lambda *args, **options: self._enlist(make(*args, **options))
+        context.Process = lambda *args, target, **options: self._enlist(
+            make(*args, target=partial(run_while_parent_lives, target), **options)
+        )
         try:
             with children_born_deaf():
                 self._pool: Any = context.Pool(

@@ -7,6 +7,7 @@ of the task that caused it, and goes when its parent has gone.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import pickle
@@ -129,6 +130,15 @@ def _limit_growth(growth: int) -> None:
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
+def run_while_parent_lives(work: Callable[..., object], *args: Any) -> None:
+    """What a pool process does, until its results can no longer be sent.
+
+    Then the parent has gone, and nobody is there to be told how.
+    """
+    with contextlib.suppress(BrokenPipeError):
+        work(*args)
 
 
 def run_in_process(

@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
+from bigbar._worker_side import run_while_parent_lives
 from bigbar.errors import WorkersLostError
 from bigbar.pool import WorkerDied, WorkerPool
 from tests import pool_tasks as work
@@ -350,6 +351,38 @@ def test_parent_killed(method: str) -> None:
         process.wait()
         assert wait_until(lambda: all(map(gone, pids)), 4)
         assert wait_until(lambda: not any(path.exists() for path in segments), 4)
+
+
+@posix_only
+@pytest.mark.parametrize("method", METHODS)
+def test_a_result_for_a_parent_that_was_killed(method: str) -> None:
+    """No worker prints a traceback; Python's resource tracker says what it cleans up."""
+    body = """
+        import sys
+        from bigbar.pool import WorkerPool
+        from tests import pool_tasks as work
+
+        with WorkerPool(4, start_method=sys.argv[1], initializer=None) as pool:
+            for number, _ in enumerate(pool.imap_unordered(work.sleep, [0.002] * 9999)):
+                if number == 4:
+                    print("begun", flush=True)
+    """
+    with run_script(body, method) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.kill()
+        errors = process.stderr.read()  # Ends when the last worker has closed it.
+    assert "Traceback" not in errors
+
+
+def test_only_a_broken_pipe_is_passed_over() -> None:
+    def fail(error: Exception) -> None:
+        raise error
+
+    run_while_parent_lives(fail, BrokenPipeError())
+    with pytest.raises(ValueError, match="another"):
+        run_while_parent_lives(fail, ValueError("another"))
 
 
 @posix_only
