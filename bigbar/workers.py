@@ -286,13 +286,12 @@ def engine_of(job: Job) -> Engine:
     """
     kept: dict[Job, Engine] = _local.__dict__.setdefault("others", {})
     engine = kept.pop(job, None)
-    is_new = engine is None
-    engine = engine or build_engine(desk().file, job)
-    kept[job] = engine  # The last one used comes last.
-    while len(kept) > _ENGINES_KEPT:
-        del kept[next(iter(kept))]
-    if is_new:
+    if engine is None:
+        while len(kept) >= _ENGINES_KEPT:  # Makes room before the next is made.
+            del kept[next(iter(kept))]
+        engine = build_engine(desk().file, job)
         trim_heap()
+    kept[job] = engine  # The last one used comes last.
     return engine
 
 

@@ -147,22 +147,15 @@ def trade_rows(hop, purse, rows, used, entries, market, account, fees, day_equit
     for row in range(rows):
         c = hop.candidate[row]
         entry, last = entries.entry[c], entries.exit[c]
-        # Without fees all lanes gain by a trade, or all lose. A Python constant in the place of
-        # the numbers that are not needed then is compiled on its own.
-        if fees is None:
-            if entries.outcome[c] < 0:
-                attention = trade_row(
-                    hop.taken, purse, row, used, c, entry, last, entries, market, account, None,
-                    None, day_equity,
-                )  # fmt: skip
-            else:
-                attention = trade_row(
-                    hop.taken, purse, row, used, c, entry, last, entries, market, account, None,
-                    1.0, day_equity,
-                )  # fmt: skip
+        gains = entries.outcome[c] >= 0
+        if fees is None and not gains:
+            attention = trade_row(
+                hop.taken, purse, row, used, c, entry, last, entries, market, account, None, None,
+                day_equity,
+            )  # fmt: skip
         else:
             attention = trade_row(
-                hop.taken, purse, row, used, c, entry, last, entries, market, account, fees, 1.0,
+                hop.taken, purse, row, used, c, entry, last, entries, market, account, fees, gains,
                 day_equity,
             )  # fmt: skip
         if day[entry + 1] != day[last + 1]:
@@ -187,9 +180,13 @@ def one_step(units, spent, too_much, budget):  # type: ignore[no-untyped-def]
 
 @compiled_inner
 def trade_row(  # type: ignore[no-untyped-def]
-    taken, purse, row, used, c, entry, last, entries, market, account, fees, gain, day_equity
+    taken, purse, row, used, c, entry, last, entries, market, account, fees, gains, day_equity
 ):  # fmt: skip
-    """One row: the broker's arithmetic, in its order; returns whether any lane needs attention."""
+    """One row: the broker's arithmetic, in its order; returns whether any lane needs attention.
+
+    `gains` is None where there are no fees and the trade loses, on every lane then: as with
+    `fees`, that is compiled on its own, and adds up only what such a trade adds to.
+    """
     money, marks = purse
     used = min(used, LANES)  # Tells the compiler that no index below is negative.
     terms = entries.terms[c]
@@ -258,7 +255,7 @@ def trade_row(  # type: ignore[no-untyped-def]
             money[LOST + lane] += keep(mask, lost)
             money[WON + lane] += select(kept > 0.0, kept, 0.0)
             money[PAID + lane] += select(kept < 0.0, -kept, 0.0)
-        elif gain is not None:
+        elif gains is not None:
             money[GAINED + lane] += keep(mask, made)
             money[WON + lane] += kept
         else:
