@@ -147,15 +147,20 @@ def trade_rows(hop, purse, rows, used, entries, market, account, fees, day_equit
     for row in range(rows):
         c = hop.candidate[row]
         entry, last = entries.entry[c], entries.exit[c]
-        gains = entries.outcome[c] >= 0
-        if fees is None and not gains:
-            attention = trade_row(
-                hop.taken, purse, row, used, c, entry, last, entries, market, account, None, None,
-                day_equity,
-            )  # fmt: skip
+        if fees is None:  # Alone in its condition: else the rest is compiled for nothing.
+            if entries.outcome[c] < 0:
+                attention = trade_row(
+                    hop.taken, purse, row, used, c, entry, last, entries, market, account, None,
+                    None, day_equity,
+                )  # fmt: skip
+            else:
+                attention = trade_row(
+                    hop.taken, purse, row, used, c, entry, last, entries, market, account, None,
+                    True, day_equity,
+                )  # fmt: skip
         else:
             attention = trade_row(
-                hop.taken, purse, row, used, c, entry, last, entries, market, account, fees, gains,
+                hop.taken, purse, row, used, c, entry, last, entries, market, account, fees, True,
                 day_equity,
             )  # fmt: skip
         if day[entry + 1] != day[last + 1]:
