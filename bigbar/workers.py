@@ -142,7 +142,7 @@ def answer_slice(engine: Engine, chunk: Chunk) -> ChunkResult:
     rows = _attempt(engine.run, start, stop, failures)
     if rows is None:
         rows = np.empty((stop - start, len(STATISTICS)))
-        _fill_halves(engine.run, rows, start, stop, start, failures)
+        _fill_halves(engine.run, rows, start, failures)
     spent, used = time.perf_counter() - clock, time.thread_time() - processor
     return ChunkResult(start, stop, rows, failures, spent, begun, _worker(), used)
 
@@ -156,16 +156,14 @@ def _fill(
     run: Callable[[int, int], NDArray[_Float]],
     rows: NDArray[_Float],
     start: int,
-    stop: int,
-    base: int,
     failures: list[Failure],
 ) -> None:
-    """Run a slice; where it raises, halve it until the combinations to blame stand alone."""
-    found = _attempt(run, start, stop, failures)
+    """Run the slice of these rows; where it raises, halve it until those to blame stand alone."""
+    found = _attempt(run, start, start + len(rows), failures)
     if found is None:
-        _fill_halves(run, rows, start, stop, base, failures)
+        _fill_halves(run, rows, start, failures)
     else:
-        rows[start - base : stop - base] = found
+        rows[:] = found
 
 
 def _attempt(
@@ -188,16 +186,14 @@ def _fill_halves(
     run: Callable[[int, int], NDArray[_Float]],
     rows: NDArray[_Float],
     start: int,
-    stop: int,
-    base: int,
     failures: list[Failure],
 ) -> None:
     """What a slice that raised gives in parts; NaN where it is a single combination."""
-    if stop - start == 1:
-        rows[start - base] = np.nan
+    if len(rows) == 1:
+        rows[:] = np.nan
         return
-    for first, last in halves((start, stop)):
-        _fill(run, rows, first, last, base, failures)
+    for first, last in halves((start, start + len(rows))):
+        _fill(run, rows[first - start : last - start], first, failures)
 
 
 class GridTask:
@@ -255,7 +251,7 @@ def run_returns(task: ReturnsTask) -> list[Failure]:
         count=shape[0] * shape[1],
         offset=4 * (task.start - task.first) * task.periods,
     ).reshape(shape)
-    _fill(desk().engine.returns, rows, task.start, task.stop, task.start, failures)
+    _fill(desk().engine.returns, rows, task.start, failures)
     return failures
 
 

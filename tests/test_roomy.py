@@ -1,6 +1,5 @@
 """Calls with room for their frames: nothing else about them is different."""
 
-import resource
 import sys
 
 import pytest
@@ -28,6 +27,7 @@ def test_within_another_one():
 )
 def test_no_memory_is_taken_and_given_back_at_every_call():
     """At whatever depth of the stack: each page that is taken anew is a fault."""
+    import resource  # Not on Windows.
 
     def faults_at(depth: int) -> int:
         if depth:
