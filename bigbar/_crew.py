@@ -27,7 +27,7 @@ try:
 except ImportError:  # Windows has other pipes.
     fcntl = None  # type: ignore[assignment]
 
-from bigbar._signals import children_born_deaf, signals_deferred
+from bigbar._signals import children_born_deaf, raise_received, signals_deferred
 from bigbar._stopwatch import Stopwatch
 from bigbar._worker_side import (
     Outcome,
@@ -163,6 +163,7 @@ class ProcessCrew:
                     yield from _leftovers(results)
                     return
                 self._insist_on_a_reader()
+                raise_received()
             try:
                 outcome = results.next(_WATCH_S)
             except multiprocessing.TimeoutError:
@@ -318,8 +319,14 @@ class ThreadCrew:
         run = partial(run_in_thread, function)
         gate = self._gate = Gate(tasks, throttle or Throttle(len(tasks)))
         results = self._pool.imap_unordered(run, gate, chunksize=1)
-        for _ in tasks:
-            outcome = results.next()
+        missing = len(tasks)
+        while missing:
+            try:
+                outcome = results.next(_WATCH_S)
+            except multiprocessing.TimeoutError:
+                raise_received()
+                continue
+            missing -= 1
             gate.finished()
             yield outcome
 

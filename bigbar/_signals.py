@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
@@ -12,25 +13,49 @@ from bigbar.errors import Interrupted
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+# The stop signals of the innermost `signals_raised` block, in the order of their arrival.
+_received: list[int] = []
+
 
 @contextlib.contextmanager
 def signals_raised() -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into `Interrupted`, so that every `finally` runs."""
+    """Turn Ctrl-C and SIGTERM into `Interrupted`, so that every `finally` runs.
+
+    What waits inside the block calls `raise_received` now and then: an exception that a handler
+    raises while a `__del__` or a callback of the garbage collector runs goes no further.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _received.clear()
 
     def raise_interrupted(number: int, _frame: object) -> None:
+        _received.append(number)
         raise Interrupted(number)
+
+    report_dropped = sys.unraisablehook
+
+    def report_others(dropped: sys.UnraisableHookArgs) -> None:
+        if not isinstance(dropped.exc_value, Interrupted):
+            report_dropped(dropped)
 
     before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     for number in before:
         signal.signal(number, raise_interrupted)
+    sys.unraisablehook = report_others
     try:
         yield
     finally:
+        sys.unraisablehook = report_dropped
         for number, handler in before.items():
             signal.signal(number, handler)
+        _received.clear()
+
+
+def raise_received() -> None:
+    """Raise `Interrupted` if a stop signal came that ought to have ended the caller already."""
+    if _received and threading.current_thread() is threading.main_thread():
+        raise Interrupted(_received[0])
 
 
 @contextlib.contextmanager

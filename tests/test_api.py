@@ -114,3 +114,22 @@ def test_an_interruption_is_no_result():
             small_bars().frame, engine="backtesting", workers=1, narrator=Impatient()
         )  # The default grid: half an hour of work.
     assert caught.value.exit_code == 130
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_an_interruption_that_python_dropped_still_ends_the_run():
+    class Dying:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)  # What its handler raises goes nowhere from here.
+            sum(range(1000))
+
+    class Impatient(Narrator):
+        def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
+            Dying()
+
+    with pytest.raises(Interrupted) as caught:
+        bigbar.optimize(
+            small_bars().frame, engine="backtesting", workers=1, narrator=Impatient()
+        )  # The default grid: half an hour of work.
+    assert caught.value.exit_code == 130

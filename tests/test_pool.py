@@ -467,9 +467,15 @@ def without_semaphores() -> list[str]:
 
 def test_threads_where_processes_cannot_be_had() -> None:
     body = """
-        import os, time
+        import os, signal, time
+        from bigbar._signals import signals_raised
+        from bigbar.errors import Interrupted
         from bigbar.pool import WorkerPool
         from tests import pool_tasks as work
+
+        class Dying:
+            def __del__(self):
+                signal.raise_signal(signal.SIGTERM)
 
         events = []
         with WorkerPool(
@@ -490,13 +496,20 @@ def test_threads_where_processes_cannot_be_had() -> None:
             for _ in pool.imap_unordered(work.sleep, [0.0, 2.0, 2.0]):
                 break
             assert list(pool.imap_unordered(work.square, [3])) == [(3, 9)]
-        assert time.monotonic() - started < 1, time.monotonic() - started
+            with signals_raised():
+                try:
+                    for _ in pool.imap_unordered(work.sleep, [0.0, 9.0]):
+                        Dying()  # what the handler raises goes nowhere from there
+                except Interrupted as stopped:
+                    print(stopped)
+        assert time.monotonic() - started < 2, time.monotonic() - started
         print(events)
     """
     with run_script(body, prefix=without_semaphores()) as process:
         out, errors = process.communicate(timeout=30)
     assert "no worker processes can be had" in out, errors
     assert "no such thing" in out
+    assert "stopped by signal 15" in out
     assert "Traceback" not in errors
 
 
