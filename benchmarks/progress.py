@@ -1,8 +1,8 @@
 """How well the bar knows the end: predicted against actual over the run, on both engines.
 
-What the bar predicts is the time so far divided by the share done. A machine that others use as
-well changes its pace within a run, so the compiled engine runs several times, and the run whose
-worst prediction is the median speaks for all. Also what the bar costs.
+The bar could predict whenever a slice comes back, but is drawn ten times a second: what it then
+shows is held to the target. A machine that others use as well changes its pace within a run, so
+each engine runs several times, and the medians speak for all. Also what the bar costs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import common
 import numpy as np
@@ -34,53 +35,53 @@ FROM = 0.2
 #: Largest share by which it may be wrong.
 MOST = 0.1
 
-#: Runs of the compiled engine, an odd number.
-RUNS = 7
+#: Runs of each engine, odd numbers: the slow one takes a quarter of a minute.
+COMPILED_RUNS, BACKTESTING_RUNS = 9, 3
 
 
 class Clock(Narrator):
-    """Notes when how much was done.
+    """Shows the real bar to nobody, and notes what it predicts.
 
     Attributes
     ----------
-    moments : list of (float, int)
-        Seconds since the start, combinations done.
+    moments : list of (int, float, bool)
+        Combinations done, predicted total in seconds, and whether the bar was drawn then.
     seconds : float
         That the run took.
     """
 
     def __init__(self) -> None:
-        self.moments: list[tuple[float, int]] = []
+        self.moments: list[tuple[int, float, bool]] = []
         self.seconds = 0.0
-        self._begun = 0.0
-        self._done = 0
 
     @contextmanager
-    def progress(self, total: int, done: int = 0) -> Iterator[Clock]:
-        self._begun = time.perf_counter()
-        yield self
-        self.seconds = time.perf_counter() - self._begun
+    def progress(self, total: int, done: int = 0, in_flight: float = 0.0) -> Iterator[Clock]:
+        begun = time.perf_counter()
+        with Terminal(io.StringIO(), show_bar=True).progress(total, done, in_flight) as bar:
+            self._bar: Any = bar
+            yield self
+        self.seconds = time.perf_counter() - begun
 
     def set_postfix_str(self, s: str, refresh: bool) -> None:
         """Nobody looks."""
 
     def update(self, n: int) -> None:
         """Count `n` more."""
-        self._done += n
-        self.moments.append((time.perf_counter() - self._begun, self._done))
+        drawn = bool(self._bar.update(n))
+        self.moments.append((self._bar.n, self._bar.predicted_s(), drawn))
 
 
 def predictions(clock: Clock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share done and predicted total at each update."""
-    elapsed, done = (np.array(column) for column in zip(*clock.moments, strict=True))
-    share = done / done[-1]
-    return share, elapsed / share
+    done, totals, _ = (np.array(column) for column in zip(*clock.moments, strict=True))
+    return done / done[-1], totals
 
 
-def furthest_off(clock: Clock) -> float:
+def furthest_off(clock: Clock, *, drawn_only: bool = False) -> float:
     """Of what counts of the predictions, by share of what the run took."""
     share, totals = predictions(clock)
-    counted = (share >= FROM) & (share < 1)
+    drawn = np.array([drawn for *_, drawn in clock.moments])
+    counted = (share >= FROM) & (share < 1) & (drawn | (not drawn_only))
     return float(np.abs(totals[counted] / clock.seconds - 1).max()) if counted.any() else np.nan
 
 
@@ -96,14 +97,15 @@ def predicted(report: common.Report, what: str, clocks: Sequence[Clock]) -> None
             f"{totals[place]:.2f} s, took {clock.seconds:.2f} s "
             f"({totals[place] / clock.seconds - 1:+.1%})",
         )
-    off = furthest_off(clock)
     several = f", median of {len(clocks)} runs" if len(clocks) > 1 else ""
+    shown = float(np.median([furthest_off(one, drawn_only=True) for one in clocks]))
     report.line(
-        f"{what}: furthest off from {FROM:.0%} on{several}",
-        f"{off:.1%}",
+        f"{what}: furthest off from {FROM:.0%} on, as drawn{several}",
+        f"{shown:.1%}",
         f"within {MOST:.0%}",
-        bool(off <= MOST),
+        bool(shown <= MOST),
     )
+    report.line("the same, at any slice, drawn or not", f"{furthest_off(clock):.1%}")
 
 
 def bar_memory() -> tuple[int, int]:
@@ -135,16 +137,19 @@ def main() -> int:
     first_bytes, bar_bytes = bar_memory()
     bars = read_bars(common.data_file(arguments.data, 20_000))
     cut = Grid.from_values(**CUT)
-    clock = Clock()
-    reference = run_grid(bars, workers=WORKERS, grid=cut, engine="backtesting", narrator=clock)
+    clocks = [Clock() for _ in range(BACKTESTING_RUNS)]
+    reference, *_ = (
+        run_grid(bars, workers=WORKERS, grid=cut, engine="backtesting", narrator=clock)
+        for clock in clocks
+    )
     report.check(
         f"returns, trades and drawdowns of both engines for {len(cut)} combinations",
         agree(reference, run_grid(bars, workers=WORKERS, grid=cut)),
     )
-    predicted(report, "backtesting engine", [clock])
+    predicted(report, "backtesting engine", clocks)
     for rows in (20_000,) if arguments.data else (20_000, 200_000):
         bars = read_bars(common.data_file(arguments.data, rows))
-        clocks = [Clock() for _ in range(RUNS)]
+        clocks = [Clock() for _ in range(COMPILED_RUNS)]
         for clock in clocks:
             run_grid(bars, workers=WORKERS, narrator=clock)
         predicted(report, f"compiled engine, {len(bars.frame):,} bars", clocks)

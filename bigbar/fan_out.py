@@ -17,6 +17,7 @@ from bigbar.scheduling import (
     chunks_in_order,
     estimate_duration,
     gaps_in,
+    in_flight,
     longest_chunk,
     ranges_to_run,
     time_limit,
@@ -111,7 +112,7 @@ def sweep(
         run_chunk, chunks, split=halves, limit=limit_of(outcome), throttle=throttle
     )
     try:
-        with narrator.progress(len(table), done) as bar:
+        with narrator.progress(len(table), done, in_flight(chunks, pool.workers)) as bar:
             for chunk, result in answers:
                 start, stop = chunk
                 if isinstance(result, Unanswered):

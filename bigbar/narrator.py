@@ -47,8 +47,13 @@ class Narrator:
     def reusing(self, rows: int, there: int, runs: Sequence[int]) -> None:
         """So many rows of these other runs are taken; others there are quicker run again."""
 
-    def progress(self, total: int, done: int = 0) -> AbstractContextManager[Progress]:
-        """A bar for this many backtests, of which so many are done already."""
+    def progress(
+        self, total: int, done: int = 0, in_flight: float = 0.0
+    ) -> AbstractContextManager[Progress]:
+        """A bar for this many backtests, of which so many are done already.
+
+        While it goes on, `in_flight` more are done than it has been told, on average.
+        """
         return nullcontext(_Uncounted())
 
     def event(self, what: str) -> None:

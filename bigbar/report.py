@@ -132,10 +132,11 @@ class Terminal(Narrator):
         self.line("Reuse", text)
 
     @contextmanager
-    def progress(self, total: int, done: int = 0) -> Iterator[Progress]:
-        from tqdm import tqdm
+    def progress(self, total: int, done: int = 0, in_flight: float = 0.0) -> Iterator[Progress]:
+        from bigbar.bar import Bar
 
-        with tqdm(
+        with Bar(
+            in_flight=in_flight,
             total=total,
             initial=done,
             desc="Optimization Progress",

@@ -229,6 +229,27 @@ def chunks_in_order(
     return [(int(starts[i]), int(starts[i] + sizes[i])) for i in best]
 
 
+def in_flight(chunks: Sequence[tuple[int, int]], workers: int) -> float:
+    """What is done of slices that have not come back, on average, when one of them does.
+
+    Parameters
+    ----------
+    chunks : sequence of tuple of (int, int)
+        All slices.
+    workers : int
+        That run them; all but the one whose slice it is are at work, half way through on average.
+
+    Returns
+    -------
+    float
+        Combinations.
+    """
+    if not chunks:
+        return 0.0
+    mean = sum(stop - start for start, stop in chunks) / len(chunks)
+    return (min(workers, len(chunks)) - 1) * mean / 2
+
+
 def _waves(
     starts: NDArray[np.int64], sizes: NDArray[np.int64], periods: set[int]
 ) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ class Interrupter(Narrator):
     told: list[tuple] = field(default_factory=list)
 
     @contextmanager
-    def progress(self, total: int, done: int = 0):
+    def progress(self, total: int, done: int = 0, in_flight: float = 0.0):
         self.told.append(("progress", total, done))
         self.count = 0
         yield self

@@ -1,0 +1,46 @@
+"""The progress bar, whose predicted end knows of the slices under way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tqdm import tqdm
+
+
+class Bar(tqdm):
+    """A bar that counts what has come back, and predicts by what is done.
+
+    A slice counts when it comes back; until then it is half done on average. Without those halves
+    the end would be predicted late by a tenth when a fifth is done, however many workers there
+    are. When the last slice comes back the other workers have been idle for half a slice on
+    average, so the same halves belong to the whole, and drop out of the prediction at the end.
+
+    Parameters
+    ----------
+    in_flight : float
+        What is done but has not come back, on average.
+    **options
+        Of tqdm.
+    """
+
+    def __init__(self, *, in_flight: float, **options: Any) -> None:
+        self._in_flight = in_flight  # first: tqdm draws while it is being made
+        super().__init__(**options)
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What is drawn, with the speed that predicts the end."""
+        drawn: dict[str, Any] = super().format_dict
+        done = drawn["n"] - drawn["initial"]
+        if done and drawn["elapsed"] and drawn["n"] < drawn["total"]:
+            drawn["rate"] = (done + self._in_flight) / drawn["elapsed"]
+        return drawn
+
+    def predicted_s(self) -> float:
+        """Seconds that the whole will have taken, as it looks now; NaN before anything is done."""
+        drawn = self.format_dict
+        done, elapsed = drawn["n"] - drawn["initial"], float(drawn["elapsed"])
+        if not done:
+            return float("nan")
+        rate = drawn["rate"] or done / elapsed
+        return elapsed + (drawn["total"] - drawn["n"]) / rate

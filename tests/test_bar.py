@@ -1,0 +1,86 @@
+"""The bar's prediction of the end, on a clock of the test's own."""
+
+import heapq
+import io
+import math
+
+import pytest
+
+from bigbar.bar import Bar
+from bigbar.scheduling import chunks_in_order, in_flight
+
+
+class ClockedBar(Bar):
+    """A bar whose time is told to it."""
+
+    now = 0.0
+
+    def __init__(self, **options):
+        super().__init__(file=io.StringIO(), miniters=1, mininterval=0, smoothing=0, **options)
+        self._time = lambda: self.now
+        self.start_t = self.last_print_t = 0.0
+
+
+def test_nothing_is_predicted_before_anything_is_done():
+    with ClockedBar(total=10, in_flight=1.0) as bar:
+        assert math.isnan(bar.predicted_s())
+        bar.now = 3.0
+        assert math.isnan(bar.predicted_s())
+
+
+def test_without_slices_under_way_the_share_done_predicts():
+    with ClockedBar(total=100, in_flight=0.0) as bar:
+        bar.now = 2.0
+        bar.update(20)
+        assert bar.predicted_s() == pytest.approx(10.0)
+        assert "[00:02<00:08, 10.00it/s]" in bar.fp.getvalue()
+
+
+def test_half_a_slice_of_every_other_worker_is_done_as_well():
+    with ClockedBar(total=100, in_flight=10.0) as bar:
+        bar.now = 3.0
+        bar.update(20)
+        assert bar.predicted_s() == pytest.approx(3.0 + 80 / 10)
+        assert "[00:03<00:08, 10.00it/s]" in bar.fp.getvalue()
+
+
+def test_a_resumed_run_is_judged_by_what_is_done_now():
+    with ClockedBar(total=100, initial=60, in_flight=0.0) as bar:
+        bar.now = 1.0
+        bar.update(10)
+        assert bar.predicted_s() == pytest.approx(4.0)
+
+
+def test_the_end_is_what_it_took():
+    with ClockedBar(total=100, in_flight=10.0) as bar:
+        bar.now = 12.5
+        bar.update(100)
+        assert bar.predicted_s() == 12.5
+        assert "[00:12<00:00,  8.00it/s]" in bar.fp.getvalue()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4, 8, 16, 64])
+def test_the_end_holds_from_a_fifth_on_for_any_number_of_workers(workers):
+    """About 25 slices a worker, whose costs differ but even out, as in the order of a grid."""
+    total = 112_840
+    chunks = chunks_in_order(total, total // (25 * workers))
+    free = [0.0] * workers
+    ends = []
+    for place, (start, stop) in enumerate(chunks):
+        begun, cost = heapq.heappop(free), 0.8 + 0.4 * (place * math.sqrt(2) % 1)
+        ends.append((begun + cost * (stop - start), stop - start))
+        heapq.heappush(free, ends[-1][0])
+    took = max(end for end, _ in ends)
+    with ClockedBar(total=total, in_flight=in_flight(chunks, workers)) as bar:
+        for end, size in sorted(ends):
+            bar.now = end
+            bar.update(size)
+            if bar.n >= 0.2 * total:
+                assert bar.predicted_s() == pytest.approx(took, rel=0.05)
+
+
+def test_what_is_in_flight():
+    assert in_flight([], 4) == 0
+    assert in_flight([(0, 10), (10, 20)], 1) == 0
+    assert in_flight([(0, 10), (10, 20), (20, 30)], 3) == 10
+    assert in_flight([(0, 10), (10, 20)], 8) == 5, "two slices keep two workers busy"
