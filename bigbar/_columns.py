@@ -95,10 +95,14 @@ def decode(recipe: Recipe, block: npt.NDArray[np.float64]) -> Any:
     row = block[recipe.row]
     if recipe.raw is None:
         return row.astype(recipe.dtype, copy=False)
-    bits = row.view(recipe.raw)
     if isinstance(recipe.dtype, pd.DatetimeTZDtype):
-        return pd.DatetimeIndex(bits, copy=False).tz_localize("UTC").tz_convert(recipe.dtype.tz)
-    return bits.astype(recipe.dtype, copy=False)
+        return zoned(row.view(np.int64), recipe.dtype)
+    return row.view(recipe.raw).astype(recipe.dtype, copy=False)
+
+
+def zoned(times: npt.NDArray[np.int64], dtype: pd.DatetimeTZDtype) -> pd.DatetimeIndex:
+    """Times with a zone, without a copy: integers are taken to be UTC, in the type's unit."""
+    return pd.DatetimeIndex(times, dtype=dtype, copy=False)
 
 
 def _keep_bits(array: npt.NDArray[Any], dtype: Any, rows: list[npt.NDArray[Any]]) -> Recipe:

@@ -153,17 +153,22 @@ class EngineKind:
     Attributes
     ----------
     build : callable
-        From the file with its indicator columns and the job to an `Engine`.
+        From the file with its indicator columns and the job to an `Engine`; with a third argument
+        from what was prepared.
     sample_slice : int
         Neighbouring combinations that share preparatory work; timing fewer at once would not
         show what they cost in a chunk.
     compiles : bool
         Whether its first combination compiles: that is done, and told, before anything is timed.
+    prepare : callable, optional
+        From the file and the job to what all engines of the job can share: picklable, and never
+        written to. It is made once and published for all workers.
     """
 
-    build: Callable[[pd.DataFrame, Job], Engine]
+    build: Callable[..., Engine]
     sample_slice: int
     compiles: bool = False
+    prepare: Callable[[pd.DataFrame, Job], Any] | None = None
 
 
 class BacktestingEngine:
@@ -246,17 +251,22 @@ def _as_float(name: str, value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
-def _compiled(file: pd.DataFrame, job: Job) -> Engine:
+def _groundwork(file: pd.DataFrame, job: Job) -> Any:
+    from bigbar.kernel.groundwork import lay_groundwork
     from bigbar.kernel.market import market_of
+
+    market = market_of(file, job.first_bar, job.stop_bar)
+    return lay_groundwork(market, job.grid, job.settings.account)
+
+
+def _compiled(file: pd.DataFrame, job: Job, groundwork: Any = None) -> Engine:
     from bigbar.kernel.sweep import CompiledSweep
 
-    return CompiledSweep(
-        market_of(file, job.first_bar, job.stop_bar), job.grid, job.settings.account
-    )
+    return CompiledSweep(_groundwork(file, job) if groundwork is None else groundwork, job.grid)
 
 
 ENGINES: dict[str, EngineKind] = {
-    "compiled": EngineKind(_compiled, sample_slice=1240, compiles=True),
+    "compiled": EngineKind(_compiled, sample_slice=1240, compiles=True, prepare=_groundwork),
     "backtesting": EngineKind(BacktestingEngine, sample_slice=1),
 }
 
@@ -290,7 +300,7 @@ def available_engine(name: str) -> tuple[str, str | None]:
     return name, None
 
 
-def build_engine(file: pd.DataFrame, job: Job) -> Engine:
+def build_engine(file: pd.DataFrame, job: Job, prepared: Any = None) -> Engine:
     """Make the engine that a job asks for.
 
     Parameters
@@ -298,6 +308,8 @@ def build_engine(file: pd.DataFrame, job: Job) -> Engine:
     file : DataFrame
         The whole file, as `bigbar.indicators.with_indicators` returns it.
     job : Job
+    prepared : object, optional
+        From `prepare`, of the same file and job; the engine makes its own where it is not given.
 
     Returns
     -------
@@ -308,6 +320,21 @@ def build_engine(file: pd.DataFrame, job: Job) -> Engine:
     DataError
         If the job's span goes beyond the end of the file.
     """
+    _check_span(file, job)
+    build = ENGINES[job.engine].build
+    return build(file, job) if prepared is None else build(file, job, prepared)
+
+
+def prepare(file: pd.DataFrame, job: Job) -> Any:
+    """What all engines of a job can share, in this process and others; None if that is nothing.
+
+    Parameters and errors as of `build_engine`.
+    """
+    _check_span(file, job)
+    kind = ENGINES[job.engine]
+    return None if kind.prepare is None else kind.prepare(file, job)
+
+
+def _check_span(file: pd.DataFrame, job: Job) -> None:
     if job.stop_bar is not None and job.stop_bar > len(file):
         raise DataError(f"a span to bar {job.stop_bar} of a file of {len(file)} bars")
-    return ENGINES[job.engine].build(file, job)

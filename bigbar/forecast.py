@@ -36,11 +36,14 @@ _WRITER = 40e6
 #: Bytes of a worker at its start, by itself, and for each bar; forked ones share the libraries.
 _FORKED = {"compiled": 12e6, "backtesting": 24e6}
 _SPAWNED = {"compiled": 105e6, "backtesting": 90e6}
-_WORKER_PER_BAR = 240
+_WORKER_PER_BAR = 20
 
 #: What a worker gains when it replays through `backtesting.py`: importing it, and for each bar.
 _REPLAY = {"compiled": 67e6, "backtesting": 0.0}
 _REPLAY_PER_BAR = 100
+
+#: Bytes for each bar that a worker gains in the validation, on other spans, costs and prices.
+_OTHER_JOBS_PER_BAR = 120
 
 #: What is left to a worker beyond that, so that no slice fails for a page.
 _SLACK = 32e6
@@ -58,8 +61,10 @@ _CSV = 560
 _STORE, _PAGE, _PLOTS = 0.3e6, 2.5e6, 3.2e6
 _TRADES_PER_BAR = 10
 
-#: Published columns, the time index among them, of 8 bytes; and the description.
-_COLUMNS, _DESCRIPTION = 9, 2_000
+#: Published columns of 8 bytes, the time index among them, and what the compiled engine prepares
+#: where a quarter of the bars could be entered on; and the description.
+_COLUMNS = {"compiled": 15.4, "backtesting": 9.0}
+_DESCRIPTION = 4_000
 
 #: Seconds: before and after the sweep; compiling the kernel anew; starting a worker that imports
 #: everything; for each bar read.
@@ -173,7 +178,8 @@ def forecast(
 
 def worker_growth(load: Workload) -> int:
     """Bytes that a worker may rightly take on top of what it has at its start."""
-    return round(_replaying(load) + _WORKER_PER_BAR * load.bars + _SLACK)
+    per_bar = _WORKER_PER_BAR + _OTHER_JOBS_PER_BAR
+    return round(_replaying(load) + per_bar * load.bars + _SLACK)
 
 
 def fit(load: Workload, most: int, *, present: int | None = None) -> Workload:
@@ -240,12 +246,13 @@ def _memory(load: Workload, present: int) -> dict[str, float]:
     started = (_FORKED if load.forked else _SPAWNED).get(load.engine, _SPAWNED["backtesting"])
     each = started + _WORKER_PER_BAR * load.bars
     replaying = _replaying(load)
+    validating = replaying + _OTHER_JOBS_PER_BAR * load.bars
     writing = _WRITING + (_WRITING_CSV if load.csv else 0)
     return {
         "compiling": present + _LOADED.get(load.engine, 0.0) + _COMPILING * load.compiling,
         "sweep": parent + load.workers * each,
         "replays": parent + load.workers * (each + replaying),
-        "luck": parent + load.workers * (each + replaying) + _LUCK * _matrix(load),
+        "luck": parent + load.workers * (each + validating) + _LUCK * _matrix(load),
         "writing": parent + (_WRITER + load.combinations * writing if load.kept else 0.0),
     }
 
@@ -266,7 +273,8 @@ def _shared_returns(load: Workload) -> float:
 
 
 def _published(load: Workload) -> float:
-    return 8.0 * _COLUMNS * load.bars + _DESCRIPTION
+    columns = _COLUMNS.get(load.engine, _COLUMNS["backtesting"])
+    return 8.0 * columns * load.bars + _DESCRIPTION
 
 
 def _disk(load: Workload) -> float:

@@ -14,11 +14,12 @@ import pandas as pd
 import psutil
 
 from bigbar._blocks import SHARED_MEMORY_IN_USE
+from bigbar._heap import trim_heap
 from bigbar._roomy import with_room
 from bigbar._signals import signals_raised
 from bigbar.budget import Budget, budget_for, workload
 from bigbar.data import Bars
-from bigbar.engines import ENGINES, Engine, Job, build_engine
+from bigbar.engines import ENGINES, Engine, Job, build_engine, prepare
 from bigbar.errors import BigBarError, DataError, Interrupted, VerificationError
 from bigbar.fan_out import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of
 from bigbar.grid import Grid
@@ -34,7 +35,7 @@ from bigbar.scheduling import (
     estimate_duration,
 )
 from bigbar.settings import Settings
-from bigbar.shared_memory import Publication, publish
+from bigbar.shared_memory import Descriptor, Publication, SharedObject, publish
 from bigbar.store.machine import machine
 from bigbar.store.recording import Recorder
 from bigbar.store.records import NewRun
@@ -200,12 +201,13 @@ def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None
         with outcome.timed("publish_s"):
             publication = publish(file, outcome.job)
             outcome.shared_kind = publication.kind
+            file = publication.attachment.frame()  # The only copy from here on.
+        engine, prepared = _build_and_compile(outcome, publication, narrator)
         if publication.reason:
             narrator.event(publication.reason)
         narrator.shared(publication, outcome.execution.workers)
-        engine = _build_and_compile(outcome, file, narrator)
         with outcome.timed("start_workers_s"):
-            pool = _start_pool(outcome, publication, narrator)
+            pool = _start_pool(outcome, (publication.descriptor, prepared), narrator)
             outcome.watcher = watcher = _watch(outcome, pool, narrator)
         with outcome.timed("estimate_s"):
             chunks = estimate(outcome, pool, narrator)
@@ -261,27 +263,44 @@ def _described(outcome: Outcome) -> NewRun:
     )
 
 
-def _build_and_compile(outcome: Outcome, file: pd.DataFrame, narrator: Narrator) -> Engine:
-    """The parent's own engine; workers that are forked inherit what was compiled for it."""
+def _build_and_compile(
+    outcome: Outcome, publication: Publication, narrator: Narrator
+) -> tuple[Engine, SharedObject | None]:
+    """The parent's own engine, and what it shares with those of the workers.
+
+    Workers that are forked inherit what was compiled for it.
+    """
+    job, attachment = outcome.job, publication.attachment
+    file = attachment.frame()
     with outcome.timed("compile_s"):
-        if not ENGINES[outcome.job.engine].compiles:
-            return build_engine(file, outcome.job)
-        from bigbar.kernel.jit import is_cached
+        compiles = ENGINES[job.engine].compiles
+        if compiles:
+            from bigbar.kernel.jit import is_cached
 
-        if not is_cached():
-            narrator.compiling()
-        engine = with_room(lambda: build_engine(file, outcome.job))
-        with_room(lambda: engine.run(0, 1))
-        return engine
+            if not is_cached():
+                narrator.compiling()
+        prepared = with_room(lambda: prepare(file, job))
+        shared = None if prepared is None else publication.share(prepared)
+        if shared is not None:
+            prepared = attachment.load(shared)
+            trim_heap()  # The copy that was published.
+        engine = build_engine(file, job, prepared)
+        if compiles:
+            with_room(lambda: engine.run(0, 1))
+        return engine, shared
 
 
-def _start_pool(outcome: Outcome, publication: Publication, narrator: Narrator) -> WorkerPool:
+def _start_pool(
+    outcome: Outcome,
+    published: tuple[Descriptor, SharedObject | None],
+    narrator: Narrator,
+) -> WorkerPool:
     execution = outcome.execution
     pool = WorkerPool(
         min(execution.workers, len(outcome.job.grid)),
         start_method=execution.start_method,
         initializer=start_worker,
-        initargs=(publication.descriptor,),
+        initargs=published,
         growth=None if outcome.budget is None else outcome.budget.growth,
         on_event=narrator.event,
     )

@@ -33,6 +33,7 @@ from bigbar._blocks import (
     remove_block,
 )
 from bigbar._columns import Description, decode, encode
+from bigbar._objects import SharedObject, load, share
 from bigbar.errors import BigBarError, DataError
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Attachment",
     "Descriptor",
     "Publication",
+    "SharedObject",
     "attach",
     "cleanup_shared_memory",
     "create_shared_memory_dataframe",
@@ -99,6 +101,33 @@ class Publication:
         self.nbytes = nbytes
         self.reason = blocks[0].reason
         self._blocks = blocks
+
+    def share(self, thing: object) -> SharedObject:
+        """Publish an object beside the frame, once; `Attachment.load` sees it.
+
+        Parameters
+        ----------
+        thing : object
+            Picklable. Arrays in it that are views of the published frame, as an `Attachment` of
+            this process has it, are not stored again.
+
+        Raises
+        ------
+        BigBarError
+            There is room neither in shared memory nor in the folder for temporary files.
+        """
+        shared, block = share(thing, self.attachment.block)
+        self.nbytes += len(shared.pickled)
+        if block is not None:
+            self._blocks.append(block)
+            self.nbytes += block.handle.nbytes
+            self.reason = self.reason or block.reason
+        return shared
+
+    @cached_property
+    def attachment(self) -> Attachment:
+        """The frame as this process sees it."""
+        return attach(self.descriptor)
 
     def close(self) -> None:
         """Remove everything from the system; a second call does nothing."""
@@ -207,7 +236,7 @@ class Attachment:
         recipe = self._description.columns[self.names.index(name)]
         if recipe.row is None:
             raise DataError(f"Column {name!r} holds neither numbers nor times: see frame().")
-        row = self._open_block()[recipe.row]
+        row = self.block[recipe.row]
         return row if recipe.raw is None else row.view(recipe.raw)
 
     @cached_property
@@ -222,7 +251,7 @@ class Attachment:
         recipe = self._description.index
         if recipe.row is None or recipe.raw is None or recipe.raw.kind != "M":
             raise DataError("The published frame has no time index.")
-        times = self._open_block()[recipe.row].view(recipe.raw)
+        times = self.block[recipe.row].view(recipe.raw)
         nanoseconds = times.astype("M8[ns]", copy=False).view(np.int64)
         nanoseconds.flags.writeable = False
         return nanoseconds
@@ -236,7 +265,7 @@ class Attachment:
             float64 columns are views of the shared block and cannot be written to; columns of
             narrower types are copies.
         """
-        block, description = self._open_block(), self._description
+        block, description = self.block, self._description
         index = decode(description.index, block)
         if not isinstance(index, pd.Index):
             index = pd.Index(index, copy=False)
@@ -252,11 +281,23 @@ class Attachment:
         frame.columns = description.names
         return frame
 
+    def load(self, shared: SharedObject) -> Any:
+        """An object that was published beside the frame; its arrays are read-only views.
+
+        Raises
+        ------
+        BigBarError
+            The publication was closed.
+        """
+        return load(shared, self.block)
+
     def close(self) -> None:
         """Let go of the memory; it is unmapped with the last view of it."""
         self._block = None
 
-    def _open_block(self) -> npt.NDArray[np.float64]:
+    @property
+    def block(self) -> npt.NDArray[np.float64]:
+        """The whole block, shape (stored columns, rows), read-only."""
         if self._block is None:
             raise BigBarError("The shared data was already closed in this process.")
         return self._block

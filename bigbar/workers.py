@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bigbar._blocks import BlockHandle, open_block
 from bigbar._heap import trim_heap
 from bigbar.engines import ENGINES, BacktestingEngine, Engine, Job, build_engine
-from bigbar.shared_memory import Attachment, Descriptor, attach
+from bigbar.shared_memory import Attachment, Descriptor, SharedObject, attach
 from bigbar.statistics import STATISTICS
 
 Chunk = tuple[int, int]
@@ -91,13 +91,16 @@ class _Desk:
 _local = threading.local()
 
 
-def start_worker(descriptor: Descriptor) -> None:
+def start_worker(descriptor: Descriptor, prepared: SharedObject | None = None) -> None:
     """Attach to the published bars and make the engine; runs once in each worker.
 
     Parameters
     ----------
     descriptor : Descriptor
         Of the file with its indicator columns, published with a `Job` as its payload.
+    prepared : SharedObject, optional
+        From `bigbar.engines.prepare`, published beside the file; each worker prepares its own
+        where it is not given.
     """
     attachment = attach(descriptor)
     job = attachment.payload
@@ -106,7 +109,7 @@ def start_worker(descriptor: Descriptor) -> None:
     file = attachment.frame()
     for name in ("reference", "others"):  # Of a job before this one, in the same thread.
         _local.__dict__.pop(name, None)
-    engine = build_engine(file, job)
+    engine = build_engine(file, job, None if prepared is None else attachment.load(prepared))
     if ENGINES[job.engine].compiles:
         engine.run(0, 1)  # Loads the machine code and touches the buffers, before anything counts.
     trim_heap()

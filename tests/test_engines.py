@@ -213,18 +213,17 @@ def test_generated_cases_cover_what_they_should() -> None:
         seen["market stands still"] += bool(np.isnan(columns["Beta"]).all())
         # A trade that is open at the end moves the equity, but is in no list.
         seen["open at the end"] += ((trades == 0) & (columns["Return [%]"] != 0)).any()
-        seen["late drawdown"] += (
-            np.isnan(columns["Avg. Drawdown Duration"]) & ~np.isnan(columns["Avg. Drawdown [%]"])
-        ).any()
 
     count()
+    print(seen)
     assert seen["cases"] >= EXAMPLES * 0.9
     assert seen["five trades"] >= EXAMPLES * 0.3
     assert seen["twenty trades"] >= EXAMPLES * 0.1
-    # Which cases are drawn depends on the loaded modules: hypothesis tries their constants.
+    # Which cases are drawn depends on the loaded modules: hypothesis tries their constants. A
+    # drawdown on the last bar only is too rare to count on: it has a test of its own below.
     at_least_once = (
         "no trade", "one trade", "ruin", "paid", "rebates", "gains", "market stands still",
-        "open at the end", "late drawdown",
+        "open at the end",
     )  # fmt: skip
     assert {name: seen[name] for name in at_least_once if not seen[name]} == {}
 

@@ -22,6 +22,7 @@ from bigbar.grid import Grid
 from bigbar.indicators import average_true_range, true_range, with_indicators
 from bigbar.kernel.block import run_lanes
 from bigbar.kernel.buffers import LANE_STEP, new_batch
+from bigbar.kernel.groundwork import lay_groundwork
 from bigbar.kernel.hop import (
     LANES,
     LEAST_FACTOR,
@@ -395,7 +396,8 @@ GRID = Grid.parse(
 
 
 def sweep(account: Account, grid: Grid = GRID) -> CompiledSweep:
-    return CompiledSweep(market_of(with_indicators(made_bars(3, 600), 2), 10), grid, account)
+    market = market_of(with_indicators(made_bars(3, 600), 2), 10)
+    return CompiledSweep(lay_groundwork(market, grid, account), grid)
 
 
 def assert_equal_bits(left: Floats, right: Floats) -> None:

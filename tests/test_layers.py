@@ -16,7 +16,7 @@ LAYERS = (
         "_csv_errors", "data",
     ),
     ("strategy", "kernel"),
-    ("engines", "_blocks", "_columns", "shared_memory", "results"),
+    ("engines", "_blocks", "_columns", "_objects", "shared_memory", "results"),
     ("workers",),
     ("scheduling", "_gate", "_stopwatch", "_worker_side", "_crew", "pool"),
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,23 +71,24 @@ def market_of(file: pd.DataFrame, first_bar: int, stop_bar: int | None = None) -
     """
     kept = file.iloc[first_bar:stop_bar]
     open_, high, low, close, momentum = (
-        _frozen(kept[name].to_numpy(np.float64))
+        frozen(kept[name].to_numpy(np.float64))
         for name in ("Open", "High", "Low", "Close", "Momentum")
     )
-    restricted = _frozen(kept["Restricted"].to_numpy(np.bool_))
+    restricted = frozen(kept["Restricted"].to_numpy(np.bool_))
     direction = np.sign(close - open_).astype(np.int8)
     index: Any = kept.index
-    calendar = calendar_of(index)
+    # With these very times, not with the equal ones that a calendar made before may have.
+    calendar = replace(calendar_of(index), index=index)
     arrays, square = _arrays(calendar, close)
     return Market(
         first_bar=first_bar,
-        true_range=_frozen(file["TrueRange"].to_numpy(np.float64)[:stop_bar]),
+        true_range=frozen(file["TrueRange"].to_numpy(np.float64)[:stop_bar]),
         open=open_,
         high=high,
         low=low,
         momentum=momentum,
         restricted=restricted,
-        direction=_frozen(direction),
+        direction=frozen(direction),
         index=index,
         calendar=calendar,
         arrays=arrays,
@@ -95,7 +96,7 @@ def market_of(file: pd.DataFrame, first_bar: int, stop_bar: int | None = None) -
     )
 
 
-def _frozen(values: np.ndarray) -> np.ndarray:
+def frozen(values: np.ndarray) -> np.ndarray:
     """Contiguous and read-only, always: another layout would be another type to compile for."""
     view = np.ascontiguousarray(values).view()
     view.flags.writeable = False
@@ -110,7 +111,7 @@ def _arrays(calendar: Calendar, close: Floats) -> tuple[MarketArrays, float]:
     # milliseconds beside busy workers, and how it adds would depend on how many there are.
     square = float((centred * centred).sum()) if len(moves) > 1 else np.nan
     arrays = MarketArrays(
-        close, _frozen(calendar.index.asi8), _frozen(calendar.numbers), _frozen(centred)
+        close, frozen(calendar.index.asi8), frozen(calendar.numbers), frozen(centred)
     )
     return arrays, square
 

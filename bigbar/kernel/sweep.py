@@ -12,19 +12,10 @@ from bigbar.grid import Grid
 from bigbar.kernel.block import walk_block
 from bigbar.kernel.buffers import new_batch
 from bigbar.kernel.cells import Cells, copy_twins, count_passing
-from bigbar.kernel.hop import LANES, Entries, entries_of
-from bigbar.kernel.market import Market
-from bigbar.kernel.signals import (
-    big_bars,
-    compiled_average_true_range,
-    exit_bars,
-    least_average_true_range,
-    next_lower_low,
-    tail_levels,
-)
-from bigbar.kernel.terms import trade_terms, usual_share
-from bigbar.kernel.trades import AccountNumbers, walk_for_trades
-from bigbar.settings import Account
+from bigbar.kernel.groundwork import Groundwork, entries_with
+from bigbar.kernel.hop import LANES, Entries
+from bigbar.kernel.signals import big_bars, compiled_average_true_range
+from bigbar.kernel.trades import walk_for_trades
 from bigbar.statistics import STATISTICS
 
 #: Rows of walks that are gathered before they are copied: half a megabyte.
@@ -56,58 +47,32 @@ class CompiledSweep:
 
     Parameters
     ----------
-    market : Market
-        The bars that take part.
+    groundwork : Groundwork
+        Of the grid, under the account.
     grid : Grid
         The combinations.
-    account : Account
-        Money and costs.
     """
 
-    def __init__(self, market: Market, grid: Grid, account: Account) -> None:
-        self._market = market
+    def __init__(self, groundwork: Groundwork, grid: Grid) -> None:
+        self._ground = groundwork
+        self._market = groundwork.market
+        self._account = account = groundwork.account
         self._grid = grid
-        fixed, relative = account.commission_parts
-        self._account = AccountNumbers(
-            cash=float(account.cash),
-            fixed=fixed,
-            relative=relative,
-            spread=float(account.spread),
-            leverage=float(account.leverage),
-            share=usual_share(float(account.leverage), relative),
+        self._fees = (
+            (account.fixed, account.relative) if account.fixed or account.relative else None
         )
-        self._fees = (fixed, relative) if fixed or relative else None
-        periods, factors, tails, weights, _ = (
-            np.asarray(axis.values, dtype=np.float64) for axis in grid.axes
-        )
-        self._factors = factors
-        bars = _enterable(market)
-        direction, close = market.direction[bars], market.arrays.close[bars]
-        high, low = market.high[bars], market.low[bars]
-        height = high - low
-        tightest = tail_levels(np.where(direction > 0, high - close, close - low), height, tails)
-        strengths = np.searchsorted(weights, market.momentum[bars] * direction, side="right")
-        least_range = factors[0] * least_average_true_range(
-            market.true_range, periods, market.first_bar
-        )
-        # What does not pass the loosest thresholds can never be entered.
-        kept = (tightest < len(tails)) & (strengths > 0) & (height >= least_range[bars])
-        self._tail_levels = tightest[kept]
-        self._weight_levels = strengths[kept].astype(np.int32)
-        self._candidates = bars[kept]
-        self._direction = direction[kept]
-        self._height = height[kept]
-        self._ends = next_lower_low(market.low, market.high, market.restricted)
-        self._factor_levels = np.empty(len(self._candidates), np.int32)
-        self._chosen = np.empty(len(self._candidates), np.int32)
+        self._factors = np.asarray(grid.axes[1].values, dtype=np.float64)
+        candidates, days = len(groundwork.bars), self._market.calendar.periods
+        self._factor_levels = np.empty(candidates, np.int32)
+        self._chosen = np.empty(candidates, np.int32)
         self._cells = (
             np.empty(grid.shape[1:4], np.int32),
             np.empty(grid.shape[1:4], np.int32),
         )
-        self._batch = new_batch(len(self._candidates), market.calendar.periods)
+        self._batch = new_batch(candidates, days)
         room = max(LANES, min(len(grid) // (grid.shape[0] * grid.shape[-1]), _MOST_ROWS))
         self._rows = np.empty((room, len(STATISTICS)))
-        self._day_returns = np.empty((room, market.calendar.periods - 1), np.float32)
+        self._day_returns = np.empty((room, days - 1), np.float32)
         self._known_entries: tuple[float, Entries] | None = None
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -208,7 +173,7 @@ class CompiledSweep:
         found: tuple[NDArray[np.float64], ...] = walk_for_trades(
             self._chosen, count, tuple(combination), entries, self._factor_levels,
             self._market.arrays, self._account, self._market.calendar.periods,
-            len(self._candidates),
+            len(self._ground.bars),
         )  # fmt: skip
         return found
 
@@ -232,34 +197,13 @@ class CompiledSweep:
         return pieces
 
     def _entries(self, buffer_ratio: float) -> Entries:
-        """The candidates with their trades' exits and terms; those of the last ratio are kept."""
-        if self._known_entries is not None and self._known_entries[0] == buffer_ratio:
-            return self._known_entries[1]
-        self._known_entries = None  # Makes room before the next are computed.
-        market, account = self._market, self._account
-        exits = exit_bars(
-            self._candidates, self._direction, market.open, market.high, market.low,
-            market.arrays.close, market.restricted, buffer_ratio, *self._ends,
-        )  # fmt: skip
-        returns = np.zeros(len(exits))
-        terms = trade_terms(
-            self._candidates, exits, self._direction, market.arrays.close,
-            market.arrays.market, account.spread, account.share, returns,
-        )  # fmt: skip
-        entries = entries_of(
-            entry=self._candidates,
-            exits=exits,
-            direction=self._direction,
-            tail_levels=self._tail_levels,
-            weight_levels=self._weight_levels,
-            terms=terms,
-            returns=returns,
-            close=market.arrays.close,
-            times=market.arrays.times,
-            spread=account.spread,
-        )
-        self._known_entries = buffer_ratio, entries
-        return entries
+        """The candidates' trades; those of the last ratio are kept."""
+        if self._ground.entries is not None:
+            return self._ground.entries
+        if self._known_entries is None or self._known_entries[0] != buffer_ratio:
+            self._known_entries = None  # Makes room before the next are computed.
+            self._known_entries = buffer_ratio, entries_with(self._ground, buffer_ratio)
+        return self._known_entries[1]
 
     def _walk(
         self, piece: _Piece, *, returns_only: bool
@@ -290,14 +234,11 @@ class CompiledSweep:
         atr = compiled_average_true_range(self._market.true_range, period)
         atr = atr[self._market.first_bar :]
         found: int = big_bars(
-            self._candidates, self._height, atr, self._factors, self._factor_levels, self._chosen
+            self._ground.bars,
+            self._ground.height,
+            atr,
+            self._factors,
+            self._factor_levels,
+            self._chosen,
         )
         return found
-
-
-def _enterable(market: Market) -> NDArray[np.int32]:
-    """Bars that an order at the close could be filled on, whatever the thresholds."""
-    bars = np.flatnonzero((market.direction != 0) & ~market.restricted)
-    # The first bar fills no order, and an order at the last close is never filled.
-    bars = bars[(bars >= 1) & (bars < len(market.direction) - 1)]
-    return bars.astype(np.int32)
