@@ -1,55 +1,29 @@
 """From a file of price bars, or a DataFrame, to validated bars.
 
-A good file is read by pandas' C parser and checked with a handful of array comparisons. Only when
-that fails does `bigbar._csv_errors` walk through the rows to say which line and column is wrong.
+A good file is read the quick way, by `bigbar._csv_quick`. Only when that fails does
+`bigbar._csv_errors` walk through the rows to say which line and column is wrong.
 
 All indexes have nanosecond resolution (`datetime64[ns]`), whatever the file's own is.
 """
 
-import difflib
-import gzip
 import hashlib
-import io
 import os
-import re
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from bigbar._csv_dialect import (
-    NO_VOLUME,
-    PRICES,
-    Dialect,
-    TimeKind,
-    detect_dialect,
-    parse_epochs,
-    parse_times,
-)
-from bigbar._csv_errors import Columns, broken_order, line_of_row, read_carefully, volume_number
+from bigbar._csv_bytes import decode, read_file, unpack
+from bigbar._csv_dialect import NO_VOLUME, PRICES, Dialect, TimeKind, detect_dialect
+from bigbar._csv_errors import Columns, broken_order, line_of_row, read_carefully
+from bigbar._csv_quick import is_sound, read_quickly, sound_rows, usable_threads
 from bigbar.errors import DataError
 
 COLUMNS = (*PRICES, "Volume")
-
-# Threads share the hashing and the parsing of large files, both of which let go of the
-# interpreter. Below a megabyte a piece, starting one more costs what it gains; beyond four, what
-# is left is not parallel.
-_PIECE_BYTES = 1 << 20
-_MOST_THREADS = 4
-
-# From pandas 3.1 on every mode gives the nearest double, and naming one is deprecated.
-_PANDAS_VERSION = tuple(int(part) for part in re.findall(r"\d+", pd.__version__)[:2])
-_EXACT: dict[str, Any] = {} if _PANDAS_VERSION >= (3, 1) else {"float_precision": "round_trip"}
 
 
 @dataclass(frozen=True)
@@ -105,13 +79,13 @@ def read_bars(path: str | os.PathLike[str]) -> Bars:
         1, as an editor shows it), the column, the value, and what to do.
     """
     source = os.fsdecode(path)
-    raw = _read_file(source)
-    with ThreadPoolExecutor(_threads()) as pool:
+    raw = read_file(source)
+    with ThreadPoolExecutor(usable_threads()) as pool:
         digest = pool.submit(lambda: hashlib.sha256(raw).hexdigest())
-        data = _decode(_unpack(raw, source), source)
+        data = decode(unpack(raw, source), source)
         dialect = detect_dialect(data, source)
-        columns = _read_quickly(data, dialect, pool)
-        if columns is None or not _is_sound(columns):
+        columns = read_quickly(data, dialect, pool)
+        if columns is None or not is_sound(columns):
             columns = read_carefully(data, dialect, source)
         sha256 = digest.result()
     index = pd.DatetimeIndex(columns.times.view("datetime64[ns]"))
@@ -184,252 +158,6 @@ def bars_from_frame(df: pd.DataFrame, *, source: str = "DataFrame") -> Bars:
     for name in COLUMNS:
         digest.update(frame[name].to_numpy().astype("<f8").tobytes())
     return Bars(frame, source, digest.hexdigest(), len(df), (*notes, *order_notes))
-
-
-# ------------------------------------------------------------------------------- from the disk
-
-
-def _read_file(source: str) -> bytes:
-    try:
-        with open(source, "rb") as file:
-            raw = file.read()
-    except FileNotFoundError:
-        raise DataError(f"{source} does not exist.{_did_you_mean(source)}") from None
-    except IsADirectoryError:
-        raise DataError(f"{source} is a directory. Give a file of price bars.") from None
-    except PermissionError:
-        raise DataError(f"No permission to read {source}. Change it or copy the file.") from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
-        raise DataError(f"{source!r} cannot be read: {error}.") from None
-    if not raw or raw.isspace():
-        raise DataError(f"{source} is empty. Give a file with a header and rows of prices.")
-    return raw
-
-
-def _did_you_mean(source: str) -> str:
-    path = Path(source)
-    try:
-        names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
-    except OSError:
-        return f" Neither does its folder {path.parent}." if not path.parent.exists() else ""
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f' Did you mean "{path.parent / close[0]}"?' if close else " Check the path."
-
-
-def _unpack(raw: bytes, source: str) -> bytes:
-    """The bytes of the text file, decompressed if they are gzip or a zip archive."""
-    suffix = Path(source).suffix.lower()
-    if raw.startswith(b"\x1f\x8b"):
-        try:
-            return gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(
-                f"{source} is a damaged gzip file ({error}). Fetch or compress it again."
-            ) from None
-    if raw.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _unzip(raw, source)
-    if suffix in (".gz", ".zip"):
-        kind = "gzip file" if suffix == ".gz" else "zip archive"
-        raise DataError(
-            f"{source} is not a {kind}, or a damaged one. Fetch it again, or remove {suffix} from "
-            "its name if it is plain text."
-        )
-    return raw
-
-
-def _unzip(raw: bytes, source: str) -> bytes:
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-            if "xl/workbook.xml" in names:
-                raise DataError(f"{source} is an Excel workbook. Save the sheet as CSV.")
-            texts = [
-                name
-                for name in names
-                if name.lower().endswith((".csv", ".txt")) and not name.startswith("__MACOSX/")
-            ]
-            if len(texts) != 1:
-                found = ", ".join(names[:10]) + (", …" if len(names) > 10 else "") or "nothing"
-                raise DataError(
-                    f"{source} must hold exactly one csv or txt file, and holds {len(texts)} "
-                    f"(found: {found}). Unpack it and give the file you mean."
-                )
-            return archive.read(texts[0])
-    # RuntimeError: encrypted; NotImplementedError (a RuntimeError): unknown compression.
-    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{source} is a zip archive that cannot be unpacked ({error}). Fetch it again or "
-            "give the unpacked file."
-        ) from None
-
-
-_CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1a")) + b"\x7f"
-
-
-def _decode(data: bytes, source: str) -> bytes:
-    """The text as UTF-8 without a byte order mark, known to decode."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        try:
-            data = data.decode("utf-16").encode()
-        except UnicodeError as error:  # the lone surrogates of `encode` included
-            raise DataError(
-                f"{source} begins like UTF-16 text but is not ({error}). Save it as UTF-8."
-            ) from None
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    if b"\0" in data or data[:4096].translate(None, _CONTROL_BYTES) != data[:4096]:
-        raise DataError(
-            f"{source} is not a text file (it holds binary data, or UTF-16 without a byte order "
-            "mark). Export the prices as CSV in UTF-8."
-        )
-    if not data.isascii():
-        try:
-            data.decode()
-        except UnicodeDecodeError as error:
-            before = data[: error.start].decode()
-            line = 1 + len(re.findall("\r\n|\r|\n", before))
-            raise DataError(
-                f"{source}: line {line} holds the byte 0x{data[error.start]:02x}, which is not "
-                "UTF-8. Save the file as UTF-8."
-            ) from None
-    return data
-
-
-# ------------------------------------------------------------------------------- the quick way
-
-
-class _BytesReader:
-    """A stretch of bytes as pandas' C parser reads it.
-
-    An `io.BytesIO` would be decoded and encoded again on the way; an object that does not call
-    itself binary is read as it is.
-    """
-
-    mode = "r"
-
-    def __init__(self, data: memoryview) -> None:
-        self.data = data
-        self.position = 0
-
-    def read(self, size: int = -1) -> bytes:
-        stop = len(self.data) if size < 0 else self.position + size
-        piece = self.data[self.position : stop].tobytes()
-        self.position += len(piece)
-        return piece
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Only asked for by pandas' test of what is a file."""
-        return iter(self.read, b"")
-
-
-def _threads() -> int:
-    """How many threads to use: the processors this process may use, up to a few."""
-    if hasattr(os, "sched_getaffinity"):
-        return min(_MOST_THREADS, len(os.sched_getaffinity(0)))
-    return min(_MOST_THREADS, os.cpu_count() or 1)
-
-
-def _read_quickly(data: bytes, dialect: Dialect, pool: ThreadPoolExecutor) -> Columns | None:
-    """The columns, or None if pandas cannot make sense of the file.
-
-    A large file is cut at line breaks into pieces that are read at the same time.
-    """
-    body = memoryview(data)[dialect.body_offset :]
-    count = max(1, min(_threads(), len(body) // _PIECE_BYTES))
-    cuts = [dialect.body_offset]
-    if b'"' not in data:  # a line break inside a quoted cell is no place to cut
-        for i in range(1, count):
-            cuts.append(data.find(b"\n", dialect.body_offset + len(body) * i // count) + 1)
-    cuts = sorted({cut for cut in cuts if cut >= dialect.body_offset} | {len(data)})
-    pieces = [memoryview(data)[a:b] for a, b in pairwise(cuts)]
-    parsed = list(pool.map(lambda piece: _read_piece(piece, dialect), pieces))
-    found = [columns for columns in parsed if columns is not None]
-    if len(found) < len(parsed) or len(found) < 2:
-        return found[0] if len(found) == len(parsed) else None
-    return Columns(
-        np.concatenate([c.times for c in found]),
-        np.concatenate([c.kinds for c in found]),
-        tuple(np.concatenate([c.prices[i] for c in found]) for i in range(4)),
-        np.concatenate([c.volume for c in found]),
-    )
-
-
-def _read_piece(piece: memoryview, dialect: Dialect) -> Columns | None:
-    try:
-        # No dtypes: naming them is slower, and as float64 pandas takes "true" for 1.0.
-        frame = pd.read_csv(
-            _BytesReader(piece),  # type: ignore[call-overload]
-            header=None,
-            names=list(range(len(dialect.names))),
-            sep=dialect.delimiter,
-            decimal=dialect.decimal,
-            engine="c",
-            low_memory=False,
-            **_EXACT,
-        )
-    except ValueError:  # ParserError and UnicodeDecodeError are ValueErrors
-        return None
-    prices = [frame[i] for i in dialect.prices]
-    # Rows with a cell too many make pandas take the first column for an index.
-    if not isinstance(frame.index, pd.RangeIndex) or any(p.dtype.kind not in "iuf" for p in prices):
-        return None
-    stamps = _quick_times([frame[i] for i in dialect.times])
-    if stamps is None:
-        return None
-    return Columns(
-        *stamps,
-        tuple(price.to_numpy(np.float64) for price in prices),
-        _quick_volume(frame, dialect),
-    )
-
-
-def _quick_times(
-    columns: list["pd.Series[Any]"],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]] | None:
-    if any(column.dtype.kind in "fbc" for column in columns):
-        return None  # epochs with a fraction, or all missing: a float would round them
-    if len(columns) == 1:
-        if columns[0].dtype == np.int64:
-            return parse_epochs(columns[0].to_numpy())
-        return parse_times(_as_arrow(columns[0]))
-    date, clock = columns
-    if clock.dtype.kind in "iu":
-        return None  # leading zeros, as in 000500, are gone
-    dates = _as_arrow(date.astype(str) if date.dtype.kind in "iu" else date)
-    space = pa.scalar(" ", pa.large_string())
-    return parse_times(pc.binary_join_element_wise(dates, _as_arrow(clock), space))
-
-
-def _as_arrow(texts: "pd.Series[Any]") -> pa.Array:
-    """The texts as one Arrow array; without a copy if pandas already holds them so."""
-    array = pa.array(texts.array, pa.large_string(), from_pandas=True)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-
-
-def _quick_volume(frame: pd.DataFrame, dialect: Dialect) -> npt.NDArray[np.float64]:
-    if dialect.volume is None:
-        return np.full(len(frame), np.nan)
-    volume = frame[dialect.volume]
-    if volume.dtype.kind in "iuf":
-        values = volume.to_numpy(np.float64)
-        return np.where(np.isfinite(values), values, np.nan)
-    return np.array([volume_number(str(cell), dialect.decimal) for cell in volume], np.float64)
-
-
-def _is_sound(columns: Columns) -> bool:
-    """Whether every time is readable and of one kind, and the prices agree with each other."""
-    kinds = columns.kinds
-    if not len(kinds) or kinds[0] < TimeKind.NAIVE or (kinds != kinds[0]).any():
-        return False
-    return bool(_sound_rows(columns.prices).all())
-
-
-def _sound_rows(prices: tuple[npt.NDArray[np.float64], ...]) -> npt.NDArray[np.bool_]:
-    """Where all prices are finite and above zero, High is highest and Low is lowest."""
-    open_, high, low, close = prices
-    sound = (low > 0) & (high < np.inf) & (low <= high)  # NaN compares as False
-    for price in (open_, close):
-        sound &= (low <= price) & (price <= high)
-    return sound
 
 
 # ------------------------------------------------------------------------------- order and notes
@@ -516,7 +244,7 @@ def _as_floats(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
 def _refuse_unsound_rows(
     values: npt.NDArray[np.float64], df: pd.DataFrame, positions: list[int], source: str
 ) -> None:
-    bad = np.flatnonzero(~_sound_rows(tuple(values[:4])))
+    bad = np.flatnonzero(~sound_rows(tuple(values[:4])))
     if not len(bad):
         return
     row = int(bad[0])

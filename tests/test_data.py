@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import bigbar.data
+import bigbar._csv_quick
 from bigbar._csv_dialect import TimeKind, parse_time
 from bigbar.data import COLUMNS, bars_from_frame, read_bars
 from bigbar.errors import DataError
@@ -536,8 +536,8 @@ def test_parse_time_at_the_edges(text, nanoseconds, kind):
 @pytest.fixture
 def large_file(write, monkeypatch):
     """A file that is read in pieces, and its rows as text."""
-    monkeypatch.setattr(bigbar.data, "_PIECE_BYTES", 1000)
-    monkeypatch.setattr(bigbar.data, "_threads", lambda: 4)
+    monkeypatch.setattr(bigbar._csv_quick, "_PIECE_BYTES", 1000)
+    monkeypatch.setattr(bigbar._csv_quick, "usable_threads", lambda: 4)
     start = pd.Timestamp("2024-01-02", tz="UTC")
     rows = [
         f"{(start + pd.Timedelta(minutes=i)).isoformat()},{10 + i},{12 + i}.5,9,{10 + i},{i}\n"

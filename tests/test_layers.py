@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("errors", "version", "_signals", "_chartless", "_heap", "_roomy"),
     (
-        "quantities", "settings", "statistics", "indicators", "periods", "grid", "_csv_dialect",
-        "_csv_errors", "data",
+        "quantities", "settings", "statistics", "indicators", "periods", "grid", "_csv_bytes",
+        "_csv_dialect", "_csv_errors", "_csv_quick", "data",
     ),
     ("strategy", "kernel"),
     ("engines", "_blocks", "_columns", "_objects", "shared_memory", "results"),
