@@ -44,7 +44,7 @@ from bigbar.output import (
     write_trades,
 )
 from bigbar.pipeline import check_input, job_for, optimize_bars, time_a_backtest
-from bigbar.report import Terminal, answer, differs_from_earlier, wants_bar
+from bigbar.report import answer, differs_from_earlier
 from bigbar.resources import usable_processors
 from bigbar.results import Choice, Pairs, ResultTable
 from bigbar.scheduling import calculate_adaptive_chunk_size
@@ -55,6 +55,7 @@ from bigbar.shared_memory import (
     load_from_shared_memory,
 )
 from bigbar.store.recording import Recorder, StoreRecorder
+from bigbar.terminal import Terminal, wants_bar
 
 __all__ = [
     "calculate_adaptive_chunk_size",

@@ -25,7 +25,7 @@ from bigbar.data import read_bars
 from bigbar.grid import Grid
 from bigbar.narrator import Narrator
 from bigbar.outcome import Outcome
-from bigbar.report import Terminal
+from bigbar.terminal import Terminal
 
 WORKERS = 2
 

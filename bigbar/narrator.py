@@ -24,7 +24,7 @@ class Progress(Protocol):
 
 
 class Narrator:
-    """What a run tells while it goes on. This one keeps quiet; see `bigbar.report`."""
+    """What a run tells while it goes on. This one keeps quiet; see `bigbar.terminal`."""
 
     def shared(self, publication: Publication, workers: int) -> None:
         """The bars have been published for the workers."""

@@ -21,8 +21,8 @@ LAYERS = (
     ("scheduling", "_gate", "_stopwatch", "_worker_side", "_crew", "pool"),
     (
         "conditioning", "verification", "validation", "resources", "store", "load", "metrics",
-        "sampling", "forecast", "budget", "narrator", "bar", "outcome", "fan_out", "pipeline",
-        "report", "output", "plots", "page", "options", "api",
+        "sampling", "forecast", "budget", "narrator", "bar", "terminal", "outcome", "fan_out",
+        "pipeline", "report", "output", "plots", "page", "options", "api",
     ),
     ("history", "__main__", "bigbar_multiprocessing_optimized"),
 )  # fmt: skip

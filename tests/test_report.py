@@ -1,16 +1,13 @@
 """What a person reads: no control characters where they do not belong, numbers as backtesting's."""
 
-import io
 import itertools
-import os
-from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from backtesting.test import EURUSD
-from small_run import small_bars, small_outcome
+from small_run import small_outcome
 
 from bigbar.data import bars_from_frame
 from bigbar.engines import Job, statistics_row
@@ -18,18 +15,15 @@ from bigbar.grid import Grid
 from bigbar.outcome import Execution, Memory, Outcome
 from bigbar.quantities import as_bytes, as_seconds
 from bigbar.report import (
-    Terminal,
     answer,
     differs_from_earlier,
     full_statistics,
     run_text,
     statistics_text,
     verification_text,
-    wants_bar,
 )
 from bigbar.results import Choice, ResultTable
 from bigbar.settings import Account, Parameters, Settings
-from bigbar.shared_memory import publish
 from bigbar.strategy import reference_backtest, run_quietly
 from bigbar.validation.findings import Findings, Verdict
 from bigbar.validation.plan import Plan
@@ -37,102 +31,6 @@ from bigbar.verification import Verification
 from bigbar.workers import Failure
 
 VERDICT = Verdict("red", "Verdict: luck.", ("You tried 12 settings.", "Verdict: luck."))
-
-# ------------------------------------------------------------------------------------ terminal
-
-
-def narrate(*, show_bar: bool, workers: int = 2) -> str:
-    """All that a run can tell."""
-    stream = io.StringIO()
-    terminal = Terminal(stream, show_bar=show_bar)
-    bars = small_bars()
-    terminal.data(bars, Job(Grid.parse(), Settings(), "backtesting"))
-    terminal.grid(Grid.parse())
-    with publish(bars.frame) as publication:
-        terminal.shared(publication, workers)
-    terminal.compiling()
-    terminal.estimated(1.23e-5, 14_105, 8)
-    with terminal.progress(1000) as bar:
-        for _ in range(10):
-            bar.update(100)
-        terminal.event("a worker died; another one took its place")
-    terminal.verifying(21)
-    terminal.validating("luck")
-    return stream.getvalue()
-
-
-def test_plain_lines_have_no_control_characters():
-    text = narrate(show_bar=False)
-    assert [c for c in text if not c.isprintable() and c != "\n"] == []
-    assert "Optimization Progress" not in text
-    assert "Note       a worker died" in text
-
-
-def test_the_bar():
-    text = narrate(show_bar=True)
-    assert "Optimization Progress: 100%" in text
-    assert "1000/1000" in text
-    assert "backtest/s" in text
-    assert "\r" in text
-    assert "Note       a worker died; another one took its place\n" in text
-
-
-def test_the_bar_appears_at_once_and_moves():
-    stream = io.StringIO()
-    with Terminal(stream, show_bar=True).progress(10) as bar:
-        assert "0/10" in stream.getvalue()
-        bar.update(10)
-
-
-def test_lines_are_aligned():
-    lines = narrate(show_bar=False).splitlines()
-    for line in lines:
-        label, text = line[:11], line[11:]
-        assert text[0] != " "
-        assert label == label.strip().ljust(11)
-
-
-def test_what_the_lines_say():
-    text = narrate(show_bar=False)
-    assert "eurusd.csv · 400 bars · 2017-04-19 09:00:00 to 2017-05-12 00:00:00" in text
-    assert "the first 100 warm up the indicators, 300 take part" in text
-    assert "91 × 31 × 5 × 8 × 1 = 112,840 combinations" in text
-    assert "atr_period 10 … 100 (91)" in text
-    assert "once in shared memory for 2 workers; a copy each would take" in text
-    assert "12.3 µs per backtest; 8 chunks of up to 14,105 combinations" in text
-
-
-def told(what) -> str:
-    stream = io.StringIO()
-    what(Terminal(stream, show_bar=False))
-    return stream.getvalue()
-
-
-def test_what_is_said_of_earlier_runs():
-    begun = datetime(2026, 11, 24, 10, 51, 30).astimezone(UTC)  # As the user's clock showed it.
-    assert told(lambda terminal: terminal.resuming(7, begun, 68_832, 112_840)) == (
-        "Resume     resuming run 7 of 2026-11-24 10:51: 60 % already done (68,832 of 112,840)\n"
-    )
-    assert told(lambda terminal: terminal.retrying(7, 2)) == (
-        "Retry      run 7: 2 combinations that failed\n"
-    )
-    assert told(lambda terminal: terminal.retrying(7, 0)) == "Retry      run 7: nothing failed\n"
-    assert told(lambda terminal: terminal.reusing(56_420, 56_420, [3])) == (
-        "Reuse      reusing 56,420 rows of run 3\n"
-    )
-    assert told(lambda terminal: terminal.reusing(10, 30, [3, 5])) == (
-        "Reuse      reusing 10 rows of run 3 and 5; the other 20 that are there are quicker run "
-        "again\n"
-    )
-
-
-def test_the_bar_starts_where_the_run_was():
-    stream = io.StringIO()
-    with Terminal(stream, show_bar=True).progress(1000, 610) as bar:
-        assert "61%" in stream.getvalue()
-        assert "610/1000" in stream.getvalue()
-        bar.update(390)
-    assert "1000/1000" in stream.getvalue()
 
 
 def kept_outcome(**earlier) -> Outcome:
@@ -170,28 +68,6 @@ def test_the_line_about_a_run_that_cannot_be_compared():
     assert "\nRun " not in answer(small_outcome(), top=0, files=[])
 
 
-def test_one_worker_saves_nothing():
-    assert "for 1 worker\n" in narrate(show_bar=False, workers=1)
-
-
-def test_notes_about_the_data_stand_below_it():
-    frame = EURUSD.iloc[[1, 0, *range(2, 50)]].assign(extra=1)
-    stream = io.StringIO()
-    bars = bars_from_frame(frame)
-    assert len(bars.notes) >= 2
-    job = Job(Grid.parse(atr_period="10"), Settings(), "backtesting")
-    Terminal(stream, show_bar=False).data(bars, job)
-    assert stream.getvalue().splitlines()[2:] == [" " * 11 + note for note in bars.notes]
-
-
-def test_bars_held_back_are_told():
-    stream = io.StringIO()
-    bars = small_bars()
-    job = Job(Grid.parse(atr_period="10"), Settings(), "backtesting", span=(10, 300))
-    Terminal(stream, show_bar=False).data(bars, job)
-    assert "290 take part, 100 from 2017-05-07 21:00:00 on are held back" in stream.getvalue()
-
-
 def test_the_verdict_stands_before_the_closing_lines():
     outcome = small_outcome()
     assert "Verdict" not in answer(outcome, top=3, files=[])
@@ -206,18 +82,6 @@ def test_the_robust_choice_is_called_so():
     assert answer(outcome, top=0, files=[]).startswith(
         "Robust choice of 12 combinations by Return [%] (cross mean):"
     )
-
-
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
-@pytest.mark.parametrize("no_progress", [False, True])
-def test_a_bar_only_on_a_terminal(no_progress):
-    theirs, ours = os.openpty()
-    try:
-        with os.fdopen(ours, "w") as terminal:
-            assert wants_bar(terminal, no_progress=no_progress) is not no_progress
-    finally:
-        os.close(theirs)
-    assert wants_bar(io.StringIO(), no_progress=no_progress) is False
 
 
 # -------------------------------------------------------------------------- the full statistics
