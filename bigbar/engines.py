@@ -20,7 +20,7 @@ from bigbar.errors import DataError, SettingsError
 from bigbar.grid import Grid
 from bigbar.indicators import LEAST_TRADING_BARS, first_trading_bar
 from bigbar.periods import calendar_of, period_returns
-from bigbar.settings import Settings
+from bigbar.settings import Account, Settings
 from bigbar.statistics import NAMES
 
 
@@ -158,8 +158,9 @@ class EngineKind:
     sample_slice : int
         Neighbouring combinations that share preparatory work; timing fewer at once would not
         show what they cost in a chunk.
-    compiles : bool
-        Whether its first combination compiles: that is done, and told, before anything is timed.
+    warm_up : callable, optional
+        Compiles what the engine runs under an account, or loads it: done, and told, before anything
+        is timed. It must run none of a job's own combinations, one of which may misbehave.
     prepare : callable, optional
         From the file and the job to what all engines of the job can share: picklable, and never
         written to. It is made once and published for all workers.
@@ -167,7 +168,7 @@ class EngineKind:
 
     build: Callable[..., Engine]
     sample_slice: int
-    compiles: bool = False
+    warm_up: Callable[[Account], None] | None = None
     prepare: Callable[[pd.DataFrame, Job], Any] | None = None
 
 
@@ -265,8 +266,16 @@ def _compiled(file: pd.DataFrame, job: Job, groundwork: Any = None) -> Engine:
     return CompiledSweep(_groundwork(file, job) if groundwork is None else groundwork, job.grid)
 
 
+def _compile_or_load(account: Account) -> None:
+    from bigbar.kernel.warm_up import warm_up
+
+    warm_up(account)
+
+
 ENGINES: dict[str, EngineKind] = {
-    "compiled": EngineKind(_compiled, sample_slice=1240, compiles=True, prepare=_groundwork),
+    "compiled": EngineKind(
+        _compiled, sample_slice=1240, warm_up=_compile_or_load, prepare=_groundwork
+    ),
     "backtesting": EngineKind(BacktestingEngine, sample_slice=1),
 }
 

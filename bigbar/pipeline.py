@@ -273,21 +273,19 @@ def _build_and_compile(
     job, attachment = outcome.job, publication.attachment
     file = attachment.frame()
     with outcome.timed("compile_s"):
-        compiles = ENGINES[job.engine].compiles
-        if compiles:
+        warm_up = ENGINES[job.engine].warm_up
+        if warm_up is not None:
             from bigbar.kernel.jit import is_cached
 
             if not is_cached():
                 narrator.compiling()
-        prepared = with_room(lambda: prepare(file, job))
+            with_room(partial(warm_up, job.settings.account))
+        prepared = prepare(file, job)
         shared = None if prepared is None else publication.share(prepared)
         if shared is not None:
             prepared = attachment.load(shared)
             trim_heap()  # The copy that was published.
-        engine = build_engine(file, job, prepared)
-        if compiles:
-            with_room(lambda: engine.run(0, 1))
-        return engine, shared
+        return build_engine(file, job, prepared), shared
 
 
 def _start_pool(
@@ -429,7 +427,9 @@ def time_a_backtest(
     check_enough_bars(len(bars.frame), grid.max_atr_period, bars.source)
     job = Job(grid, settings, available_engine("compiled")[0])
     engine = build_engine(with_indicators(bars.frame, settings.week_edge_bars), job)
-    engine.run(0, 1)  # Compiles.
+    warm_up = ENGINES[job.engine].warm_up
+    if warm_up is not None:
+        warm_up(settings.account)
 
     def seconds(start: int, stop: int) -> float:
         begun = time.perf_counter()

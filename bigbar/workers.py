@@ -109,9 +109,10 @@ def start_worker(descriptor: Descriptor, prepared: SharedObject | None = None) -
     file = attachment.frame()
     for name in ("reference", "others"):  # Of a job before this one, in the same thread.
         _local.__dict__.pop(name, None)
+    warm_up = ENGINES[job.engine].warm_up
+    if warm_up is not None:
+        warm_up(job.settings.account)
     engine = build_engine(file, job, None if prepared is None else attachment.load(prepared))
-    if ENGINES[job.engine].compiles:
-        engine.run(0, 1)  # Loads the machine code and touches the buffers, before anything counts.
     trim_heap()
     _local.desk = _Desk(attachment, file, job, engine)
 

@@ -88,7 +88,8 @@ def run(monkeypatch):
 
         slice_size = options.pop("sample_slice", 16)
         narrator, once = options.pop("narrator", None), options.pop("once", None)
-        monkeypatch.setitem(ENGINES, "odd", EngineKind(build, slice_size))
+        warm_up = ENGINES["compiled"].warm_up
+        monkeypatch.setitem(ENGINES, "odd", EngineKind(build, slice_size, warm_up=warm_up))
         return optimize_bars(
             small_bars(),
             Grid.parse(**GRID),
@@ -121,13 +122,14 @@ def same_but(outcome: Outcome, undisturbed: np.ndarray, *failed: int) -> bool:
     return outcome.table.values.tobytes() == expected.tobytes()
 
 
-def test_a_combination_that_never_returns(run, undisturbed):
-    """The sample for the estimate meets it; the sweep does not try it again."""
+@pytest.mark.parametrize("number", [0, ENDLESS])
+def test_a_combination_that_never_returns(run, undisturbed, number):
+    """The sample for the estimate meets it, and nothing does before; nor is it tried again."""
     listener = Listener()
-    outcome = run(endless=ENDLESS, timeout=0.4, narrator=listener)
+    outcome = run(endless=number, timeout=0.4, narrator=listener)
     (failure,) = outcome.failures
-    assert (failure.number, failure.reason) == (ENDLESS, "took longer than 0.4 s")
-    assert same_but(outcome, undisturbed, ENDLESS)
+    assert (failure.number, failure.reason) == (number, "took longer than 0.4 s")
+    assert same_but(outcome, undisturbed, number)
     assert outcome.metrics.overdue == len(listener.events) <= 5  # 16 halved until it is alone
     assert outcome.metrics.deaths == 0
     assert outcome.best == int(np.nanargmax(outcome.table.column("Return [%]")))
