@@ -14,6 +14,9 @@ from bigbar.settings import Account
 
 _BARS = 64
 
+#: Whether it was done with commissions, and without. Forked workers inherit it with the code.
+_done: set[bool] = set()
+
 
 def warm_up(account: Account) -> None:
     """Run a combination on a few made bars.
@@ -26,6 +29,9 @@ def warm_up(account: Account) -> None:
     account : Account
         Of the job: without commissions other code is compiled than with them.
     """
+    with_commissions = any(account.commission_parts)
+    if with_commissions in _done:
+        return
     close = 100 + np.sin(np.arange(_BARS))
     open_ = np.roll(close, 1)
     bars = pd.DataFrame(
@@ -41,3 +47,4 @@ def warm_up(account: Account) -> None:
     grid = Grid.from_values(atr_period=5, k_atr=0.5)
     market = market_of(with_indicators(bars, 0), 6)
     CompiledSweep(lay_groundwork(market, grid, account), grid).run(0, 1)
+    _done.add(with_commissions)
