@@ -334,6 +334,13 @@ def build_engine(file: pd.DataFrame, job: Job, prepared: Any = None) -> Engine:
     return build(file, job) if prepared is None else build(file, job, prepared)
 
 
+def warm_up(job: Job) -> None:
+    """Compile what the job's engine runs, or load it, where it compiles at all."""
+    kind = ENGINES[job.engine]
+    if kind.warm_up is not None:
+        kind.warm_up(job.settings.account)
+
+
 def prepare(file: pd.DataFrame, job: Job) -> Any:
     """What all engines of a job can share, in this process and others; None if that is nothing.
 

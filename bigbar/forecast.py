@@ -45,7 +45,9 @@ _REPLAY_PER_BAR = 100
 #: Bytes for each bar that a worker gains in the validation, on other spans, costs and prices.
 _OTHER_JOBS_PER_BAR = 120
 
-#: What is left to a worker beyond that, so that no slice fails for a page.
+#: What is left to a worker: for each bar, with what is there only while another job's engine is
+#: made; and beyond that, so that no slice fails for a page.
+_ROOM_PER_BAR = 240
 _SLACK = 32e6
 
 #: Times the matrix of returns that holding a result against luck takes; the most that the matrix
@@ -178,8 +180,7 @@ def forecast(
 
 def worker_growth(load: Workload) -> int:
     """Bytes that a worker may rightly take on top of what it has at its start."""
-    per_bar = _WORKER_PER_BAR + _OTHER_JOBS_PER_BAR
-    return round(_replaying(load) + per_bar * load.bars + _SLACK)
+    return round(_replaying(load) + _ROOM_PER_BAR * load.bars + _SLACK)
 
 
 def fit(load: Workload, most: int, *, present: int | None = None) -> Workload:

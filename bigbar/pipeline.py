@@ -19,7 +19,7 @@ from bigbar._roomy import with_room
 from bigbar._signals import signals_raised
 from bigbar.budget import Budget, budget_for, workload
 from bigbar.data import Bars
-from bigbar.engines import ENGINES, Engine, Job, build_engine, prepare
+from bigbar.engines import ENGINES, Engine, Job, build_engine, prepare, warm_up
 from bigbar.errors import BigBarError, DataError, Interrupted, VerificationError
 from bigbar.fan_out import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of
 from bigbar.grid import Grid
@@ -273,13 +273,12 @@ def _build_and_compile(
     job, attachment = outcome.job, publication.attachment
     file = attachment.frame()
     with outcome.timed("compile_s"):
-        warm_up = ENGINES[job.engine].warm_up
-        if warm_up is not None:
+        if ENGINES[job.engine].warm_up is not None:
             from bigbar.kernel.jit import is_cached
 
             if not is_cached():
                 narrator.compiling()
-            with_room(partial(warm_up, job.settings.account))
+        with_room(partial(warm_up, job))
         prepared = prepare(file, job)
         shared = None if prepared is None else publication.share(prepared)
         if shared is not None:
@@ -426,10 +425,8 @@ def time_a_backtest(
     grid, settings = Grid.parse(), settings or Settings()
     check_enough_bars(len(bars.frame), grid.max_atr_period, bars.source)
     job = Job(grid, settings, available_engine("compiled")[0])
+    with_room(partial(warm_up, job))
     engine = build_engine(with_indicators(bars.frame, settings.week_edge_bars), job)
-    warm_up = ENGINES[job.engine].warm_up
-    if warm_up is not None:
-        warm_up(settings.account)
 
     def seconds(start: int, stop: int) -> float:
         begun = time.perf_counter()

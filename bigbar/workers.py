@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bigbar._blocks import BlockHandle, open_block
 from bigbar._heap import trim_heap
-from bigbar.engines import ENGINES, BacktestingEngine, Engine, Job, build_engine
+from bigbar.engines import BacktestingEngine, Engine, Job, build_engine, warm_up
 from bigbar.shared_memory import Attachment, Descriptor, SharedObject, attach
 from bigbar.statistics import STATISTICS
 
@@ -109,9 +109,7 @@ def start_worker(descriptor: Descriptor, prepared: SharedObject | None = None) -
     file = attachment.frame()
     for name in ("reference", "others"):  # Of a job before this one, in the same thread.
         _local.__dict__.pop(name, None)
-    warm_up = ENGINES[job.engine].warm_up
-    if warm_up is not None:
-        warm_up(job.settings.account)
+    warm_up(job)
     engine = build_engine(file, job, None if prepared is None else attachment.load(prepared))
     trim_heap()
     _local.desk = _Desk(attachment, file, job, engine)
