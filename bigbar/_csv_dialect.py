@@ -22,22 +22,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bigbar._csv_names import PRICES, Found, find_columns
 from bigbar.errors import DataError
 
-PRICES = ("Open", "High", "Low", "Close")
 NO_VOLUME = "no volume column: Volume is empty"
 NS_PER_SECOND = 1_000_000_000
-
-# Names as `_plain` leaves them: lower case, letters and digits only.
-_PRICE_NAMES = {name.lower(): name for name in PRICES}
-_VOLUME_NAMES = {"volume": "Volume", "vol": "Volume", "tickvol": "Ticks", "tickvolume": "Ticks"}
-_TIME_NAMES = {
-    **dict.fromkeys(("datetime", "timestamp", "unix", "unixtime", "unixtimestamp"), "Stamp"),
-    **dict.fromkeys(("epoch", "opentime", "gmttime", "timeutc", "utctime"), "Stamp"),
-    "date": "Date",
-    "time": "Clock",
-}
-_FIELDS = {**_PRICE_NAMES, **_VOLUME_NAMES, **_TIME_NAMES}
 
 # Delimiters in the order that settles a draw: a tab or a semicolon hardly occurs in a cell.
 _DELIMITERS = "\t;,"
@@ -125,9 +114,9 @@ def detect_dialect(data: bytes, source: str) -> Dialect:
     heads = {mark: _first_rows(lines, mark) for mark in _DELIMITERS}
     if not heads[","]:
         raise DataError(f"{source} is empty. Give a file with a header and rows of prices.")
-    known = {m: sum(_plain(c) in _FIELDS for c in rows[0][1]) for m, rows in heads.items()}
+    known = {mark: count_known(rows[0][1]) for mark, rows in heads.items()}
     delimiter = max(_DELIMITERS, key=lambda mark: known[mark])
-    if known[delimiter] == 0:
+    if known[delimiter] < 2:
         return _headerless(source, heads)
     header_end, header = heads[delimiter][0]
     if len(heads[delimiter]) == 1:
@@ -159,58 +148,46 @@ def is_blank(cells: list[str]) -> bool:
     return not cells or (len(cells) == 1 and not cells[0].strip())
 
 
-def _plain(name: str) -> str:
-    """A column name without case, spaces, brackets and other marks."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+def count_known(cells: list[str]) -> int:
+    """How many cells are names of columns that are known."""
+    try:
+        return find_columns(cells).known
+    except DataError:  # two for one price: a header all the same
+        return len(cells)
 
 
 def _with_header(source: str, header: list[str], first: list[str]) -> Dialect:
     names = tuple(name.strip() for name in header)
-    found: dict[str, int] = {}
-    for position, name in enumerate(names):
-        field = _FIELDS.get(_plain(name))
-        if field in found:
-            raise DataError(
-                f'{source}: columns "{names[found[field]]}" and "{name}" (columns '
-                f"{found[field] + 1} and {position + 1}) mean the same. Remove or rename one."
-            )
-        if field:
-            found[field] = position
+    try:
+        found = find_columns(names)
+    except DataError as problem:
+        raise DataError(f"{source}: {problem}") from None
     times = _time_columns(names, found, first)
-    missing = [name for name in PRICES if name not in found]
-    if missing or not times:
-        wanted = ([] if times else ["time"]) + missing
+    if len(found.prices) < len(PRICES) or not times:
+        wanted = [name for name in PRICES if name not in found.prices]
         raise DataError(
-            f"{source}: no column for {', '.join(wanted)}. Columns found: "
-            f"{', '.join(repr(n) for n in names)}. Name the columns time, open, high, low, close "
-            "and (if there is one) volume."
+            f"{source}: no column for {', '.join(wanted if times else ['time', *wanted])}. "
+            f"Columns found: {', '.join(repr(n) for n in names)}. Name the columns time, open, "
+            "high, low, close and (if there is one) volume."
         )
-    volume = found.get("Volume", found.get("Ticks"))
-    if {"Volume", "Ticks"} <= found.keys() and _plain(names[found["Volume"]]) == "vol":
-        volume = found["Ticks"]  # MetaTrader always fills TICKVOL; VOL is often all zeros
-    prices = tuple(found[name] for name in PRICES)
-    notes = _column_notes(names, {*times, *prices, volume}, volume)
-    return Dialect(",", ".", names, times, prices, volume, 0, 1, notes)
+    prices = tuple(found.prices[name] for name in PRICES)
+    notes = _column_notes(names, {*times, *prices, found.volume}, found.volume)
+    return Dialect(",", ".", names, times, prices, found.volume, 0, 1, notes)
 
 
-def _time_columns(
-    names: tuple[str, ...], found: dict[str, int], first: list[str]
-) -> tuple[int, ...]:
+def _time_columns(names: tuple[str, ...], found: Found, first: list[str]) -> tuple[int, ...]:
     """The one or two columns that hold the time; empty if there are none."""
     cells = [cell.strip() for cell in first] + [""] * len(names)
-    if "Stamp" in found:
-        return (found["Stamp"],)
-    if "Date" in found and "Clock" in found:
-        date_cell, clock_cell = cells[found["Date"]], cells[found["Clock"]]
-        if parse_time(clock_cell)[1] >= TimeKind.NAIVE and not _CLOCK.fullmatch(clock_cell):
-            return (found["Clock"],)
-        if _CLOCK.fullmatch(clock_cell) and ":" not in date_cell:
-            return (found["Date"], found["Clock"])
-        return (found["Date"],)
-    for field in ("Clock", "Date"):
-        if field in found:
-            return (found[field],)
-    if not _plain(names[0]) and parse_time(cells[0])[1] != TimeKind.UNREADABLE:
+    points = [i for i in found.times if parse_time(cells[i])[1] != TimeKind.UNREADABLE]
+    clocks = [i for i in found.times if _CLOCK.fullmatch(cells[i]) and i not in points]
+    whole = [i for i in points if ":" in cells[i] or _EPOCH.fullmatch(cells[i])]
+    if whole:
+        return (whole[0],)
+    if points and clocks:
+        return (points[0], clocks[0])
+    if points or found.times:
+        return (points[0] if points else found.times[0],)
+    if not names[0] and parse_time(cells[0])[1] != TimeKind.UNREADABLE:
         return (0,)
     return ()
 

@@ -14,7 +14,8 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from bigbar._csv_dialect import PRICES, Dialect, Int64, Kinds, TimeKind, is_blank, parse_time
+from bigbar._csv_dialect import Dialect, Int64, Kinds, TimeKind, is_blank, parse_time
+from bigbar._csv_names import PRICES
 from bigbar.errors import DataError
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)

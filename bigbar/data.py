@@ -18,8 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from bigbar._csv_bytes import decode, read_file, unpack
-from bigbar._csv_dialect import NO_VOLUME, PRICES, Dialect, TimeKind, detect_dialect
+from bigbar._csv_dialect import NO_VOLUME, Dialect, TimeKind, detect_dialect
 from bigbar._csv_errors import Columns, broken_order, line_of_row, read_carefully
+from bigbar._csv_names import PRICES, find_columns
 from bigbar._csv_quick import is_sound, read_quickly, sound_rows, usable_threads
 from bigbar.errors import DataError
 
@@ -124,28 +125,27 @@ def bars_from_frame(df: pd.DataFrame, *, source: str = "DataFrame") -> Bars:
         The frame cannot be used; where a row is at fault the message names its label and column.
     """
     index = _frame_index(df, source)
-    found: dict[str, int] = {}
-    for position, name in enumerate(df.columns):
-        field = str(name).strip().capitalize()
-        if field in COLUMNS:
-            if field in found:
-                raise DataError(f"{source} has two columns for {field}. Remove or rename one.")
-            found[field] = position
-    missing = [name for name in PRICES if name not in found]
+    names = [str(name) for name in df.columns]
+    try:
+        found = find_columns(names)
+    except DataError as problem:
+        raise DataError(f"{source}: {problem}") from None
+    missing = [name for name in PRICES if name not in found.prices]
     if missing:
-        names = ", ".join(repr(name) for name in df.columns)
-        raise DataError(f"{source} has no column {', '.join(missing)}. Columns found: {names}.")
+        columns = ", ".join(repr(name) for name in df.columns)
+        raise DataError(f"{source} has no column {', '.join(missing)}. Columns found: {columns}.")
+    fields = found.prices if found.volume is None else found.prices | {"Volume": found.volume}
     notes = []
-    ignored = [str(name) for i, name in enumerate(df.columns) if i not in found.values()]
+    ignored = [name for i, name in enumerate(names) if i not in fields.values()]
     if ignored:
         notes.append(f"ignored column{'s' if len(ignored) > 1 else ''}: {', '.join(ignored)}")
     values = np.full((5, len(df)), np.nan)
     for row, name in enumerate(COLUMNS):
-        if name in found:
-            values[row] = _as_floats(df.iloc[:, found[name]])
+        if name in fields:
+            values[row] = _as_floats(df.iloc[:, fields[name]])
     values[4, ~np.isfinite(values[4])] = np.nan
-    _refuse_unsound_rows(values, df, [found[name] for name in PRICES], source)
-    if "Volume" not in found:
+    _refuse_unsound_rows(values, df, [fields[name] for name in PRICES], source)
+    if "Volume" not in fields:
         notes.append(NO_VOLUME)
     elif count := int(np.isnan(values[4]).sum()):
         notes.append(f"volume missing or not a number in {_rows(count)}: left empty")

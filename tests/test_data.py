@@ -198,6 +198,40 @@ LAYOUTS = {
 }
 
 
+NAMED = {
+    "Alpha Vantage": "timestamp,1. open,2. high,3. low,4. close,5. volume",
+    "Nasdaq": "Date,Open,High,Low,Close/Last,Volume",
+    "Sierra Chart": "Date,Open,High,Low,Last,Volume",
+    "Investing": "Date,Open,High,Low,Price,Vol.",
+    "Barchart": "Time,Open,High,Low,Latest,Volume",
+    "letters": "t,o,h,l,c,v",
+    "middle prices": "time,mid.o,mid.h,mid.l,mid.c,volume",
+    "bid prices": "DateTime,BidOpen,BidHigh,BidLow,BidClose,TickVolume",
+    "the window's start": "window_start,open,high,low,close,volume",
+    "the zone in the name": "Time (UTC),Open,High,Low,Close,Volume (BTC)",
+    "Gmt time": "Gmt time,Open,High,Low,Close,Volume",
+    "Local time": "Local time,Open,High,Low,Close,Volume BTC",
+}
+
+
+@pytest.mark.parametrize("program", NAMED)
+def test_names_that_programs_use(write, program):
+    bars = read_bars(write(NAMED[program] + "\n" + ROW_1 + ROW_2))
+    assert_two_bars(bars, UTC_TIMES)
+    assert bars.notes == ()
+
+
+def test_of_two_names_for_one_price_the_better_one_is_taken(write):
+    rows = "2024-01-02 00:00,10,12,9,11,5,100,7\n2024-01-02 00:05,11,13,10,12,5,200,7\n"
+    for header in (
+        "Date,Open,High,Low,Close,Price,Volume,Volume",
+        "Date,Open,High,Low,Close,Adj Close,Volume,Volume MA",
+        "Date,mid.o,mid.h,mid.l,mid.c,bid.c,volume,complete",
+        "Date,Open,High,Low,Last,Latest,Volume BTC,Volume USD",
+    ):
+        assert_two_bars(read_bars(write(f"{header}\n{rows}")), NAIVE_TIMES)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(write, layout):
     content, note = LAYOUTS[layout]
@@ -643,7 +677,7 @@ def test_bars_of_a_file_pass_as_a_frame(write):
         ({"high": [12, 11]}, ['"high"', '"11" is below Close ("12")']),
         ({"Low": [9, 11.5]}, ['"Low"', '"11.5" is above Open ("11")']),
         ({"close": [True, True]}, ['"close"', '"True"']),
-        ({"open": [10, 11]}, ["two columns for Open"]),
+        ({"open": [10, 11]}, ['"OPEN" and "open"', "mean the same"]),
     ],
 )
 def test_a_bad_frame_is_explained(columns, words):
@@ -668,6 +702,8 @@ def test_a_frame_without_usable_volume():
     bars = bars_from_frame(two_bars(Volume=["x", 2]))
     assert_two_bars(bars, NAIVE_TIMES, volume=(np.nan, 2.0))
     assert "volume missing or not a number in 1 row: left empty" in bars.notes
+    bars = bars_from_frame(two_bars().set_axis(["o", "h", "l", "c", "v"], axis=1))
+    assert_two_bars(bars, NAIVE_TIMES, volume=(1.0, 2.0))
     bars = bars_from_frame(two_bars().drop(columns="Volume"))
     assert "no volume column: Volume is empty" in bars.notes
 

@@ -13,7 +13,7 @@ LAYERS = (
     ("errors", "version", "_signals", "_chartless", "_heap", "_roomy"),
     (
         "quantities", "settings", "statistics", "indicators", "periods", "grid", "_csv_bytes",
-        "_csv_dialect", "_csv_errors", "_csv_quick", "data",
+        "_csv_names", "_csv_dialect", "_csv_errors", "_csv_quick", "data",
     ),
     ("strategy", "kernel"),
     ("engines", "_blocks", "_columns", "_objects", "shared_memory", "results"),
