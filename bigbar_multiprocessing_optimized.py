@@ -44,6 +44,7 @@ from bigbar.output import (
     write_trades,
 )
 from bigbar.pipeline import check_input, job_for, optimize_bars, time_a_backtest
+from bigbar.printable import one_line, printable
 from bigbar.report import answer, differs_from_earlier
 from bigbar.resources import usable_processors
 from bigbar.results import Choice, Pairs, ResultTable
@@ -90,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(parse_options(arguments))
     except BigBarError as problem:
-        print(f"error: {problem}", file=sys.stderr)
+        # Only what differs is told in several lines; nothing from elsewhere is to fake one.
+        say = printable if isinstance(problem, VerificationError) else one_line
+        print(f"error: {say(str(problem))}", file=sys.stderr)
         return problem.exit_code
     except Interrupted as stopped:
         print("stopped before any combination was finished", file=sys.stderr)
@@ -134,7 +137,7 @@ def run(options: Options) -> int:
             unwritten = problem
         text = answer(outcome, top=options.top, files=[str(file) for file in files])
         recorder.finish(ending(outcome, text))
-    sys.stdout.write(text)
+    sys.stdout.write(printable(text))
     sys.stdout.flush()
     if unwritten is not None:
         raise unwritten

@@ -9,14 +9,16 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from bigbar.budget import Files
+from bigbar.command_line import Parser
 from bigbar.engines import ENGINES
 from bigbar.errors import SettingsError
+from bigbar.given import MOST
 from bigbar.grid import DEFAULT_AXES, Grid
 from bigbar.load import AUTO, worker_range
 from bigbar.outcome import Execution
+from bigbar.printable import shown
 from bigbar.quantities import parse_size
 from bigbar.resources import usable_processors
 from bigbar.results import Choice
@@ -34,8 +36,6 @@ _AXIS_HELP = {
     "previous_weight": "least momentum of the three bars before it",
     "buffer_ratio": "room under the first stop, as a share of its range",
 }
-
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,12 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     Raises
     ------
     SettingsError
-        If a value makes no sense.
+        If a value makes no sense, or an option is none.
     SystemExit
-        For `--help`, `--version` and arguments that are no options (exit code 2).
+        For `--help` and `--version`.
     """
-    given = make_parser().parse_args(arguments)
+    words = _words(arguments)
+    given = make_parser().parse_args(words)
     workers, least = worker_range(
         given.workers, given.min_workers, given.max_workers, usable=usable_processors()
     )
@@ -142,13 +143,25 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
             matrix=given.walk_forward_matrix,
         ),
         wish=None if given.no_store else Wish(given.fresh, given.resume, given.retry_failed),
-        command=tuple(sys.argv[1:] if arguments is None else arguments),
+        command=tuple(words),
     )
+
+
+def _words(arguments: Sequence[str] | None) -> list[str]:
+    """The command line in words; a path among them may be a `Path`."""
+    if arguments is None:
+        return sys.argv[1:]
+    if isinstance(arguments, str | bytes) or not isinstance(arguments, Sequence):
+        raise SettingsError(
+            f"the arguments are {shown(arguments)}, but must be a list of words, such as "
+            "['example.csv', '--top', '5']"
+        )
+    return [str(word) for word in arguments]
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser, with the options in groups."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=PROGRAM,
         description=(
             "Run every combination of the BigBar strategy's parameters on a file of price bars, "
@@ -183,7 +196,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--min-trades",
         metavar="N",
-        type=_at_least(int, 0),
+        type=_at_least(0),
         default=1,
         help="combinations with fewer trades do not count (default: %(default)s)",
     )
@@ -211,7 +224,7 @@ def _add_money(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--cash",
         metavar="AMOUNT",
-        type=float,
+        type=_number,
         default=account.cash,
         help="starting cash (default: %(default)s)",
     )
@@ -224,21 +237,21 @@ def _add_money(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--spread",
         metavar="SHARE",
-        type=float,
+        type=_number,
         default=account.spread,
         help="bid-ask spread, a share of the price (default: %(default)s)",
     )
     group.add_argument(
         "--margin",
         metavar="SHARE",
-        type=float,
+        type=_number,
         default=account.margin,
         help="margin requirement; 0.02 is leverage 50 (default: %(default)s)",
     )
     group.add_argument(
         "--week-edge-bars",
         metavar="N",
-        type=_at_least(int, 0),
+        type=_at_least(0),
         default=Settings().week_edge_bars,
         help="flat over the first and last N bars of a trading week (default: %(default)s)",
     )
@@ -252,7 +265,7 @@ def _add_validation(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--holdout",
         metavar="SHARE",
-        type=float,
+        type=_number,
         default=None,
         help="keep this share of the bars unseen, and look once at the end (default: none)",
     )
@@ -266,7 +279,7 @@ def _add_validation(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--walk-forward",
         metavar="N",
-        type=_at_least(int, 0),
+        type=_at_least(0),
         default=0,
         help="optimize on N windows, each winner run on the bars that follow "
         "(default: %(default)s)",
@@ -300,13 +313,13 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--min-workers",
         metavar="N",
-        type=_at_least(int, 1),
+        type=_at_least(1),
         help="of --workers auto: always at work (default: 1)",
     )
     group.add_argument(
         "--max-workers",
         metavar="N",
-        type=_at_least(int, 1),
+        type=_at_least(1),
         help="of --workers auto: at work when nothing else is "
         "(default: the processors this process may use)",
     )
@@ -340,7 +353,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--verify",
         metavar="N",
-        type=_at_least(int, 0),
+        type=_at_least(0),
         default=Execution().verify,
         help="replay the winner and up to N others through backtesting.py; 0 for none "
         "(default: %(default)s)",
@@ -348,7 +361,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--seed",
         metavar="N",
-        type=_at_least(int, 0),
+        type=_at_least(0),
         default=0,
         help="of the samples timed and verified (default: %(default)s)",
     )
@@ -368,7 +381,7 @@ def _add_keeping(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--resume",
         metavar="ID",
-        type=_at_least(int, 1),
+        type=_at_least(1),
         help="continue this run (default: the last run of this command, if it is unfinished)",
     )
     group.add_argument(
@@ -386,7 +399,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--top",
         metavar="N",
-        type=_at_least(int, 0),
+        type=_at_least(0),
         default=10,
         help="rows in the table of the best (default: %(default)s)",
     )
@@ -402,26 +415,35 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _at_least(convert: Callable[[str], _Value], least: int) -> Callable[[str], _Value]:
-    """A converter for argparse that refuses values below the least."""
+def _at_least(least: int) -> Callable[[str], int]:
+    """A converter for argparse of whole numbers, that refuses those below the least."""
 
-    def checked(text: str) -> _Value:
+    def checked(text: str) -> int:
         try:
-            value = convert(text)
+            value = int(text)
         except ValueError:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if value < least:  # type: ignore[operator]
+        if value < least:
             raise argparse.ArgumentTypeError(f"{text} is below {least}")
+        if value > MOST:
+            raise argparse.ArgumentTypeError(f"{text} is too large")
         return value
 
     return checked
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
 def _number_or_auto(text: str) -> int | str:
     if text.strip().lower() == AUTO:
         return AUTO
     try:
-        return _at_least(int, 1)(text)
+        return _at_least(1)(text)
     except argparse.ArgumentTypeError as problem:
         raise argparse.ArgumentTypeError(f"{problem}, nor is it {AUTO}") from None
 

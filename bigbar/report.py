@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bigbar.outcome import Outcome
+from bigbar.printable import one_line
 from bigbar.quantities import as_bytes, as_seconds, counted
 from bigbar.results import ResultTable
 from bigbar.settings import Parameters
@@ -183,7 +184,7 @@ def _closing(outcome: Outcome, files: Sequence[str]) -> str:
 def _labelled(label: str, text: str) -> str:
     """A labelled line, broken between words where it is too wide."""
     return textwrap.fill(
-        text,
+        one_line(text),
         _WIDTH,
         initial_indent=f"{label:<{LABEL}}",
         subsequent_indent=" " * LABEL,

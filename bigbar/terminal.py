@@ -12,6 +12,7 @@ from bigbar.data import Bars
 from bigbar.engines import Job
 from bigbar.grid import Grid
 from bigbar.narrator import Narrator, Progress
+from bigbar.printable import one_line
 from bigbar.quantities import as_bytes, as_seconds, counted
 from bigbar.shared_memory import Publication
 
@@ -30,7 +31,8 @@ class Terminal(Narrator):
     stream : TextIO
         Where to; standard error as a rule.
     show_bar : bool
-        Whether to draw a bar; without it no control character is written.
+        Whether to draw a bar; without it no control character is written. Those of what is told
+        never are.
     """
 
     def __init__(self, stream: TextIO, *, show_bar: bool) -> None:
@@ -40,7 +42,7 @@ class Terminal(Narrator):
     def line(self, label: str, *texts: str) -> None:
         """Write a labelled line, and further lines under the first."""
         for text in texts:
-            self._stream.write(f"{label:<{LABEL}}{text}\n")
+            self._stream.write(f"{label:<{LABEL}}{one_line(text)}\n")
             label = ""
         self._stream.flush()
 
@@ -140,7 +142,7 @@ class Terminal(Narrator):
         if self._show_bar:
             from tqdm import tqdm
 
-            tqdm.write(f"{'Note':<{LABEL}}{what}", file=self._stream)
+            tqdm.write(f"{'Note':<{LABEL}}{one_line(what)}", file=self._stream)
         else:
             self.line("Note", what)
 

@@ -15,7 +15,7 @@ import pytest
 from history_tools import ROOT, Asked, change
 from test_docs import DOCS, blocks, text_of
 
-from bigbar.history.command import make_parser
+from bigbar.history.command import main, make_parser
 from bigbar.options import make_parser as optimizer_parser
 
 #: Every command, with what it needs; the one that deletes comes last.
@@ -79,14 +79,30 @@ def test_help_ends_well(capsys, arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [(), ("sho", "1"), ("show",), ("compare", "1"), ("export", "1", "--format", "xls"),
-     ("verify", "1", "--sample", "-1"), ("verify", "1", "--sample", "x"), ("delete",)],
-)  # fmt: skip
-def test_wrong_command_lines(capsys, kept_runs, arguments):
-    with pytest.raises(SystemExit) as ended:
-        Asked(capsys, kept_runs, *arguments)
-    assert ended.value.code == 2
+    ("arguments", "message"),
+    [
+        ((), "--output goes behind the command"),
+        (("sho", "1"), "'sho' is none of history, show, "),
+        (("sho", "1"), "; did you mean show?"),
+        (("show",), "ID is missing"),
+        (("show", "1", "2"), "'2' is one too many: besides options there is just ID"),
+        (("history", "1"), "'1' is one too many: besides options there is nothing to name"),
+        (("compare", "1"), "B is missing"),
+        (("export", "1", "--format", "xls"), "--format: 'xls' is none of parquet, csv, json"),
+        (("verify", "1", "--sample", "-1"), "--sample: '-1' is not a whole number"),
+        (("verify", "1", "--sample", "x"), "--sample: 'x' is not a whole number"),
+        (("verify", "1", "--smaple", "3"), "there is no option '--smaple'; did you mean --sample?"),
+        (("history", "--sample", "3"), "there is no option '--sample'; "),
+        (("delete",), "ID is missing"),
+    ],
+)
+def test_wrong_command_lines(capsys, kept_runs, arguments, message):
+    assert Asked(capsys, kept_runs, *arguments).refused(message)
+
+
+def test_no_command(capsys):
+    assert main([]) == 2
+    assert capsys.readouterr().err == "error: COMMAND is missing; --help says what it is\n"
 
 
 # -------------------------------------------------------------------------------------- errors
@@ -262,7 +278,7 @@ def test_a_name_that_is_no_text(capsys, spoilable_runs):
     process = started("history", folder=spoilable_runs)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
-    assert "b?rs.csv" in out
+    assert r"b\xe4rs.csv" in out
 
 
 def test_a_list_waits_for_nothing_heavy(kept_runs):

@@ -10,10 +10,13 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The layer of every room: a module of `bigbar`, or a folder of them. Within a layer a room builds
 #: only on those before it in the list.
 LAYERS = (
-    ("errors", "version", "_signals", "_chartless", "_heap", "_roomy"),
     (
-        "quantities", "settings", "statistics", "indicators", "periods", "grid", "_csv_bytes",
-        "_csv_names", "_csv_dialect", "_csv_errors", "_csv_quick", "data",
+        "errors", "version", "printable", "command_line", "_signals", "_chartless", "_heap",
+        "_roomy",
+    ),
+    (
+        "quantities", "given", "settings", "statistics", "indicators", "periods", "grid",
+        "_csv_bytes", "_csv_names", "_csv_dialect", "_csv_errors", "_csv_quick", "data",
     ),
     ("strategy", "kernel"),
     ("engines", "_blocks", "_columns", "_objects", "shared_memory", "results"),

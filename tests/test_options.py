@@ -2,6 +2,7 @@
 
 import multiprocessing
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,11 +81,9 @@ def test_earlier_runs(given, wish):
     [["--fresh", "--resume", "7"], ["--no-store", "--retry-failed"], ["--resume", "0"],
      ["--resume", "last"], ["--resume"]],
 )  # fmt: skip
-def test_wishes_that_exclude_each_other_or_make_no_sense(given, capsys):
-    with pytest.raises(SystemExit) as caught:
+def test_wishes_that_exclude_each_other_or_make_no_sense(given):
+    with pytest.raises(SettingsError, match="--re"):
         parse_options(["f", *given])
-    assert caught.value.code == 2
-    assert "--re" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -129,25 +128,103 @@ def test_refused_with_exit_code_2(arguments, words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "required: FILE.csv"),
-        (["f", "--workers", "0"], "0 is below 1"),
-        (["f", "--workers", "two"], "'two' is not a whole number"),
-        (["f", "--min-trades", "-1"], "-1 is below 0"),
-        (["f", "--top", "1.5"], "not a whole number"),
+        ([], "FILE.csv is missing"),
+        (["f", "--workers", "0"], "--workers: 0 is below 1"),
+        (["f", "--workers", "two"], "--workers: 'two' is not a whole number, nor is it auto"),
+        (["f", "--min-trades", "-1"], "--min-trades: -1 is below 0"),
+        (["f", "--top", "1.5"], "--top: '1.5' is not a whole number"),
+        (["f", "--seed", str(2**63)], "is too large"),
         (["f", "--week-edge-bars", "-6"], "-6 is below 0"),
-        (["f", "--cash", "much"], "invalid float value: 'much'"),
-        (["f", "--engine", "steam"], "invalid choice: 'steam'"),
-        (["f", "--start-method", "magic"], "invalid choice: 'magic'"),
-        (["f", "--export", "xls"], "invalid choice: 'xls'"),
-        (["f", "--no-such-option"], "unrecognized arguments"),
-        (["f", "g"], "unrecognized arguments: g"),
+        (["f", "--cash", "much"], "--cash: 'much' is not a number"),
+        (["f", "--engine", "steam"], "--engine: 'steam' is none of compiled, backtesting"),
+        (["f", "--engine", "compield"], "; did you mean compiled?"),
+        (["f", "--start-method", "magic"], "'magic' is none of"),
+        (["f", "--export", "xls"], "'xls' is none of csv"),
+        (["f", "--max", "3"], "could match --maximize, --max-workers, --max-memory"),
+        (["f", "--top"], "--top: expected one argument"),
+        (["f", "--no-such-option"], "there is no option '--no-such-option'"),
+        (["f", "g"], "'g' is one too many: besides options there is just FILE.csv"),
     ],
 )
-def test_no_command_line(arguments, words, capsys):
-    with pytest.raises(SystemExit) as caught:
+def test_no_command_line(arguments, words):
+    with pytest.raises(SettingsError, match=re.escape(words)) as caught:
         parse_options(arguments)
-    assert caught.value.code == 2
-    assert words in capsys.readouterr().err
+    assert "\n" not in str(caught.value)
+    assert "usage" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--worker-count", "--workers"), ("--comission", "--commission"),
+        ("--maximise", "--maximize"), ("-k-atr", "--k-atr"),
+        ("-workers", "--workers"), ("--ATR-PERIOD", "--atr-period"),
+        ("--walkforward", "--walk-forward"), ("--min_trade_s", "--min-trades"),
+        ("--no-progres-bar", "--no-progress"), ("--outptu=x", "--output"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("rest", [["5", "f"], ["f"], []])
+def test_what_was_mistyped_is_named_with_what_was_meant(typed, meant, rest):
+    """Also where the file seems to be missing, or to be one too many, for its sake."""
+    with pytest.raises(SettingsError) as caught:
+        parse_options([typed, *rest])
+    name = typed.split("=")[0].replace("_", "-")
+    said = str(caught.value).replace("_", "-")
+    assert said == f"there is no option '{name}'; did you mean {meant}?"
+
+
+def test_a_name_that_is_near_to_none():
+    with pytest.raises(SettingsError, match="no option '--xyzzy'; --help lists all"):
+        parse_options(["f", "--xyzzy"])
+
+
+@pytest.mark.parametrize("name", [one for a in make_parser()._actions for one in a.option_strings])
+def test_underscores_are_hyphens(name):
+    """Every option, also where its value comes with it, and as it can be cut short."""
+    if name in ("-h", "--help", "--version"):
+        return
+    action = make_parser()._option_string_actions[name]
+    value = str(next(iter(action.choices or ["1"])))
+    words = [name] if action.nargs == 0 else [name, value]
+    if name == "--anchored":
+        words += ["--walk-forward", "2"]
+    if name in ("--min-workers", "--max-workers"):
+        words += ["--workers", "auto"]
+    if name in ("--maximize", "--holdout"):
+        words[1] = {"--maximize": "SQN", "--holdout": "0.2"}[name]
+    if name in ("--commission", "--spread"):
+        words[1] = "0.01"
+    written = name[:2] + name[2:].replace("-", "_")
+    both = [parse_options(["f", one, *words[1:]]) for one in (name, written)]
+    if action.nargs != 0:
+        both.append(parse_options(["f", f"{written}={words[1]}", *words[2:]]))
+    for options in both:
+        assert replace(options, command=()) == replace(both[0], command=())
+
+
+def test_the_command_is_kept_as_it_was_typed():
+    assert parse_options(["f", "--k_atr", "1"]).command == ("f", "--k_atr", "1")
+
+
+def test_a_file_after_two_hyphens_is_no_option():
+    assert parse_options(["--top", "3", "--", "--k_atr"]).file == "--k_atr"
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [("-0.1:0.1:0.1", (-0.1, 0.0, 0.1)), ("-.5", (-0.5,)), ("-1,2", (-1.0, 2.0)), ("-1", (-1.0,))],
+)
+def test_values_may_begin_with_a_minus(text, values):
+    assert parse_options(["f", "--previous_weight", text]).grid.axes[3].values == values
+    assert parse_options(["--previous-w", text, "f"]).grid.axes[3].values == values
+    assert parse_options(["f", f"--previous-weight={text}"]).grid.axes[3].values == values
+
+
+def test_a_command_line_given_from_python():
+    assert parse_options([Path("f"), "--top", 3]).command == ("f", "--top", "3")
+    for wrong in ("example.csv", b"f", 7, {"f": 1}):
+        with pytest.raises(SettingsError, match="must be a list of words"):
+            parse_options(wrong)
 
 
 def test_version(capsys):

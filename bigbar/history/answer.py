@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bigbar.printable import printable
 from bigbar.quantities import json_number
 
 
@@ -34,18 +34,6 @@ class Answer:
         if as_json:
             return json.dumps(_plain(self.told), indent=2, allow_nan=False)
         return printable(self.text)
-
-
-#: Control characters but the line break, and what turns the direction of writing around.
-_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def printable(text: str) -> str:
-    r"""A text with control characters written out, `\x1b` for an escape.
-
-    What is stored may come from anybody; it is not to steer the terminal.
-    """
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def _plain(value: Any) -> Any:

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bigbar.command_line import Parser
 from bigbar.errors import BigBarError, InputError
-from bigbar.history.answer import Answer, printable
+from bigbar.history.answer import Answer
+from bigbar.printable import one_line
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises
     ------
     SystemExit
-        For `--help`, `--version` and arguments that are no options (exit code 2).
+        For `--help` and `--version`.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # An ASCII terminal gets "?" for a "·".
@@ -65,10 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    given = make_parser().parse_args(arguments)
-    act: Act = given.act
-    path = Path(given.output) / RUNS
     try:
+        given = make_parser().parse_args(arguments)
+        act: Act = given.act
+        path = Path(given.output) / RUNS
         if not path.is_file():
             raise InputError(
                 f"there is no {path}: runs are kept in the output folder of the optimizer; name "
@@ -83,7 +85,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _failed(problem: str) -> int:
-    print(f"error: {printable(problem)}", file=sys.stderr)
+    print(f"error: {one_line(problem)}", file=sys.stderr)
     return 2
 
 
@@ -94,7 +96,7 @@ def _close_output() -> None:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser, a command each."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m bigbar",
         description="Look at what is kept of earlier runs, compare them, and check them.",
         epilog="A run is named by its number, or last. 'COMMAND --help' says more. Exit codes: 0 "

@@ -18,6 +18,7 @@ from bigbar.history.tables import (
     terminal_width,
     value_text,
 )
+from bigbar.printable import one_line
 from bigbar.quantities import counted
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
@@ -114,7 +115,7 @@ def _best_parameters(run: Run) -> dict[str, float] | None:
 
 def data_name(run: Run) -> str:
     """Name of the price file."""
-    return Path(str(run.data.get("path", "?"))).name
+    return one_line(Path(str(run.data.get("path", "?"))).name)
 
 
 def state_text(run: Run) -> str:

@@ -11,6 +11,7 @@ from bigbar.grid import Axis, Grid
 from bigbar.history import listing
 from bigbar.history.answer import Answer
 from bigbar.history.tables import pairs, paragraph, parameters_named, value_text
+from bigbar.printable import one_line
 from bigbar.quantities import as_bytes, counted
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
@@ -103,7 +104,7 @@ def _so_far(store: RunStore, run: Run) -> str:
 
 def facts_text(run: Run) -> str:
     """The facts of a run's receipt, aligned."""
-    return pairs((name, value) for name, value in _facts(run) if value)
+    return pairs((name, one_line(value)) for name, value in _facts(run) if value)
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:

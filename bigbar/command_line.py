@@ -1,0 +1,136 @@
+"""The reading of command lines: what was mistyped is named, with what was likely meant."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NoReturn
+
+from bigbar.errors import SettingsError
+
+#: What stands for a number, or an axis of numbers, though it begins like an option.
+_NEGATIVE = re.compile(r"-\.?\d")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses by `SettingsError`, without its usage, and with the nearest name.
+
+    Options may be written with underscores, as Python has them: `--k_atr` is `--k-atr`. A value
+    may begin with a minus: `--previous-weight -0.1:0.8:0.1`.
+
+    Raises
+    ------
+    SettingsError
+        For what cannot be read.
+    """
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse's, but that nothing is left over.
+
+        An option that there is not is looked for first: what is missing may be missing for that.
+        """
+        given = self._understood(list(sys.argv[1:] if args is None else args))
+        for name in _options_in(given):
+            self._check_name(name)
+        for name in _options_in(given[:1]):
+            if not any(one.startswith(name) for one in self._option_string_actions):
+                self.error(f"{name} goes behind the command")
+        found: argparse.Namespace
+        found, left = super().parse_known_args(given, namespace)
+        if left:
+            places = [str(one.metavar) for one in self._actions if not one.option_strings]
+            self.error(
+                f"{left[0]!r} is one too many: besides options there is "
+                + (f"just {', '.join(places)}" if places else "nothing to name")
+            )
+        return found, []
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse."""
+        missing = message.removeprefix("the following arguments are required: ")
+        if missing != message:
+            message = f"{missing} is missing; --help says what it is"
+        raise SettingsError(message.removeprefix("argument "))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            names = [str(choice) for choice in action.choices]
+            raise argparse.ArgumentError(
+                action,
+                f"{value!r} is none of {', '.join(names)}{did_you_mean(str(value), names)}",
+            )
+
+    def _understood(self, args: list[str]) -> list[str]:
+        """With hyphens in the names, and values that begin with a minus tied to theirs."""
+        found: list[str] = []
+        takes_value = False
+        for place, text in enumerate(args):
+            if text == "--":
+                return found + args[place:]
+            if takes_value and _NEGATIVE.match(text):
+                found[-1] += f"={text}"
+                takes_value = False
+                continue
+            if text.startswith("--"):
+                name, mark, value = text.partition("=")
+                text = name.replace("_", "-") + mark + value
+            takes_value = self._takes_value(text)
+            found.append(text)
+        return found
+
+    def _takes_value(self, text: str) -> bool:
+        if not text.startswith("--") or "=" in text:
+            return False
+        meant = [action for name, action in self._named().items() if name.startswith(text)]
+        return bool(meant) and all(action.nargs != 0 for action in meant)
+
+    def _named(self) -> dict[str, argparse.Action]:
+        """Every option by its name, those of the commands below among them."""
+        named: dict[str, argparse.Action] = {}
+        for action in self._actions:
+            named |= dict.fromkeys(action.option_strings, action)
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    named |= parser._named()
+        return named
+
+    def _check_name(self, name: str) -> None:
+        known = self._named()
+        if name in known or (name.startswith("--") and any(one.startswith(name) for one in known)):
+            return
+        near = did_you_mean(f"--{name.lstrip('-')}", [one for one in known if one[:2] == "--"])
+        self.error(f"there is no option {name!r}{near or '; --help lists all'}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that there is not: the nearest that there is, if any.
+
+    Parameters
+    ----------
+    name : str
+        What was given.
+    known : iterable of str
+        What could have been.
+
+    Returns
+    -------
+    str
+        `; did you mean --k-atr?`, or nothing where none is near.
+    """
+    by_lower = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return f"; did you mean {by_lower[near[0]]}?" if near else ""
+
+
+def _options_in(args: Sequence[str]) -> Iterator[str]:
+    """Names that are given as options: before `--`, and no numbers."""
+    for text in args:
+        if text == "--":
+            return
+        if len(text) > 1 and text[0] == "-" and not _NEGATIVE.match(text):
+            yield text.partition("=")[0]

@@ -1,0 +1,60 @@
+"""Texts from elsewhere, made fit for a terminal: they are not to steer it, nor to fake a line.
+
+The names of files and columns, what is stored of earlier runs, the messages of exceptions: any of
+them may hold escape sequences, which clear the screen or colour it, and marks that turn the
+direction of writing around.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+#: Control and format characters, halves of surrogate pairs, breaks of lines and of paragraphs.
+_STEERING = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+
+#: The exceptions: words of Persian and Hindi, and joined pictures, are not written without these.
+_JOINERS = frozenset("\u200c\u200d")
+
+_SHOWN = 60
+
+
+def printable(text: str) -> str:
+    r"""A text of several lines with control characters written out, `\x1b` for an escape.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Its line breaks stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c == "\n" or not _steers(c) else _written_out(c) for c in text)
+
+
+def one_line(text: str) -> str:
+    r"""As `printable`, in a single line: a line break is written out as well, as `\n`."""
+    return text if text.isprintable() else printable(text).replace("\n", r"\n")
+
+
+def shown(value: object) -> str:
+    """A value that somebody gave, as a message shows it: in a line, and not too long."""
+    try:
+        text = repr(value)
+    except Exception:  # Whatever was given, the message about it is to come.
+        text = f"<{type(value).__name__}>"
+    text = one_line(" ".join(text.split()))
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in _STEERING and character not in _JOINERS
+
+
+def _written_out(character: str) -> str:
+    code = ord(character)
+    # Of a name that is no text, Python keeps the bytes like this.
+    return rf"\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else ascii(character)[1:-1]
