@@ -21,7 +21,13 @@ import pandas as pd
 
 from bigbar.data import bars_from_frame, read_bars
 from bigbar.engines import Job, available_engine, build_engine
-from bigbar.errors import BigBarError, FailedCombinations, Interrupted, VerificationError
+from bigbar.errors import (
+    BigBarError,
+    FailedCombinations,
+    Interrupted,
+    NothingCounts,
+    VerificationError,
+)
 from bigbar.grid import Grid
 from bigbar.indicators import with_indicators
 from bigbar.narrator import Narrator
@@ -43,7 +49,7 @@ from bigbar.output import (
     write_summary,
     write_trades,
 )
-from bigbar.pipeline import check_input, job_for, optimize_bars, time_a_backtest
+from bigbar.pipeline import checked_job, optimize_bars, time_a_backtest
 from bigbar.printable import one_line, printable
 from bigbar.report import answer, differs_from_earlier
 from bigbar.resources import usable_processors
@@ -112,9 +118,16 @@ def run(options: Options) -> int:
     begun = time.perf_counter()
     bars = read_bars(options.file)
     load_s = time.perf_counter() - begun
-    check_input(bars, options.grid, options.settings)
+    job = checked_job(
+        bars,
+        options.grid,
+        options.settings,
+        engine=engine,
+        choice=options.choice,
+        plan=options.plan,
+    )
     prepare_folder(options.output)
-    terminal.data(bars, job_for(bars, options.grid, options.settings, engine, options.plan))
+    terminal.data(bars, job)
     terminal.grid(options.grid)
     with recorder_for(options, terminal) as recorder:
         outcome = optimize_bars(
@@ -206,7 +219,9 @@ def exit_code(outcome: Outcome) -> int:
         return Interrupted(outcome.stopped_by).exit_code
     if differs_from_earlier(outcome):
         return VerificationError.exit_code
-    return FailedCombinations.exit_code if outcome.failures else 0
+    if outcome.failures:
+        return FailedCombinations.exit_code
+    return NothingCounts.exit_code if outcome.best is None else 0
 
 
 # The functions below keep the names under which earlier versions documented them.

@@ -12,7 +12,7 @@ import pandas as pd
 from bigbar.budget import Files
 from bigbar.data import Bars, bars_from_frame, read_bars
 from bigbar.engines import available_engine
-from bigbar.errors import Interrupted, SettingsError
+from bigbar.errors import Interrupted, NothingCounts, SettingsError
 from bigbar.grid import Grid
 from bigbar.load import worker_range
 from bigbar.narrator import Narrator
@@ -20,7 +20,7 @@ from bigbar.outcome import Execution, Outcome
 from bigbar.output import ending, prepare_folder
 from bigbar.pipeline import optimize_bars
 from bigbar.quantities import parse_size
-from bigbar.report import answer, full_statistics
+from bigbar.report import answer, full_statistics, why_nothing
 from bigbar.resources import usable_processors
 from bigbar.results import Choice, Pairs
 from bigbar.settings import Account, Settings
@@ -212,6 +212,8 @@ def optimize(
     ------
     bigbar.errors.DataError, bigbar.errors.SettingsError
         If the data or a setting cannot be used.
+    bigbar.errors.NothingCounts
+        If no combination counts: why, and in its `found` the `Optimization` with all rows.
     bigbar.errors.VerificationError
         If the engine and `backtesting.py` disagree.
     bigbar.output.OutputError
@@ -265,7 +267,10 @@ def optimize(
         if outcome.stopped_by is not None:
             raise Interrupted(outcome.stopped_by)
         recorder.finish(ending(outcome, answer(outcome, top=10, files=[])))
-    return Optimization(outcome)
+    found = Optimization(outcome)
+    if outcome.best is None:
+        raise NothingCounts(why_nothing(outcome), found)
+    return found
 
 
 def _recorder(

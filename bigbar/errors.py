@@ -3,6 +3,10 @@
 Library code raises these; only the command turns them into a message and an exit code.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class BigBarError(Exception):
     """Something went wrong that the user should read about; the message stands on its own."""
@@ -22,6 +26,22 @@ class DataError(InputError):
 
 class SettingsError(InputError):
     """An option or a setting has a value that makes no sense."""
+
+
+class NothingCounts(InputError):
+    """Every combination was run, and none counts: no trade, too few, or no value to compare.
+
+    Parameters
+    ----------
+    message : str
+        Why, and which option to change.
+    found : object, optional
+        What the run has all the same: from `bigbar.optimize` the `Optimization`, with its table.
+    """
+
+    def __init__(self, message: str, found: Any = None) -> None:
+        super().__init__(message)
+        self.found = found
 
 
 class VerificationError(BigBarError):

@@ -20,8 +20,9 @@ from bigbar._signals import signals_raised
 from bigbar.budget import Budget, budget_for, workload
 from bigbar.data import Bars
 from bigbar.engines import ENGINES, Engine, Job, build_engine, prepare, warm_up
-from bigbar.errors import BigBarError, DataError, Interrupted, VerificationError
+from bigbar.errors import BigBarError, Interrupted, VerificationError
 from bigbar.fan_out import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of
+from bigbar.feasibility import check_feasible, edge_note
 from bigbar.grid import Grid
 from bigbar.indicators import check_enough_bars, with_indicators
 from bigbar.narrator import Narrator
@@ -53,35 +54,23 @@ from bigbar.verification import summarize as summarize_replays
 from bigbar.workers import start_worker
 
 
-def check_affordable(bars: pd.DataFrame, settings: Settings) -> None:
-    """Refuse bars of which not one unit could ever be bought.
+def checked_job(
+    bars: Bars, grid: Grid, settings: Settings, *, engine: str, choice: Choice, plan: Plan | None
+) -> Job:
+    """What is to be computed, once it is known that something can come of it.
 
     Raises
     ------
     DataError
-        With the lowest price and the cash.
-    """
-    lowest = float(bars["Close"].min())
-    account = settings.account
-    if lowest > account.cash * account.leverage:
-        with_margin = f" at margin {account.margin:g}" if account.margin < 1 else ""
-        raise DataError(
-            f"not one unit can be bought: the lowest close is {lowest:,.10g}, the cash is "
-            f"{account.cash:,.10g}{with_margin}, and backtesting.py trades whole units; raise "
-            "--cash above the price, or give prices per smaller unit"
-        )
-
-
-def check_input(bars: Bars, grid: Grid, settings: Settings) -> None:
-    """Refuse bars that no run could be made of, before any work.
-
-    Raises
-    ------
-    DataError
-        If they are too few for the grid, or no unit could ever be bought.
+        If the bars are too few for the grid, for what is to be held back or for the windows, if
+        they all lie at the edges of weeks, or no unit could ever be bought.
+    SettingsError
+        If no combination could make as many trades as have to be made.
     """
     check_enough_bars(len(bars.frame), grid.max_atr_period, bars.source)
-    check_affordable(bars.frame, settings)
+    job = job_for(bars, grid, settings, engine, plan)
+    check_feasible(bars, job, choice)
+    return job
 
 
 def optimize_bars(
@@ -124,9 +113,8 @@ def optimize_bars(
 
     Raises
     ------
-    DataError
-        If the bars are too few for the grid, for what is to be held back or for the windows, or
-        no unit could ever be bought.
+    DataError, SettingsError
+        If nothing could come of it: see `checked_job`.
     SettingsError, StoreError
         If a run that was to be continued cannot be.
     VerificationError
@@ -134,9 +122,10 @@ def optimize_bars(
     Interrupted
         By a signal in any other stage.
     """
-    check_input(bars, grid, settings)
-    job = job_for(bars, grid, settings, engine, plan)
+    job = checked_job(bars, grid, settings, engine=engine, choice=choice, plan=plan)
     narrator = narrator or Narrator()
+    if (note := edge_note(bars, job)) is not None:
+        narrator.event(note)
     budget = _budget(bars, job, execution, plan)
     narrator.forecast(budget)
     execution = _within(execution, budget)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from bigbar.feasibility import why_no_trade
 from bigbar.outcome import Outcome
 from bigbar.printable import one_line
 from bigbar.quantities import as_bytes, as_seconds, counted
@@ -73,19 +74,26 @@ def _headline(outcome: Outcome) -> str:
 
 def why_nothing(outcome: Outcome) -> str:
     """Why no combination counts, and what to do about it."""
-    table, least = outcome.table, max(outcome.choice.min_trades, 1)
+    table, choice = outcome.table, outcome.choice
     if table.reached() == 0:
+        if outcome.failures and outcome.complete:
+            return f"All {len(table):,} combinations failed; --retry-failed runs them again."
         return "No combination was finished."
     most = int(np.nanmax(table.column("# Trades")))
     if most == 0:
-        return "No combination traded at all on these bars; a lower --k-atr lets more bars through."
-    if most < least:
+        return f"No combination traded at all: {why_no_trade(outcome.bars, outcome.job)}."
+    if most < choice.min_trades:
         return (
-            f"No combination made {least} trades; the most is {most}. Lower --min-trades or use a "
-            "longer file."
+            f"No combination made {choice.min_trades:,} trades; the most is {most:,}. Lower "
+            "--min-trades or use a longer file."
+        )
+    if table.best(choice) is not None:
+        return (
+            "No combination has a robust neighbourhood: around each, half of the neighbours or "
+            "more do not count. Use --choose peak, a finer grid or a lower --min-trades."
         )
     return (
-        f"{outcome.choice.objective.name} is undefined for every combination that traded; choose "
+        f"{choice.objective.name} is undefined for every combination that traded; choose "
         "another statistic with --maximize."
     )
 

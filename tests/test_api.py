@@ -10,7 +10,7 @@ import pytest
 from small_run import AXES, small_bars, small_outcome
 
 import bigbar
-from bigbar.errors import DataError, Interrupted, SettingsError
+from bigbar.errors import DataError, Interrupted, NothingCounts, SettingsError
 from bigbar.narrator import Narrator
 from bigbar.report import full_statistics
 
@@ -62,9 +62,12 @@ def test_the_proof(found):
 def test_a_file_and_axes_as_text(tmp_path):
     path = tmp_path / "bars.csv"
     small_bars().frame.rename_axis("time").to_csv(path)
-    found = bigbar.optimize(
-        path, **SMALL, atr_period="20", k_atr="9,12", uptail_max_ratio=0.7, previous_weight=[0.1]
-    )
+    with pytest.raises(NothingCounts, match="a lower --k-atr") as problem:
+        bigbar.optimize(
+            path, **SMALL, atr_period="20", k_atr="9,12", uptail_max_ratio=0.7,
+            previous_weight=[0.1],
+        )  # fmt: skip
+    found = problem.value.found
     assert len(found) == 2
     assert found.best_parameters is None  # Nothing is that big.
     assert found.best_statistics is None

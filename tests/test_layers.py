@@ -19,7 +19,7 @@ LAYERS = (
         "_csv_bytes", "_csv_names", "_csv_dialect", "_csv_errors", "_csv_quick", "data",
     ),
     ("strategy", "kernel"),
-    ("engines", "_blocks", "_columns", "_objects", "shared_memory", "results"),
+    ("engines", "_blocks", "_columns", "_objects", "shared_memory", "results", "feasibility"),
     ("workers",),
     ("scheduling", "_gate", "_stopwatch", "_worker_side", "_crew", "pool"),
     (

@@ -192,8 +192,8 @@ def test_ties_are_counted():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"k_atr": (9.0, 9.5)}, "No combination traded at all on these bars; a lower --k-atr"),
-        ({"min_trades": 1000}, "No combination made 1000 trades; the most is"),
+        ({"k_atr": (9.0, 9.5)}, "that would do but for their size none is as large as k_atr 9;"),
+        ({"min_trades": 1000}, "No combination made 1,000 trades; the most is"),
         ({"min_trades": 1000}, "Lower --min-trades"),
     ],
 )
