@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from bigbar._csv_bytes import PriceFile, named_file
 from bigbar.data import bars_from_frame, read_bars
 from bigbar.engines import Job, available_engine, build_engine
 from bigbar.errors import (
@@ -116,7 +116,7 @@ def run(options: Options) -> int:
     if reason:
         terminal.event(reason)
     begun = time.perf_counter()
-    bars = read_bars(options.file)
+    bars = read_bars(named_file(options.file), max_memory=options.execution.max_memory)
     load_s = time.perf_counter() - begun
     job = checked_job(
         bars,
@@ -227,7 +227,7 @@ def exit_code(outcome: Outcome) -> int:
 # The functions below keep the names under which earlier versions documented them.
 
 
-def load_data(filepath: str | os.PathLike[str]) -> pd.DataFrame:
+def load_data(filepath: PriceFile) -> pd.DataFrame:
     """Read a price file: Open, High, Low, Close, Volume by time.
 
     Raises
@@ -295,7 +295,7 @@ def run_backtest_single_param_shared(
 
 
 def parallel_optimize_strategy_shared(
-    filepath: str | os.PathLike[str],
+    filepath: PriceFile,
     workers: int | None = None,
     use_progress_bar: bool = True,
 ) -> tuple[tuple[dict[str, float], pd.Series] | None, Pairs]:
@@ -303,7 +303,7 @@ def parallel_optimize_strategy_shared(
 
     Parameters
     ----------
-    filepath : path
+    filepath : path or file object
         Price bars.
     workers : int, optional
         Processes; the processors this process may use, by default.

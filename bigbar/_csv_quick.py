@@ -118,8 +118,8 @@ def _read_piece(piece: memoryview, dialect: Dialect) -> Columns | None:
 def _quick_times(
     columns: list["pd.Series[Any]"],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]] | None:
-    if any(column.dtype.kind in "fbc" for column in columns):
-        return None  # epochs with a fraction, or all missing: a float would round them
+    if any(column.dtype.kind in "fbcu" for column in columns):
+        return None  # epochs with a fraction, all missing, or too large: here they would be rounded
     if len(columns) == 1:
         if columns[0].dtype == np.int64:
             return parse_epochs(columns[0].to_numpy())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bigbar._csv_bytes import PriceFile
 from bigbar.budget import Files
 from bigbar.data import Bars, bars_from_frame, read_bars
 from bigbar.engines import available_engine
@@ -116,7 +117,7 @@ class Optimization:
 
 
 def optimize(
-    data: str | os.PathLike[str] | pd.DataFrame,
+    data: PriceFile | pd.DataFrame,
     *,
     maximize: str = "Return [%]",
     min_trades: int = 1,
@@ -154,8 +155,9 @@ def optimize(
 
     Parameters
     ----------
-    data : path or DataFrame
-        A price file, or Open, High, Low, Close and optionally Volume by time.
+    data : path, file object or DataFrame
+        A price file, an open one (`io.BytesIO` among them), or Open, High, Low, Close and
+        optionally Volume by time.
     maximize : str, optional
         Statistic by backtesting.py's name.
     min_trades : int, optional
@@ -254,7 +256,7 @@ def optimize(
         narrator.event(reason)
     with _recorder(store, fresh, narrator) as recorder:
         outcome = optimize_bars(
-            load_bars(data),
+            load_bars(data, max_memory=execution.max_memory),
             grid,
             settings=settings,
             engine=usable,
@@ -283,15 +285,19 @@ def _recorder(
     return StoreRecorder(folder, wish=Wish(fresh=fresh), tell=(narrator or Narrator()).event)
 
 
-def load_bars(data: str | os.PathLike[str] | pd.DataFrame) -> Bars:
+def load_bars(data: PriceFile | pd.DataFrame, *, max_memory: int | None = None) -> Bars:
     """Bars from a file, or from a DataFrame with a time index.
+
+    `max_memory`: bytes that this process may take to read a file.
 
     Raises
     ------
     bigbar.errors.DataError
         If they cannot be used.
     """
-    return bars_from_frame(data) if isinstance(data, pd.DataFrame) else read_bars(data)
+    if isinstance(data, pd.DataFrame):
+        return bars_from_frame(data)
+    return read_bars(data, max_memory=max_memory)
 
 
 def _workers(

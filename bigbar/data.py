@@ -7,7 +7,6 @@ All indexes have nanosecond resolution (`datetime64[ns]`), whatever the file's o
 """
 
 import hashlib
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,11 +16,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bigbar._csv_bytes import decode, read_file, unpack
+from bigbar._csv_bytes import (
+    PriceFile,
+    decode,
+    read_all,
+    refuse_beyond,
+    source_name,
+    text_limit,
+)
 from bigbar._csv_dialect import NO_VOLUME, Dialect, TimeKind, detect_dialect
 from bigbar._csv_errors import Columns, broken_order, line_of_row, read_carefully
 from bigbar._csv_names import PRICES, find_columns
 from bigbar._csv_quick import is_sound, read_quickly, sound_rows, usable_threads
+from bigbar._packed import unpack
+from bigbar._tables import as_text
 from bigbar.errors import DataError
 
 COLUMNS = (*PRICES, "Volume")
@@ -38,9 +46,9 @@ class Bars:
         increasing, unnamed `DatetimeIndex` of nanoseconds. Every price is finite and above zero,
         no High is below and no Low above another price of its bar.
     source : str
-        The path as given, or "DataFrame".
+        The path as given, "standard input", or "DataFrame".
     sha256 : str
-        Of the file's bytes as they are on disk; for a DataFrame of the bytes of the index (int64
+        Of the file's bytes as they were read; for a DataFrame of the bytes of the index (int64
         nanoseconds, UTC) and then of the five columns (float64) of `frame`, in little-endian.
     rows_read : int
         Rows before duplicate times were dropped.
@@ -55,17 +63,21 @@ class Bars:
     notes: tuple[str, ...]
 
 
-def read_bars(path: str | os.PathLike[str]) -> Bars:
+def read_bars(file: PriceFile, *, max_memory: int | None = None) -> Bars:
     """Read and check a file of price bars.
 
     Comma, semicolon (also with decimal comma) or tab between the columns; UTF-8, or UTF-16 with a
-    byte order mark; plain, gzip, or a zip archive with one csv or txt file. Columns are found by
-    name in any case and order; a file without a header is read as time (or date and time), open,
-    high, low, close and volume. Forms of time: see `bigbar._csv_dialect`.
+    byte order mark; or Parquet, or Feather. Plain, gzip, bzip2, xz, zstd, or a zip archive with
+    one such file. Columns are found by name in any case and order; a file without a header is
+    read as time (or date and time), open, high, low, close and volume. Forms of time: see
+    `bigbar._csv_dialect`.
 
     Parameters
     ----------
-    path : str or os.PathLike
+    file : str, os.PathLike or file object
+        Its path, or something open for reading, which is read from where it stands.
+    max_memory : int, optional
+        Bytes that this process may take; what the machine has, by default.
 
     Returns
     -------
@@ -79,15 +91,15 @@ def read_bars(path: str | os.PathLike[str]) -> Bars:
         The file cannot be read or used. Where a row is at fault the message names the line (from
         1, as an editor shows it), the column, the value, and what to do.
     """
-    source = os.fsdecode(path)
-    raw = read_file(source)
+    source, limit = source_name(file), text_limit(max_memory)
+    raw = read_all(file, limit)
     with ThreadPoolExecutor(usable_threads()) as pool:
         digest = pool.submit(lambda: hashlib.sha256(raw).hexdigest())
-        data = decode(unpack(raw, source), source)
-        dialect = detect_dialect(data, source)
+        data, shown = _text(raw, source, limit)
+        dialect = detect_dialect(data, shown)
         columns = read_quickly(data, dialect, pool)
         if columns is None or not is_sound(columns):
-            columns = read_carefully(data, dialect, source)
+            columns = read_carefully(data, dialect, shown)
         sha256 = digest.result()
     index = pd.DatetimeIndex(columns.times.view("datetime64[ns]"))
     notes = [*dialect.notes, *_reading_notes(columns, dialect)]
@@ -102,6 +114,13 @@ def read_bars(path: str | os.PathLike[str]) -> Bars:
     if len(frame) < 2:
         raise DataError(f"{source} has only one bar. Give a file with two bars or more.")
     return Bars(frame, source, sha256, len(index), (*notes, *order_notes))
+
+
+def _text(raw: bytes, source: str, limit: int) -> tuple[bytes, str]:
+    """What a file holds, as text in UTF-8, and what messages that name its lines call it."""
+    data = unpack(raw, source, limit)
+    text = as_text(data, source, lambda count: refuse_beyond(limit, count, source))
+    return decode(text, source), source if text is data else f"{source} (as CSV)"
 
 
 def bars_from_frame(df: pd.DataFrame, *, source: str = "DataFrame") -> Bars:

@@ -172,7 +172,12 @@ def make_parser() -> argparse.ArgumentParser:
             "option cannot be used; 3 some combinations failed; 130 or 143 interrupted."
         ),
     )
-    parser.add_argument("file", metavar="FILE.csv", help="price bars: time, open, high, low, close")
+    parser.add_argument(
+        "file",
+        metavar="FILE.csv",
+        help="price bars: time, open, high, low, close; also packed, .parquet or .feather; - for "
+        "standard input",
+    )
     parser.add_argument("--version", action="version", version=f"BigBar optimizer {__version__}")
     _add_search(parser)
     _add_grid(parser)

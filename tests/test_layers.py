@@ -12,18 +12,19 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     (
         "errors", "version", "printable", "command_line", "_signals", "_chartless", "_heap",
-        "_roomy",
+        "_roomy", "resources",
     ),
     (
         "quantities", "given", "settings", "statistics", "indicators", "periods", "grid",
-        "_csv_bytes", "_csv_names", "_csv_dialect", "_csv_errors", "_csv_quick", "data",
+        "_csv_bytes", "_packed", "_tables", "_csv_names", "_csv_dialect", "_csv_errors",
+        "_csv_quick", "data",
     ),
     ("strategy", "kernel"),
     ("engines", "_blocks", "_columns", "_objects", "shared_memory", "results", "feasibility"),
     ("workers",),
     ("scheduling", "_gate", "_stopwatch", "_worker_side", "_crew", "pool"),
     (
-        "conditioning", "verification", "validation", "resources", "store", "load", "metrics",
+        "conditioning", "verification", "validation", "store", "load", "metrics",
         "sampling", "forecast", "budget", "narrator", "bar", "terminal", "outcome", "fan_out",
         "pipeline", "report", "output", "plots", "page", "options", "api",
     ),

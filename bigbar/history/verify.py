@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from bigbar._csv_bytes import named_file
 from bigbar.data import Bars, read_bars
 from bigbar.engines import ENGINES, BacktestingEngine, Job
 from bigbar.errors import DataError, InputError
@@ -127,7 +128,7 @@ def check(store: RunStore, run: Run, *, count: int, seed: int, data: str | None)
 
 def _bars(path: str, *, moved: bool) -> Bars:
     try:
-        return read_bars(path)
+        return read_bars(named_file(path) if moved else path)
     except DataError as problem:
         if moved:
             raise
