@@ -384,13 +384,13 @@ def run(arguments: list[str], **streams: object) -> subprocess.CompletedProcess[
 
 
 def test_standard_input(tmp_path):
-    single = ["--no-optimize", "--no-validate", "--engine", "backtesting", "--week-edge-bars", "0"]
+    single = ["--no-optimize", "--no-validate", "--engine", "backtesting"]
     path = tmp_path / "bars.csv.zst"
-    path.write_bytes(CONTAINERS["one.csv.zst"])
+    path.write_bytes(zstd((ROOT / "example.csv").read_bytes()))
     with path.open("rb") as piped:
         found = run([*single, "--output", str(tmp_path / "out")], stdin=piped)
     assert found.returncode == 0, found.stderr
-    assert "Data       standard input · 300 bars" in found.stderr
+    assert "Data       standard input · 5,000 bars" in found.stderr
 
 
 def test_no_standard_input(tmp_path):
