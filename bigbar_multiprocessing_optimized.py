@@ -51,7 +51,7 @@ from bigbar.output import (
 )
 from bigbar.pipeline import checked_job, optimize_bars, time_a_backtest
 from bigbar.printable import one_line, printable
-from bigbar.report import answer, differs_from_earlier
+from bigbar.report import answer, differs_from_earlier, terminal_width
 from bigbar.resources import usable_processors
 from bigbar.results import Choice, Pairs, ResultTable
 from bigbar.scheduling import calculate_adaptive_chunk_size
@@ -148,7 +148,12 @@ def run(options: Options) -> int:
             write_files(outcome, options, files)
         except OutputError as problem:  # The answer is there all the same.
             unwritten = problem
-        text = answer(outcome, top=options.top, files=[str(file) for file in files])
+        text = answer(
+            outcome,
+            top=options.top,
+            files=[str(file) for file in files],
+            width=terminal_width(),
+        )
         recorder.finish(ending(outcome, text))
     sys.stdout.write(printable(text))
     sys.stdout.flush()

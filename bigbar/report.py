@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -14,17 +15,23 @@ from bigbar.printable import one_line
 from bigbar.quantities import as_bytes, as_seconds, counted
 from bigbar.results import ResultTable
 from bigbar.settings import Parameters
+from bigbar.standings import standings
 from bigbar.terminal import LABEL
 from bigbar.validation.findings import Findings
 
-#: Lines are broken so as to fit terminals this wide.
-_WIDTH = 100
+#: Lines are broken so as to fit terminals this wide, where nothing else is known.
+WIDTH = 100
 
-#: Columns of the table of the best combinations, besides the parameters and the objective.
-_TOP_COLUMNS = ("Return [%]", "Sharpe Ratio", "Max. Drawdown [%]", "Win Rate [%]", "# Trades")
+#: In narrower terminals lines are broken no further.
+_LEAST_WIDTH = 70
 
 
-def answer(outcome: Outcome, *, top: int, files: Sequence[str]) -> str:
+def terminal_width() -> int:
+    """Characters in a line of the terminal that the answer goes to, as far as they are used."""
+    return min(WIDTH, max(_LEAST_WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
+
+
+def answer(outcome: Outcome, *, top: int, files: Sequence[str], width: int = WIDTH) -> str:
     """The answer, as it goes to standard output.
 
     Parameters
@@ -34,24 +41,26 @@ def answer(outcome: Outcome, *, top: int, files: Sequence[str]) -> str:
         Rows of the table of the best.
     files : sequence of str
         What was written.
+    width : int, optional
+        Of the terminal, in characters: lines are broken so as to fit.
 
     Returns
     -------
     str
         Ends with a line break.
     """
-    blocks = [_headline(outcome)]
+    blocks = [_headline(outcome, width)]
     if outcome.best is not None:
         blocks.append(_best(outcome, outcome.best))
         if top > 0 and len(outcome.table) > 1:
-            blocks.append(_top(outcome, top))
+            blocks.append(standings(outcome, top, width=width))
     if outcome.findings is not None:
-        blocks.append(_verdict(outcome.findings))
-    blocks.append(_closing(outcome, files))
+        blocks.append(_verdict(outcome.findings, width))
+    blocks.append(_closing(outcome, files, width))
     return "\n\n".join(blocks) + "\n"
 
 
-def _headline(outcome: Outcome) -> str:
+def _headline(outcome: Outcome, width: int) -> str:
     table, choice = outcome.table, outcome.choice
     lines = []
     unfinished = table.reached() + len(outcome.failures) < len(table)
@@ -69,7 +78,7 @@ def _headline(outcome: Outcome) -> str:
         lines.append(f"{found} of {table.reached():,} {what}:")
     else:
         lines.append("One combination:")
-    return "\n".join(lines)
+    return "\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines)
 
 
 def why_nothing(outcome: Outcome) -> str:
@@ -123,54 +132,15 @@ def printed_statistics(stats: pd.Series) -> str:
         return stats.fillna(np.nan).to_string(na_rep="--")
 
 
-def _top(outcome: Outcome, count: int) -> str:
-    table, choice = outcome.table, outcome.choice
-    numbers = table.top(choice, count)
-    axes = [axis.name for axis in table.grid.axes if len(axis) > 1] or ["atr_period"]
-    shown = list(dict.fromkeys((choice.objective.name, *_TOP_COLUMNS)))
-    heads = [_two_lines(name) for name in ("#", *axes, *shown)]
-    rows = [[head[0] for head in heads], [head[1] for head in heads]]
-    for rank, number in enumerate(numbers, 1):
-        parameters = vars(table.grid[number])
-        statistics = table.statistics(number)
-        rows.append(
-            [str(rank)]
-            + [f"{parameters[name]:g}" for name in axes]
-            + [_cell(statistics.get(name, 0.0)) for name in shown]
-        )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
-    lines.insert(0, f"Top {len(numbers)}:")
-    return "\n".join(lines)
-
-
-def _two_lines(name: str) -> tuple[str, str]:
-    """A column's name in two lines, so that a table of long names fits a terminal."""
-    mark = " " if " " in name else "_"
-    first, found, last = name.rpartition(mark)
-    return (first + mark.strip(), last) if found else ("", name)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "--" if np.isnan(value) else f"{value:,.3f}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return "--" if pd.isna(value) else str(value)  # type: ignore[call-overload]
-
-
-def _verdict(findings: Findings) -> str:
-    """What the result is worth, in six lines; a longer one is broken between words."""
+def _verdict(findings: Findings, width: int) -> str:
+    """What the result is worth; a line that is too long is broken between words."""
     return "\n".join(
-        textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_long_words=False)
+        textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False)
         for line in findings.verdict.lines
     )
 
 
-def _closing(outcome: Outcome, files: Sequence[str]) -> str:
+def _closing(outcome: Outcome, files: Sequence[str], width: int) -> str:
     lines: list[tuple[str, str]] = []
     table = outcome.table
     if len(table) > 1:
@@ -186,14 +156,14 @@ def _closing(outcome: Outcome, files: Sequence[str]) -> str:
     if outcome.against_forecast is not None:
         lines.append(("Forecast", _against_forecast(outcome.against_forecast)))
     lines.extend(("Files" if place == 0 else "", name) for place, name in enumerate(files))
-    return "\n".join(_labelled(label, text) for label, text in lines)
+    return "\n".join(_labelled(label, text, width) for label, text in lines)
 
 
-def _labelled(label: str, text: str) -> str:
+def _labelled(label: str, text: str, width: int) -> str:
     """A labelled line, broken between words where it is too wide."""
     return textwrap.fill(
         one_line(text),
-        _WIDTH,
+        width,
         initial_indent=f"{label:<{LABEL}}",
         subsequent_indent=" " * LABEL,
         break_long_words=False,

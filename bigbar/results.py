@@ -18,6 +18,9 @@ from bigbar.statistics import COLUMN, STATISTICS, Better, Kind, Statistic, by_na
 #: Rows that are hashed at once: a quarter of a megabyte, which stays in the processor's cache.
 _HASHED_ROWS = 1024
 
+#: Rows that are compared at once, to find those that are equal.
+_COMPARED_ROWS = 1024
+
 #: One combination and its statistics.
 Pair = tuple[dict[str, float], pd.Series]
 
@@ -68,6 +71,22 @@ def best_of(scores: NDArray[np.float64]) -> int | None:
         return None
     # Not nanargmax: to that, NaN before -inf is the higher of the two.
     return int(np.argmax(scores == np.nanmax(scores)))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A result among the best.
+
+    Attributes
+    ----------
+    number : int
+        The combination; of several with the very same statistics the lowest number.
+    sharing : int
+        How many there are, itself included.
+    """
+
+    number: int
+    sharing: int
 
 
 class ResultTable:
@@ -139,11 +158,41 @@ class ResultTable:
         scores = self.scores(choice)
         return 0 if np.isnan(scores).all() else int(np.sum(scores == np.nanmax(scores)))
 
-    def top(self, choice: Choice, count: int) -> list[int]:
-        """The best combinations, best first, equal ones in grid order."""
+    def top(self, choice: Choice, count: int) -> list[Standing]:
+        """The best results, best first, equal values in grid order, the very same results once.
+
+        Parameters
+        ----------
+        choice : Choice
+        count : int
+            Results at most.
+
+        Returns
+        -------
+        list of Standing
+        """
         scores = self.scores(choice)
-        order = np.argsort(-scores, kind="stable")[:count]  # NaN sorts last.
-        return [int(number) for number in order if not np.isnan(scores[number])]
+        order = np.argsort(-scores, kind="stable")[: np.count_nonzero(~np.isnan(scores))]
+        found: dict[bytes, list[int]] = {}
+        for start in range(0, len(order) if count > 0 else 0, _COMPARED_ROWS):
+            numbers = order[start : start + _COMPARED_ROWS]
+            for number, row in zip(numbers.tolist(), _as_bytes(self.values[numbers]), strict=True):
+                if row in found:
+                    found[row][1] += 1
+                elif len(found) < count:
+                    found[row] = [number, 1]
+                    last = scores[number]
+                elif scores[number] < last:  # What is equal to one of them has its score.
+                    break
+            else:
+                continue
+            break
+        return [Standing(number, sharing) for number, sharing in found.values()]
+
+    def same_result(self, one: int, other: int) -> bool:
+        """Whether two combinations have the very same statistics."""
+        first, second = _as_bytes(self.values[[one, other]])
+        return first == second
 
     def statistics(self, number: int) -> pd.Series:
         """All statistics of one combination under backtesting.py's names.
@@ -213,6 +262,14 @@ class ResultTable:
         )
         shown = as_timedeltas(values) if statistic.kind is Kind.DURATION else values
         return pd.Series(shown, index=index, name=statistic.name)
+
+
+def _as_bytes(rows: NDArray[np.float64]) -> list[bytes]:
+    """Rows as bytes that are equal where the numbers are: one NaN is as another, 0 as -0."""
+    plain = np.add(rows, 0.0, order="C")
+    plain[np.isnan(plain)] = np.nan
+    held: list[bytes] = plain.view(f"V{plain.shape[1] * plain.itemsize}").ravel().tolist()
+    return held
 
 
 def as_timedeltas(nanoseconds: NDArray[np.float64]) -> NDArray[np.timedelta64]:

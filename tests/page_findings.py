@@ -104,7 +104,7 @@ def _plateau(outcome: Outcome) -> Plateau:
     best, table = outcome.best, outcome.table
     assert best is not None
     objective = outcome.choice.objective.name
-    numbers = table.top(outcome.choice, len(table))
+    numbers = [one.number for one in table.top(outcome.choice, len(table))]
     robust, median = numbers[min(len(numbers) - 1, 40)], numbers[len(numbers) // 2]
     values = table.column(objective)
     traded = table.column("# Trades") > 0

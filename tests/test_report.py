@@ -1,6 +1,7 @@
 """What a person reads: no control characters where they do not belong, numbers as backtesting's."""
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,6 +21,7 @@ from bigbar.report import (
     full_statistics,
     run_text,
     statistics_text,
+    terminal_width,
     verification_text,
 )
 from bigbar.results import Choice, ResultTable
@@ -150,15 +152,53 @@ def test_the_top_table():
     outcome = small_outcome()
     block = answer(outcome, top=4, files=[]).split("\n\n")[3].splitlines()
     assert block[0] == "Top 4:"
-    assert len({len(line) for line in block[1:]}) == 1
-    rows = [line.split() for line in block[3:]]
-    numbers = outcome.table.top(outcome.choice, 4)
+    assert len({len(line) for line in block[3:]}) == 1
+    rows = [line.split() for line in block[4:]]
+    numbers = [one.number for one in outcome.table.top(outcome.choice, 4)]
     assert [row[0] for row in rows] == ["1", "2", "3", "4"]
     for row, number in zip(rows, numbers, strict=True):
         parameters = vars(outcome.job.grid[number])
         varying = ("atr_period", "k_atr", "previous_weight")
         assert row[1:4] == [f"{parameters[name]:g}" for name in varying]
         assert row[4] == f"{outcome.table.column('Return [%]')[number]:,.3f}"
+
+
+def tied_outcome() -> Outcome:
+    """Twelve settings: seven have the results of the best, four those of the second."""
+    outcome = small_outcome()
+    best, second = (one.number for one in outcome.table.top(outcome.choice, 2))
+    rows = outcome.table.values[[best, second]]
+    third = outcome.table.values[outcome.table.top(outcome.choice, 3)[2].number].copy()
+    outcome.table.values[:7], outcome.table.values[7:11] = rows[0], rows[1]
+    outcome.table.values[11] = third
+    outcome.best = outcome.table.best(outcome.choice)
+    return outcome
+
+
+def test_equal_results_stand_in_one_row():
+    block = answer(tied_outcome(), top=10, files=[]).split("\n\n")[3].splitlines()
+    assert block[0] == "Top 3; equal results once, with the number of settings that share them:"
+    assert [line.split()[-1] for line in block[2:4]] == ["shared", "by"]
+    assert [line.split()[-1] for line in block[4:]] == ["7", "4", "1"]
+    assert len({len(line) for line in block[3:]}) == 1
+
+
+@pytest.mark.parametrize("width", [70, 80, 100])
+@pytest.mark.parametrize("maximize", ["Return [%]", "Equity Final [$]", "Max. Drawdown Duration"])
+def test_nothing_is_wider_than_the_terminal(width, maximize):
+    outcome = small_outcome(maximize=maximize, uptail_max_ratio=(0.7, 0.8))
+    outcome.findings = Findings(verdict=replace(VERDICT, lines=("word " * 30, "Verdict: luck.")))
+    outcome.table.values[3] = outcome.table.values[0]
+    text = answer(outcome, top=10, files=[], width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert " Trades" in text.split("Top ")[1]
+    assert maximize.split()[-1] in text.split("Top ")[1]
+
+
+def test_the_width_is_that_of_the_terminal(monkeypatch):
+    for columns, used in (("20", 70), ("80", 80), ("300", 100)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert terminal_width() == used
 
 
 def test_the_top_table_shows_a_duration_that_was_optimized():
@@ -192,7 +232,7 @@ def test_ties_are_counted():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"k_atr": (9.0, 9.5)}, "that would do but for their size none is as large as k_atr 9;"),
+        ({"k_atr": (9.0, 9.5)}, "that would do but for their size none is as large as"),
         ({"min_trades": 1000}, "No combination made 1,000 trades; the most is"),
         ({"min_trades": 1000}, "Lower --min-trades"),
     ],

@@ -3,6 +3,7 @@
 import hashlib
 import struct
 import warnings
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from small_run import AXES, small_bars, small_outcome
 
 from bigbar.errors import SettingsError
 from bigbar.grid import Grid
-from bigbar.results import Choice, Pairs, ResultTable, as_timedeltas
+from bigbar.results import Choice, Pairs, ResultTable, Standing, as_timedeltas
 from bigbar.settings import Account
 from bigbar.statistics import COLUMN, NAMES, STATISTICS, Kind
 from bigbar.strategy import BigBarAllIn
@@ -89,7 +90,7 @@ def test_ties_go_to_the_lowest_number(returns, best, ties):
     table = table_of(returns)
     assert table.best(RETURN) == best
     assert table.ties(RETURN) == ties
-    assert table.top(RETURN, 1) == ([] if best is None else [best])
+    assert numbers_of(table.top(RETURN, 1)) == ([] if best is None else [best])
 
 
 @pytest.mark.parametrize(
@@ -126,14 +127,49 @@ def test_top_is_a_stable_sort(rows):
     table = table_of([value for value, _ in rows], [trades for _, trades in rows])
     counting = [n for n, (value, trades) in enumerate(rows) if trades >= 1 and value == value]
     expected = sorted(counting, key=lambda number: -rows[number][0])
-    assert table.top(RETURN, len(rows)) == expected
+    seen, first = Counter(map(rows.__getitem__, expected)), {}
+    for number in expected:
+        first.setdefault(rows[number], number)
+    held = table.top(RETURN, len(rows))
+    assert held == [Standing(number, seen[row]) for row, number in first.items()]
+    for count in range(len(held)):
+        assert table.top(RETURN, count) == held[:count]
     assert table.best(RETURN) == (expected[0] if expected else None)
     assert table.ties(RETURN) == sum(rows[n][0] == rows[expected[0]][0] for n in expected)
 
 
 @pytest.mark.parametrize(("count", "top"), [(0, []), (2, [2, 1]), (99, [2, 1, 0])])
 def test_top(count, top):
-    assert table_of([1, 2, 3]).top(RETURN, count) == top
+    assert numbers_of(table_of([1, 2, 3]).top(RETURN, count)) == top
+
+
+def test_equal_results_are_those_with_every_statistic_equal():
+    """Not those with one value: four have the best return, and two of them differ elsewhere."""
+    table = table_of([5.0, 7.0, 7.0, 7.0, 7.0, 0.0, -0.0], trades=[3, 4, 4, 4, 4, 2, 2])
+    sharpe = table.column("Sharpe Ratio")
+    sharpe[:] = [1.0, 2.0, np.nan, 2.0, np.nan, 1.0, 1.0]
+    table.values[4, COLUMN["Sharpe Ratio"]] = -np.nan  # Another NaN by its bits.
+    assert table.top(RETURN, 9) == [
+        Standing(1, 2), Standing(2, 2), Standing(0, 1), Standing(5, 2),
+    ]  # fmt: skip
+    assert table.same_result(1, 3)
+    assert table.same_result(2, 4)
+    assert not table.same_result(1, 2)
+    sharpe[:] = np.arange(7.0)
+    assert [one.sharing for one in table.top(RETURN, 9)] == [1] * 7
+
+
+def test_all_that_share_a_result_are_counted_however_many_there_are():
+    """More than are looked at together, between others of the same value."""
+    count = 5000
+    table = table_of([1.0] * count, trades=[9] * count)
+    table.column("Sharpe Ratio")[:] = np.arange(count) % 3
+    assert table.top(RETURN, 2) == [Standing(0, 1667), Standing(1, 1667)]
+    assert [one.sharing for one in table.top(RETURN, 9)] == [1667, 1667, 1666]
+
+
+def numbers_of(held: list[Standing]) -> list[int]:
+    return [one.number for one in held]
 
 
 def test_counts():

@@ -27,23 +27,36 @@ def top_section(subject: Subject) -> Section | None:
     grid, objective = outcome.job.grid, outcome.choice.objective.name
     axes = [grid.axes[place].name for place in varying(grid)]
     shown = list(dict.fromkeys((objective, *_SHOWN)))
-    numbers = outcome.table.top(outcome.choice, MOST_SETTINGS)
+    results = outcome.table.top(outcome.choice, MOST_SETTINGS)
+    shared = any(one.sharing > 1 for one in results)
     rows: list[list[Content | Cell]] = []
     badge = tag("span", "chosen", class_="badge")
-    for rank, number in enumerate(numbers, 1):
-        parameters, statistics = vars(grid[number]), outcome.table.statistics(number)
+    for rank, one in enumerate(results, 1):
+        parameters = vars(grid[one.number])
+        statistics = outcome.table.statistics(one.number)
+        chosen = outcome.table.same_result(one.number, subject.best)
         rows.append([
-            Cell((f"{rank}", badge if number == subject.best else None), rank),
+            Cell((f"{rank}", badge if chosen else None), rank),
             *(Cell(value_text(parameters[name]), parameters[name]) for name in axes),
             *(_statistic_cell(name, statistics.get(name)) for name in shown),
+            *([Cell(f"{one.sharing:,}", one.sharing)] if shared else []),
         ])  # fmt: skip
-    title = f"The best {len(numbers)} settings by {objective}"
+    title = f"The best {len(results)} results by {objective}"
+    once = ""
+    if shared:
+        once = (
+            " Settings with the very same statistics stand in one row, by the first of them; the "
+            "last column says how many there are."
+        )
     body = escaped([
         paragraph(
             f"{title}; press the name of a column to sort by it. Neighbours that do as well speak "
-            "for a setting."
+            f"for a setting.{once}"
         ),
-        table(("rank", *axes, *shown), rows, caption=title, sortable=True),
+        table(
+            ("rank", *axes, *shown, *(["settings"] if shared else [])), rows,
+            caption=title, sortable=True,
+        ),
     ])  # fmt: skip
     return Section("top", "Best settings", body)
 
