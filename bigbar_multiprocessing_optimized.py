@@ -19,7 +19,8 @@ from typing import Any
 import pandas as pd
 
 from bigbar._csv_bytes import PriceFile, named_file
-from bigbar.data import bars_from_frame, read_bars
+from bigbar.api import load_bars
+from bigbar.data import read_bars
 from bigbar.engines import Job, available_engine, build_engine
 from bigbar.errors import (
     BigBarError,
@@ -28,8 +29,10 @@ from bigbar.errors import (
     NothingCounts,
     VerificationError,
 )
+from bigbar.given import flag, number, refusal, whole
 from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
+from bigbar.indicators import check_enough_bars, with_indicators
+from bigbar.load import MOST_WORKERS
 from bigbar.narrator import Narrator
 from bigbar.options import Options, parse_options
 from bigbar.outcome import Execution, Outcome
@@ -240,7 +243,7 @@ def load_data(filepath: PriceFile) -> pd.DataFrame:
     bigbar.errors.DataError
         If it cannot be used, naming line and column.
     """
-    return read_bars(filepath).frame
+    return load_bars(filepath).frame
 
 
 def estimate_backtest_duration(df: pd.DataFrame, sample_size: int = 10) -> float:
@@ -252,8 +255,13 @@ def estimate_backtest_duration(df: pd.DataFrame, sample_size: int = 10) -> float
         Open, High, Low, Close and optionally Volume by time.
     sample_size : int, optional
         Backtests to time at least.
+
+    Raises
+    ------
+    bigbar.errors.DataError, bigbar.errors.SettingsError
+        If the bars or the number cannot be used.
     """
-    return time_a_backtest(bars_from_frame(df), sample_size=sample_size)
+    return time_a_backtest(load_bars(df), sample_size=whole("sample_size", sample_size, least=1))
 
 
 def generate_parameter_combinations() -> list[tuple[float, ...]]:
@@ -283,19 +291,33 @@ def run_backtest_single_param_shared(
     parameters : dict of str to float
     stats : Series
         Under backtesting.py's names.
+
+    Raises
+    ------
+    bigbar.errors.DataError, bigbar.errors.SettingsError
+        If the bars or the combination cannot be used.
     """
+    if not isinstance(param_tuple, tuple | list) or len(param_tuple) != 5:
+        raise refusal(
+            "param_tuple", param_tuple, "(combination, name, shape, dtype, metadata_name)"
+        )
     combination, *shared = param_tuple
-    file = load_from_shared_memory(*shared)
     names = [axis.name for axis in Grid.parse().axes]
-    values = dict(zip(names, combination, strict=True))
+    if not isinstance(combination, tuple | list) or len(combination) != len(names):
+        raise refusal("the combination", combination, f"five numbers: {', '.join(names)}")
+    wished = {name: number(name, value) for name, value in zip(names, combination, strict=True)}
+    alone = Grid.from_values(**wished)
+    values = vars(alone[0])
+    file = load_bars(load_from_shared_memory(*shared)).frame
     # The grid's longest period goes along, so that the same bars take part as in the sweep.
     periods = sorted({values["atr_period"], Grid.parse().max_atr_period})
     grid = Grid.from_values(**values | {"atr_period": periods})
-    number = periods.index(values["atr_period"])
+    place = periods.index(values["atr_period"])
     settings = Settings()
+    check_enough_bars(len(file), grid.max_atr_period, "df")
     job = Job(grid, settings, available_engine("compiled")[0])
     engine = build_engine(with_indicators(file, settings.week_edge_bars), job)
-    table = ResultTable(Grid.from_values(**values), engine.run(number, number + 1))
+    table = ResultTable(alone, engine.run(place, place + 1))
     return values, table.statistics(0)
 
 
@@ -321,15 +343,24 @@ def parallel_optimize_strategy_shared(
         Parameters and statistics of the winner; None where no combination traded.
     results : sequence of (dict, Series)
         Every combination in grid order, each pair made when asked for.
+
+    Raises
+    ------
+    bigbar.errors.DataError, bigbar.errors.SettingsError
+        If the file or a setting cannot be used.
     """
+    show_bar = flag("use_progress_bar", use_progress_bar)
+    if workers is None:
+        workers = usable_processors()
+    execution = Execution(workers=whole("workers", workers, least=1, most=MOST_WORKERS))
     outcome = optimize_bars(
-        read_bars(filepath),
+        load_bars(filepath),
         Grid.parse(),
         settings=Settings(),
         engine=available_engine("compiled")[0],
         choice=Choice.by_name("Return [%]"),
-        execution=Execution(workers=workers or usable_processors()),
-        narrator=Terminal(sys.stderr, show_bar=True) if use_progress_bar else Narrator(),
+        execution=execution,
+        narrator=Terminal(sys.stderr, show_bar=True) if show_bar else Narrator(),
     )
     if outcome.stopped_by is not None:
         raise Interrupted(outcome.stopped_by)

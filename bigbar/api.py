@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -14,12 +15,14 @@ from bigbar.budget import Files
 from bigbar.data import Bars, bars_from_frame, read_bars
 from bigbar.engines import available_engine
 from bigbar.errors import Interrupted, NothingCounts, SettingsError
+from bigbar.given import flag, number, path, refusal, text, whole
 from bigbar.grid import Grid
 from bigbar.load import worker_range
 from bigbar.narrator import Narrator
-from bigbar.outcome import Execution, Outcome
+from bigbar.outcome import Execution, Outcome, replays_asked_for
 from bigbar.output import ending, prepare_folder
 from bigbar.pipeline import optimize_bars
+from bigbar.printable import shown
 from bigbar.quantities import parse_size
 from bigbar.report import answer, full_statistics, why_nothing
 from bigbar.resources import usable_processors
@@ -31,7 +34,7 @@ from bigbar.validation.plan import Plan
 from bigbar.verification import Verification
 from bigbar.workers import Failure
 
-AxisValues = str | float | Sequence[float]
+AxisValues = str | float | Iterable[float]
 
 
 class Optimization:
@@ -138,7 +141,7 @@ def optimize(
     timeout_per_backtest: float | None = None,
     max_memory: int | str | None = None,
     start_method: str | None = None,
-    verify: int = Execution.verify,
+    verify: int | None = None,
     validate: bool = Plan.assess,
     holdout: float | None = Plan.holdout,
     choose: str = Plan.choose,
@@ -163,7 +166,8 @@ def optimize(
     min_trades : int, optional
         Combinations with fewer trades do not count.
     atr_period, k_atr, uptail_max_ratio, previous_weight, buffer_ratio : optional
-        Values of an axis: numbers, or text as on the command line (`"10:100:1"`).
+        Values of an axis: a number, several of them in any order (a list, an array, a generator),
+        or text as on the command line (`"10:100:1"`).
     cash, commission, spread, margin : float, optional
         As in `backtesting.Backtest`.
     week_edge_bars : int, optional
@@ -181,7 +185,8 @@ def optimize(
     start_method : str, optional
         Of the processes; Python's default, by default.
     verify : int, optional
-        Combinations to replay through `backtesting.py` besides the winner.
+        Combinations to replay through `backtesting.py` besides the winner, however long it takes;
+        0 for none at all. By default up to 20, as far as six seconds reach.
     validate : bool, optional
         Hold the result against luck, costs and chance.
     holdout : float, optional
@@ -223,6 +228,8 @@ def optimize(
     bigbar.errors.Interrupted
         By Ctrl-C or SIGTERM, like `KeyboardInterrupt` not an `Exception`.
     """
+    folder = None if store is None else Path(path("store", store, "a folder's path"))
+    listener = _listener(narrator)
     plan = Plan(
         assess=validate,
         holdout=holdout,
@@ -238,8 +245,8 @@ def optimize(
         seed,
         workers=_workers(workers, min_workers, max_workers),
         timeout=timeout_per_backtest,
-        max_memory=parse_size(max_memory) if isinstance(max_memory, str) else max_memory,
-        files=None if store is None else Files(Path(store)),
+        max_memory=max_memory,
+        files=None if folder is None else Files(folder),
     )
     axes = {
         "atr_period": atr_period,
@@ -250,19 +257,21 @@ def optimize(
     }
     grid = _grid({name: values for name, values in axes.items() if values is not None})
     settings = Settings(Account(cash, commission, spread, margin), week_edge_bars)
-    choice = Choice.by_name(maximize, min_trades)
-    usable, reason = available_engine(engine)
-    if reason and narrator is not None:
-        narrator.event(reason)
-    with _recorder(store, fresh, narrator) as recorder:
+    choice = Choice.by_name(maximize, whole("min_trades", min_trades))
+    usable, reason = available_engine(text("engine", engine, "an engine's name"))
+    wish = Wish(fresh=flag("fresh", fresh))
+    bars = load_bars(data, max_memory=execution.max_memory)
+    if reason:
+        listener.event(reason)
+    with _recorder(folder, wish, listener) as recorder:
         outcome = optimize_bars(
-            load_bars(data, max_memory=execution.max_memory),
+            bars,
             grid,
             settings=settings,
             engine=usable,
             choice=choice,
             execution=execution,
-            narrator=narrator,
+            narrator=listener,
             recorder=recorder,
             plan=plan,
         )
@@ -275,14 +284,11 @@ def optimize(
     return found
 
 
-def _recorder(
-    store: str | os.PathLike[str] | None, fresh: bool, narrator: Narrator | None
-) -> Recorder:
-    if store is None:
+def _recorder(folder: Path | None, wish: Wish, listener: Narrator) -> Recorder:
+    if folder is None:
         return Recorder()
-    folder = Path(store)
     prepare_folder(folder)
-    return StoreRecorder(folder, wish=Wish(fresh=fresh), tell=(narrator or Narrator()).event)
+    return StoreRecorder(folder, wish=wish, tell=listener.event)
 
 
 def load_bars(data: PriceFile | pd.DataFrame, *, max_memory: int | None = None) -> Bars:
@@ -304,40 +310,70 @@ def _workers(
     workers: int | str | None, least: int | None, most: int | None
 ) -> tuple[int, int | None]:
     usable = usable_processors()
-    return worker_range(usable if workers is None else workers, least, most, usable=usable)
+    least, most = (
+        None if value is None else whole(name, value, least=1)
+        for name, value in (("min_workers", least), ("max_workers", most))
+    )
+    if workers is None:
+        workers = usable
+    asked = workers if isinstance(workers, str) else whole("workers", workers, least=1)
+    return worker_range(asked, least, most, usable=usable)
 
 
 def _execution(
-    start_method: str | None,
-    verify: int,
-    seed: int,
+    start_method: object,
+    verify: object,
+    seed: object,
     *,
     workers: tuple[int, int | None],
-    timeout: float | None,
-    max_memory: int | None,
+    timeout: object,
+    max_memory: object,
     files: Files | None,
 ) -> Execution:
-    for name, value in (("verify", verify), ("seed", seed)):
-        if value < 0:
-            raise SettingsError(f"{name} is {value}, but must be at least 0")
-    for name, positive in (("timeout_per_backtest", timeout), ("max_memory", max_memory)):
-        if positive is not None and not positive > 0:
-            raise SettingsError(f"{name} is {positive}, but must be above 0")
     methods = multiprocessing.get_all_start_methods()
-    if start_method is not None and start_method not in methods:
+    if not (start_method is None or (isinstance(start_method, str) and start_method in methods)):
         raise SettingsError(
-            f"start method {start_method!r} is not one of this system's: {', '.join(methods)}"
+            f"start method {shown(start_method)} is not one of this system's: {', '.join(methods)}"
         )
+    replays = replays_asked_for(None if verify is None else whole("verify", verify))
     return Execution(
         workers=workers[0],
         least_workers=workers[1],
-        timeout=timeout,
+        timeout=None if timeout is None else _positive("timeout_per_backtest", timeout),
         start_method=start_method,
-        verify=verify,
-        seed=seed,
-        max_memory=max_memory,
+        seed=whole("seed", seed),
+        max_memory=_memory(max_memory),
         files=files,
+        **replays,
     )
+
+
+def _positive(name: str, value: object) -> float:
+    found = number(name, value)
+    if not 0 < found < math.inf:
+        raise refusal(name, value, "above 0, and finite")
+    return found
+
+
+def _memory(given: object) -> int | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return parse_size(given)
+    found = int(_positive("max_memory", given))
+    if not found:
+        raise refusal("max_memory", given, "a number of bytes, or text such as '2G'")
+    return found
+
+
+def _listener(narrator: Narrator | None) -> Narrator:
+    """Whoever is told how the run goes; nobody, by default."""
+    if narrator is None:
+        return Narrator()
+    parts = [name for name in vars(Narrator) if not name.startswith("_")]
+    if isinstance(narrator, type) or not all(hasattr(narrator, name) for name in parts):
+        raise refusal("narrator", narrator, "a bigbar.narrator.Narrator, or have all its methods")
+    return narrator
 
 
 def _grid(axes: dict[str, AxisValues]) -> Grid:

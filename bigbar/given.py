@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from decimal import Decimal
 from typing import Any, SupportsFloat, cast
 
@@ -92,9 +93,12 @@ def flag(name: str, value: Any) -> bool:
     SettingsError
         If it is none.
     """
-    if isinstance(value, bool | np.bool_) or (is_number(value) and value in (0, 1)):
+    if isinstance(value, bool | np.bool_):
         return bool(value)
-    raise refusal(name, value, "True or False")
+    try:
+        return bool(whole(name, value, most=1))
+    except SettingsError:
+        raise refusal(name, value, "True or False") from None
 
 
 def text(name: str, value: Any, wanted: str = "text") -> str:
@@ -108,6 +112,23 @@ def text(name: str, value: Any, wanted: str = "text") -> str:
     if isinstance(value, str):
         return str(value)
     raise refusal(name, value, wanted)
+
+
+def path(name: str, value: Any, wanted: str = "a path") -> str:
+    """A path as text.
+
+    Raises
+    ------
+    SettingsError
+        If it is none, or names nothing.
+    """
+    try:
+        found = os.fsdecode(value)
+    except TypeError:
+        raise refusal(name, value, wanted) from None
+    if not found or "\0" in found:
+        raise refusal(name, found, wanted)
+    return found
 
 
 def refusal(name: str, value: object, wanted: str) -> SettingsError:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from bigbar.errors import SettingsError
+from bigbar.given import is_number, number, refusal
 from bigbar.settings import Parameters
 
 #: The axes in grid order (the first varies slowest), with the default grid as a user types it.
@@ -143,6 +146,30 @@ def _steps(name: str, text: str, start: Decimal, stop: Decimal, step: Decimal) -
     return [start + step * i for i in range(count)]
 
 
+def _refuse_unknown(names: Iterable[str]) -> None:
+    unknown = next((name for name in names if name not in DEFAULT_AXES), None)
+    if unknown is not None:
+        raise SettingsError(f"unknown axis {unknown!r}; there are {', '.join(DEFAULT_AXES)}")
+
+
+def _numbers(name: str, values: Any) -> list[float]:
+    """The values of an axis, given as a number or as anything that can be gone through."""
+    wanted = "a number, several of them, or text such as '1:4:0.1'"
+    if is_number(values):
+        return [number(name, values, wanted)]
+    if isinstance(values, str | bytes | Mapping):
+        raise refusal(name, values, wanted)
+    try:
+        several = iter(values)
+    except TypeError:
+        raise refusal(name, values, wanted) from None
+    # One more, so that too many are noticed, also where there is no end of them.
+    found = [number(f"a value of {name}", one) for one in islice(several, MOST_VALUES + 1)]
+    if len(found) > MOST_VALUES:
+        raise SettingsError(f"{name} has more than {MOST_VALUES:,} values")
+    return found
+
+
 @dataclass(frozen=True)
 class Grid:
     """The product of five axes; a combination is a number, `atr_period` varying slowest.
@@ -175,24 +202,25 @@ class Grid:
         SettingsError
             For an unknown axis or one that cannot be read.
         """
-        unknown = next((name for name in texts if name not in DEFAULT_AXES), None)
-        if unknown is not None:
-            raise SettingsError(f"unknown axis {unknown!r}; there are {', '.join(DEFAULT_AXES)}")
+        _refuse_unknown(texts)
         typed = DEFAULT_AXES | texts
         return cls(tuple(Axis.parse(name, typed[name]) for name in DEFAULT_AXES))
 
     @classmethod
-    def from_values(cls, **values: float | Sequence[float]) -> Grid:
+    def from_values(cls, **values: float | Iterable[float]) -> Grid:
         """Build a grid from numbers: for each axis one value or several; the rest default.
+
+        Several may come in any order and in anything that can be gone through.
 
         Raises
         ------
         SettingsError
             For an unknown axis or values the parameter cannot take.
         """
+        _refuse_unknown(values)
         axes = {axis.name: axis for axis in cls.parse().axes}
-        for name, given in values.items():
-            several = np.unique(np.atleast_1d(np.asarray(given, dtype=np.float64))).tolist()
+        for name, wished in values.items():
+            several = np.unique(_numbers(name, wished)).tolist()
             whole = name == "atr_period" and all(value.is_integer() for value in several)
             axes[name] = Axis(name, tuple(int(v) for v in several) if whole else tuple(several))
         return cls(tuple(axes.values()))

@@ -10,9 +10,13 @@ from collections.abc import Iterable
 import psutil
 
 from bigbar.errors import SettingsError
+from bigbar.given import whole
 
 #: In place of a number of workers: follow the machine.
 AUTO = "auto"
+
+#: More than this are a typing mistake: each is a process.
+MOST_WORKERS = 1_024
 
 #: Over so many seconds the others' use is averaged: a program that starts up for a moment should
 #: not send workers home.
@@ -46,12 +50,12 @@ def worker_range(
     Raises
     ------
     SettingsError
-        If a number is below 1, there is a least or most without "auto", or they are the wrong way
-        round.
+        If a number is below 1 or above `MOST_WORKERS`, there is a least or most without "auto", or
+        they are the wrong way round.
     """
     for name, number in (("workers", workers), ("min-workers", least), ("max-workers", most)):
-        if isinstance(number, int) and number < 1:
-            raise SettingsError(f"--{name} is {number}, but must be at least 1")
+        if isinstance(number, int):
+            whole(f"--{name}", number, least=1, most=MOST_WORKERS)
     if isinstance(workers, int):
         if least is not None or most is not None:
             name = "--max-workers" if least is None else "--min-workers"

@@ -17,7 +17,7 @@ from bigbar.errors import SettingsError
 from bigbar.given import MOST
 from bigbar.grid import DEFAULT_AXES, Grid
 from bigbar.load import AUTO, worker_range
-from bigbar.outcome import Execution
+from bigbar.outcome import Execution, replays_asked_for
 from bigbar.printable import shown
 from bigbar.quantities import parse_size
 from bigbar.resources import usable_processors
@@ -122,10 +122,10 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
             least_workers=least,
             timeout=given.timeout_per_backtest,
             start_method=given.start_method,
-            verify=given.verify,
             seed=given.seed,
             max_memory=given.max_memory,
             files=Files(Path(given.output), csv=given.export == "csv", plot=given.plot),
+            **replays_asked_for(given.verify),
         ),
         optimize=not given.no_optimize,
         top=given.top,
@@ -359,9 +359,8 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         "--verify",
         metavar="N",
         type=_at_least(0),
-        default=Execution().verify,
-        help="replay the winner and up to N others through backtesting.py; 0 for none "
-        "(default: %(default)s)",
+        help="replay the winner and N others through backtesting.py, however long it takes; 0 for "
+        f"none (default: {Execution.verify}, as far as {Execution.verify_seconds:g} seconds reach)",
     )
     group.add_argument(
         "--seed",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
 
@@ -62,6 +63,26 @@ class Execution:
     seed: int = 0
     max_memory: int | None = None
     files: Files | None = None
+
+
+class Replays(TypedDict):
+    """How many replays there are to be, of an `Execution`, and how long they may take."""
+
+    verify: int
+    verify_seconds: float
+
+
+def replays_asked_for(count: int | None) -> Replays:
+    """As many replays as were asked for, however long they take; the default within its time.
+
+    Parameters
+    ----------
+    count : int or None
+        None where nothing was said.
+    """
+    if count is None:
+        return Replays(verify=Execution.verify, verify_seconds=Execution.verify_seconds)
+    return Replays(verify=count, verify_seconds=math.inf)
 
 
 @dataclass(frozen=True)

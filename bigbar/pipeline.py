@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import time
@@ -326,7 +327,8 @@ def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
     failed = {failure.number for failure in outcome.failures}
     others = sample(len(table), execution.verify, execution.seed, without={best, *failed})
     narrator.verifying(1 + len(others))
-    deadline = time.time() + execution.verify_seconds
+    limited = math.isfinite(execution.verify_seconds)
+    deadline = time.time() + execution.verify_seconds if limited else None
     tasks = [ReplayTask(best, table.values[best])]
     tasks += [ReplayTask(number, table.values[number], deadline) for number in others]
     replays: list[Replay] = []

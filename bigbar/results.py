@@ -276,7 +276,7 @@ def as_timedeltas(nanoseconds: NDArray[np.float64]) -> NDArray[np.timedelta64]:
     """Durations in nanoseconds as timedeltas, NaN as NaT."""
     missing = np.isnan(nanoseconds)
     whole = np.where(missing, 0, nanoseconds).astype(np.int64).astype("timedelta64[ns]")
-    whole[missing] = np.timedelta64("NaT")
+    whole[missing] = np.timedelta64("NaT", "ns")
     return whole
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bigbar import given
+
 #: Workers are kept from idling at the end by handing out about this many chunks to each.
 CHUNKS_PER_WORKER = 4
 
@@ -46,6 +48,8 @@ SAMPLE_S = 0.03
 
 #: Slices of the grid in a sample: cheap and dear combinations differ a hundredfold.
 LEAST_SLICES = 6
+
+_SECONDS = "a number of seconds, at least 0"
 
 #: The golden ratio's fraction: its multiples spread over the unit interval more evenly than
 #: any shuffle, so that every beginning of the order is a fair sample of the whole.
@@ -90,7 +94,19 @@ def calculate_adaptive_chunk_size(
     -------
     int
         At least 1.
+
+    Raises
+    ------
+    SettingsError
+        If a number makes no sense.
     """
+    total_combinations = given.whole("total_combinations", total_combinations)
+    workers = given.whole("workers", workers, least=1)
+    estimated_duration = given.number("estimated_duration", estimated_duration, _SECONDS)
+    if not 0 <= estimated_duration < math.inf:
+        raise given.refusal("estimated_duration", estimated_duration, _SECONDS)
+    if most_seconds is not None:
+        most_seconds = given.number("most_seconds", most_seconds, _SECONDS)
     base = max(1, total_combinations // (workers * CHUNKS_PER_WORKER))
     if estimated_duration < FAST_S:
         size = max(base * 2, FAST_CHUNK)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from bigbar import given
 from bigbar.errors import SettingsError
 
 
@@ -31,6 +35,18 @@ class Parameters:
     uptail_max_ratio: float = 0.7
     previous_weight: float = 0.1
     buffer_ratio: float = 0.01
+
+
+def _commission(value: Any) -> float | tuple[float, float]:
+    """A share of the order's value, or a fixed amount and a share."""
+    wanted = "a share or (fixed amount, share)"
+    several = isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim)
+    if not several:
+        return given.number("commission", value, wanted)
+    if len(value) != 2:
+        raise given.refusal("commission", value, wanted)
+    fixed, relative = (given.number("commission", part, wanted) for part in value)
+    return fixed, relative
 
 
 @dataclass(frozen=True)
@@ -60,10 +76,9 @@ class Account:
     margin: float = 1.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.commission, tuple) and len(self.commission) != 2:
-            raise SettingsError(
-                f"commission is {self.commission!r}, but must be a share or (fixed amount, share)"
-            )
+        for name in ("cash", "spread", "margin"):
+            object.__setattr__(self, name, given.number(name, getattr(self, name)))
+        object.__setattr__(self, "commission", _commission(self.commission))
         fixed, relative = self.commission_parts
         checks = (
             ("cash", self.cash, 0 < self.cash < math.inf, "a positive amount"),
@@ -84,10 +99,7 @@ class Account:
     @property
     def commission_parts(self) -> tuple[float, float]:
         """The commission as `(fixed amount per order, share of the order's value)`."""
-        if isinstance(self.commission, tuple):
-            fixed, relative = self.commission
-            return float(fixed), float(relative)
-        return 0.0, float(self.commission)
+        return self.commission if isinstance(self.commission, tuple) else (0.0, self.commission)
 
     @property
     def leverage(self) -> float:
@@ -111,7 +123,5 @@ class Settings:
     week_edge_bars: int = 6
 
     def __post_init__(self) -> None:
-        if self.week_edge_bars < 0 or self.week_edge_bars != int(self.week_edge_bars):
-            raise SettingsError(
-                f"week-edge bars is {self.week_edge_bars}, but must be a whole number from 0 up"
-            )
+        bars = given.whole("week-edge bars", self.week_edge_bars)
+        object.__setattr__(self, "week_edge_bars", bars)

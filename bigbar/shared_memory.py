@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import pickle
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,7 +35,9 @@ from bigbar._blocks import (
 )
 from bigbar._columns import Description, decode, encode
 from bigbar._objects import SharedObject, load, share
-from bigbar.errors import BigBarError, DataError
+from bigbar.errors import BigBarError, DataError, SettingsError
+from bigbar.given import refusal, whole
+from bigbar.printable import shown
 
 __all__ = [
     "ORPHAN_HOOKS",
@@ -337,6 +340,11 @@ def attach(descriptor: Descriptor) -> Attachment:
 _published: dict[str, Publication] = {}
 _INLINE = "inline:"
 
+#: Names of segments, and paths of the files that take their place.
+_OURS = re.compile(r"bigbar_\w+|(?P<file>.*[/\\]bigbar_\w+[/\\]block)", re.DOTALL)
+
+_AS_RETURNED = "as create_shared_memory_dataframe returned it"
+
 
 def create_shared_memory_dataframe(
     df: pd.DataFrame,
@@ -360,6 +368,8 @@ def create_shared_memory_dataframe(
     metadata_name : str
         Name of the segment with the description, or the description itself.
     """
+    if not isinstance(df, pd.DataFrame):
+        raise DataError(f"df is {shown(df)}, but must be a DataFrame")
     publication = publish(df)
     found = publication.descriptor
     _published[found.block.name] = publication
@@ -390,12 +400,30 @@ def load_from_shared_memory(
     ------
     BigBarError
         The data is gone.
+    SettingsError
+        Something is not as `create_shared_memory_dataframe` returned it.
     """
-    nbytes = max(np.dtype(dtype).itemsize * shape[0] * shape[1], 8)
-    descriptor = Descriptor(
-        _handle(name, nbytes), (shape[0], shape[1]), _description_of(metadata_name)
-    )
-    return attach(descriptor).frame()
+    if not isinstance(shape, tuple | list) or len(shape) != 2:
+        raise refusal("shape", shape, f"a pair of numbers, {_AS_RETURNED}")
+    columns, rows = (whole("a number of the shape", size) for size in shape)
+    if not _is_float64(dtype):
+        raise refusal("dtype", dtype, f"float64, {_AS_RETURNED}")
+    block = _handle("name", name, max(8 * columns * rows, 8))
+    descriptor = Descriptor(block, (columns, rows), _description_of(metadata_name))
+    try:
+        return attach(descriptor).frame()
+    except (OSError, ValueError, LookupError, TypeError, pickle.UnpicklingError) as problem:
+        raise SettingsError(
+            f"{shown(name)} is not of the shape {shape}, or {shown(metadata_name)} does not "
+            f"describe it; give both {_AS_RETURNED}"
+        ) from problem
+
+
+def _is_float64(dtype: object) -> bool:
+    try:
+        return isinstance(dtype, np.dtype | str | type) and np.dtype(dtype) == np.float64
+    except TypeError:
+        return False
 
 
 def cleanup_shared_memory(name: str, metadata_name: str) -> None:
@@ -405,26 +433,38 @@ def cleanup_shared_memory(name: str, metadata_name: str) -> None:
     ----------
     name, metadata_name : str
         As `create_shared_memory_dataframe` returned them, in this process or another.
+
+    Raises
+    ------
+    SettingsError
+        They are not: nothing is removed then.
     """
+    block = _handle("name", name, 0)
+    description = _description_of(metadata_name)
     publication = _published.pop(name, None)
     if publication is not None:
         publication.close()
         return
-    remove_block(_handle(name, 0))
-    description = _description_of(metadata_name)
+    remove_block(block)
     if isinstance(description, BlockHandle):
         remove_block(description)
 
 
-def _handle(name: str, nbytes: int) -> BlockHandle:
-    # A segment's name has no folder in it, the path of a file always has.
-    return BlockHandle("file" if "/" in name or "\\" in name else "shared_memory", name, nbytes)
+def _handle(what: str, name: str, nbytes: int) -> BlockHandle:
+    """The block of a name, if it can be one of ours: removed with its folder, it is gone."""
+    found = _OURS.fullmatch(name) if isinstance(name, str) else None
+    if found is None:
+        raise refusal(what, name, f"a name {_AS_RETURNED}")
+    return BlockHandle("file" if found["file"] else "shared_memory", name, nbytes)
 
 
 def _description_of(metadata_name: str) -> BlockHandle | bytes:
-    if metadata_name.startswith(_INLINE):
-        return base64.b64decode(metadata_name.removeprefix(_INLINE))
-    return BlockHandle("shared_memory", metadata_name, 0)
+    if isinstance(metadata_name, str) and metadata_name.startswith(_INLINE):
+        try:
+            return base64.b64decode(metadata_name.removeprefix(_INLINE), validate=True)
+        except ValueError as problem:
+            raise refusal("metadata_name", metadata_name, f"a name {_AS_RETURNED}") from problem
+    return _handle("metadata_name", metadata_name, 0)
 
 
 def _refuse_unusable(frame: pd.DataFrame) -> None:

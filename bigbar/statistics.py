@@ -10,6 +10,7 @@ import difflib
 from dataclasses import dataclass
 from enum import Enum
 
+from bigbar import given
 from bigbar.errors import SettingsError
 
 
@@ -85,6 +86,7 @@ def by_name(name: str) -> Statistic:
     SettingsError
         If there is no such statistic, with the nearest names.
     """
+    given.text("statistic", name, "a name, such as 'Sharpe Ratio'")
     by_lower = {statistic.name.lower(): statistic for statistic in STATISTICS}
     wanted = name.strip().lower()
     if wanted in by_lower:

@@ -12,6 +12,7 @@ from small_run import AXES, small_bars, small_outcome
 import bigbar
 from bigbar.errors import DataError, Interrupted, NothingCounts, SettingsError
 from bigbar.narrator import Narrator
+from bigbar.outcome import Execution
 from bigbar.report import full_statistics
 
 SMALL = {"engine": "backtesting", "workers": 1, "verify": 2}
@@ -57,6 +58,15 @@ def test_the_proof(found):
     assert found.verification.ok
     assert found.verification.combinations == 3
     assert found.failures == []
+
+
+def test_only_the_default_number_of_replays_is_cut_by_time(monkeypatch):
+    monkeypatch.setattr(Execution, "verify_seconds", 0.0)
+    bars, plain = small_bars().frame, {"engine": "backtesting", "workers": 1, "validate": False}
+    cut = bigbar.optimize(bars, **AXES, **plain).verification
+    assert (cut.combinations, cut.wanted) == (1, 12)
+    whole = bigbar.optimize(bars, **AXES, **plain, verify=20).verification
+    assert (whole.combinations, whole.wanted) == (12, 12)
 
 
 def test_a_file_and_axes_as_text(tmp_path):

@@ -124,7 +124,7 @@ def test_a_single_setting_is_judged_as_well():
     [
         ({"holdout": 1.5}, "between 0 and 1"),
         ({"choose": "best"}, "peak or robust"),
-        ({"walk_forward": -1}, "cannot be negative"),
+        ({"walk_forward": -1}, "must be at least 0"),
         ({"anchored": True}, "needs --walk-forward"),
     ],
 )

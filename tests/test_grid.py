@@ -189,7 +189,7 @@ def test_one_combination():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"atr_periods": 3}, "unknown parameter 'atr_periods'"),
+        ({"atr_periods": 3}, "unknown axis 'atr_periods'"),
         ({"atr_period": 3.5}, "whole numbers"),
         ({"k_atr": []}, "has no values"),
         ({"k_atr": [1, np.nan]}, "finite"),

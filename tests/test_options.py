@@ -1,5 +1,6 @@
 """The command line: what it comes to, what it refuses, and that help shows the defaults."""
 
+import math
 import multiprocessing
 import re
 from dataclasses import replace
@@ -52,8 +53,9 @@ def test_everything_given():
     assert options.choice.objective.name == "Sharpe Ratio"
     assert options.choice.min_trades == 30
     assert options.execution == Execution(
-        workers=8, start_method="spawn", verify=0, seed=7, files=Files(Path("out"), True, True)
-    )
+        workers=8, start_method="spawn", verify=0, verify_seconds=math.inf, seed=7,
+        files=Files(Path("out"), True, True),
+    )  # fmt: skip
     assert (options.top, options.output) == (3, Path("out"))
     assert options.plot
     assert options.export_csv
@@ -200,6 +202,13 @@ def test_underscores_are_hyphens(name):
         both.append(parse_options(["f", f"{written}={words[1]}", *words[2:]]))
     for options in both:
         assert replace(options, command=()) == replace(both[0], command=())
+
+
+def test_replays_that_were_asked_for_have_all_the_time():
+    """Also as many as the default is: that alone is cut by the time that it may take."""
+    assert parse_options(["f"]).execution.verify_seconds == 6
+    asked = parse_options(["f", "--verify", "20"]).execution
+    assert (asked.verify, asked.verify_seconds) == (20, math.inf)
 
 
 def test_the_command_is_kept_as_it_was_typed():

@@ -33,7 +33,8 @@ _HERE = Path(__file__).resolve().parents[1]
 
 #: Sources whose code makes the numbers, whatever the engine.
 _SOURCES = (
-    "_chartless", "engines", "grid", "indicators", "periods", "settings", "statistics", "strategy",
+    "_chartless", "engines", "given", "grid", "indicators", "periods", "settings", "statistics",
+    "strategy",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bigbar.engines import Job
 from bigbar.errors import SettingsError
+from bigbar.given import flag, number, text, whole
 from bigbar.validation.spans import Span, holdout_split, walk_forward_spans
 
 #: Which setting is judged, and shown as the answer.
@@ -19,6 +20,15 @@ TEST_SHARE = 0.25
 #: What a walk-forward matrix goes over.
 MATRIX_WINDOWS = (4, 6, 8, 10, 12)
 MATRIX_SHARES = (0.15, 0.2, 0.25, 0.3, 0.4)
+
+
+#: The options' names of what is asked for or not.
+_NAMES = {
+    "assess": "validate",
+    "thorough": "--thorough",
+    "anchored": "--anchored",
+    "matrix": "--walk-forward-matrix",
+}
 
 
 @dataclass(frozen=True)
@@ -58,10 +68,14 @@ class Plan:
     matrix: bool = False
 
     def __post_init__(self) -> None:
-        if self.choose not in CHOICES:
+        for name in ("assess", "thorough", "anchored", "matrix"):
+            object.__setattr__(self, name, flag(_NAMES[name], getattr(self, name)))
+        windows = whole("--walk-forward", self.walk_forward)
+        object.__setattr__(self, "walk_forward", windows)
+        if self.holdout is not None:
+            object.__setattr__(self, "holdout", number("--holdout", self.holdout))
+        if text("--choose", self.choose) not in CHOICES:
             raise SettingsError(f"--choose is {self.choose!r}; it can be {' or '.join(CHOICES)}")
-        if self.walk_forward < 0:
-            raise SettingsError(f"--walk-forward is {self.walk_forward}, but cannot be negative")
         if self.anchored and not (self.walk_forward or self.matrix):
             raise SettingsError(
                 "--anchored says how to walk forward: it needs --walk-forward N or "
