@@ -353,7 +353,7 @@ def parse_times(texts: pa.Array) -> tuple[Int64, Kinds]:
         except pa.ArrowInvalid:
             pass  # another spelling, or a mistake: one by one tells which
         else:
-            if not stamps.null_count:
+            if not stamps.null_count and not _may_have_wrapped(texts):
                 nanoseconds = stamps.cast(pa.int64()).to_numpy()
                 return nanoseconds, np.full(len(texts), kind, np.uint8)
     nanoseconds = np.zeros(len(texts), np.int64)
@@ -361,6 +361,18 @@ def parse_times(texts: pa.Array) -> tuple[Int64, Kinds]:
     cells = ["" if cell is None else cell for cell in texts.to_pylist()]
     _parse_one_by_one(cells, np.arange(len(texts)), nanoseconds, kinds)
     return nanoseconds, kinds
+
+
+# Before 23 a time that nanoseconds cannot hold came back as another one, some centuries away.
+_ARROW_WRAPS = int(pa.__version__.split(".")[0]) < 23
+
+
+def _may_have_wrapped(texts: pa.Array) -> bool:
+    """Whether a year of ISO texts is at the edge of what nanoseconds can hold, or beyond."""
+    if not _ARROW_WRAPS:
+        return False
+    first, last = pc.min_max(texts).as_py().values()
+    return not "1678" <= first[:4] <= last[:4] <= "2261"
 
 
 def _parse_one_by_one(cells: list[str], rows: Int64, nanoseconds: Int64, kinds: Kinds) -> None:

@@ -1,0 +1,118 @@
+"""The sweep of a run that has a past: what failed before and does not now, and what still does."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_run import small_bars
+
+from bigbar.engines import ENGINES, EngineKind
+from bigbar.grid import Grid
+from bigbar.narrator import Narrator
+from bigbar.outcome import Execution, Outcome
+from bigbar.pipeline import optimize_bars
+from bigbar.results import Choice
+from bigbar.settings import Settings
+from bigbar.store.recording import StoreRecorder, Wish
+from bigbar.store.records import Ending
+from bigbar.store.runs import RunStore
+
+#: 12 combinations.
+GRID = {"atr_period": "10,20", "k_atr": "0.8,1.1,9", "uptail_max_ratio": "0.7",
+        "previous_weight": "0.1,0.4"}  # fmt: skip
+
+
+class Moody:
+    """The compiled engine, but for combinations that raise while a list of them says so."""
+
+    bad: frozenset[int] = frozenset()
+
+    def __init__(self, file, job) -> None:
+        self._good = ENGINES["compiled"].build(file, job)
+
+    def run(self, start: int, stop: int) -> np.ndarray:
+        if self.bad & set(range(start, stop)):
+            raise ArithmeticError(f"one of {sorted(self.bad)}")
+        return self._good.run(start, stop)
+
+    def trades(self, number: int):
+        return self._good.trades(number)
+
+
+class StopsAtOnce(Narrator):
+    """Sends Ctrl-C with the first answer."""
+
+    @contextmanager
+    def progress(self, total: int, done: int = 0, in_flight: float = 0.0):
+        yield self
+
+    def update(self, n: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def attempt(monkeypatch, tmp_path: Path):
+    """Run the grid with a store while some combinations raise; workers are forked with the list."""
+    kind = EngineKind(Moody, 4, warm_up=ENGINES["compiled"].warm_up)
+    monkeypatch.setitem(ENGINES, "moody", kind)
+
+    def attempt_it(
+        *bad: int, retry_failed: bool = False, narrator: Narrator | None = None
+    ) -> Outcome:
+        monkeypatch.setattr(Moody, "bad", frozenset(bad))
+        wish = Wish(retry_failed=retry_failed)
+        with StoreRecorder(tmp_path, wish=wish, tell=pytest.fail) as recorder:
+            outcome = optimize_bars(
+                small_bars(),
+                Grid.parse(**GRID),
+                settings=Settings(),
+                engine="moody",
+                choice=Choice.by_name("Return [%]"),
+                execution=Execution(workers=1, start_method="fork", verify=0),
+                narrator=narrator,
+                recorder=recorder,
+            )
+            recorder.finish(Ending(outcome.state, result_sha256=outcome.result_sha256))
+        return outcome
+
+    return attempt_it
+
+
+def told(outcome: Outcome) -> list[tuple[int, str]]:
+    return [(one.number, one.reason.splitlines()[-1]) for one in outcome.failures]
+
+
+def kept(folder: Path) -> list[tuple[int, str]]:
+    with RunStore(folder, read_only=True) as store:
+        return [(one.number, one.reason.splitlines()[-1]) for one in store.failures(1)]
+
+
+def test_what_fails_is_told_in_the_order_of_the_grid(attempt, tmp_path):
+    reason = "ArithmeticError: one of [3, 7, 8]"
+    outcome = attempt(8, 3, 7)
+    assert told(outcome) == kept(tmp_path) == [(3, reason), (7, reason), (8, reason)]
+    assert np.flatnonzero(np.isnan(outcome.table.column("Return [%]"))).tolist() == [3, 7, 8]
+
+
+@pytest.mark.parametrize("bad", [3, 7, 8])
+def test_a_retried_success_loses_its_old_failure_and_no_other_does(attempt, tmp_path, bad):
+    attempt(3, 7, 8)
+    outcome = attempt(bad, retry_failed=True)
+    assert told(outcome) == kept(tmp_path) == [(bad, f"ArithmeticError: one of [{bad}]")]
+    assert outcome.table.reached() == 11
+    outcome = attempt(retry_failed=True)
+    assert told(outcome) == kept(tmp_path) == []
+    assert outcome.table.reached() == 12
+
+
+def test_what_an_interrupted_retry_did_not_come_to_has_failed_still(attempt, tmp_path):
+    reason = "ArithmeticError: one of [3, 7, 8]"
+    attempt(3, 7, 8)
+    outcome = attempt(retry_failed=True, narrator=StopsAtOnce())
+    assert outcome.stopped_by == signal.SIGINT
+    assert told(outcome) == kept(tmp_path) == [(7, reason), (8, reason)]
+    assert outcome.table.reached() == 10
