@@ -241,19 +241,16 @@ def _rounded_up(count: float) -> float:
 
 
 def _memory(load: Workload, present: int) -> dict[str, float]:
-    """Bytes of all processes in each part of the run."""
+    """Bytes of all processes in each part of the run; the sweep takes less than what follows it."""
     table = load.combinations * _ROW
     parent = present + _LOADED.get(load.engine, 0.0) + _PER_BAR * load.bars + table
     started = (_FORKED if load.forked else _SPAWNED).get(load.engine, _SPAWNED["backtesting"])
     each = started + _WORKER_PER_BAR * load.bars
-    replaying = _replaying(load)
-    validating = replaying + _OTHER_JOBS_PER_BAR * load.bars
+    later = _replaying(load) + _OTHER_JOBS_PER_BAR * load.bars
     writing = _WRITING + (_WRITING_CSV if load.csv else 0)
     return {
         "compiling": present + _LOADED.get(load.engine, 0.0) + _COMPILING * load.compiling,
-        "sweep": parent + load.workers * each,
-        "replays": parent + load.workers * (each + replaying),
-        "luck": parent + load.workers * (each + validating) + _LUCK * _matrix(load),
+        "after the sweep": parent + load.workers * (each + later) + _LUCK * _matrix(load),
         "writing": parent + (_WRITER + load.combinations * writing if load.kept else 0.0),
     }
 

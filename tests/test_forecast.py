@@ -83,6 +83,27 @@ def test_time_after_the_estimate():
     assert twice.seconds > 112_840 * 1e-3 / 2 > rough.seconds
 
 
+def peak(**load) -> float:
+    """MB at the most of a run in which nothing takes more than the workers after the sweep."""
+    plain = Workload(combinations=100, bars=100_000, workers=4, kept=False)
+    return in_mb(forecast(replace(plain, **load), present=0).memory)
+
+
+def test_what_replays_take():
+    """In each worker: importing backtesting.py (67 MB), and 100 bytes a bar."""
+    assert peak(replays=21) - peak() == pytest.approx(4 * (67 + 10))
+    assert peak(replays=1) == peak(replays=21) == peak(windows=5)
+    of_backtesting = {"engine": "backtesting"}  # There it is imported already.
+    assert peak(replays=21, **of_backtesting) - peak(**of_backtesting) == pytest.approx(4 * 10)
+
+
+def test_what_holding_against_luck_takes():
+    """The matrix of returns, four bytes each, and what is made of it; up to a limit."""
+    assert peak(returns=250) - peak() == pytest.approx(1.4 * 4 * 100 * 250 / 1e6)
+    large = {"returns": 250, "combinations": 10**6, "matrix_bytes": 10**8}
+    assert peak(**large) - peak(**large | {"returns": 0}) == pytest.approx(140)
+
+
 @given(_LOADS, st.integers(10**7, 10**10))
 def test_what_fits_is_within_the_limit_and_no_smaller_than_it_must_be(load, most):
     try:

@@ -75,6 +75,38 @@ def test_the_writer_works_beside_the_file(tmp_path):
     assert path.read_text() == "new"
 
 
+def test_a_file_gets_its_name_once_it_is_on_the_disk(tmp_path, monkeypatch):
+    """All of it, and the file itself: whoever sees the name after a power loss sees the whole."""
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    synced = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        fsync(descriptor)
+        there = os.fstat(descriptor)
+        synced.append((there.st_ino, there.st_size, path.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    write_whole(path, lambda part: part.write_bytes(b"x" * 100_000))
+    assert synced == [(path.stat().st_ino, 100_000, b"old")]
+
+
+def test_a_disk_that_cannot_keep_it_leaves_the_file_of_before(tmp_path, monkeypatch):
+    """Some disks tell only then."""
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+
+    def fails(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OutputError, match=r"cannot write .*file\.txt: Input/output error"):
+        write_whole(path, lambda part: part.write_text("new"))
+    assert os.listdir(tmp_path) == ["file.txt"]
+    assert path.read_text() == "old"
+
+
 @pytest.mark.parametrize("problem", [ValueError("no"), KeyboardInterrupt(), MemoryError()])
 @pytest.mark.parametrize("before", [None, "old"])
 def test_a_writer_that_raises_leaves_nothing_behind(tmp_path, problem, before):

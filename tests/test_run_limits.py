@@ -20,7 +20,9 @@ from processes import living_workers
 from small_run import small_bars
 from test_pool import posix_only, wait_until
 
+import bigbar
 from bigbar.engines import ENGINES, Engine, EngineKind, Job
+from bigbar.forecast import forecast
 from bigbar.grid import Grid
 from bigbar.narrator import Narrator
 from bigbar.outcome import Execution, Outcome
@@ -276,6 +278,28 @@ def test_fewer_workers_within_the_memory_allowed(tmp_path):
     note = f"{told['workers']} workers in place of 8: one more would take the run to"
     assert note in done.stderr
     assert told["result_sha256"] == summary(plain)["result_sha256"]
+
+
+def test_fewer_workers_than_were_never_to_be_sent_home():
+    """Of six that always are at work there is memory for two or three: these always are."""
+
+    def optimize(**options: object) -> Outcome:
+        grid = {"atr_period": "20", "k_atr": "1.5:3:0.5", "verify": 0, "validate": False}
+        return bigbar.optimize(small_bars().frame, **grid, **options).outcome
+
+    plain = optimize(workers=2, start_method="fork")
+    most = forecast(plain.budget.load).memory + 6_000_000
+    found = optimize(workers="auto", min_workers=6, max_workers=8, start_method="fork",
+                     max_memory=most).execution  # fmt: skip
+    assert 1 <= found.workers < 6
+    assert found.least_workers == found.workers
+    few = optimize(workers="auto", min_workers=1, max_workers=8, start_method="fork",
+                   max_memory=most).execution  # fmt: skip
+    assert few.workers < 8
+    assert few.least_workers == 1
+    fixed = optimize(workers=8, start_method="fork", max_memory=most).execution
+    assert fixed.workers < 8
+    assert fixed.least_workers is None
 
 
 def test_forecast_and_metrics_of_the_command(tmp_path):
