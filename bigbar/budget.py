@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +39,11 @@ class Files:
 
     def store_bytes(self) -> int:
         """What the runs kept in the folder take."""
-        return sum(file.stat().st_size for file in self.folder.glob(f"{RUNS}*"))
+        taken = 0
+        for file in self.folder.glob(f"{RUNS}*"):
+            with contextlib.suppress(OSError):  # A link to nothing, or a log that is just gone.
+                taken += file.stat().st_size
+        return taken
 
 
 @dataclass(frozen=True)

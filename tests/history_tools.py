@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import zlib
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from small_run import AXES
+from store_tools import forge, reseal
 
 import bigbar
 from bigbar.history.command import main
+from bigbar.results import ResultTable
 from bigbar.statistics import COLUMN
-from bigbar.store.rows import pack, unpack
+from bigbar.store.rows import Finished, Slice, delete_rows, pack, unpack, write_slices
+from bigbar.store.run_rows import amend_run
 from bigbar.store.runs import RunStore
+from bigbar.store.schema import open_store, transaction
+from bigbar.workers import Failure
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,15 +73,8 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
 
 
-def change(folder: Path, statement: str, *values: object) -> None:
-    """Change the store behind the program's back."""
-    with closing(sqlite3.connect(folder / "runs.sqlite")) as connection:
-        assert connection.execute(statement, values).rowcount
-        connection.commit()
-
-
 def falsify(folder: Path, run: int, number: int, name: str, by: float) -> None:
-    """Change one number in a stored blob, and its checksum so that it fits."""
+    """Change one number in a stored blob, and its seal so that it fits."""
     with closing(sqlite3.connect(folder / "runs.sqlite")) as connection:
         block, first_row, start = connection.execute(
             "SELECT block, first_row, start FROM slices WHERE run = ? AND start <= ? AND stop > ?",
@@ -87,11 +86,29 @@ def falsify(folder: Path, run: int, number: int, name: str, by: float) -> None:
         values = unpack(packed, rows, columns)
         values[first_row + number - start, COLUMN[name]] += by
         packed = pack(values)
-        connection.execute(
-            "UPDATE blocks SET packed = ?, crc32 = ? WHERE id = ?",
-            (packed, zlib.crc32(packed), block),
-        )
+        connection.execute("UPDATE blocks SET packed = ? WHERE id = ?", (packed, block))
+        reseal(connection)
         connection.commit()
+
+
+def rehash(folder: Path, run: int) -> None:
+    """Give a run the hash of the rows that it has by now."""
+    found, values, _ = stored(folder, run)
+    digest = ResultTable(found.grid, values).sha256()
+    forge(folder, "UPDATE runs SET result_sha256 = ? WHERE id = ?", digest, run)
+
+
+def fail(folder: Path, run: int, numbers: Sequence[int], reason: str = "killed") -> None:
+    """Have combinations of a run failed, as if that had been so from the beginning."""
+    _, values, _ = stored(folder, run)
+    values[numbers] = np.nan
+    failures = [({}, Failure(number, reason)) for number in numbers]
+    finished = Finished(Slice(0, len(values)), values, failures)
+    with closing(open_store(folder / "runs.sqlite")) as connection, transaction(connection):
+        delete_rows(connection, run)
+        write_slices(connection, run, [finished])
+        amend_run(connection, run, {"failed": len(numbers)})
+    rehash(folder, run)
 
 
 def stored(folder: Path, number: int):

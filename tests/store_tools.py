@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +20,10 @@ from bigbar.settings import Account, Settings
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.owner import Owner
-from bigbar.store.records import NewRun
+from bigbar.store.records import COLUMNS, TOLD, NewRun, run_seal, told_seal
 from bigbar.store.runs import RunStore
+from bigbar.store.schema import RUNS
+from bigbar.store.seal import key_of, seal
 
 #: 3 × 4 × 1 × 2 × 1 = 24 combinations.
 AXES = {
@@ -86,3 +91,59 @@ def disk(folder: Path, size: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+def change(folder: Path, statement: str, *values: object, sealed: bool = False) -> None:
+    """Change a store behind the program's back, with or without new seals."""
+    with closing(sqlite3.connect(folder / RUNS)) as connection, connection:
+        assert connection.execute(statement, values).rowcount
+        if sealed:
+            reseal(connection)
+
+
+def forge(folder: Path, statement: str, *values: object) -> None:
+    """Change a store so that all its digests and seals fit, as somebody could who means harm."""
+    with closing(sqlite3.connect(folder / RUNS)) as connection, connection:
+        assert connection.execute(statement, values).rowcount
+        for run, text in connection.execute("SELECT id, identity FROM runs").fetchall():
+            with contextlib.suppress(ValueError):
+                found = Identity(json.loads(text))
+                connection.execute(
+                    "UPDATE runs SET fingerprint = ?, context = ?, bars_sha256 = ? WHERE id = ?",
+                    (found.fingerprint, found.context, found.bars_sha256, run),
+                )
+        reseal(connection)
+
+
+#: What is sealed of a row, by table.
+_SEALED = {
+    "blocks": ("id", "rows", "columns", "packed"),
+    "slices": ("id", "start", "stop", "block", "first_row", "worker", "begun", "seconds"),
+    "failures": ("number", "parameters", "reason"),
+}
+
+
+def reseal(connection: sqlite3.Connection) -> None:
+    """Give every row the seal of what it holds by now."""
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    keys = {}
+    for row in connection.execute(f"SELECT {', '.join((*COLUMNS, *TOLD))} FROM runs").fetchall():
+        known, said = row[: len(COLUMNS)], row[len(COLUMNS) :]
+        keys[row[0]] = key_of(row[0], known[1] if isinstance(known[1], str) else str(known[1]))
+        seals = run_seal(known), told_seal(row[0], known[1], said)
+        connection.execute(
+            "UPDATE runs SET checksum = ?, told_checksum = ? WHERE id = ?", (*seals, row[0])
+        )
+    for table, names in _SEALED.items():
+        query = f"SELECT run, {', '.join(names)} FROM {table}"
+        for run, *values in connection.execute(query).fetchall():
+            checksum = seal(table[:-1], keys.get(run, ""), *values)
+            connection.execute(
+                f"UPDATE {table} SET checksum = ? WHERE run = ? AND {names[0]} = ?",
+                (checksum, run, values[0]),
+            )
+    for row in connection.execute("SELECT bars_sha256, split, count FROM openings").fetchall():
+        connection.execute(
+            "UPDATE openings SET checksum = ? WHERE bars_sha256 = ? AND split = ?",
+            (seal("opening", *row), *row[:2]),
+        )

@@ -12,7 +12,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from history_tools import ROOT, Asked, change
+from history_tools import ROOT, Asked
+from store_tools import change, forge
 from test_docs import DOCS, blocks, text_of
 
 from bigbar.history.command import main, make_parser
@@ -165,7 +166,22 @@ class TestWithoutAStore:
 
     def test_a_damaged_run(self, capsys, spoilable_runs, command):
         change(spoilable_runs, "UPDATE runs SET identity = '{}' WHERE id = 1")
-        assert self.ask(capsys, spoilable_runs, command).refused("run 1 is damaged")
+        asked = self.ask(capsys, spoilable_runs, command)
+        if command not in ("history", "delete"):
+            assert asked.refused("run 1 is damaged (its checksum does not match)")
+            return
+        assert (asked.code, asked.err) == (0, "")
+        assert "run 1" in asked.out.lower()
+
+    def test_a_run_of_the_first_tables(self, capsys, spoilable_runs, command):
+        with closing(sqlite3.connect(spoilable_runs / "runs.sqlite")) as connection:
+            connection.execute("PRAGMA user_version = 1")
+        assert self.ask(capsys, spoilable_runs, command).refused("older version", "move it away")
+
+    @pytest.mark.parametrize("target", ["gone", "gone/too", "/dev/null", "runs.sqlite"])
+    def test_a_link_to_no_file(self, capsys, tmp_path, command, target):
+        (tmp_path / "runs.sqlite").symlink_to(target)
+        assert self.ask(capsys, tmp_path, command).refused("there is no")
 
     def test_a_third_of_a_file(self, capsys, spoilable_runs, command):
         path = spoilable_runs / "runs.sqlite"
@@ -200,9 +216,11 @@ class TestWithoutAStore:
 def test_strange_contents_end_in_words(capsys, spoilable_runs, column, value):
     """Values that fit the store's checks, but nobody's expectations: answered or refused."""
     if column == "failures":
-        change(spoilable_runs, "INSERT INTO failures VALUES (1, 5, '[]', '')")
+        statement = "INSERT INTO failures VALUES (1, 5, '[]', '', '')"
+        forge(spoilable_runs, statement)
+        forge(spoilable_runs, "UPDATE runs SET failed = 1 WHERE id = 1")
     else:
-        change(spoilable_runs, f"UPDATE runs SET {column} = ? WHERE id = 1", value)
+        forge(spoilable_runs, f"UPDATE runs SET {column} = ? WHERE id = 1", value)
     for command, arguments in COMMANDS.items():
         asked = Asked(capsys, spoilable_runs, command, *arguments)
         assert asked.code in (0, 1) or asked.refused(), (command, asked.err)
@@ -217,7 +235,7 @@ def test_strange_contents_end_in_words(capsys, spoilable_runs, column, value):
 )
 @pytest.mark.parametrize("value", ["{}", "[]", "3", '"x"', "null", "[1, 2, 3]", '{"cash": -1}'])
 def test_a_strange_identity_ends_in_words(capsys, spoilable_runs, part, value):
-    change(
+    forge(
         spoilable_runs,
         f"UPDATE runs SET identity = json_set(identity, '$.{part}', json(?)) WHERE id = 1",
         value,
@@ -229,9 +247,9 @@ def test_a_strange_identity_ends_in_words(capsys, spoilable_runs, part, value):
 
 def test_what_is_stored_does_not_steer_the_terminal(capsys, spoilable_runs):
     evil = "\x1b]0;owned\x07\x1b[2J\u202e\x9b31m"
-    change(spoilable_runs, "UPDATE runs SET answer = ?, error = ? WHERE id = 1", evil, evil)
     told = json.dumps({"path": f"{evil}.csv"})
-    change(spoilable_runs, "UPDATE runs SET data = ? WHERE id = 1", told)
+    statement = "UPDATE runs SET answer = ?, error = ?, data = ? WHERE id = 1"
+    forge(spoilable_runs, statement, evil, evil, told)
     for command in ("history", "show", "verify"):
         asked = Asked(capsys, spoilable_runs, command, *COMMANDS[command])
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", asked.out + asked.err)
@@ -273,7 +291,8 @@ def test_an_ascii_terminal(kept_runs):
 
 def test_a_name_that_is_no_text(capsys, spoilable_runs):
     name = os.fsdecode(b"b\xe4rs.csv")
-    change(spoilable_runs, "UPDATE runs SET data = ? WHERE id = 1", json.dumps({"path": name}))
+    told = json.dumps({"path": name})
+    forge(spoilable_runs, "UPDATE runs SET data = ? WHERE id = 1", told)
     assert Asked(capsys, spoilable_runs, "history", "--json").json[0]["data"]["path"] == name
     process = started("history", folder=spoilable_runs)
     out, err = process.communicate(timeout=60)
@@ -315,5 +334,6 @@ def test_profile(capsys, kept_runs, monkeypatch):
 
 
 def test_a_run_without_a_profile(capsys, spoilable_runs):
-    change(spoilable_runs, "UPDATE runs SET metrics = NULL, state = 'interrupted' WHERE id = 1")
+    statement = "UPDATE runs SET metrics = NULL, state = 'interrupted' WHERE id = 1"
+    forge(spoilable_runs, statement)
     assert Asked(capsys, spoilable_runs, "profile", "1").refused("has no profile", "interrupted")

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from history_tools import Asked, change, falsify, stored
-from store_tools import begun, disk, made_rows
+from history_tools import Asked, falsify, rehash, stored
+from store_tools import begun, change, disk, forge, made_rows, reseal
 
 from bigbar.output import RESULTS, write_csv, write_results
 from bigbar.results import ResultTable
@@ -81,6 +81,7 @@ def test_where_it_goes_by_default(capsys, spoilable_runs):
 @pytest.mark.parametrize("kind", KINDS)
 def test_infinite_values(capsys, spoilable_runs, kind):
     falsify(spoilable_runs, 1, 3, "SQN", np.inf)
+    rehash(spoilable_runs, 1)
     Asked(capsys, spoilable_runs, "export", "1", "--format", kind)
     found = read(spoilable_runs / f"run-1.{kind}", kind)
     assert float(found["SQN"][3]) == np.inf
@@ -120,7 +121,7 @@ def test_as_far_as_a_run_goes(capsys, unfinished, kind):
 
 
 def test_rows_that_failed_the_verification_are_marked(capsys, spoilable_runs):
-    change(spoilable_runs, "UPDATE runs SET state = 'failed' WHERE id = 1")
+    forge(spoilable_runs, "UPDATE runs SET state = 'failed' WHERE id = 1")
     asked = Asked(capsys, spoilable_runs, "export", "1")
     assert asked.code == 0
     assert asked.out.endswith("they failed the verification and are not to be used\n")
@@ -172,10 +173,11 @@ def test_the_room_is_given_back(capsys, tmp_path):
     small = size(tmp_path)
     with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
         connection.execute(
-            "INSERT INTO blocks (run, rows, columns, packed, crc32) VALUES (?, 1, 1, ?, 0)",
+            "INSERT INTO blocks (run, rows, columns, packed, checksum) VALUES (?, 1, 1, ?, '')",
             (number, os.urandom(5_000_000)),
         )
         connection.execute("UPDATE runs SET state = 'interrupted'")
+        reseal(connection)
         connection.commit()
     large = size(tmp_path)
     assert large > small + 4_900_000
@@ -185,7 +187,7 @@ def test_the_room_is_given_back(capsys, tmp_path):
 
 def test_a_run_that_lives_is_not_deleted_and_then_no_other(capsys, spoilable_runs):
     owner = Owner.of_this_process()
-    change(
+    forge(
         spoilable_runs,
         "UPDATE runs SET state = 'running', owner = ? WHERE id = 2",
         owner.text(),

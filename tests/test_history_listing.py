@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from history_tools import Asked, change
+from history_tools import Asked
 from small_run import AXES
+from store_tools import forge
 
 from bigbar.history.listing import list_text
 from bigbar.history.tables import Column, pairs, paragraph, table, value_text
@@ -74,7 +75,7 @@ def test_no_runs_yet(capsys, tmp_path):
 
 def test_long_names_are_cut(capsys, spoilable_runs, monkeypatch):
     name = "EURUSD_hourly_from_2017_to_2018_with_volume_of_the_broker_second_try.csv"
-    change(spoilable_runs, f"UPDATE runs SET data = json_set(data, '$.path', '{name}') WHERE id=1")
+    forge(spoilable_runs, f"UPDATE runs SET data = json_set(data, '$.path', '{name}') WHERE id=1")
     monkeypatch.setenv("COLUMNS", "120")
     drawn = Asked(capsys, spoilable_runs, "history").out
     assert max(map(len, drawn.splitlines())) == 120
@@ -82,7 +83,7 @@ def test_long_names_are_cut(capsys, spoilable_runs, monkeypatch):
 
 
 def test_a_run_of_another_year_says_which(capsys, spoilable_runs):
-    change(spoilable_runs, "UPDATE runs SET started = '2019-07-01T12:00:00+00:00' WHERE id = 1")
+    forge(spoilable_runs, "UPDATE runs SET started = '2019-07-01T12:00:00+00:00' WHERE id = 1")
     assert "2019-07-01" in Asked(capsys, spoilable_runs, "history").out
 
 

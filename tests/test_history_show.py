@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
-from history_tools import Asked, change, stored
+from history_tools import Asked, fail, stored
 from small_run import AXES
+from store_tools import forge
 
 from bigbar.store.receipt import receipt_text
 from bigbar.store.runs import RunStore
@@ -55,13 +54,13 @@ def test_for_machines(capsys, kept_runs):
 
 
 def test_numbers_that_json_has_not(capsys, spoilable_runs):
-    change(spoilable_runs, "UPDATE runs SET best_value = 9e999 WHERE id = 1")
+    forge(spoilable_runs, "UPDATE runs SET best_value = 9e999 WHERE id = 1")
     told = Asked(capsys, spoilable_runs, "show", "1", "--json").json
     assert told["best_value"] == "inf"
 
 
 def test_a_run_that_failed_its_verification(capsys, spoilable_runs):
-    change(
+    forge(
         spoilable_runs,
         "UPDATE runs SET state = 'failed', answer = NULL, error = ? WHERE id = 1",
         "the engine and backtesting.py disagree; do not use this result:\n  combination 3",
@@ -76,7 +75,7 @@ def test_a_run_that_failed_its_verification(capsys, spoilable_runs):
 
 def test_a_continued_run_does_not_show_the_answer_of_before(capsys, spoilable_runs):
     """Its objective may be another one by now."""
-    change(
+    forge(
         spoilable_runs,
         "UPDATE runs SET state = 'interrupted', ended = NULL, objective = 'SQN' WHERE id = 1",
     )
@@ -89,15 +88,8 @@ def test_a_continued_run_does_not_show_the_answer_of_before(capsys, spoilable_ru
 
 
 def test_failures_without_an_answer_are_named(capsys, spoilable_runs):
-    for number in range(4):
-        change(
-            spoilable_runs,
-            "INSERT INTO failures VALUES (1, ?, ?, ?)",
-            number,
-            json.dumps({}),
-            "Traceback …\nValueError: no",
-        )
-    change(spoilable_runs, "UPDATE runs SET state = 'interrupted', ended = NULL WHERE id = 1")
+    fail(spoilable_runs, 1, range(4), "Traceback …\nValueError: no")
+    forge(spoilable_runs, "UPDATE runs SET state = 'interrupted', ended = NULL WHERE id = 1")
     asked = Asked(capsys, spoilable_runs, "show", "1")
     assert "12 of 12 combinations are done, 4 of them failed" in " ".join(asked.out.split())
     assert asked.out.count("ValueError: no") == 3

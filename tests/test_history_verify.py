@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from history_tools import Asked, change, falsify, stored
+from history_tools import Asked, fail, falsify, stored
+from store_tools import change, forge
 
 from bigbar.verification import sample
 
@@ -19,7 +20,7 @@ def path_of(folder: Path) -> Path:
 
 
 def move(folder: Path, path: str) -> None:
-    change(folder, "UPDATE runs SET data = ? WHERE id = 1", json.dumps({"path": path}))
+    forge(folder, "UPDATE runs SET data = ? WHERE id = 1", json.dumps({"path": path}))
 
 
 @pytest.mark.parametrize("number", ["1", "2"])
@@ -82,25 +83,26 @@ def test_a_falsified_hash_hides_nothing(capsys, spoilable_runs):
     falsify(spoilable_runs, 1, run.best, "SQN", 1.0)
     run, values, _ = stored(spoilable_runs, 1)
     digest = ResultTable(run.grid, values).sha256()
-    change(spoilable_runs, "UPDATE runs SET result_sha256 = ? WHERE id = 1", digest)
+    forge(spoilable_runs, "UPDATE runs SET result_sha256 = ? WHERE id = 1", digest)
     asked = Asked(capsys, spoilable_runs, "verify", "1", "--sample", "0")
     assert asked.code == 1
     assert "SQN is" in asked.out
 
 
 def test_a_falsified_best_is_found(capsys, spoilable_runs):
-    change(spoilable_runs, "UPDATE runs SET best_value = best_value + 1 WHERE id = 1")
+    forge(spoilable_runs, "UPDATE runs SET best_value = best_value + 1 WHERE id = 1")
     asked = Asked(capsys, spoilable_runs, "verify", "1", "--sample", "0")
     assert asked.code == 1
     assert "the best has Return [%]" in asked.out
 
 
 def test_damaged_rows_are_found(capsys, spoilable_runs):
-    change(spoilable_runs, "UPDATE blocks SET crc32 = 1 WHERE run = 1")
+    change(spoilable_runs, "UPDATE blocks SET rows = rows + 1 WHERE run = 1")
     asked = Asked(capsys, spoilable_runs, "verify", "1")
     assert asked.code == 1
-    assert "rows of run 1 are damaged (checksum does not match)" in asked.out
-    assert "12 rows that had been stored cannot be read" in asked.out
+    assert "rows of run 1 are damaged (its checksum does not match)" in asked.out
+    assert "12 rows of run 1 that had been stored cannot be read" in asked.out
+    assert "through backtesting.py" not in asked.out  # There is nothing to compare.
 
 
 # ---------------------------------------------------------------------------------- the bars
@@ -165,7 +167,7 @@ def test_what_is_wrong_is_said_even_without_the_file(capsys, spoilable_runs):
 
 
 def test_another_version_of_a_package_is_named_and_no_error(capsys, spoilable_runs):
-    change(
+    forge(
         spoilable_runs,
         "UPDATE runs SET identity = json_set(identity, '$.packages.numpy', '1.0') WHERE id = 1",
     )
@@ -175,7 +177,7 @@ def test_another_version_of_a_package_is_named_and_no_error(capsys, spoilable_ru
 
 
 def test_an_engine_that_there_is_not(capsys, spoilable_runs):
-    change(
+    forge(
         spoilable_runs,
         "UPDATE runs SET identity = json_set(identity, '$.engine', 'abacus') WHERE id = 1",
     )
@@ -185,7 +187,7 @@ def test_an_engine_that_there_is_not(capsys, spoilable_runs):
 def test_failed_combinations_are_not_replayed(capsys, spoilable_runs):
     run, _, _ = stored(spoilable_runs, 1)
     failed = (run.best + 1) % 12
-    change(spoilable_runs, "INSERT INTO failures VALUES (1, ?, '{}', 'killed')", failed)
+    fail(spoilable_runs, 1, [failed])
     told = Asked(capsys, spoilable_runs, "verify", "1", "--sample", "50", "--json").json
     assert sorted({*told["replayed"], failed}) == list(range(12))
     assert failed not in told["replayed"]

@@ -2,19 +2,19 @@
 
 import json
 import os
-import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from store_tools import begun, dead_owner, identity, made_rows, new_run
+from store_tools import begun, change, dead_owner, identity, made_rows, new_run
 
 from bigbar.errors import SettingsError
 from bigbar.settings import Account
 from bigbar.store.owner import Owner
-from bigbar.store.records import Ending, Told
+from bigbar.store.records import DamagedRun, Ending, Told
 from bigbar.store.rows import Finished, Slice, write_slices
+from bigbar.store.run_rows import amend_run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError, open_store, transaction
 from bigbar.workers import Failure
@@ -30,7 +30,8 @@ def kept(store: RunStore, run: int, *finished: Finished, done: int | None = None
     with closing(open_store(store.path)) as connection, transaction(connection):
         write_slices(connection, run, finished)
         count = sum(len(one.slice) for one in finished) if done is None else done
-        connection.execute("UPDATE runs SET done = ? WHERE id = ?", (count, run))
+        failed = sum(len(one.failures) for one in finished)
+        amend_run(connection, run, {"done": count, "failed": failed})
 
 
 def finished_run(store: RunStore, *, state="finished", done=None, **changes) -> int:
@@ -62,6 +63,7 @@ def test_a_run_from_beginning_to_end(store):
     assert run.machine == {"host": "here"}
 
     rows = made_rows(24)
+    rows[3] = np.nan
     kept(store, number, Finished(Slice(0, 24), rows, [({"k_atr": 1.0}, Failure(3, "no"))]))
     told = Told("the answer · é\n", {"best": None}, {"sweep_s": 0.5}, {"busy": [0.9]})
     store.end(number, owner, Ending("finished", 2.5, 7, np.inf, "ab" * 32, None, told))
@@ -73,7 +75,7 @@ def test_a_run_from_beginning_to_end(store):
     assert run.ended >= run.started
     assert (run.done, run.failed) == (24, 1)
     assert store.told(number) == told
-    assert store.failures(number) == [Failure(3, "no")]
+    assert store.failures(run) == [Failure(3, "no")]
     values, done = store.values(run)
     assert done.all()
     assert values.tobytes() == rows.tobytes()
@@ -240,27 +242,200 @@ def test_openings_are_counted_for_each_split(store):
         ("objective", 3.5),
     ],
 )
-def test_a_damaged_run_is_an_error_that_says_so(store, column, value):
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_damaged_run_is_an_error_that_says_so(tmp_path, store, column, value, sealed):
+    """Whoever changes it, by accident or with a seal that fits."""
     number = finished_run(store)
-    with closing(sqlite3.connect(store.path)) as connection, connection:
-        connection.execute(f"UPDATE runs SET {column} = ?", (value,))
-        if column == "owner":
-            connection.execute("UPDATE runs SET state = 'running'")
-    if column == "objective":  # A number there is no text, and SQLite makes it one.
+    change(tmp_path, f"UPDATE runs SET {column} = ?", value, sealed=False)
+    if column == "owner":
+        change(tmp_path, "UPDATE runs SET state = 'running'", sealed=False)
+    if sealed:
+        change(tmp_path, "UPDATE runs SET checksum = ''", sealed=True)
+    if (column, sealed) == ("objective", True):  # A number there is no text: SQLite makes it one.
         assert store.run(number).objective == "3.5"
         return
-    with pytest.raises(StoreError, match="damaged"):
-        store.runs()
-    assert number
+    for read in (store.runs, lambda: store.run(number), lambda: store.told(number)):
+        with pytest.raises(DamagedRun, match=f"run {number} is damaged") as caught:
+            read()
+        assert caught.value.id == number
 
 
-@pytest.mark.parametrize("column", ["summary", "timings", "metrics"])
-def test_what_a_run_told_can_be_damaged_too(store, column):
+@pytest.mark.parametrize("column", ["id", "seen", "seconds", "done", "failed", "best_value"])
+def test_a_number_changed_by_one_is_found(tmp_path, store, column):
     number = finished_run(store)
-    with closing(sqlite3.connect(store.path)) as connection, connection:
-        connection.execute(f"UPDATE runs SET {column} = '[1]'")
-    with pytest.raises(StoreError, match="damaged"):
+    change(tmp_path, f"UPDATE runs SET {column} = coalesce({column}, 0) + 1")
+    with pytest.raises(DamagedRun, match="checksum"):
+        store.run(number + (column == "id"))
+
+
+def test_one_damaged_run_does_not_hide_the_others(tmp_path, store):
+    numbers = [finished_run(store) for _ in range(3)]
+    change(tmp_path, "UPDATE runs SET settings = X'FFFE' WHERE id = ?", numbers[1])
+    runs, damaged = store.survey()
+    assert [run.id for run in runs] == [3, 1]
+    assert [(one.id, str(one)) for one in damaged] == [
+        (2, "run 2 is damaged (its checksum does not match)")
+    ]
+    told = []
+    found = store.with_fingerprint(identity().fingerprint, damaged=told.append)
+    assert [run.id for run in found] == [3, 1]
+    assert told == [str(damaged[0])]
+    assert store.with_context(identity().context, damaged=told.append)[0].id == 3
+    assert store.trials_on_data(identity(k_atr=(7.0, 8.0)), damaged=told.append) == 24
+    assert len(told) == 3
+    for search in (
+        lambda: store.with_fingerprint(identity().fingerprint),
+        lambda: store.trials_on_data(identity()),
+    ):
+        with pytest.raises(StoreError, match="run 2 is damaged"):
+            search()
+
+
+def test_the_columns_by_which_a_run_is_found_are_those_of_its_identity(tmp_path, store):
+    """One changed, and sealed again: it is not taken for a run of other bars."""
+    number = finished_run(store)
+    other = identity(account=Account(cash=1.0))
+    for column in ("fingerprint", "context", "bars_sha256"):
+        before = getattr(store.run(number), column)
+        value = "0" * 64 if column == "bars_sha256" else getattr(other, column)
+        change(tmp_path, f"UPDATE runs SET {column} = ?", value, sealed=True)
+        with pytest.raises(DamagedRun, match=f"its {column} is not that of what it lists"):
+            store.run(number)
+        change(tmp_path, f"UPDATE runs SET {column} = ?", before, sealed=True)
+    assert store.run(number).id == number
+
+
+def test_a_damaged_run_is_not_written_to(tmp_path, store):
+    """A new seal would hide what is wrong."""
+    owner = Owner.of_this_process()
+    number = store.begin(new_run(), owner)
+    change(tmp_path, "UPDATE runs SET seconds = 5.0")
+    for write in (
+        lambda: store.claim(number, new_run(), owner),
+        lambda: store.end(number, owner, Ending("finished")),
+    ):
+        with pytest.raises(DamagedRun):
+            write()
+    with pytest.raises(DamagedRun):
+        store.run(number)
+    store.delete(number)
+    assert store.runs() == []
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("column", ["summary", "timings", "metrics", "answer"])
+def test_what_a_run_told_can_be_damaged_too(tmp_path, store, column, sealed):
+    number = finished_run(store)
+    value = b"\xff\xfe" if column == "answer" else "[1]"
+    change(tmp_path, f"UPDATE runs SET {column} = ?", value, sealed=sealed)
+    with pytest.raises(StoreError, match=f"what run {number} said at its end is damaged"):
         store.told(number)
+    assert store.run(number).state == "finished"  # The rest is as good as before.
+
+
+def failing(store: RunStore) -> int:
+    """A run of which two combinations failed."""
+    owner = Owner.of_this_process()
+    number = store.begin(new_run(), owner)
+    rows = made_rows(24)
+    rows[[3, 7]] = np.nan
+    failed = [({"k_atr": 1.0}, Failure(one, "no")) for one in (3, 7)]
+    kept(store, number, Finished(Slice(0, 24), rows, failed))
+    store.end(number, owner, Ending("interrupted"))
+    return number
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE failures SET number = 4 WHERE number = 3",
+        "UPDATE failures SET reason = 'because' WHERE number = 3",
+        "UPDATE failures SET parameters = '{}' WHERE number = 3",
+        "DELETE FROM failures WHERE number = 3",
+    ],
+)
+def test_a_failure_that_is_not_as_it_was_written_is_none(tmp_path, store, statement):
+    """The row that had it counts as not done: nothing says any more why it is empty."""
+    run = store.run(failing(store))
+    change(tmp_path, statement)
+    told = []
+    assert store.failures(run, damaged=told.append) == [Failure(7, "no")]
+    _, done = store.values(run, damaged=told.append)
+    assert np.flatnonzero(~done).tolist() == [3]
+    assert told
+    with pytest.raises(StoreError, match="what failed of run"):
+        store.failures(run)
+
+
+@pytest.mark.parametrize("number", [24, -1, 2**62, 4])
+def test_a_failure_that_cannot_be_is_none(tmp_path, store, number):
+    """Outside of the grid, or of a combination that has a row."""
+    run = store.run(failing(store))
+    change(tmp_path, "UPDATE failures SET number = ? WHERE number = 3", number, sealed=True)
+    told = []
+    _, done = store.values(run, damaged=told.append)
+    assert np.flatnonzero(~done).tolist() == ([3, 4] if number == 4 else [3])
+    assert told
+
+
+def test_rows_that_vanished_are_missed(tmp_path, store):
+    owner = Owner.of_this_process()
+    number = store.begin(new_run(), owner)
+    rows = made_rows(24)
+    kept(store, number, *(Finished(Slice(a, a + 8), rows[a : a + 8]) for a in (0, 8, 16)))
+    change(tmp_path, "DELETE FROM slices WHERE start = 8")
+    run, told = store.run(number), []
+    _, done = store.values(run, damaged=told.append)
+    assert np.flatnonzero(~done).tolist() == list(range(8, 16))
+    assert told == ["8 rows of run 1 that had been stored cannot be read"]
+    with pytest.raises(StoreError, match="8 rows of run 1 that had been stored cannot be read"):
+        store.values(run)
+
+
+def test_a_rewritten_run_has_those_rows_only(store):
+    number, owner = failing(store), Owner.of_this_process()
+    assert store.claim(number, new_run(), owner)
+    rows = made_rows(24, seed=9)
+    store.rewrite(number, Owner.of_this_process(), [Finished(Slice(0, 24), rows)])
+    assert store.run(number).failed == 2  # Of another owner: nothing happened.
+    store.rewrite(number, owner, [Finished(Slice(4, 20), rows[4:20])])
+    run = store.run(number)
+    assert (run.done, run.failed) == (16, 0)
+    values, done = store.values(run)
+    assert np.flatnonzero(done).tolist() == list(range(4, 20))
+    assert values[done].tobytes() == rows[4:20].tobytes()
+    assert store.failures(run) == []
+
+
+def test_rejected_runs_are_nobodys(store):
+    number, living = finished_run(store), store.begin(new_run(), Owner.of_this_process())
+    for one in (number, living):
+        store.reject(one, "combination 3 is wrong")
+    assert (store.run(number).state, store.run(number).error) == (
+        "failed",
+        "combination 3 is wrong",
+    )
+    assert store.run(living).state == "running"  # Its own process finds out.
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE openings SET count = count + 1",
+        "UPDATE openings SET split = 'z'",
+        "UPDATE openings SET bars_sha256 = 'b'",
+        "UPDATE openings SET checksum = ''",
+    ],
+)
+def test_a_count_of_openings_that_is_damaged_is_forgotten_and_said(tmp_path, store, statement):
+    store.count_opening("a", "x")
+    change(tmp_path, statement)
+    with pytest.raises(StoreError, match="how often bars held back were looked at is damaged"):
+        store.count_opening("a", "x")
+    told = []
+    assert store.count_opening("a", "x", damaged=told.append) == 1
+    assert len(told) == 1
+    assert store.count_opening("a", "x") == 2
 
 
 def test_the_package_reads_no_pickle():

@@ -17,7 +17,8 @@ from store_tools import begun, disk, made_rows
 
 from bigbar.statistics import NAMES
 from bigbar.store.owner import Owner
-from bigbar.store.rows import Finished, Slice, read_rows
+from bigbar.store.reading import read_rows
+from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, open_store
 from bigbar.store.writer import COMMIT_S, SliceWriter
@@ -92,7 +93,7 @@ def test_many_slices_are_one_transaction_with_their_failures(tmp_path):
         # One more for the log that is emptied at the end.
         assert connection.execute("PRAGMA data_version").fetchone()[0] - before[0] <= 2
     with RunStore(tmp_path) as store:
-        assert len(store.slices(run)) == len(store.failures(run)) == 10
+        assert len(store.slices(run)) == len(store.failures(store.run(run))) == 10
 
 
 def test_what_was_done_before_counts(tmp_path):

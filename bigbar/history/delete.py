@@ -8,17 +8,17 @@ from pathlib import Path
 from bigbar.errors import SettingsError
 from bigbar.history.answer import Answer
 from bigbar.quantities import as_bytes, counted
-from bigbar.store.records import Run
+from bigbar.store.records import DamagedRun, Run
 from bigbar.store.runs import RunStore
 
 
-def delete(store: RunStore, runs: Sequence[Run]) -> Answer:
+def delete(store: RunStore, runs: Sequence[Run | DamagedRun]) -> Answer:
     """Remove runs with their rows; all of them, or none where one cannot be.
 
     Parameters
     ----------
     store : RunStore
-    runs : sequence of Run
+    runs : sequence of Run or DamagedRun
 
     Returns
     -------
@@ -31,7 +31,8 @@ def delete(store: RunStore, runs: Sequence[Run]) -> Answer:
     StoreError
         If the file cannot be written.
     """
-    running = [str(run.id) for run in runs if run.state == "running"]
+    known = [run for run in runs if isinstance(run, Run)]
+    running = [str(run.id) for run in known if run.state == "running"]
     if running:
         raise SettingsError(
             f"run {', '.join(running)} is running; stop it before deleting it. Nothing was deleted"
@@ -40,7 +41,7 @@ def delete(store: RunStore, runs: Sequence[Run]) -> Answer:
     for run in runs:
         store.delete(run.id)
     freed = max(0, before - _size(store.path))
-    rows = sum(run.done for run in runs)
+    rows = sum(run.done for run in known)
     numbers = [run.id for run in runs]
     named = f"run{'' if len(runs) == 1 else 's'} {', '.join(map(str, numbers))}"
     return Answer(

@@ -20,7 +20,7 @@ from bigbar.history.tables import (
 )
 from bigbar.printable import one_line
 from bigbar.quantities import counted
-from bigbar.store.records import Run
+from bigbar.store.records import DamagedRun, Run
 from bigbar.store.runs import RunStore
 
 #: `begun` to `at` are always there; the last two can stand below the table if they are the same
@@ -40,10 +40,23 @@ _COLUMNS = (
 
 def list_runs(store: RunStore) -> Answer:
     """All runs, the newest last, where the eye is."""
-    runs = store.runs()[::-1]
-    if not runs:
+    runs, damaged = store.survey()
+    runs, damaged = runs[::-1], damaged[::-1]
+    if not runs and not damaged:
         return Answer("no runs yet", [])
-    return Answer(list_text(runs, width=terminal_width()), [told(run) for run in runs])
+    blocks = [list_text(runs, width=terminal_width())] if runs else []
+    blocks += [paragraph(f"{_damaged_text(one)}.") for one in damaged]
+    listed = [told(run) for run in runs] + [_damaged_told(one) for one in damaged]
+    return Answer("\n\n".join(blocks), sorted(listed, key=lambda one: one["id"]))
+
+
+def _damaged_text(one: DamagedRun) -> str:
+    said = str(one)
+    return f"{said[0].upper()}{said[1:]} and is not used any more; 'delete {one.id}' removes it"
+
+
+def _damaged_told(one: DamagedRun) -> dict[str, Any]:
+    return {"id": one.id, "state": "damaged", "error": str(one)}
 
 
 def list_text(runs: Sequence[Run], *, width: int) -> str:

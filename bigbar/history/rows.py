@@ -25,7 +25,8 @@ def table_of(
     store : RunStore
     run : Run
     damaged : callable or None
-        Is told of rows that are damaged, which are then left out; without it they are an error.
+        Is told of rows that are damaged, which are then left out; without it they are an error, and
+        so are rows of a finished run that do not have the hash of its result.
 
     Returns
     -------
@@ -36,7 +37,8 @@ def table_of(
     Raises
     ------
     StoreError
-        If rows are damaged, or hold other statistics than this version has.
+        If rows are damaged, not those of the run's result, or hold other statistics than this
+        version has.
     """
     if run.identity.parts["statistics"] != list(NAMES):
         raise StoreError(
@@ -44,7 +46,10 @@ def table_of(
             "has; use the version that stored them"
         )
     values, done = store.values(run, damaged=damaged)
-    return ResultTable(run.grid, values), done
+    table = ResultTable(run.grid, values)
+    if damaged is None and run.state == "finished" and table.sha256() != run.result_sha256:
+        raise StoreError(f"the rows of run {run.id} are not those of its result")
+    return table, done
 
 
 def choice_of(run: Run) -> Choice:

@@ -35,7 +35,7 @@ def show(store: RunStore, run: Run) -> Answer:
     """
     said = store.told(run.id)
     ended = listing.has_ended(run)
-    failures = store.failures(run.id) if run.failed else []
+    failures = store.failures(run) if run.failed else []
     told = listing.told(run) | {
         "answer": said.answer if ended else None,
         "summary": said.summary if ended else None,

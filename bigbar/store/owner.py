@@ -17,6 +17,9 @@ import psutil
 #: from a clock that is set now and then. Its number is not given to another one so soon.
 _CLOCK_S = 5.0
 
+#: Numbers of processes are 32 bits wide.
+_MOST_PIDS = 2**31
+
 #: A process of another machine, or of another container, cannot be looked for. It tells of itself
 #: several times a minute; after this many seconds of silence it is taken to be gone.
 SILENCE_S = 300.0
@@ -60,13 +63,16 @@ class Owner:
         ValueError
             If it is something else.
         """
-        found = json.loads(text)
         try:
-            return cls(
+            found = json.loads(text)
+            owner = cls(
                 str(found["token"]), int(found["pid"]), float(found["began"]), str(found["place"])
             )
-        except (KeyError, TypeError) as problem:
+        except (ArithmeticError, LookupError, RecursionError, TypeError) as problem:
             raise ValueError("no owner of a run") from problem
+        if not 0 < owner.pid < _MOST_PIDS:
+            raise ValueError("no owner of a run")
+        return owner
 
     def text(self) -> str:
         """As JSON."""

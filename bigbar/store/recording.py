@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar._signals import signals_deferred
-from bigbar.errors import SettingsError, VerificationError
+from bigbar.errors import BigBarError, SettingsError, VerificationError
 from bigbar.grid import Grid
+from bigbar.scheduling import gaps_in
 from bigbar.store.fingerprint import Identity
 from bigbar.store.owner import Owner
 from bigbar.store.records import Ending, NewRun, Run
-from bigbar.store.reuse import take_over
+from bigbar.store.reuse import has_its_result, take_over
 from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import BUSY_S, RUNS, StoreError
@@ -75,7 +77,7 @@ class Carried:
     """
 
     done: NDArray[np.bool_]
-    taken: NDArray[np.int32]
+    taken: NDArray[np.int64]
     run: int | None = None
     begun: datetime | None = None
     failures: list[Failure] = field(default_factory=list)
@@ -85,7 +87,7 @@ class Carried:
     @classmethod
     def nothing(cls, combinations: int = 0) -> Carried:
         """For a run that begins from nothing."""
-        return cls(np.zeros(combinations, dtype=bool), np.zeros(combinations, dtype=np.int32))
+        return cls(np.zeros(combinations, dtype=bool), np.zeros(combinations, dtype=np.int64))
 
 
 class Recorder:
@@ -141,6 +143,29 @@ class Recorder:
 
     def swept(self) -> None:
         """No more slices will come."""
+
+    def distrust(
+        self,
+        runs: Collection[int],
+        why: str,
+        *,
+        done: NDArray[np.bool_],
+        values: NDArray[np.float64],
+        failures: Sequence[Failure],
+    ) -> None:
+        """Rows of these runs are wrong: they are not taken any more, by this run or another.
+
+        Parameters
+        ----------
+        runs : collection of int
+            This one is among them if the rows are of an earlier attempt.
+        why : str
+        done : ndarray of bool, shape (combinations,)
+            What was computed since: all that this run has by now.
+        values : ndarray of float, shape (combinations, statistics)
+        failures : sequence of Failure
+            Of what is done.
+        """
 
     def earlier_trials(self) -> int:
         """Combinations that earlier runs tried on the same bars."""
@@ -211,7 +236,7 @@ class StoreRecorder(Recorder):
         self._identity = new.identity
         self._grid = new.identity.grid()
         try:
-            with RunStore(self._path, create=True, busy_s=self._busy_s) as store:
+            with self._store(create=True) as store:
                 carried = self._choose(store, new, values)
         except StoreError as problem:
             if self._wish.needs_store:
@@ -246,13 +271,37 @@ class StoreRecorder(Recorder):
         if self._writer is not None:
             self._writer.flush()
 
+    def distrust(
+        self,
+        runs: Collection[int],
+        why: str,
+        *,
+        done: NDArray[np.bool_],
+        values: NDArray[np.float64],
+        failures: Sequence[Failure],
+    ) -> None:
+        carried = self._carried
+        if carried is None or carried.run is None:
+            return
+        self._close_writer()
+        try:
+            with self._store() as store:
+                for number in runs:
+                    if number != carried.run:
+                        store.reject(number, why)
+                self._rewrite(store, carried.run, done, values, failures)
+        except StoreError as problem:
+            self._give_up(problem)
+
     def earlier_trials(self) -> int:
         carried, identity = self._carried, self._identity
         if carried is None or carried.run is None or identity is None:
             return 0
         try:
-            with RunStore(self._path, read_only=True, busy_s=self._busy_s) as store:
-                return store.trials_on_data(identity, without=carried.run)
+            with self._store(read_only=True) as store:
+                return store.trials_on_data(
+                    identity, without=carried.run, damaged=self._is_left_out
+                )
         except StoreError as problem:
             self._tell(f"{problem}; what earlier runs tried is not counted")
             return 0
@@ -261,8 +310,10 @@ class StoreRecorder(Recorder):
         if self._carried is None or self._identity is None:
             return 1
         try:
-            with RunStore(self._path, busy_s=self._busy_s) as store:
-                return store.count_opening(self._identity.bars_sha256, split)
+            with self._store() as store:
+                return store.count_opening(
+                    self._identity.bars_sha256, split, damaged=self._counts_anew
+                )
         except StoreError as problem:
             self._tell(f"{problem}; that bars held back were looked at is not counted")
             return 1
@@ -271,13 +322,11 @@ class StoreRecorder(Recorder):
         carried, self._carried = self._carried, None
         if carried is None or carried.run is None:
             return
-        if self._writer is not None:
-            self._writer.close()
-            self._give_up(self._writer.problem)
+        self._close_writer()
         if self.problem:  # Not all rows are in the store: it can be continued.
             ending = replace(ending, state="interrupted", result_sha256=None, error=self.problem)
         try:
-            with RunStore(self._path, busy_s=self._busy_s) as store:
+            with self._store() as store:
                 store.end(carried.run, self._owner, replace(ending, seconds=self._seconds()))
         except StoreError as problem:
             self._give_up(problem)
@@ -290,23 +339,72 @@ class StoreRecorder(Recorder):
             self.problem = str(problem)
             self._tell(f"{problem}; the run goes on without a store")
 
-    def _damaged(self, what: str) -> None:
+    @contextmanager
+    def _store(self, *, create: bool = False, read_only: bool = False) -> Iterator[RunStore]:
+        """The store; whatever is wrong with it is a `StoreError`."""
+        try:
+            with RunStore(
+                self._path, create=create, read_only=read_only, busy_s=self._busy_s
+            ) as store:
+                yield store
+        except BigBarError:
+            raise
+        except (
+            Exception
+        ) as problem:  # Of what somebody wrote into it: the run goes on all the same.
+            raise StoreError(f"{self._path} cannot be used ({problem!r})") from problem
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._give_up(self._writer.problem)
+            self._writer = None
+
+    def _rewrite(
+        self,
+        store: RunStore,
+        run: int,
+        done: NDArray[np.bool_],
+        values: NDArray[np.float64],
+        failures: Sequence[Failure],
+    ) -> None:
+        """Keep these rows and no others."""
+        grid = self._grid
+        assert grid is not None
+        named = [(vars(grid[failure.number]), failure) for failure in failures]
+        pieces = [
+            Finished(
+                Slice(start, stop),
+                values[start:stop],
+                [one for one in named if start <= one[1].number < stop],
+            )
+            for start, stop in gaps_in(~done)
+        ]
+        store.rewrite(run, self._owner, pieces)
+
+    def _tell_once(self, what: str) -> None:
         if what not in self._told:
             self._told.add(what)
-            self._tell(f"{what}; they are computed again")
+            self._tell(what)
+
+    def _are_damaged(self, what: str) -> None:
+        self._tell_once(f"{what}; they are computed again")
+
+    def _is_left_out(self, what: str) -> None:
+        self._tell_once(f"{what}; it is left out (python -m bigbar delete removes it)")
+
+    def _counts_anew(self, what: str) -> None:
+        self._tell_once(f"{what}; counting begins anew")
 
     def _choose(self, store: RunStore, new: NewRun, values: NDArray[np.float64]) -> Carried:
         """Continue a run or begin one, and fill in what is there."""
         carried = Carried.nothing(len(values))
-        same = store.with_fingerprint(new.identity.fingerprint)
+        same = store.with_fingerprint(new.identity.fingerprint, damaged=self._is_left_out)
         run = self._wanted(store, new, same)
         if run is not None and store.claim(run.id, new, self._owner):
             carried.run, carried.begun = run.id, run.started
             self._seconds_before = run.seconds
-            carried.done = store.fill(run, values, damaged=self._damaged)
-            carried.failures = store.failures(run.id)
-            if self._wish.retry_failed:
-                carried.retry = [failure.number for failure in carried.failures]
+            self._continue(store, run, carried, values)
         elif self._wish.needs_store and run is not None:
             raise SettingsError(f"run {run.id} is being run by another process; wait for its end")
         else:
@@ -318,13 +416,38 @@ class StoreRecorder(Recorder):
         if not (finished or self._wish.fresh or carried.done.all()):
             others = [
                 one
-                for one in store.with_context(new.identity.context)
+                for one in store.with_context(new.identity.context, damaged=self._is_left_out)
                 if one.state in ("finished", "interrupted") and one.id != carried.run
             ]
             carried.taken = take_over(
-                store, others, new.identity.grid(), values, carried.done, damaged=self._damaged
+                store, others, new.identity.grid(), values, carried.done, damaged=self._are_damaged
             )
         return carried
+
+    def _continue(
+        self, store: RunStore, run: Run, carried: Carried, values: NDArray[np.float64]
+    ) -> None:
+        """What a run has already; rows of it that are not as they were written leave the file."""
+        wrong: list[str] = []
+        done = store.fill(run, values, damaged=wrong.append)
+        if not (wrong or has_its_result(run, values, damaged=wrong.append)):
+            done[:] = False
+        carried.done = done
+        carried.failures = [
+            failure for failure in store.failures(run, damaged=wrong.append) if done[failure.number]
+        ]
+        for what in wrong:
+            self._are_damaged(what)
+        if wrong:
+            values[~done] = np.nan
+            self._rewrite(store, run.id, done, values, carried.failures)
+        if self._wish.retry_failed:
+            failed = [failure.number for failure in carried.failures]
+            if done.all():
+                carried.retry = failed
+            else:  # More is left to run than what failed.
+                done[failed] = False
+                carried.failures = []
 
     def _wanted(self, store: RunStore, new: NewRun, same: Sequence[Run]) -> Run | None:
         """The run to continue; None where a new one is to begin."""

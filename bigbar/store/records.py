@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,6 +14,7 @@ from bigbar.grid import Grid
 from bigbar.store.fingerprint import PARTS, Identity
 from bigbar.store.owner import Owner
 from bigbar.store.schema import StoreError
+from bigbar.store.seal import BROKEN, key_of, seal
 
 State = Literal["running", "finished", "interrupted", "failed"]
 
@@ -165,47 +166,96 @@ class Ending:
     told: Told = field(default_factory=Told)
 
 
-#: What is read of a run, in the order of `KINDS`.
-COLUMNS = """id, state, owner, seen, identity, started, ended, seconds, combinations, done,
-    (SELECT count(*) FROM failures WHERE failures.run = runs.id), settings, command, data, machine,
-    objective, best, best_value, result_sha256, error"""
+class DamagedRun(StoreError):
+    """A run is not as it was written.
 
-KINDS = (
-    int, str, str, float, str, str, str | None, float, int, int,
-    int, str, str, str, str,
-    str, int | None, float | None, str | None, str | None,
+    Parameters
+    ----------
+    number : int
+    why : str
+
+    Attributes
+    ----------
+    id : int
+        Its number.
+    """
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(f"run {number} is damaged ({why})")
+        self.id = number
+
+
+#: What is known of a run, in the order in which it is sealed.
+COLUMNS = (
+    "id", "fingerprint", "context", "bars_sha256", "state", "owner", "seen", "started", "ended",
+    "seconds", "combinations", "done", "failed", "identity", "settings", "command", "data",
+    "machine", "objective", "best", "best_value", "result_sha256", "error",
 )  # fmt: skip
+
+_KINDS = (
+    int, str, str, str, str, str, float, str, str | None,
+    float, int, int, int, str, str, str, str,
+    str, str, int | None, float | None, str | None, str | None,
+)  # fmt: skip
+
+#: What it said at its end, sealed by itself: it is large, and a list of runs does without it.
+TOLD = ("answer", "summary", "timings", "metrics")
+
+#: What values raise that are of the right kind and make no sense. Whoever writes a file by hand
+#: can seal it as well.
+NONSENSE = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def run_seal(values: Sequence[Any]) -> str:
+    """The seal of `COLUMNS`."""
+    return seal("run", *values)
+
+
+def told_seal(number: int, fingerprint: str, values: Sequence[Any]) -> str:
+    """The seal of `TOLD`."""
+    return seal("told", key_of(number, fingerprint), *values)
 
 
 def run_from_row(row: tuple[Any, ...]) -> Run:
-    """A run from its columns.
+    """A run from its columns and their seal.
 
     Raises
     ------
-    StoreError
-        If they do not fit together.
+    DamagedRun
+        If it is not as it was written, or makes no sense.
     """
-    # fmt: off
-    (number, state, owner, seen, parts, started, ended, seconds, combinations, done, failed,
-     settings, command, data, machine, objective, best, best_value, result, error) = row
-    # fmt: on
+    *values, checksum = row
     try:
-        identity = _identity(parts)
-        if state == "running" and not Owner.from_text(owner).lives(seen):
-            state = "interrupted"
-        if state not in STATES or len(identity.grid()) != combinations:
-            raise ValueError("a state or a grid that is none")
-        if not 0 <= done <= combinations or not (best is None or 0 <= best < combinations):
-            raise ValueError("numbers that do not fit its grid")
-        return Run(
-            number, state, identity, identity.fingerprint, identity.context, identity.bars_sha256,
-            _moment(started), None if ended is None else _moment(ended), seconds, combinations,
-            done, failed, from_json(settings, dict), tuple(map(str, from_json(command, list))),
-            from_json(data, dict), from_json(machine, dict), objective, best, best_value, result,
-            error,
-        )  # fmt: skip
-    except (ValueError, SettingsError) as problem:
-        raise StoreError(f"run {number} is damaged ({problem})") from problem
+        if run_seal(values) != checksum:
+            raise ValueError(BROKEN)
+        for name, value, kind in zip(COLUMNS, values, _KINDS, strict=True):
+            if not isinstance(value, kind):
+                raise ValueError(f"{name} is {value!r:.40}")
+        return _run(dict(zip(COLUMNS, values, strict=True)))
+    except (*NONSENSE, SettingsError) as problem:
+        raise DamagedRun(row[0], str(problem)) from problem
+
+
+def _run(known: dict[str, Any]) -> Run:
+    identity = _identity(known.pop("identity"))
+    for name in ("fingerprint", "context", "bars_sha256"):
+        if known[name] != getattr(identity, name):
+            raise ValueError(f"its {name} is not that of what it lists")
+    owner, seen = known.pop("owner"), known.pop("seen")
+    if known["state"] == "running" and not Owner.from_text(owner).lives(seen):
+        known["state"] = "interrupted"
+    combinations, best = known["combinations"], known["best"]
+    if known["state"] not in STATES or len(identity.grid()) != combinations:
+        raise ValueError("a state or a grid that is none")
+    fits = 0 <= known["done"] <= combinations and 0 <= known["failed"] <= combinations
+    if not fits or not (best is None or 0 <= best < combinations):
+        raise ValueError("numbers that do not fit its grid")
+    known["started"] = _moment(known["started"])
+    known["ended"] = None if known["ended"] is None else _moment(known["ended"])
+    for name in ("settings", "data", "machine"):
+        known[name] = from_json(known[name], dict)
+    known["command"] = tuple(map(str, from_json(known["command"], list)))
+    return Run(identity=identity, **known)
 
 
 @lru_cache(maxsize=128)  # The same command run a hundred times has a hundred times the same one.
@@ -220,15 +270,20 @@ def _identity(text: str) -> Identity:
 
 def _moment(text: str) -> datetime:
     found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
+    if found.tzinfo is None or not 1970 <= found.year < 9999:  # Any clock can show it.
+        raise ValueError(f"{text!r} is no time of a run")
     return found.astimezone(UTC)
 
 
-def columns_told(new: NewRun) -> Iterable[str]:
-    """What a run is asked for, besides its numbers: settings, command, data, machine, objective."""
-    texts = (new.settings, list(new.command), new.data, new.machine)
-    return (*(json.dumps(text) for text in texts), new.objective)
+def columns_asked(new: NewRun) -> dict[str, str]:
+    """What a run is asked for, besides its numbers, as it is stored."""
+    return {
+        "settings": json.dumps(new.settings),
+        "command": json.dumps(list(new.command)),
+        "data": json.dumps(new.data),
+        "machine": json.dumps(new.machine),
+        "objective": new.objective,
+    }
 
 
 def from_json(text: str, kind: type) -> Any:
@@ -236,13 +291,10 @@ def from_json(text: str, kind: type) -> Any:
 
     Raises
     ------
-    StoreError
+    ValueError, RecursionError
         If it is something else.
     """
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        raise StoreError(f"the file of runs is damaged ({problem})") from problem
+    found = json.loads(text)
     if not isinstance(found, kind):
-        raise StoreError(f"the file of runs is damaged: {type(found).__name__}, no {kind.__name__}")
+        raise ValueError(f"{type(found).__name__}, no {kind.__name__}")
     return found

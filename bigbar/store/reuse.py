@@ -52,7 +52,7 @@ def take_over(
     done: NDArray[np.bool_],
     *,
     damaged: Callable[[str], None],
-) -> NDArray[np.int32]:
+) -> NDArray[np.int64]:
     """Fill in rows from other runs of the same context, from those that share most.
 
     Parameters
@@ -66,14 +66,14 @@ def take_over(
     done : ndarray of bool, shape (combinations,)
         Not changed.
     damaged : callable
-        Is told of rows that cannot be read.
+        Is told of rows that are not as they were written.
 
     Returns
     -------
     ndarray of int, shape (combinations,)
         Of which run each row was taken; 0 where none was.
     """
-    taken = np.zeros(len(done), dtype=np.int32)
+    taken = np.zeros(len(done), dtype=np.int64)
     ranked = sorted(runs, key=lambda run: (grid.count_shared(run.grid), run.id), reverse=True)
     for run in ranked[:_MOST_RUNS]:
         ours, theirs = shared_combinations(grid, run.grid)
@@ -81,8 +81,21 @@ def take_over(
         if not wanted.any():
             continue
         found, there = store.values(run, damaged=damaged)
-        there[[failure.number for failure in store.failures(run.id)]] = False
-        wanted &= there[theirs]
+        if not has_its_result(run, found, damaged=damaged):
+            continue
+        wanted &= there[theirs] & ~np.isnan(found[theirs]).all(axis=1)  # What failed may not again.
         values[ours[wanted]] = found[theirs[wanted]]
         taken[ours[wanted]] = run.id
     return taken
+
+
+def has_its_result(
+    run: Run, values: NDArray[np.float64], *, damaged: Callable[[str], None]
+) -> bool:
+    """Whether the rows of a finished run are those that it came to; of another, nobody knows."""
+    from bigbar.results import ResultTable
+
+    if run.state != "finished" or ResultTable(run.grid, values).sha256() == run.result_sha256:
+        return True
+    damaged(f"the rows of run {run.id} are not those of its result")
+    return False

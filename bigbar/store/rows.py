@@ -7,8 +7,7 @@ because similar rows pack better: 27 MB of the default grid become about 6.
 from __future__ import annotations
 
 import sqlite3
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.store.fingerprint import canonical
-from bigbar.store.schema import StoreError, read, storable
+from bigbar.store.schema import storable
+from bigbar.store.seal import key_of, seal
 
 if TYPE_CHECKING:
     from bigbar.workers import Failure
@@ -75,42 +75,72 @@ class Finished:
 
 def write_slices(connection: sqlite3.Connection, run: int, finished: Sequence[Finished]) -> None:
     """Write finished slices; to be called inside a transaction."""
+    key = key_in(connection, run)
+    block, number = _next(connection, "blocks"), _next(connection, "slices")
     for group in _grouped(finished):
         rows = np.concatenate([one.rows for one in group])
-        packed = pack(rows)
-        block = connection.execute(
-            "INSERT INTO blocks (run, rows, columns, packed, crc32) VALUES (?, ?, ?, ?, ?)",
-            (run, *rows.shape, packed, zlib.crc32(packed)),
-        ).lastrowid
+        written = block, *rows.shape, pack(rows)
+        connection.execute(
+            "INSERT INTO blocks (run, id, rows, columns, packed, checksum) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (run, *written, seal("block", key, *written)),
+        )
         first_row = 0
         for one in group:
+            piece = one.slice
+            place = (
+                number, piece.start, piece.stop, block, first_row,
+                piece.worker, _real(piece.begun), _real(piece.seconds),
+            )  # fmt: skip
             connection.execute(
-                "INSERT INTO slices (run, start, stop, block, first_row, worker, begun, seconds) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    run,
-                    one.slice.start,
-                    one.slice.stop,
-                    block,
-                    first_row,
-                    one.slice.worker,
-                    one.slice.begun,
-                    one.slice.seconds,
-                ),
+                "INSERT INTO slices (run, id, start, stop, block, first_row, worker, begun, "
+                "seconds, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (run, *place, seal("slice", key, *place)),
             )
+            number += 1
             first_row += len(one.rows)
+        block += 1
     connection.executemany(  # Of an attempt before this one.
         "DELETE FROM failures WHERE run = ? AND number >= ? AND number < ?",
         [(run, one.slice.start, one.slice.stop) for one in finished],
     )
+    failed = [
+        (failure.number, canonical(parameters), storable(failure.reason))
+        for one in finished
+        for parameters, failure in one.failures
+    ]
     connection.executemany(
-        "INSERT INTO failures (run, number, parameters, reason) VALUES (?, ?, ?, ?)",
-        [
-            (run, failure.number, canonical(parameters), storable(failure.reason))
-            for one in finished
-            for parameters, failure in one.failures
-        ],
+        "INSERT INTO failures (run, number, parameters, reason, checksum) VALUES (?, ?, ?, ?, ?)",
+        [(run, *one, seal("failure", key, *one)) for one in failed],
     )
+
+
+def delete_rows(connection: sqlite3.Connection, run: int) -> None:
+    """Remove all rows of a run; to be called inside a transaction."""
+    for table in ("slices", "blocks", "failures"):
+        connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
+
+
+def count_failures(connection: sqlite3.Connection, run: int) -> int:
+    """How many combinations of a run are stored as failed."""
+    query = "SELECT count(*) FROM failures WHERE run = ?"
+    return int(connection.execute(query, (run,)).fetchone()[0])
+
+
+def key_in(connection: sqlite3.Connection, run: int) -> str:
+    """What the seals of a run's rows know it by."""
+    found = connection.execute("SELECT fingerprint FROM runs WHERE id = ?", (run,)).fetchone()
+    return key_of(run, "" if found is None else str(found[0]))
+
+
+def _real(seconds: float | None) -> float | None:
+    """As it will be read back."""
+    return None if seconds is None else float(seconds)
+
+
+def _next(connection: sqlite3.Connection, table: str) -> int:
+    """The id of the next row: known before it is written, because its seal covers it."""
+    return int(connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
 
 
 def _grouped(finished: Sequence[Finished]) -> Iterator[list[Finished]]:
@@ -154,93 +184,3 @@ def unpack(packed: bytes, rows: int, columns: int) -> NDArray[np.float64]:
     if len(raw) != size:
         raise ValueError(f"{len(raw)} bytes in place of {size}")
     return np.frombuffer(raw, dtype="<f8").reshape(columns, rows).T.astype(np.float64)
-
-
-def read_slices(connection: sqlite3.Connection, run: int) -> list[Slice]:
-    """All slices of a run, in the order in which they were written."""
-    found = read(
-        connection,
-        "SELECT start, stop, worker, begun, seconds FROM slices WHERE run = ? ORDER BY id",
-        (run,),
-        kinds=(int, int, int | None, float | None, float | None),
-    )
-    return [Slice(*row) for row in found]
-
-
-def read_rows(
-    connection: sqlite3.Connection,
-    run: int,
-    values: NDArray[np.float64],
-    *,
-    damaged: Callable[[str], None] | None = None,
-) -> NDArray[np.bool_]:
-    """Fill in the rows of a run; of several answers for a combination the last one stands.
-
-    Parameters
-    ----------
-    connection : sqlite3.Connection
-    run : int
-    values : ndarray of float, shape (combinations, statistics)
-        Filled in where there are rows.
-    damaged : callable or None
-        Is told of blocks that are damaged, whose slices then count as not done. Without it they
-        are an error.
-
-    Returns
-    -------
-    ndarray of bool, shape (combinations,)
-        Which were filled in.
-
-    Raises
-    ------
-    StoreError
-        If slices do not fit the table, or a block is damaged.
-    """
-    done = np.zeros(len(values), dtype=bool)
-    blocks: dict[int, NDArray[np.float64] | None] = {}
-    places = read(
-        connection,
-        "SELECT start, stop, block, first_row FROM slices WHERE run = ? ORDER BY block, id",
-        (run,),
-        kinds=(int, int, int, int),
-    )
-    for start, stop, block, first_row in places:
-        if block not in blocks:
-            blocks = {block: _read_block(connection, run, block, values.shape, damaged)}
-        rows = blocks[block]
-        if rows is None:
-            done[max(0, start) : max(0, stop)] = False
-            continue
-        if not (0 <= start < stop <= len(values) and 0 <= first_row <= len(rows) - (stop - start)):
-            raise StoreError(f"the slices of run {run} do not fit its grid: the file is damaged")
-        values[start:stop] = rows[first_row : first_row + stop - start]
-        done[start:stop] = True
-    values[~done] = np.nan
-    return done
-
-
-def _read_block(
-    connection: sqlite3.Connection,
-    run: int,
-    block: int,
-    shape: tuple[int, ...],
-    damaged: Callable[[str], None] | None,
-) -> NDArray[np.float64] | None:
-    found = read(
-        connection,
-        "SELECT rows, columns, packed, crc32 FROM blocks WHERE id = ? AND run = ?",
-        (block, run),
-        kinds=(int, int, bytes, int),
-    )
-    rows, columns, packed, crc32 = next(found, (0, 0, b"", 0))
-    try:
-        if columns != shape[1] or not 0 < rows <= shape[0] + BLOCK_ROWS:
-            raise ValueError("rows of another table")
-        if zlib.crc32(packed) != crc32:
-            raise ValueError("checksum does not match")
-        return unpack(packed, rows, columns)
-    except ValueError as problem:
-        if damaged is None:
-            raise StoreError(f"rows of run {run} are damaged ({problem})") from problem
-        damaged(f"rows of run {run} are damaged ({problem})")
-        return None

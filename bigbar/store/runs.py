@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.errors import SettingsError
+from bigbar.quantities import counted
 from bigbar.store.fingerprint import Identity, canonical
+from bigbar.store.openings import count_opening
 from bigbar.store.owner import Owner
-from bigbar.store.records import (
-    COLUMNS,
-    KINDS,
-    Ending,
-    NewRun,
-    Run,
-    Told,
-    columns_told,
-    from_json,
-    run_from_row,
-)
-from bigbar.store.rows import Slice, read_rows, read_slices
+from bigbar.store.reading import read_failures, read_rows, read_slices
+from bigbar.store.records import DamagedRun, Ending, NewRun, Run, Told, columns_asked
+from bigbar.store.rows import Finished, Slice, delete_rows, write_slices
+from bigbar.store.run_rows import amend_run, insert_run, json_or_none, now, read_run, read_told
 from bigbar.store.schema import (
     BUSY_S,
     RUNS,
     NoSuchRun,
+    StoreError,
     explained,
     open_store,
-    read,
     storable,
     transaction,
 )
@@ -41,12 +33,16 @@ from bigbar.store.schema import (
 if TYPE_CHECKING:
     from bigbar.workers import Failure
 
+#: Is told of what is damaged, and therefore left out.
+Damaged = Callable[[str], None]
+
 
 class RunStore:
     """The runs of an output folder; use it in a `with` block, in one thread.
 
     Every method raises `StoreError` where the file is locked, damaged or cannot be written, or
-    there is no such run.
+    there is no such run. Nothing is believed that does not have its seal; where a method takes
+    `damaged`, that is told of what has not, and it is left out.
 
     Parameters
     ----------
@@ -84,61 +80,66 @@ class RunStore:
 
     # ---------------------------------------------------------------------------------- reading
 
+    def survey(self) -> tuple[list[Run], list[DamagedRun]]:
+        """All runs that can be read, and what is wrong with the others; the newest first."""
+        # By the table itself: an index that has decayed may not have all of them.
+        return self._those("NOT INDEXED ORDER BY id DESC")
+
     def runs(self) -> list[Run]:
-        """All runs, the newest first."""
-        return self._runs("ORDER BY id DESC")
+        """All runs, the newest first; a damaged one is an error."""
+        runs, damaged = self.survey()
+        if damaged:
+            raise damaged[0]
+        return runs
+
+    def newest(self) -> Run | None:
+        """The last one that was begun."""
+        ids = self._ids("NOT INDEXED ORDER BY id DESC LIMIT 1")
+        return self.run(ids[0]) if ids else None
 
     def run(self, number: int) -> Run:
         """One run by its id."""
-        found = self._runs("WHERE id = ?", number)
-        if found:
-            return found[0]
-        known = [str(run) for (run,) in self._read("SELECT id FROM runs ORDER BY id", kinds=(int,))]
+        with explained(self.path):
+            found = read_run(self._connection, number)
+        if found is not None:
+            return found
+        known = [str(run) for run in self._ids("ORDER BY id")]
         there = f"there are {', '.join(known[-10:])}" if known else "there is none yet"
         raise NoSuchRun(f"there is no run {number} in {self.path}; {there}")
 
-    def with_fingerprint(self, fingerprint: str) -> list[Run]:
+    def with_fingerprint(self, fingerprint: str, *, damaged: Damaged | None = None) -> list[Run]:
         """Runs of the same numbers, the newest first."""
-        return self._runs("WHERE fingerprint = ? ORDER BY id DESC", fingerprint)
+        found = self._found("WHERE fingerprint = ? ORDER BY id DESC", fingerprint, damaged)
+        return [run for run in found if run.fingerprint == fingerprint]
 
-    def with_context(self, context: str) -> list[Run]:
+    def with_context(self, context: str, *, damaged: Damaged | None = None) -> list[Run]:
         """Runs that agree wherever their grids meet, the newest first."""
-        return self._runs("WHERE context = ? ORDER BY id DESC", context)
+        found = self._found("WHERE context = ? ORDER BY id DESC", context, damaged)
+        return [run for run in found if run.context == context]
 
     def told(self, number: int) -> Told:
         """What a run said at its end."""
-        self.run(number)
-        found = self._read(
-            "SELECT answer, summary, timings, metrics FROM runs WHERE id = ?",
-            number,
-            kinds=(str | None, str | None, str | None, str | None),
-        )
-        answer, summary, timings, metrics = found[0]
-        return Told(
-            answer,
-            None if summary is None else from_json(summary, dict),
-            {} if timings is None else from_json(timings, dict),
-            None if metrics is None else from_json(metrics, dict),
-        )
+        run = self.run(number)
+        with explained(self.path):
+            return read_told(self._connection, run)
 
     def slices(self, number: int) -> list[Slice]:
         """Finished pieces of a run, in the order in which they were written."""
         with explained(self.path):
             return read_slices(self._connection, number)
 
-    def failures(self, number: int) -> list[Failure]:
+    def failures(self, run: Run, *, damaged: Damaged | None = None) -> list[Failure]:
         """Combinations of a run that failed, in grid order."""
         from bigbar.workers import Failure
 
-        found = self._read(
-            "SELECT number, reason FROM failures WHERE run = ? ORDER BY number",
-            number,
-            kinds=(int, str),
-        )
-        return [Failure(*row) for row in found]
+        with explained(self.path):
+            found = read_failures(self._connection, run.id, run.combinations, damaged=damaged)
+        if len(found) < run.failed and run.state != "running":
+            self._complain(f"some of what failed of run {run.id} is gone", damaged)
+        return [Failure(*one) for one in found]
 
     def values(
-        self, run: Run, *, damaged: Callable[[str], None] | None = None
+        self, run: Run, *, damaged: Damaged | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The statistics of a run.
 
@@ -155,21 +156,37 @@ class RunStore:
         done : ndarray of bool, shape (combinations,)
             Where there is one; those that failed have one of NaN.
         """
-        values = np.full((run.combinations, len(run.identity.parts["statistics"])), np.nan)
+        shape = run.combinations, len(run.identity.parts["statistics"])
+        try:
+            values = np.full(shape, np.nan)
+        except (MemoryError, ValueError) as problem:
+            raise StoreError(
+                f"there is no memory for the {run.combinations:,} rows of run {run.id}"
+            ) from problem
         return values, self.fill(run, values, damaged=damaged)
 
     def fill(
-        self,
-        run: Run,
-        values: NDArray[np.float64],
-        *,
-        damaged: Callable[[str], None] | None = None,
+        self, run: Run, values: NDArray[np.float64], *, damaged: Damaged | None = None
     ) -> NDArray[np.bool_]:
         """As `values`, into a table that is there; returns `done`."""
         with explained(self.path):
-            return read_rows(self._connection, run.id, values, damaged=damaged)
+            done = read_rows(self._connection, run.id, values, damaged=damaged)
+        failed = np.zeros(len(values), dtype=bool)
+        failed[[failure.number for failure in self.failures(run, damaged=damaged)]] = True
+        there = ~np.isnan(values).all(axis=1)
+        # A row without a number stands for a failure, and for nothing else.
+        if (lost := done & (there == failed)).any():
+            self._complain(f"rows of run {run.id} do not go with what failed of it", damaged)
+            done &= ~lost
+            values[lost] = np.nan
+        if (missing := run.done - int(np.count_nonzero(done))) > 0:
+            what = f"{counted(missing, 'row')} of run {run.id} that had been stored cannot be read"
+            self._complain(what, damaged)
+        return done
 
-    def trials_on_data(self, identity: Identity, *, without: int | None = None) -> int:
+    def trials_on_data(
+        self, identity: Identity, *, without: int | None = None, damaged: Damaged | None = None
+    ) -> int:
         """How many other combinations earlier runs tried on the same bars.
 
         Runs of the same grid, costs and week edges count once, whatever their engine or version;
@@ -181,14 +198,21 @@ class RunStore:
             Of the run that asks.
         without : int or None
             Its id: it does not count.
+        damaged : callable or None
+            Is told of runs of which it is not known what they tried.
 
         Returns
         -------
         int
         """
         farthest: dict[str, Run] = {}
-        for run in self._runs("WHERE bars_sha256 = ? ORDER BY done", identity.bars_sha256):
-            if run.id != without and run.state in ("finished", "interrupted"):
+        runs, unknown = self.survey()
+        for problem in unknown:
+            self._complain(str(problem), damaged)
+        for run in sorted(runs, key=lambda run: run.done):
+            if run.bars_sha256 != identity.bars_sha256 or run.id == without:
+                continue
+            if run.state in ("finished", "interrupted"):
                 farthest[run.fingerprint] = run
         tried: dict[str, int] = {}
         grid, costs = identity.grid(), _costs(identity)
@@ -205,7 +229,7 @@ class RunStore:
     def begin(self, new: NewRun, owner: Owner) -> int:
         """Write down that a run begins; returns its id."""
         with explained(self.path), transaction(self._connection):
-            return self._insert(new, owner)
+            return insert_run(self._connection, new, owner)
 
     def claim(self, number: int, new: NewRun, owner: Owner) -> bool:
         """Continue a run, unless another process is at it.
@@ -220,29 +244,46 @@ class RunStore:
         with explained(self.path), transaction(self._connection):
             if self.run(number).state == "running":
                 return False
-            self._connection.execute(
-                "UPDATE runs SET state = 'running', owner = ?, seen = ?, ended = NULL,"
-                " error = NULL, settings = ?, command = ?, data = ?, machine = ?, objective = ?"
-                " WHERE id = ?",
-                (owner.text(), time.time(), *columns_told(new), number),
-            )
-            return True
+            changes = {"state": "running", "owner": owner.text(), "seen": time.time()}
+            changes |= {"ended": None, "error": None, **columns_asked(new)}
+            return amend_run(self._connection, number, changes)
 
     def end(self, number: int, owner: Owner, ending: Ending) -> None:
         """Write down how a run ended, if it still belongs to this owner."""
         told = ending.told
+        changes = {
+            "state": ending.state,
+            "ended": now(),
+            "seen": time.time(),
+            "seconds": ending.seconds,
+            "best": ending.best,
+            "best_value": ending.best_value,
+            "result_sha256": ending.result_sha256,
+            "error": storable(ending.error),
+            "answer": storable(told.answer),
+            "summary": json_or_none(told.summary),
+            "timings": json_or_none(told.timings),
+            "metrics": json_or_none(told.metrics),
+        }
         with explained(self.path), transaction(self._connection):
-            self._connection.execute(
-                "UPDATE runs SET state = ?, ended = ?, seen = ?, seconds = ?, best = ?,"
-                " best_value = ?, result_sha256 = ?, error = ?, timings = ?, summary = ?,"
-                " metrics = ?, answer = ? WHERE id = ? AND owner = ?",
-                (
-                    ending.state, _now(), time.time(), ending.seconds, ending.best,
-                    ending.best_value, ending.result_sha256, storable(ending.error),
-                    json.dumps(told.timings), _or_none(told.summary), _or_none(told.metrics),
-                    storable(told.answer), number, owner.text(),
-                ),
-            )  # fmt: skip
+            amend_run(self._connection, number, changes, owner=owner)
+
+    def reject(self, number: int, why: str) -> None:
+        """Write down that the rows of a run are wrong, so that nobody takes them any more."""
+        changes = {"state": "failed", "error": storable(why)}
+        with explained(self.path), transaction(self._connection):
+            if not self._runs_now(number):  # Else its own process finds out, as this one did.
+                amend_run(self._connection, number, changes)
+
+    def rewrite(self, number: int, owner: Owner, finished: Sequence[Finished]) -> None:
+        """Put these rows in the place of all that a run has, if it belongs to this owner."""
+        done = sum(len(one.slice) for one in finished)
+        failed = sum(len(one.failures) for one in finished)
+        with explained(self.path), transaction(self._connection):
+            changes = {"done": done, "failed": failed}
+            if amend_run(self._connection, number, changes, owner=owner):
+                delete_rows(self._connection, number)
+                write_slices(self._connection, number, finished)
 
     def delete(self, number: int) -> None:
         """Remove a run with its rows, and give the room back to the disk.
@@ -254,14 +295,14 @@ class RunStore:
         """
         with explained(self.path):
             with transaction(self._connection):
-                if self.run(number).state == "running":
+                if self._runs_now(number):
                     raise SettingsError(f"run {number} is running; stop it before deleting it")
                 self._connection.execute("DELETE FROM runs WHERE id = ?", (number,))
             # Not `execute`: that takes the first step only, which is a single page.
             self._connection.executescript("PRAGMA incremental_vacuum")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def count_opening(self, bars_sha256: str, split: str) -> int:
+    def count_opening(self, bars_sha256: str, split: str, *, damaged: Damaged | None = None) -> int:
         """Count that bars held out for a test were looked at.
 
         Parameters
@@ -270,6 +311,8 @@ class RunStore:
             Of all bars.
         split : str
             Which of them were held out.
+        damaged : callable or None
+            Is told of counts that are damaged, which are forgotten.
 
         Returns
         -------
@@ -277,48 +320,45 @@ class RunStore:
             How often by now, this time included.
         """
         with explained(self.path), transaction(self._connection):
-            self._connection.execute(
-                "INSERT INTO openings (bars_sha256, split, count) VALUES (?, ?, 1) "
-                "ON CONFLICT (bars_sha256, split) DO UPDATE SET count = count + 1",
-                (bars_sha256, split),
-            )
-            query = "SELECT count FROM openings WHERE bars_sha256 = ? AND split = ?"
-            found = self._read(query, bars_sha256, split, kinds=(int,))
-            return int(found[0][0])
+            return count_opening(self._connection, bars_sha256, split, damaged=damaged)
 
     # ----------------------------------------------------------------------------------- inside
 
-    def _insert(self, new: NewRun, owner: Owner) -> int:
-        identity = new.identity
-        cursor = self._connection.execute(
-            "INSERT INTO runs (fingerprint, context, bars_sha256, state, owner, seen, started,"
-            " seconds, combinations, done, identity, settings, command, data, machine, objective)"
-            " VALUES (?, ?, ?, 'running', ?, ?, ?, 0.0, ?, 0, ?, ?, ?, ?, ?, ?)",
-            (
-                identity.fingerprint, identity.context, identity.bars_sha256, owner.text(),
-                time.time(), _now(), len(identity.grid()), canonical(identity.parts),
-                *columns_told(new),
-            ),
-        )  # fmt: skip
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+    def _runs_now(self, number: int) -> bool:
+        """Whether a run is running; one that is damaged is not."""
+        try:
+            return self.run(number).state == "running"
+        except DamagedRun:
+            return False
 
-    def _read(self, query: str, *parameters: object, kinds: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def _ids(self, condition: str, *parameters: object) -> list[int]:
         with explained(self.path):
-            return list(read(self._connection, query, parameters, kinds=kinds))
+            found = self._connection.execute(f"SELECT id FROM runs {condition}", parameters)
+            return [number for (number,) in found]
 
-    def _runs(self, condition: str, *parameters: object) -> list[Run]:
-        query = f"SELECT {COLUMNS} FROM runs {condition}"
-        return [run_from_row(row) for row in self._read(query, *parameters, kinds=KINDS)]
+    def _those(self, condition: str, *parameters: object) -> tuple[list[Run], list[DamagedRun]]:
+        runs, damaged = [], []
+        for number in self._ids(condition, *parameters):
+            try:
+                runs.append(self.run(number))
+            except NoSuchRun:  # Deleted by another program just now.
+                continue
+            except DamagedRun as problem:
+                damaged.append(problem)
+        return runs, damaged
+
+    def _found(self, condition: str, digest: str, damaged: Damaged | None) -> list[Run]:
+        runs, unreadable = self._those(condition, digest)
+        for run in unreadable:
+            self._complain(str(run), damaged)
+        return runs
+
+    @staticmethod
+    def _complain(what: str, damaged: Damaged | None) -> None:
+        if damaged is None:
+            raise StoreError(what)
+        damaged(what)
 
 
 def _costs(identity: Identity) -> str:
     return canonical([identity.parts[name] for name in ("account", "week_edge_bars")])
-
-
-def _or_none(value: dict[str, Any] | None) -> str | None:
-    return None if value is None else json.dumps(value)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -11,12 +11,10 @@ import contextlib
 import shlex
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from types import UnionType
-from typing import Any
 
 from bigbar.errors import BigBarError
 
@@ -26,8 +24,9 @@ RUNS = "runs.sqlite"
 #: "BgBr": marks the file as this program's, see https://sqlite.org/pragma.html#pragma_application_id.
 APPLICATION_ID = 0x42674272
 
-#: Of the tables below; another one is refused.
-VERSION = 1
+#: Of the tables below; another one is refused. Version 1 had no checksums over what a row of
+#: statistics belongs to, so there is no telling which of its rows are right.
+VERSION = 2
 
 #: How long to wait for another program that is writing, in seconds.
 BUSY_S = 5.0
@@ -50,6 +49,7 @@ CREATE TABLE runs (
     seconds REAL NOT NULL,
     combinations INTEGER NOT NULL,
     done INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
     identity TEXT NOT NULL,
     settings TEXT NOT NULL,
     command TEXT NOT NULL,
@@ -63,7 +63,9 @@ CREATE TABLE runs (
     timings TEXT,
     summary TEXT,
     metrics TEXT,
-    answer TEXT
+    answer TEXT,
+    checksum TEXT NOT NULL,
+    told_checksum TEXT NOT NULL
 );
 CREATE INDEX runs_by_fingerprint ON runs (fingerprint);
 CREATE INDEX runs_by_context ON runs (context);
@@ -74,7 +76,7 @@ CREATE TABLE blocks (
     rows INTEGER NOT NULL,
     columns INTEGER NOT NULL,
     packed BLOB NOT NULL,
-    crc32 INTEGER NOT NULL
+    checksum TEXT NOT NULL
 );
 CREATE INDEX blocks_by_run ON blocks (run);
 CREATE TABLE slices (
@@ -86,7 +88,8 @@ CREATE TABLE slices (
     first_row INTEGER NOT NULL,
     worker INTEGER,
     begun REAL,
-    seconds REAL
+    seconds REAL,
+    checksum TEXT NOT NULL
 );
 CREATE INDEX slices_by_run ON slices (run);
 CREATE INDEX slices_by_block ON slices (block);
@@ -95,12 +98,14 @@ CREATE TABLE failures (
     number INTEGER NOT NULL,
     parameters TEXT NOT NULL,
     reason TEXT NOT NULL,
+    checksum TEXT NOT NULL,
     PRIMARY KEY (run, number)
 ) WITHOUT ROWID;
 CREATE TABLE openings (
     bars_sha256 TEXT NOT NULL,
     split TEXT NOT NULL,
     count INTEGER NOT NULL,
+    checksum TEXT NOT NULL,
     PRIMARY KEY (bars_sha256, split)
 ) WITHOUT ROWID;
 """
@@ -141,9 +146,11 @@ def open_store(
     StoreError
         If there is none, or it is not this program's, of another version, damaged or locked.
     """
-    if not create and not path.exists():
-        raise StoreError(f"there is no {path}: no run was stored in this folder")
     with explained(path):
+        if path.exists() and not path.is_file():
+            raise StoreError(f"{path} is no file of runs (no regular file); {_move_away(path)}")
+        if not create and not path.exists():
+            raise StoreError(f"there is no {path}: no run was stored in this folder")
         connection = _connect(path, create=create, read_only=read_only, busy_s=busy_s)
         try:
             if create:
@@ -160,7 +167,8 @@ def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite raises into a `StoreError` that says what to do."""
     try:
         yield
-    except (sqlite3.Error, OSError, OverflowError) as problem:
+    # SQLite's own messages quote the file, and may be no valid text then.
+    except (sqlite3.Error, OSError, OverflowError, UnicodeError) as problem:
         raise StoreError(_explanation(path, problem)) from problem
 
 
@@ -206,6 +214,8 @@ def _has_log(path: Path) -> bool:
 
 def _prepared(address: str, busy_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(address, uri=True, timeout=busy_s, isolation_level=None)
+    # One text that has decayed is not to stop the reading of all others: its seal will tell.
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     try:
         for setting in (
             "trusted_schema = OFF",  # what a schema says is not run
@@ -306,26 +316,3 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def storable(text: str | None) -> str | None:
     """Text as SQLite takes it: names of files that are no valid text come escaped."""
     return text and text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def read(
-    connection: sqlite3.Connection,
-    query: str,
-    parameters: Sequence[object] = (),
-    *,
-    kinds: Sequence[type | UnionType],
-) -> Iterator[tuple[Any, ...]]:
-    """Rows of a query, each value of the kind it has to be: SQLite itself does not see to that.
-
-    Raises
-    ------
-    StoreError
-        If one is not.
-    """
-    for row in connection.execute(query, parameters):
-        for value, kind in zip(row, kinds, strict=True):
-            if not isinstance(value, kind):
-                raise StoreError(
-                    f"the file of runs is damaged: {value!r:.40} where {kind} has to be"
-                )
-        yield row

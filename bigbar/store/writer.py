@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.store.owner import SIGN_OF_LIFE_S, Owner
-from bigbar.store.rows import Finished, write_slices
+from bigbar.store.rows import Finished, count_failures, write_slices
+from bigbar.store.run_rows import amend_run
 from bigbar.store.schema import BUSY_S, StoreError, explained, open_store, transaction
 
 #: A finished slice is written this many seconds later, with all that have come in by then: a
@@ -61,7 +62,7 @@ class SliceWriter:
         self.problem: StoreError | None = None
         self._path = path
         self._run = run
-        self._owner = owner.text()
+        self._owner = owner
         self._done = done.copy()
         self._begun = time.monotonic() - seconds_before
         self._busy_s = busy_s
@@ -118,22 +119,20 @@ class SliceWriter:
     def _commit(self, connection: sqlite3.Connection, batch: list[Finished]) -> None:
         for one in batch:
             self._done[one.slice.start : one.slice.stop] = True
+        known = {
+            "seen": time.time(),
+            "seconds": time.monotonic() - self._begun,
+            "done": int(np.count_nonzero(self._done)),
+        }
         with explained(self._path), transaction(connection):
-            owned = connection.execute(
-                "UPDATE runs SET seen = ?, seconds = ?, done = ? WHERE id = ? AND owner = ?",
-                (
-                    time.time(),
-                    time.monotonic() - self._begun,
-                    int(np.count_nonzero(self._done)),
-                    self._run,
-                    self._owner,
-                ),
-            ).rowcount
-            if not owned:
+            if not amend_run(connection, self._run, known, owner=self._owner):
                 raise StoreError(
                     f"run {self._run} in {self._path} was taken over or deleted by another program"
                 )
-            write_slices(connection, self._run, batch)
+            if batch:
+                write_slices(connection, self._run, batch)
+                failed = count_failures(connection, self._run)
+                amend_run(connection, self._run, {"failed": failed})
 
 
 def _empty_the_log(connection: sqlite3.Connection) -> None:
