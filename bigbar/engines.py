@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar._chartless import import_backtesting
+from bigbar.any_strategy.statistics import statistics_row
 from bigbar.errors import DataError, SettingsError
 from bigbar.grid import Grid
 from bigbar.indicators import LEAST_TRADING_BARS, first_trading_bar
@@ -224,32 +225,6 @@ class BacktestingEngine:
         from bigbar.strategy import run_quietly
 
         return run_quietly(self._backtest, self._grid[number])
-
-
-def statistics_row(stats: pd.Series) -> NDArray[np.float64]:
-    """One backtest's statistics as plain floats.
-
-    Parameters
-    ----------
-    stats : Series
-        As `Backtest.run` returns it.
-
-    Returns
-    -------
-    ndarray of float, shape (statistics,)
-        Durations in nanoseconds. Commissions that backtesting.py leaves out are 0. Where it
-        puts a bare number in place of a duration (a drawdown on the last bar only), NaN.
-    """
-    known = {"Commissions [$]": 0.0, **stats}
-    return np.array([_as_float(name, known[name]) for name in NAMES])
-
-
-def _as_float(name: str, value: object) -> float:
-    if isinstance(value, pd.Timedelta):
-        return float(value.as_unit("ns").value)
-    if name.endswith("Duration") or pd.isna(value):  # type: ignore[call-overload]
-        return np.nan
-    return float(value)  # type: ignore[arg-type]
 
 
 def _groundwork(file: pd.DataFrame, job: Job) -> Any:

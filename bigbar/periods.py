@@ -9,6 +9,7 @@ its `compute_stats`, which has them inline.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -46,10 +47,25 @@ class Calendar:
         """How many periods have bars."""
         return int(self.numbers[-1]) + 1
 
-    @property
+    @cached_property
     def ends(self) -> NDArray[np.int64]:
-        """The last bar of each period."""
-        return np.flatnonzero(np.diff(self.numbers, append=self.periods))
+        """The last bar of each period; read-only."""
+        ends = np.flatnonzero(np.diff(self.numbers, append=self.periods))
+        ends.flags.writeable = False
+        return ends
+
+    def returns(self, equity: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns from period end to period end of equity at each bar.
+
+        Returns
+        -------
+        ndarray of float, shape (periods - 1,)
+            The first period has none. NaN after ruin, where there is nothing to grow.
+        """
+        values = equity[self.ends]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            returns: NDArray[np.float64] = values[1:] / values[:-1] - 1.0
+        return returns
 
 
 #: Runs on the same times follow each other (other costs, other prices): the last one is kept.
@@ -112,7 +128,4 @@ def period_returns(equity: pd.Series) -> NDArray[np.float64]:
         The first period has none. NaN after ruin, where there is nothing to grow.
     """
     index = pd.DatetimeIndex(equity.index)
-    values = equity.to_numpy(np.float64)[calendar_of(index).ends]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        returns: NDArray[np.float64] = values[1:] / values[:-1] - 1.0
-    return returns
+    return calendar_of(index).returns(equity.to_numpy(np.float64))

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bigbar.any_strategy.statistics import statistics_row
 from bigbar.conditioning import EPS, ROOTS, Reference, looseness
-from bigbar.engines import TRADE_COLUMNS, BacktestingEngine, Engine, statistics_row
+from bigbar.engines import TRADE_COLUMNS, BacktestingEngine, Engine
 from bigbar.grid import Grid
 from bigbar.statistics import NAMES
 from bigbar.workers import desk, reference_engine

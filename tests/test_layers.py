@@ -20,7 +20,10 @@ LAYERS = (
         "_csv_quick", "data",
     ),
     ("strategy", "kernel"),
-    ("engines", "_blocks", "_columns", "_objects", "shared_memory", "results", "feasibility"),
+    (
+        "any_strategy", "engines", "_blocks", "_columns", "_objects", "shared_memory", "results",
+        "feasibility",
+    ),
     ("workers",),
     ("scheduling", "_gate", "_stopwatch", "_worker_side", "_crew", "pool"),
     (

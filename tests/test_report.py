@@ -10,8 +10,9 @@ import pytest
 from backtesting.test import EURUSD
 from small_run import small_outcome
 
+from bigbar.any_strategy.statistics import statistics_row
 from bigbar.data import bars_from_frame
-from bigbar.engines import Job, statistics_row
+from bigbar.engines import Job
 from bigbar.grid import Grid
 from bigbar.outcome import Execution, Memory, Outcome
 from bigbar.quantities import as_bytes, as_seconds

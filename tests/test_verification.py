@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from made_bars import Case, Recipe
 
+from bigbar.any_strategy.statistics import statistics_row
 from bigbar.conditioning import Reference, looseness
-from bigbar.engines import TRADE_COLUMNS, BacktestingEngine, build_engine, statistics_row
+from bigbar.engines import TRADE_COLUMNS, BacktestingEngine, build_engine
 from bigbar.grid import Grid
 from bigbar.settings import Account, Settings
 from bigbar.shared_memory import publish

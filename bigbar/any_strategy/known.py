@@ -1,0 +1,48 @@
+"""Whether `backtesting.py` is the one whose workings the quick ways know.
+
+The quick loop and the statistics without pandas stand in for code of `backtesting.py`. Where it is
+of another version, or somebody has replaced a method of its classes, that code itself runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from typing import Any
+
+import backtesting.backtesting
+from backtesting import Backtest, Strategy
+from backtesting._util import _Array, _Data, _Indicator
+from backtesting.backtesting import Order, Position, Trade, _Broker
+
+#: Versions whose loop, broker and statistics the quick ways repeat to the bit.
+VERSIONS = frozenset({"0.6.6"})
+
+_CLASSES = (Backtest, Strategy, _Broker, Order, Position, Trade, _Data, _Array, _Indicator)
+
+
+def is_known() -> bool:
+    """Whether this is a known version, with all its methods in place."""
+    if backtesting.__version__ not in VERSIONS:
+        return False
+    module = sys.modules["backtesting._stats"]
+    if backtesting.backtesting.compute_stats is not module.compute_stats:
+        return False
+    return _at_home(module.compute_stats, module) and all(map(_untouched, _CLASSES))
+
+
+def _untouched(kind: type) -> bool:
+    module = sys.modules[kind.__module__]
+    return all(_at_home(member, module) for member in vars(kind).values())
+
+
+def _at_home(member: Any, module: Any) -> bool:
+    """Whether a member of a class was written where the class was; data always is."""
+    if isinstance(member, property):
+        return all(_at_home(one, module) for one in (member.fget, member.fset) if one)
+    if isinstance(member, cached_property):
+        return _at_home(member.func, module)
+    if isinstance(member, staticmethod | classmethod):
+        return _at_home(member.__func__, module)
+    written_in = getattr(member, "__globals__", None)
+    return written_in is None or written_in is vars(module)
