@@ -12,8 +12,8 @@ import io
 import itertools
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,7 @@ import pandas as pd
 from bigbar._csv_bytes import PriceFile, named_file
 from bigbar.api import load_bars
 from bigbar.data import read_bars
+from bigbar.delivery import Delivered, Delivery
 from bigbar.engines import Job, available_engine, build_engine
 from bigbar.errors import (
     BigBarError,
@@ -42,16 +43,18 @@ from bigbar.output import (
     PAGE,
     PLOT,
     RESULTS,
+    SUMMARY,
+    TRADES,
     OutputError,
     ending,
     prepare_folder,
     receipt_of,
     write_csv,
-    write_receipt,
     write_results,
     write_summary,
     write_trades,
 )
+from bigbar.ownership import check_folder, place_of
 from bigbar.pipeline import checked_job, optimize_bars, time_a_backtest
 from bigbar.printable import one_line, printable
 from bigbar.report import answer, differs_from_earlier, terminal_width
@@ -64,6 +67,7 @@ from bigbar.shared_memory import (
     create_shared_memory_dataframe,
     load_from_shared_memory,
 )
+from bigbar.store.receipt import RECEIPT
 from bigbar.store.recording import Recorder, StoreRecorder
 from bigbar.terminal import Terminal, wants_bar
 
@@ -118,6 +122,9 @@ def run(options: Options) -> int:
     engine, reason = available_engine(options.engine)
     if reason:
         terminal.event(reason)
+    check_folder(
+        options.output, planned_files(options), place_of(options.file), force=options.force
+    )
     begun = time.perf_counter()
     bars = read_bars(named_file(options.file), max_memory=options.execution.max_memory)
     load_s = time.perf_counter() - begun
@@ -145,23 +152,18 @@ def run(options: Options) -> int:
             plan=options.plan,
         )
         outcome.timings = {"load_s": load_s, **outcome.timings}
-        files: list[Path] = []
-        unwritten: OutputError | None = None
-        try:
-            write_files(outcome, options, files)
-        except OutputError as problem:  # The answer is there all the same.
-            unwritten = problem
+        delivered = write_files(outcome, options, terminal.event)
         text = answer(
             outcome,
             top=options.top,
-            files=[str(file) for file in files],
+            files=[str(file) for file in delivered.files],
             width=terminal_width(),
         )
         recorder.finish(ending(outcome, text))
     sys.stdout.write(printable(text))
     sys.stdout.flush()
-    if unwritten is not None:
-        raise unwritten
+    if delivered.problem is not None:  # The answer was given all the same.
+        raise delivered.problem
     return exit_code(outcome)
 
 
@@ -174,36 +176,58 @@ def recorder_for(options: Options, terminal: Terminal) -> Recorder:
     )
 
 
-def write_files(outcome: Outcome, options: Options, files: list[Path]) -> None:
-    """Write all files of a run; the summary last, because it tells of the others' timings.
+def planned_files(options: Options) -> list[str]:
+    """Names of the files that a run may write."""
+    names = [SUMMARY, RESULTS, TRADES, PAGE, RECEIPT]
+    names += [CSV_EXPORT] if options.export_csv else []
+    return names + ([PLOT, HEATMAPS] if options.plot else [])
 
-    `files` gets those that were written, also when one cannot be.
-    """
-    folder = options.output
+
+def write_files(outcome: Outcome, options: Options, tell: Callable[[str], None]) -> Delivered:
+    """Write all files of a run, as far as they can be, and put them in place together."""
+    receipt = receipt_of(outcome, options.command)
+    with Delivery(options.output, source=options.file, force=options.force) as delivery:
+        unwritten: OutputError | None = None
+        try:
+            write_aside(outcome, options, delivery, receipt)
+        except OutputError as problem:  # What could be written is there all the same.
+            unwritten = problem
+        with outcome.timed("write_s"):
+            delivered = delivery.put_in_place(receipt)
+    for note in delivered.notes:
+        tell(note)
+    return delivered if unwritten is None else replace(delivered, problem=unwritten)
+
+
+def write_aside(
+    outcome: Outcome, options: Options, delivery: Delivery, receipt: dict[str, Any]
+) -> None:
+    """Write the files of a run; the summary last, because it tells of the others' timings."""
+    written, trades = 0, outcome.trades
     with outcome.timed("write_s"):
-        files.append(write_results(folder / RESULTS, outcome.table))
+        written += delivery.add(RESULTS, lambda path: write_results(path, outcome.table))
         if options.export_csv:
-            files.append(write_csv(folder / CSV_EXPORT, outcome.table))
-        if outcome.trades is not None:
-            files.append(write_trades(folder, outcome.trades))
-        receipt = receipt_of(outcome, options.command)
-        files.append(write_receipt(folder, receipt))
+            written += delivery.add(CSV_EXPORT, lambda path: write_csv(path, outcome.table))
+        if trades is not None:
+            written += delivery.add(TRADES, lambda path: write_trades(path.parent, trades))
     if outcome.best is not None:
         with outcome.timed("page_s"):
             from bigbar.page.report import write_report
 
-            files.append(write_report(folder / PAGE, outcome, outcome.findings, receipt=receipt))
+            written += delivery.add(
+                PAGE, lambda path: write_report(path, outcome, outcome.findings, receipt=receipt)
+            )
     if options.plot and outcome.best is not None:
         with outcome.timed("plot_s"):
-            files.extend(draw(outcome, folder))
-    outcome.written_bytes = sum(file.stat().st_size for file in files)
+            written += draw(outcome, delivery)
+    outcome.written_bytes = written
     if outcome.execution.files is not None:
         outcome.written_bytes += outcome.execution.files.store_bytes() - outcome.kept_bytes
-    files.insert(0, write_summary(folder, outcome))
+    delivery.add(SUMMARY, lambda path: write_summary(path.parent, outcome))
 
 
-def draw(outcome: Outcome, folder: Path) -> list[Path]:
-    """Draw the best's equity and trades, and the heatmaps of the grid."""
+def draw(outcome: Outcome, delivery: Delivery) -> int:
+    """Draw the best's equity and trades, and the heatmaps of the grid; bytes of both."""
     from bigbar.plots import plot_backtest, plot_heatmaps
     from bigbar.strategy import reference_backtest, run_quietly
 
@@ -214,11 +238,9 @@ def draw(outcome: Outcome, folder: Path) -> list[Path]:
     )
     stats = run_quietly(backtest, job.grid[best])
     title = f"BigBar: best of {len(job.grid):,} combinations" if len(job.grid) > 1 else "BigBar"
-    drawn = [plot_backtest(backtest, stats, folder / PLOT, title=title)]
-    heatmaps = plot_heatmaps(
-        outcome.table.heatmap(outcome.choice.objective.name), folder / HEATMAPS
-    )
-    return drawn if heatmaps is None else [*drawn, heatmaps]
+    heatmap = outcome.table.heatmap(outcome.choice.objective.name)
+    drawn = delivery.add(PLOT, lambda path: plot_backtest(backtest, stats, path, title=title))
+    return drawn + delivery.add(HEATMAPS, lambda path: plot_heatmaps(heatmap, path))
 
 
 def exit_code(outcome: Outcome) -> int:

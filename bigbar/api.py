@@ -21,6 +21,7 @@ from bigbar.load import worker_range
 from bigbar.narrator import Narrator
 from bigbar.outcome import Execution, Outcome, replays_asked_for
 from bigbar.output import ending, prepare_folder
+from bigbar.ownership import check_folder, place_of
 from bigbar.pipeline import optimize_bars
 from bigbar.printable import shown
 from bigbar.quantities import parse_size
@@ -260,6 +261,8 @@ def optimize(
     choice = Choice.by_name(maximize, whole("min_trades", min_trades))
     usable, reason = available_engine(text("engine", engine, "an engine's name"))
     wish = Wish(fresh=flag("fresh", fresh))
+    if folder is not None:
+        check_folder(folder, (), place_of(data), force=False)
     bars = load_bars(data, max_memory=execution.max_memory)
     if reason:
         listener.event(reason)

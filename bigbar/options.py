@@ -57,6 +57,8 @@ class Options:
     plot : bool
     export_csv : bool
     output : Path
+    force : bool
+        Whether files there that this program did not write may be replaced.
     no_progress : bool
     plan : Plan
         What of the validation is asked for.
@@ -77,6 +79,7 @@ class Options:
     plot: bool
     export_csv: bool
     output: Path
+    force: bool
     no_progress: bool
     plan: Plan
     wish: Wish | None
@@ -132,6 +135,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         plot=given.plot,
         export_csv=given.export == "csv",
         output=Path(given.output),
+        force=given.force,
         no_progress=given.no_progress,
         plan=Plan(
             assess=not given.no_validate,
@@ -412,6 +416,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         default="bigbar_output",
         help="folder for the files (default: %(default)s)",
+    )
+    group.add_argument(
+        "--force",
+        action="store_true",
+        help="write over files there that the optimizer did not write",
     )
     group.add_argument("--export", choices=("csv",), help="also write the whole table as text")
     group.add_argument(

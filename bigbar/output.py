@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     OutputError
         If it cannot be written; what stood there before is untouched.
     """
-    part = path.with_name(_part_name(path.name))
+    part = aside(path)
     try:
         try:
             write(part)
@@ -68,6 +69,14 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     except OSError as problem:
         raise OutputError(f"cannot write {path}: {problem.strerror or problem}") from problem
     return path
+
+
+def aside(path: Path) -> Path:
+    """Another name in the same folder, for what is to have this one later.
+
+    If this process is killed, `prepare_folder` removes what has such a name.
+    """
+    return path.with_name(_part_name(path.name))
 
 
 def prepare_folder(folder: Path) -> None:
@@ -107,7 +116,10 @@ def _remove_parts_of_the_dead(folder: Path) -> None:
     for part in folder.glob(f".*.{_here()}-*-*"):
         pid = part.name.split("-")[-2]
         if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            part.unlink(missing_ok=True)
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink(missing_ok=True)
 
 
 def write_results(

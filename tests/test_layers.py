@@ -29,7 +29,8 @@ LAYERS = (
     (
         "conditioning", "verification", "validation", "store", "load", "metrics",
         "sampling", "forecast", "budget", "narrator", "bar", "terminal", "outcome", "fan_out",
-        "pipeline", "standings", "report", "output", "plots", "page", "options", "api",
+        "pipeline", "standings", "report", "output", "ownership", "delivery", "plots", "page",
+        "options", "api",
     ),
     ("history", "__main__", "bigbar_multiprocessing_optimized"),
 )  # fmt: skip

@@ -179,6 +179,11 @@ def _add_export(add: _Add) -> argparse.ArgumentParser:
     command.add_argument(
         "--to", metavar="PATH", help="the file (default: run-ID.FORMAT in the output folder)"
     )
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="write over a file that is there, though no export wrote it",
+    )
     return command
 
 
@@ -287,7 +292,8 @@ def _export(store: RunStore, given: argparse.Namespace) -> Answer:
     from bigbar.history.export import export
 
     to = None if given.to is None else Path(given.to)
-    return export(store, _named(store, given.id), kind=given.format, to=to)
+    run = _named(store, given.id)
+    return export(store, run, kind=given.format, to=to, force=given.force)
 
 
 def _delete(store: RunStore, given: argparse.Namespace) -> Answer:

@@ -10,17 +10,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bigbar.delivery import RUN_FILES, Delivery
+from bigbar.errors import SettingsError
 from bigbar.history.answer import Answer
 from bigbar.history.listing import state_text
 from bigbar.history.rows import table_of
-from bigbar.output import with_durations_as_text, write_csv, write_results, write_whole
+from bigbar.output import OutputError, with_durations_as_text, write_csv, write_results, write_whole
+from bigbar.ownership import (
+    is_named,
+    is_same,
+    is_there,
+    place_of,
+    receipt_in,
+    refuse_to_lose,
+    stores_in,
+)
 from bigbar.quantities import json_number
 from bigbar.results import ResultTable
+from bigbar.store.receipt import RECEIPT
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 
 
-def export(store: RunStore, run: Run, *, kind: str, to: Path | None) -> Answer:
+def export(store: RunStore, run: Run, *, kind: str, to: Path | None, force: bool = False) -> Answer:
     """Write all rows that a run has, in grid order.
 
     Parameters
@@ -30,6 +42,9 @@ def export(store: RunStore, run: Run, *, kind: str, to: Path | None) -> Answer:
     kind : {"parquet", "csv", "json"}
     to : Path or None
         The file; it appears whole or not at all. None for `run-ID.FORMAT` beside the store.
+    force : bool, optional
+        Whether a file that is there may be replaced although no export wrote it. Never is a price
+        file, a store, a run's receipt, or what is no regular file.
 
     Returns
     -------
@@ -37,19 +52,33 @@ def export(store: RunStore, run: Run, *, kind: str, to: Path | None) -> Answer:
 
     Raises
     ------
+    SettingsError
+        If something would be lost.
     StoreError
         If rows are damaged, or of another version.
     bigbar.output.OutputError
         If the file cannot be written.
     """
     path = to or store.path.parent / f"run-{run.id}.{kind}"
+    _check(store, path, force=force)
     table, done = table_of(store, run)
-    if kind == "parquet":
-        write_results(path, table, where=done)
-    elif kind == "csv":
-        write_csv(path, table, where=done)
-    else:
-        write_whole(path, lambda part: _write_json(part, table, done))
+
+    def write(aside: Path) -> Path:
+        if kind == "parquet":
+            return write_results(aside, table, where=done)
+        if kind == "csv":
+            return write_csv(aside, table, where=done)
+        return write_whole(aside, lambda part: _write_json(part, table, done))
+
+    try:
+        with Delivery(path.parent, force=force) as delivery:
+            delivery.add(path.name, write)
+            delivery.amend()
+    except OutputError as problem:
+        if not isinstance(problem.__cause__, OSError):
+            raise
+        said = problem.__cause__.strerror or problem.__cause__
+        raise OutputError(f"cannot write {path}: {said}") from problem
     rows = int(np.count_nonzero(done))
     part = "" if rows == run.combinations else f" of {run.combinations:,}"
     text = f"{path}: {rows:,}{part} combinations"
@@ -66,6 +95,33 @@ def export(store: RunStore, run: Run, *, kind: str, to: Path | None) -> Answer:
         "state": run.state,
     }
     return Answer(text, told)
+
+
+def _check(store: RunStore, path: Path, *, force: bool) -> None:
+    """Refuse, before any work, a file that is not to be replaced.
+
+    Raises
+    ------
+    SettingsError
+        What it is, and what to do.
+    """
+    advice = "give another file with --to"
+    for kept in stores_in(store.path.parent):
+        if is_same(path, place_of(kept)):
+            raise SettingsError(f"{path} is the store of runs itself; {advice}")
+    sources = {str(kept.data.get("path", "")) for kept in store.runs()}
+    for place in (None, *map(place_of, sources - {"", "-"})):
+        refuse_to_lose(path, place, advice=advice)
+    if not is_there(path):
+        return
+    receipt = receipt_in(path.parent)
+    if receipt is not None and path.name == RECEIPT:
+        raise SettingsError(f"{path} is the receipt of a run; {advice}")
+    if not force and (path.name in RUN_FILES or not is_named(path, receipt)):
+        raise SettingsError(
+            f"{path} is there already and is no export of this program, or was changed since; "
+            f"{advice}, or write over it with --force"
+        )
 
 
 def _write_json(path: Path, table: ResultTable, done: NDArray[np.bool_]) -> None:

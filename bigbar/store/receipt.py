@@ -14,6 +14,12 @@ from bigbar.version import __version__
 #: Name of the file in the output folder.
 RECEIPT = "receipt.json"
 
+#: Entry: the files that this program wrote beside the receipt, with the SHA-256 of each.
+FILES = "files"
+
+#: Entry, only while files are being put in place: lists of digests that they had before.
+REPLACING = "replacing"
+
 #: Of the receipt's form; another one is refused.
 FORMAT = 1
 
