@@ -8,7 +8,6 @@ The command stands here on one page; `bigbar/pipeline.py` has the run itself.
 
 from __future__ import annotations
 
-import io
 import itertools
 import sys
 import time
@@ -19,6 +18,8 @@ from typing import Any
 import pandas as pd
 
 from bigbar._csv_bytes import PriceFile, named_file
+from bigbar._signals import signals_raised
+from bigbar._streams import Listened, any_encoding, let_go, open_missing_streams, say
 from bigbar.api import load_bars
 from bigbar.data import read_bars
 from bigbar.delivery import Delivered, Delivery
@@ -98,22 +99,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code: see `--help`.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # An ASCII terminal gets "?" for a "·".
-            stream.reconfigure(errors="replace")
+    open_missing_streams()
+    any_encoding()
     try:
-        return run(parse_options(arguments))
+        with signals_raised():
+            return run(parse_options(arguments))
     except BigBarError as problem:
         # Only what differs is told in several lines; nothing from elsewhere is to fake one.
-        say = printable if isinstance(problem, VerificationError) else one_line
-        print(f"error: {say(str(problem))}", file=sys.stderr)
+        safely = printable if isinstance(problem, VerificationError) else one_line
+        say(f"error: {safely(str(problem))}")
         return problem.exit_code
     except Interrupted as stopped:
-        print("stopped before any combination was finished", file=sys.stderr)
+        say("stopped before any combination was finished")
         return stopped.exit_code
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        say("stopped")
         return 130
+    finally:
+        let_go()
 
 
 def run(options: Options) -> int:
@@ -152,7 +155,11 @@ def run(options: Options) -> int:
             plan=options.plan,
         )
         outcome.timings = {"load_s": load_s, **outcome.timings}
-        delivered = write_files(outcome, options, terminal.event)
+        try:
+            delivered = write_files(outcome, options, terminal.event)
+        except Interrupted as stopped:
+            terminal.event("stopped while the files were written; run the same command again")
+            return stopped.exit_code
         text = answer(
             outcome,
             top=options.top,
@@ -160,11 +167,23 @@ def run(options: Options) -> int:
             width=terminal_width(),
         )
         recorder.finish(ending(outcome, text))
-    sys.stdout.write(printable(text))
-    sys.stdout.flush()
+    tell(printable(text), options, terminal)
     if delivered.problem is not None:  # The answer was given all the same.
         raise delivered.problem
     return exit_code(outcome)
+
+
+def tell(text: str, options: Options, terminal: Terminal) -> None:
+    """Write the answer to standard output, if anybody listens."""
+    listened = Listened(sys.stdout)
+    listened.write(text)
+    listened.flush()
+    if listened.lost is not None and not isinstance(listened.lost, BrokenPipeError):
+        why = getattr(listened.lost, "strerror", None) or listened.lost
+        terminal.event(
+            f"the answer could not be written to standard output ({why}); "
+            f"the files in {options.output} hold the same"
+        )
 
 
 def recorder_for(options: Options, terminal: Terminal) -> Recorder:

@@ -320,14 +320,22 @@ class TestFaults:
         assert f"worker {victim.pid} was killed (signal 9)" in err
         assert same_bits(results(output), undisturbed)
 
-    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    @pytest.mark.parametrize(
+        ("number", "code"),
+        [
+            (signal.SIGINT, 130),
+            (signal.SIGTERM, 143),
+            (signal.SIGHUP, 129),
+            pytest.param(signal.SIGQUIT, 131, marks=pytest.mark.soak),
+        ],
+    )
     def test_interrupt(self, tmp_path: Path, number: int, code: int) -> None:
         output = tmp_path / "out"
         process = start(output, *SLOW, "--workers", "2")
         workers = workers_of(process, 2)
         time.sleep(2.5)
         begun = time.monotonic()
-        if number == signal.SIGINT:  # A terminal sends Ctrl-C to everybody.
+        if number != signal.SIGTERM:  # A terminal sends it to everybody.
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)

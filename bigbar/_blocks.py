@@ -10,7 +10,6 @@ import contextlib
 import importlib
 import mmap
 import os
-import secrets
 import shutil
 import sys
 import tempfile
@@ -21,7 +20,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bigbar._leftovers import (
+    SHARED_MEMORY,
+    lock,
+    made_by,
+    new_folder,
+    new_segment_name,
+    semaphores_of,
+)
 from bigbar._signals import signals_deferred
+from bigbar._tracker import forget, forget_as_orphan, register
 from bigbar.errors import BigBarError
 
 if TYPE_CHECKING:
@@ -29,14 +37,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["shared_memory", "file"]
 
-# Leftovers are recognizable by this prefix, in /dev/shm and in the folder for temporary files.
-# With process id and random part a name stays under the 31 characters that macOS allows.
-PREFIX = "bigbar_"
-
-# What a worker must do when its parent was killed and can no longer clean up (see `bigbar.pool`).
-ORPHAN_HOOKS: list[Callable[[], object]] = []
-
-_folders_with_a_hook: set[Path] = set()
+# What this process has looked at, by name: what a worker must remove when its parent was killed and
+# can no longer clean up. A forked worker knows what its parent had looked at.
+_looked_at: dict[str, BlockHandle] = {}
 
 
 class SharedMemoryInUse:
@@ -88,8 +91,9 @@ class Block:
     """A block of shared bytes and its owner: whoever closes it removes it from the system.
 
     A block that nobody closed is removed when it is garbage collected or the interpreter ends;
-    a shared-memory one also when the process is killed, by multiprocessing's resource tracker.
-    A process forked from the owner never removes it.
+    when the process is killed, by its workers or by multiprocessing's resource tracker; when all
+    of these are killed, by the next run (see `bigbar._leftovers`). A process forked from the owner
+    does not remove it while the owner lives.
 
     Attributes
     ----------
@@ -158,17 +162,21 @@ def create_segment(nbytes: int) -> Block:
     # Imported late: a Python built without shared memory fails here, and a file takes its place.
     from multiprocessing.shared_memory import SharedMemory
 
-    name = _new_name()
     with signals_deferred():  # between making it and noting it down, nobody would clean it up
-        # Before it is there: `SharedMemory` does it afterwards, and a process that is killed in
-        # between leaves what nobody knows of. To be told twice does not matter to the tracker.
-        _tell_tracker("register", name)
-        try:
-            memory = SharedMemory(name, create=True, size=nbytes)
-        except BaseException:
-            _tell_tracker("register", name)  # It may have been told to forget it already.
-            _tell_tracker("unregister", name)
-            raise
+        locked = False
+        while not locked:
+            name = new_segment_name()
+            # Before it is there: `SharedMemory` does it afterwards, and a process that is killed in
+            # between leaves what nobody knows of. To be told twice does not matter to the tracker.
+            register("/" + name, "shared_memory")
+            try:
+                memory = SharedMemory(name, create=True, size=nbytes)
+            except BaseException:
+                forget("/" + name, "shared_memory")  # Or forgets it once more.
+                raise
+            locked = lock(getattr(memory, "_fd", -1), SHARED_MEMORY / name)
+            if not locked:
+                _remove_segment(memory)
         try:
             # On Linux any size can be created, and the first write beyond the end of the file
             # system kills the process (SIGBUS): only asking for the pages tells.
@@ -220,8 +228,7 @@ def open_block(handle: BlockHandle, *, writable: bool = False) -> mmap.mmap:
         mapping = mmap.mmap(descriptor, handle.nbytes, access=access)
     finally:
         os.close(descriptor)
-    if handle.kind == "file":
-        _remove_when_orphaned(Path(handle.name).parent)
+    _looked_at[handle.name] = handle
     return mapping
 
 
@@ -236,18 +243,44 @@ def remove_block(handle: BlockHandle) -> None:
             posix.shm_unlink("/" + handle.name)
 
 
+def remove_orphaned_blocks(owner: int) -> None:
+    """Remove what a process that has been killed had given to this one to look at."""
+    for handle in list(_looked_at.values()):
+        if not made_by(owner, handle.name):
+            continue
+        if handle.kind == "file":
+            remove_block(handle)
+        else:
+            remove_orphaned_segment(handle.name)
+
+
+def remove_orphaned_segment(name: str) -> None:
+    """Remove a segment of a process that has been killed, and the semaphores named after it."""
+    if sys.platform == "win32":  # There it goes with its last user.
+        return
+    posix = importlib.import_module("_posixshmem")
+
+    for semaphore in semaphores_of(name):
+        with contextlib.suppress(FileNotFoundError):
+            semaphore.unlink()
+            forget_as_orphan("/" + semaphore.name.removeprefix("sem."), "semaphore")
+    with contextlib.suppress(FileNotFoundError):
+        posix.shm_unlink("/" + name)
+        forget_as_orphan("/" + name, "shared_memory")
+
+
 def _create_file(nbytes: int, reason: str) -> Block:
     with signals_deferred():
-        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}_"))  # mode 0700
+        folder, descriptor = new_folder()
         path = folder / "block"
         try:
             with path.open("xb") as file:
                 file.truncate(nbytes)
                 _reserve(file.fileno(), nbytes)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove_folder(folder, descriptor)
             raise
-        release = partial(shutil.rmtree, folder, ignore_errors=True)
+        release = partial(_remove_folder, folder, descriptor)
         return Block(BlockHandle("file", str(path), nbytes), release, reason=reason)
 
 
@@ -256,37 +289,24 @@ def _reserve(descriptor: int, nbytes: int) -> None:
         os.posix_fallocate(descriptor, 0, nbytes)
 
 
-def _new_name() -> str:
-    return f"{PREFIX}{os.getpid()}_{secrets.token_hex(6)}"
-
-
-def _tell_tracker(what: Literal["register", "unregister"], name: str) -> None:
-    """The resource tracker removes what is registered when this process and its workers are gone.
-
-    On Windows a segment goes with its last user, and there is no tracker.
-    """
-    if sys.platform != "win32":
-        from multiprocessing import resource_tracker
-
-        getattr(resource_tracker, what)("/" + name, "shared_memory")
+def _remove_folder(folder: Path, descriptor: int | None) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 def _remove_segment(memory: SharedMemory) -> None:
+    register("/" + memory.name, "shared_memory")
     memory.close()
     try:
         memory.unlink()
     except FileNotFoundError:
         # Somebody was faster. The tracker must forget it all the same, or it complains at exit.
-        _tell_tracker("unregister", memory.name)
+        forget("/" + memory.name, "shared_memory")
 
 
 def _release_in_owner(owner: int, handle: BlockHandle, release: Callable[[], None]) -> None:
     if os.getpid() == owner:
+        _looked_at.pop(handle.name, None)
         SHARED_MEMORY_IN_USE.change(handle, -1)
         release()
-
-
-def _remove_when_orphaned(folder: Path) -> None:
-    if folder not in _folders_with_a_hook:
-        _folders_with_a_hook.add(folder)
-        ORPHAN_HOOKS.append(partial(shutil.rmtree, folder, ignore_errors=True))

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import queues
+from multiprocessing import queues, util
 from multiprocessing.pool import TERMINATE, ThreadPool
 from typing import Any, Literal
 
@@ -27,8 +27,11 @@ try:
 except ImportError:  # Windows has other pipes.
     fcntl = None  # type: ignore[assignment]
 
+from bigbar._blocks import Block, create_segment
+from bigbar._leftovers import SHARED_MEMORY, semaphores_of
 from bigbar._signals import children_born_deaf, raise_received, signals_deferred
 from bigbar._stopwatch import Stopwatch
+from bigbar._tracker import register
 from bigbar._worker_side import (
     Outcome,
     StatusBoard,
@@ -119,13 +122,15 @@ class ProcessCrew:
         context.Process = lambda *args, target, **options: self._enlist(
             make(*args, target=partial(run_while_parent_lives, target), **options)
         )
+        self._anchor = _anchor_of_semaphores(context)
         try:
-            with children_born_deaf():
+            with children_born_deaf(), _semaphores_named_after(self._anchor):
                 self._pool: Any = context.Pool(
                     workers, start_worker, (initializer, initargs, growth)
                 )
         except BaseException:
             self._kill_all()
+            self._let_go_of_semaphores()
             raise
         _widen(self._pool._outqueue._writer)
 
@@ -250,12 +255,14 @@ class ProcessCrew:
         if not pool._task_handler.is_alive():
             pool._inqueue._writer.close()
         pool._change_notifier.close()
+        self._remind_tracker_of_semaphores()
         # Iterator, cache and pool refer to each other: taken apart, so that the semaphores of
         # the queues leave the system now and not with the next garbage collection.
         for iterator in list(pool._cache.values()):
             iterator._pool = None
         pool._cache.clear()
         self._pool = None
+        self._let_go_of_semaphores()
         self._processes.clear()
         self._close_board()
 
@@ -269,6 +276,16 @@ class ProcessCrew:
             process.kill()
         for process in started:
             process.join(_JOIN_S)
+
+    def _remind_tracker_of_semaphores(self) -> None:
+        # It may be another one by now, which would complain that it does not know them.
+        if self._anchor is not None:
+            for semaphore in semaphores_of(self._anchor.handle.name):
+                register("/" + semaphore.name.removeprefix("sem."), "semaphore")
+
+    def _let_go_of_semaphores(self) -> None:
+        if self._anchor is not None:
+            self._anchor.close()
 
     def _close_board(self) -> None:
         if self._board is not None:
@@ -379,6 +396,35 @@ class _ThreadContext:
 
     def SimpleQueue(self) -> Any:
         return queues.SimpleQueue(ctx=self)
+
+
+def _anchor_of_semaphores(context: Any) -> Block | None:
+    """A segment for semaphores to be named after, so that they are found when all are killed.
+
+    Where processes are forked, or where the system does not show them as files, it is not needed.
+    """
+    if context.get_start_method() == "fork" or not SHARED_MEMORY.is_dir():
+        return None
+    if context.get_start_method() == "forkserver":
+        util.get_temp_dir()  # Before there are workers, so that they know where it is.
+    try:
+        return create_segment(1)
+    except (OSError, ImportError):
+        return None
+
+
+@contextlib.contextmanager
+def _semaphores_named_after(anchor: Block | None) -> Iterator[None]:
+    config: dict[str, Any] = getattr(multiprocessing.current_process(), "_config", {})
+    before = config.get("semprefix")
+    if anchor is None or before is None:
+        yield
+        return
+    config["semprefix"] = f"/{anchor.handle.name}"
+    try:
+        yield
+    finally:
+        config["semprefix"] = before
 
 
 def _find_overdue(

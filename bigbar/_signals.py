@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM: raised where every `finally` must run, and made to wait where it must not."""
+"""Signals that ask to stop: raised where every `finally` must run, and made to wait elsewhere.
+
+Ctrl-C, SIGTERM, SIGHUP (the terminal was closed) and SIGQUIT (Ctrl-\\) are handled alike.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,39 @@ from multiprocessing import resource_tracker
 
 from bigbar.errors import Interrupted
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Windows has the first two only.
+STOP_SIGNALS: tuple[int, ...] = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+    if hasattr(signal, name)
+)
 
-# The stop signals of the innermost `signals_raised` block, in the order of their arrival.
-_received: list[int] = []
+#: Of these, those that a terminal sends to every process of a command: workers leave it to their
+#: parent to decide.
+TERMINAL_SIGNALS = tuple(number for number in STOP_SIGNALS if number != signal.SIGTERM)
+
+# The stop signals of the outermost `signals_raised` block, in the order of their arrival; None
+# outside of any.
+_received: list[int] | None = None
 
 
 @contextlib.contextmanager
 def signals_raised() -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into `Interrupted`, so that every `finally` runs.
+    """Turn the stop signals into `Interrupted`, so that every `finally` runs.
 
     What waits inside the block calls `raise_received` now and then: an exception that a handler
-    raises while a `__del__` or a callback of the garbage collector runs goes no further.
+    raises while a `__del__` or a callback of the garbage collector runs goes no further. A SIGHUP
+    that is ignored stays ignored: that is what `nohup` is for. A block inside another changes
+    nothing.
     """
-    if threading.current_thread() is not threading.main_thread():
+    global _received
+    if threading.current_thread() is not threading.main_thread() or _received is not None:
         yield
         return
-    _received.clear()
+    received = _received = []
 
     def raise_interrupted(number: int, _frame: object) -> None:
-        _received.append(number)
+        received.append(number)
         raise Interrupted(number)
 
     report_dropped = sys.unraisablehook
@@ -39,7 +55,7 @@ def signals_raised() -> Iterator[None]:
         if not isinstance(dropped.exc_value, Interrupted):
             report_dropped(dropped)
 
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS if _may_take(number)}
     for number in before:
         signal.signal(number, raise_interrupted)
     sys.unraisablehook = report_others
@@ -49,7 +65,14 @@ def signals_raised() -> Iterator[None]:
         sys.unraisablehook = report_dropped
         for number, handler in before.items():
             signal.signal(number, handler)
-        _received.clear()
+        _received = None
+
+
+def _may_take(number: int) -> bool:
+    handler = signal.getsignal(number)
+    if handler is None:  # Not installed from Python: it could not be put back.
+        return False
+    return handler is not signal.SIG_IGN or number != getattr(signal, "SIGHUP", None)
 
 
 def raise_received() -> None:
@@ -60,7 +83,7 @@ def raise_received() -> None:
 
 @contextlib.contextmanager
 def signals_deferred() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the block is done; they are delivered at its end.
+    """Let the stop signals wait until the block is done; they are delivered at its end.
 
     Outside the main thread, where no signal handler ever runs, this does nothing.
     """
@@ -85,17 +108,31 @@ def signals_deferred() -> Iterator[None]:
 
 @contextlib.contextmanager
 def children_born_deaf() -> Iterator[None]:
-    """Start processes with Ctrl-C and SIGTERM blocked, until they choose to listen.
+    """Start processes with the stop signals blocked, until they choose to listen.
 
     Otherwise a Ctrl-C during start-up ends them with a traceback each.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # Must run before the fork, so that all use the same one; starting it unblocks the signals.
-    resource_tracker.ensure_running()
+    start_resource_tracker()  # Before the fork, so that all use the same one.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start_resource_tracker() -> None:
+    """Start Python's resource tracker, if it does not run, where no terminal can end it.
+
+    By itself it is deaf to Ctrl-C and SIGTERM only: with a closed terminal it would go.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
+    try:
+        resource_tracker.ensure_running()
+    finally:  # It unblocks some by itself.
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,8 +1,8 @@
 """What happens inside a pool process, around the function that it is given to run.
 
-A worker ignores Ctrl-C (the parent decides), writes its process id and the time on the status
-board before it starts a task, so that a death, or a task without an end, can be laid at the door
-of the task that caused it, and goes when its parent has gone.
+A worker ignores Ctrl-C and a closed terminal (the parent decides), writes its process id and the
+time on the status board before it starts a task, so that a death, or a task without an end, can be
+laid at the door of the task that caused it, and goes when its parent has gone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import sys
 import threading
@@ -24,8 +25,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bigbar._blocks import ORPHAN_HOOKS, BlockHandle, create_block, open_block
-from bigbar._signals import STOP_SIGNALS
+from bigbar._blocks import (
+    BlockHandle,
+    create_block,
+    open_block,
+    remove_orphaned_blocks,
+    remove_orphaned_segment,
+)
+from bigbar._leftovers import PREFIX, SHARED_MEMORY, has_no_owner
+from bigbar._signals import STOP_SIGNALS, TERMINAL_SIGNALS
+from bigbar._tracker import lives_for_orphans
 from bigbar.errors import WorkersLostError
 
 # How often a worker looks whether its parent still lives, in seconds.
@@ -97,13 +106,14 @@ def start_worker(
     memory the worker may take on top of what it has after its initializer.
     """
     global _failed_start
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in TERMINAL_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):  # blocked since before this process was born
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-    gone = _parent_watch()
-    threading.Thread(target=_leave_with_parent, args=(gone,), daemon=True).start()
-    util.Finalize(None, _on_exit, args=(gone,), exitpriority=0)
+    parent = _Parent()
+    threading.Thread(target=_leave_with_parent, args=(parent,), daemon=True).start()
+    util.Finalize(None, _on_exit, args=(parent,), exitpriority=0)
     try:
         if initializer is not None:
             initializer(*initargs)
@@ -208,38 +218,66 @@ def _fit_for_travel(error: Exception) -> Exception:
     return error
 
 
-def _leave_with_parent(parent_has_gone: Callable[[float], bool]) -> None:
-    while not parent_has_gone(_PARENT_CHECK_S):
+def _leave_with_parent(parent: _Parent) -> None:
+    while not parent.has_gone(_PARENT_CHECK_S):
         pass
     try:
-        _clean_up_after_parent()
+        parent.clean_up()
     finally:
         os._exit(1)
 
 
-def _on_exit(parent_has_gone: Callable[[float], bool]) -> None:
+def _on_exit(parent: _Parent) -> None:
     # A worker without work hears of the parent's death from its queue, and may be faster than
     # the system at making it an orphan.
     deadline = time.monotonic() + _PARENT_CHECK_S
     while time.monotonic() < deadline:
-        if parent_has_gone(_PARENT_CHECK_S / 50):
-            _clean_up_after_parent()
+        if parent.has_gone(_PARENT_CHECK_S / 50):
+            parent.clean_up()
             return
 
 
-def _parent_watch() -> Callable[[float], bool]:
-    """A function that waits so many seconds at most, and says whether the parent has gone.
+class _Parent:
+    """The process that this one works for.
 
-    The parent's sentinel alone does not do: forked siblings hold its other end open. The
-    parent's id alone does not either: with a fork server, the server is the parent.
+    Its sentinel alone does not tell whether it has gone: forked siblings hold its other end open.
+    Its id alone does not either: with a fork server, the server is the parent of the process.
     """
-    parent = multiprocessing.parent_process()
-    sentinels = [] if parent is None else [parent.sentinel]
-    born_to = os.getppid()
-    return lambda seconds: bool(wait(sentinels, timeout=seconds)) or os.getppid() != born_to
+
+    def __init__(self) -> None:
+        owner = multiprocessing.parent_process()
+        self._sentinels = [] if owner is None else [owner.sentinel]
+        self._born_to = os.getppid()
+        self._pid = self._born_to if owner is None or owner.pid is None else owner.pid
+
+    def has_gone(self, seconds: float) -> bool:
+        """Wait so many seconds at most; whether it, or the fork server, has gone."""
+        return bool(wait(self._sentinels, timeout=seconds)) or os.getppid() != self._born_to
+
+    def clean_up(self) -> None:
+        """Remove what it can no longer remove; if only the fork server has gone, nothing.
+
+        All of it in whichever thread comes here, even twice: the first one done ends the process.
+        """
+        config: dict[str, Any] = getattr(multiprocessing.current_process(), "_config", {})
+        anchor = str(config.get("semprefix", "")).removeprefix("/")
+        served = self._born_to != self._pid
+        if served and not _is_let_go(anchor):
+            return
+        remove_orphaned_blocks(self._pid)
+        folder = config.get("tempdir")  # Of multiprocessing, where its fork server listens.
+        if served and folder:
+            shutil.rmtree(folder, ignore_errors=True)
+        # A sibling that is still starting needs the semaphores: the tracker waits for all.
+        if anchor.startswith(PREFIX) and not lives_for_orphans():
+            remove_orphaned_segment(anchor)
 
 
-def _clean_up_after_parent() -> None:
-    # All of it in whichever thread comes here, even twice: the first one done ends the process.
-    for hook in ORPHAN_HOOKS:
-        hook()
+def _is_let_go(segment: str) -> bool:
+    """Whether its owner has gone; one that is just going still has some of its files."""
+    deadline = time.monotonic() + _PARENT_CHECK_S
+    while not has_no_owner(SHARED_MEMORY / segment):
+        if time.monotonic() > deadline or not segment.startswith(PREFIX):
+            return False
+        time.sleep(_PARENT_CHECK_S / 50)
+    return True

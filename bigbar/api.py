@@ -227,7 +227,7 @@ def optimize(
     bigbar.output.OutputError
         If the folder of the store cannot be written to.
     bigbar.errors.Interrupted
-        By Ctrl-C or SIGTERM, like `KeyboardInterrupt` not an `Exception`.
+        By Ctrl-C, SIGTERM, SIGHUP or SIGQUIT; like `KeyboardInterrupt` not an `Exception`.
     """
     folder = None if store is None else Path(path("store", store, "a folder's path"))
     listener = _listener(narrator)

@@ -173,7 +173,8 @@ def make_parser() -> argparse.ArgumentParser:
         ),
         epilog=(
             "Exit codes: 0 done; 1 not written, or the verification failed; 2 the file or an "
-            "option cannot be used; 3 some combinations failed; 130 or 143 interrupted."
+            "option cannot be used; 3 some combinations failed; 129, 130, 131 or 143 stopped "
+            "(closed terminal, Ctrl-C, SIGQUIT, SIGTERM)."
         ),
     )
     parser.add_argument(

@@ -16,6 +16,7 @@ import psutil
 
 from bigbar._blocks import SHARED_MEMORY_IN_USE
 from bigbar._heap import trim_heap
+from bigbar._leftovers import remove_leftovers
 from bigbar._roomy import with_room
 from bigbar._signals import signals_raised
 from bigbar.budget import Budget, budget_for, workload
@@ -127,6 +128,10 @@ def optimize_bars(
     narrator = narrator or Narrator()
     if (note := edge_note(bars, job)) is not None:
         narrator.event(note)
+    removed = remove_leftovers()  # First: what they take up is not there to be had.
+    if removed:
+        what = "block of shared data" if removed == 1 else "blocks of shared data"
+        narrator.event(f"removed {removed} {what} that a killed run had left behind")
     budget = _budget(bars, job, execution, plan)
     narrator.forecast(budget)
     execution = _within(execution, budget)

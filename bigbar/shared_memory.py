@@ -24,7 +24,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from bigbar._blocks import (
-    ORPHAN_HOOKS,
     Block,
     BlockHandle,
     Kind,
@@ -40,7 +39,6 @@ from bigbar.given import refusal, whole
 from bigbar.printable import shown
 
 __all__ = [
-    "ORPHAN_HOOKS",
     "Attachment",
     "Descriptor",
     "Publication",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TextIO
 
+from bigbar._streams import Listened
 from bigbar.budget import Budget
 from bigbar.data import Bars
 from bigbar.engines import Job
@@ -28,15 +29,15 @@ class Terminal(Narrator):
 
     Parameters
     ----------
-    stream : TextIO
-        Where to; standard error as a rule.
+    stream : TextIO or None
+        Where to; standard error as a rule. When nobody listens there any more, the run goes on.
     show_bar : bool
         Whether to draw a bar; without it no control character is written. Those of what is told
         never are.
     """
 
-    def __init__(self, stream: TextIO, *, show_bar: bool) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None, *, show_bar: bool) -> None:
+        self._stream = Listened(stream)
         self._show_bar = show_bar
 
     def line(self, label: str, *texts: str) -> None:
@@ -153,6 +154,6 @@ class Terminal(Narrator):
         self.line("Validate", f"{what} …")
 
 
-def wants_bar(stream: TextIO, *, no_progress: bool) -> bool:
+def wants_bar(stream: TextIO | None, *, no_progress: bool) -> bool:
     """Whether a bar may be drawn: on a terminal, unless it was switched off."""
-    return not no_progress and stream.isatty()
+    return not no_progress and Listened(stream).isatty()

@@ -278,7 +278,8 @@ def test_a_full_disk_under_standard_output(kept_runs):
     with open("/dev/full", "w") as full:
         process = started("show", "1", folder=kept_runs, stdout=full)
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (2, "error: No space left on device\n")
+    said = "error: the answer could not be written to standard output: No space left on device\n"
+    assert (process.returncode, err) == (2, said)
 
 
 def test_an_ascii_terminal(kept_runs):

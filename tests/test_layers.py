@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 #: only on those before it in the list.
 LAYERS = (
     (
-        "errors", "version", "printable", "command_line", "_signals", "_chartless", "_heap",
-        "_roomy", "resources",
+        "errors", "version", "printable", "command_line", "_signals", "_tracker", "_leftovers",
+        "_streams", "_chartless", "_heap", "_roomy", "resources",
     ),
     (
         "quantities", "given", "settings", "statistics", "indicators", "periods", "grid",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import io
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bigbar._signals import signals_raised
+from bigbar._streams import Listened, any_encoding, let_go, open_missing_streams, say
 from bigbar.command_line import Parser
-from bigbar.errors import BigBarError, InputError
+from bigbar.errors import BigBarError, InputError, Interrupted
 from bigbar.history.answer import Answer
 from bigbar.printable import one_line
 from bigbar.store.records import NONSENSE, DamagedRun, Run
@@ -37,33 +37,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done; 1 a check found a difference; 2 the store or an option cannot be used; 130 stopped.
+        0 done; 1 a check found a difference; 2 the store or an option cannot be used; 130
+        stopped with Ctrl-C, as 128 and the number of another signal.
 
     Raises
     ------
     SystemExit
         For `--help` and `--version`.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # An ASCII terminal gets "?" for a "·".
-            stream.reconfigure(errors="replace")
+    open_missing_streams()
+    any_encoding()
     try:
-        try:
+        with signals_raised():
             return _run(arguments)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:  # Whoever read has seen enough.
-        _close_output()
-        return 0
     except OSError as problem:
-        _close_output()
         where = f"{problem.filename}: " if problem.filename else ""
         return _failed(f"{where}{problem.strerror or problem}")
     except MemoryError:
         return _failed("there is not enough memory for the rows of this run")
+    except Interrupted as stopped:
+        say("stopped")
+        return stopped.exit_code
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        say("stopped")
         return 130
+    finally:
+        let_go()
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -82,18 +81,18 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _failed(str(problem))
     except NONSENSE as problem:  # Sealed by somebody else: this program never writes such values.
         return _failed(f"{path} holds values that make no sense ({problem!r})")
-    print(answer.printed(as_json=given.json))
+    listened = Listened(sys.stdout)
+    listened.write(f"{answer.printed(as_json=given.json)}\n")
+    listened.flush()
+    if listened.lost is not None and not isinstance(listened.lost, BrokenPipeError):
+        why = getattr(listened.lost, "strerror", None) or listened.lost
+        return _failed(f"the answer could not be written to standard output: {why}")
     return answer.code
 
 
 def _failed(problem: str) -> int:
-    print(f"error: {one_line(problem)}", file=sys.stderr)
+    say(f"error: {one_line(problem)}")
     return 2
-
-
-def _close_output() -> None:
-    """Or the interpreter complains once more when it flushes at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -102,7 +101,8 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m bigbar",
         description="Look at what is kept of earlier runs, compare them, and check them.",
         epilog="A run is named by its number, or last. 'COMMAND --help' says more. Exit codes: 0 "
-        "done; 1 verify found a difference; 2 the store or an option cannot be used; 130 stopped.",
+        "done; 1 verify found a difference; 2 the store or an option cannot be used; "
+        "130 stopped.",
     )
     parser.add_argument("--version", action="version", version=f"BigBar optimizer {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
