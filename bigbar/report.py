@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -18,9 +19,13 @@ from bigbar.settings import Parameters
 from bigbar.standings import standings
 from bigbar.terminal import LABEL
 from bigbar.validation.findings import Findings
+from bigbar.validation.wording import costs_text
 
 #: Lines are broken so as to fit terminals this wide, where nothing else is known.
 WIDTH = 100
+
+#: The space before a unit, where no line of the verdict is broken.
+_UNIT = re.compile(r"(?<=\d) (?=%|bp\b)")
 
 #: In narrower terminals lines are broken no further.
 _LEAST_WIDTH = 70
@@ -135,7 +140,9 @@ def printed_statistics(stats: pd.Series) -> str:
 def _verdict(findings: Findings, width: int) -> str:
     """What the result is worth; a line that is too long is broken between words."""
     return "\n".join(
-        textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False)
+        textwrap.fill(
+            _UNIT.sub("\u00a0", line), width, subsequent_indent="  ", break_long_words=False
+        ).replace("\u00a0", " ")
         for line in findings.verdict.lines
     )
 
@@ -145,6 +152,10 @@ def _closing(outcome: Outcome, files: Sequence[str], width: int) -> str:
     table = outcome.table
     if len(table) > 1:
         lines.append(("Counted", _counted(outcome, table)))
+    if outcome.findings is None:  # Otherwise the verdict tells it, and what more of it would do.
+        account = outcome.job.settings.account
+        told = costs_text(*account.commission_parts, account.spread)
+        lines.append(("Costs", told or "none charged (--commission, --spread)"))
     if outcome.failures:
         lines.extend(_failures(outcome))
     lines.append(("Verified", verification_text(outcome)))

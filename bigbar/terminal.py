@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -43,9 +45,23 @@ class Terminal(Narrator):
     def line(self, label: str, *texts: str) -> None:
         """Write a labelled line, and further lines under the first."""
         for text in texts:
-            self._stream.write(f"{label:<{LABEL}}{one_line(text)}\n")
+            self._stream.write(self._fitted(label, one_line(text)) + "\n")
             label = ""
         self._stream.flush()
+
+    def _fitted(self, label: str, text: str) -> str:
+        """A labelled text, broken between words where a terminal is too narrow for it."""
+        first = f"{label:<{LABEL}}"
+        if not self._stream.isatty():
+            return first + text
+        return textwrap.fill(
+            text,
+            max(3 * LABEL, shutil.get_terminal_size().columns),
+            initial_indent=first,
+            subsequent_indent=" " * LABEL,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def data(self, bars: Bars, job: Job) -> None:
         """The bars that were read."""
@@ -143,7 +159,7 @@ class Terminal(Narrator):
         if self._show_bar:
             from tqdm import tqdm
 
-            tqdm.write(f"{'Note':<{LABEL}}{one_line(what)}", file=self._stream)
+            tqdm.write(self._fitted("Note", one_line(what)), file=self._stream)
         else:
             self.line("Note", what)
 

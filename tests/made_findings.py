@@ -10,6 +10,7 @@ import pandas as pd
 
 from bigbar.validation.findings import (
     Bootstrap,
+    BuyAndHold,
     Costs,
     DeflatedSharpe,
     Holdout,
@@ -176,7 +177,24 @@ def costs() -> Costs:
     table = pd.DataFrame(
         {"commission": [0.0, 1e-4], "Return [%]": [4.0, math.nan], "# Trades": [10, 10]}
     )
-    return Costs(0.0, 0.0, 2e-4, None, 0.01, table)
+    return Costs(
+        commission=0.0,
+        spread=0.0,
+        fixed_commission=0.0,
+        total_return=4.0,
+        break_even_commission=2e-4,
+        break_even_spread=None,
+        limit=0.01,
+        table=table,
+    )
+
+
+def holding(**changes: float) -> BuyAndHold:
+    found = BuyAndHold(
+        total_return=12.76, max_drawdown=-5.48, chosen_return=4.64, chosen_max_drawdown=-1.76,
+        exposure=20.4,
+    )  # fmt: skip
+    return replace(found, **changes)
 
 
 def perturbation() -> Perturbation:

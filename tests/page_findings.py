@@ -12,6 +12,7 @@ from bigbar.outcome import Outcome
 from bigbar.report import full_statistics
 from bigbar.validation.findings import (
     Bootstrap,
+    BuyAndHold,
     Costs,
     DeflatedSharpe,
     Findings,
@@ -62,6 +63,10 @@ def page_findings(outcome: Outcome, *, seed: int = 1) -> Findings:
             shares=(0.1, 0.2, 0.3),
             total_return=np.array([[1.2, -0.4, 0.9], [2.1, 0.3, -1.7], [np.nan, -0.2, 0.1]]),
             efficiency=np.array([[0.21, np.nan, 0.17], [0.35, 0.04, np.nan], [np.nan] * 3]),
+        ),
+        buy_and_hold=BuyAndHold(
+            total_return=12.76, max_drawdown=-5.48, chosen_return=4.64, chosen_max_drawdown=-1.76,
+            exposure=20.4,
         ),
         costs=_costs(),
         perturbation=_perturbation(),
@@ -180,8 +185,8 @@ def _costs() -> Costs:
     table["Sharpe Ratio"] = table["Return [%]"] / 2.9
     table["# Trades"] = 305
     return Costs(
-        commission=0.0, spread=0.0, break_even_commission=0.000076, break_even_spread=None,
-        limit=0.01, table=table,
+        commission=0.0, spread=0.0, fixed_commission=0.0, total_return=4.64,
+        break_even_commission=0.000076, break_even_spread=None, limit=0.01, table=table,
     )  # fmt: skip
 
 

@@ -51,6 +51,10 @@ def test_break_even_by_backtesting(account: Account, number: int) -> None:
     found = find_costs(case.file(), case.job(), number)
     commission, spread = account.commission_parts[1], account.spread
     assert (found.commission, found.spread, found.limit) == (commission, spread, LIMIT)
+    assert found.fixed_commission == account.commission_parts[0]
+    assert found.total_return == pytest.approx(
+        returned(case, number, commission=commission, spread=spread), rel=1e-9
+    )
     even = found.break_even_commission
     assert even
     assert returned(case, number, commission=even, spread=spread) >= 0
@@ -131,6 +135,18 @@ def test_another_commission_leaves_the_fixed_fee() -> None:
     assert with_costs(Account(), commission=0.002, spread=0.1) == Account(
         commission=0.002, spread=0.1
     )
+
+
+def test_what_neither_gains_nor_loses_never_loses() -> None:
+    """A setting that never trades: its return is 0 at any cost, and 0 is no loss."""
+    grid = Grid.from_values(
+        atr_period=[3, 7], k_atr=90.0, uptail_max_ratio=0.7, previous_weight=0.0, buffer_ratio=0.01
+    )
+    case = replace(CASE, grid=grid)
+    found = find_costs(case.file(), case.job(), 0)
+    assert found.total_return == 0
+    assert found.break_even_commission is None
+    assert found.break_even_spread is None
 
 
 # The search.

@@ -34,7 +34,7 @@ AXES = {
 
 
 def optimized(**more):
-    return bigbar.optimize(EURUSD[:1500], **AXES, workers=2, verify=1, **more)
+    return bigbar.optimize(EURUSD[:1500], **AXES | {"workers": 2, "verify": 1} | more)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_every_part_is_found(everything):
     findings = everything.findings
     empty = {part.name for part in fields(Findings) if getattr(findings, part.name) is None}
     assert empty == {"walk_forward_matrix"}
-    assert len(findings.verdict.lines) <= 6
+    assert len(findings.verdict.lines) <= 9
     assert findings.verdict.lines[-1] == findings.verdict.headline
 
 
@@ -85,6 +85,36 @@ def test_every_figure_is_in_the_summary(everything):
     assert told["walk_forward"]["replayed"] == everything.findings.walk_forward.replayed > 0
     assert told["costs"]["break_even_spread"] == everything.findings.costs.break_even_spread
     assert told["verdict"]["light"] in ("red", "amber", "green")
+
+
+def test_buy_and_hold_on_the_bars_that_were_optimized(everything):
+    """By backtesting.py's own statistics, and the drawdown by hand."""
+    held, best = everything.findings.buy_and_hold, everything.best_statistics
+    assert held.total_return == best["Buy & Hold Return [%]"]
+    assert held.chosen_return == best["Return [%]"]
+    assert held.chosen_max_drawdown == best["Max. Drawdown [%]"]
+    assert held.exposure == best["Exposure Time [%]"]
+    outcome = everything.outcome
+    close = outcome.bars.frame["Close"].iloc[outcome.job.bars]
+    assert held.max_drawdown == pytest.approx(100 * (close / close.cummax() - 1).min())
+    assert held.total_return == pytest.approx(100 * (close.iloc[-1] / close.iloc[0] - 1))
+    assert any(line.startswith("Buy and hold: ") for line in everything.findings.verdict.lines)
+    assert any(line.startswith("No costs charged") for line in everything.findings.verdict.lines)
+
+
+def test_few_trades_are_told_of_the_choice():
+    found = optimized(k_atr=(2.8, 3.0), maximize="Win Rate [%]")
+    assert found.best_statistics["# Trades"] < 30
+    told = f"Only {found.best_statistics['# Trades']} trade"
+    assert any(line.startswith(told) for line in found.findings.verdict.lines)
+
+
+def test_a_holdout_without_a_trade_is_told():
+    """On the last days of the file nothing is as large as that."""
+    found = optimized(holdout=0.1, k_atr=(2.8, 3.0))
+    assert found.findings.holdout.unseen["# Trades"] == 0
+    assert any("no trade, so nothing is known" in line for line in found.findings.verdict.lines)
+    assert any("made no trade on the unseen bars" in note for note in found.findings.notes)
 
 
 def test_without_validation_nothing_is_found():

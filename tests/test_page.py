@@ -259,12 +259,86 @@ def test_key_figures_are_those_of_the_table(outcome, findings, page):
         assert f"{name} {value:g}" in page.text
 
 
+def test_buy_and_hold_is_a_tile_a_line_and_a_sentence(outcome, page):
+    close = outcome.bars.frame["Close"].iloc[outcome.job.bars]
+    returned = 100 * (close.iloc[-1] / close.iloc[0] - 1)
+    shown = percent(returned).replace("\xa0", " ")
+    assert f"Buy & hold instead {shown} unseen" in page.text
+    assert f"holding to the last returned {shown}." in page.text
+    (line,) = (
+        layer for layer in page.charts["equity"]["layers"] if layer.get("color") == "ink"
+    )  # fmt: skip
+    assert line["columns"]["y"][0] == 100_000
+    ended = 100_000 * (1 + returned / 100)
+    assert line["columns"]["y"][-1] == pytest.approx(ended, rel=1e-6)
+    assert line["columns"]["x"][-1] == seconds(close.index)[-1]
+    assert "buy and hold" in page.text
+    assert f"holding on ended at {ended:,.2f}" in page.text
+
+
+def test_buy_and_hold_goes_on_over_the_unseen_bars():
+    """On the bars of the file itself, as a run with --holdout has them."""
+    outcome = small_outcome()
+    outcome.job, outcome.trades = replace(outcome.job, span=(20, 301)), None
+    findings = page_findings(outcome)
+    assert findings.holdout is not None
+    close = outcome.bars.frame["Close"].iloc[20:]
+    unseen = pd.Series(100_000.0, index=close.index[281:])
+    held_back = replace(findings.holdout, split=unseen.index[0], equity=unseen)
+    page = Page(report_html(outcome, replace(findings, holdout=held_back)))
+    (line,) = (
+        layer for layer in page.charts["equity"]["layers"] if layer.get("color") == "ink"
+    )  # fmt: skip
+    assert line["columns"]["x"][-1] == seconds(close.index)[-1]
+    ended = 100_000 * close.iloc[-1] / close.iloc[0]
+    assert line["columns"]["y"][-1] == pytest.approx(ended, rel=1e-6)
+
+
+def test_every_sharpe_ratio_says_which_it_is(outcome, findings):
+    """backtesting.py's by its name, that of the luck tests by another, and both are explained."""
+    sharpe = replace(findings.bootstrap, statistic="Sharpe Ratio", chosen=1.66)
+    verdict = replace(VERDICT, lines=())
+    text = text_of(outcome, replace(findings, sharpe_bootstrap=sharpe, verdict=verdict))
+    found = re.findall(r"(\w*) ?Sharpe( Ratio)?", text)
+    assert {name or "daily" for name, _ in found} >= {"daily"}
+    assert all(ratio or name == "daily" for name, ratio in found)
+    own = outcome.table.statistics(outcome.best)["Sharpe Ratio"]
+    assert f"compounds returns first ({own:,.2f})".replace("-", "−") in text
+    assert "mean over deviation of each period’s return (1.66). Both are annual." in text
+    assert "daily Sharpe, deflated by the number of trials" in text
+
+
+def test_equal_results_stand_in_one_row(findings):
+    outcome = small_outcome()
+    best = outcome.best
+    outcome.table.values[[0, 1, 11]] = outcome.table.values[best]
+    section = re.findall(
+        r'<section id="top".*?</section>', report_html(outcome, findings), re.DOTALL
+    )[0]
+    rows = re.findall(r"<tr><td.*?</tr>", section)
+    first = [re.sub("<.*?>", "", cell) for cell in re.findall(r"<td.*?</td>", rows[0])]
+    same = sum(outcome.table.same_result(best, number) for number in range(12))
+    assert (first[0], first[-1]) == ("1chosen", str(same))
+    assert "stand in one row" in section
+    assert "settings" in re.findall(r"<th .*?</th>", section)[-1]
+    # Where all differ there is no such column.
+    plain = report_html(small_outcome(), findings)
+    assert "stand in one row" not in plain
+
+
 def test_without_a_best_the_page_says_why():
     outcome = small_outcome(k_atr=9.0)
     assert outcome.best is None
     page = Page(report_html(outcome, Findings(VERDICT)))
     assert "No combination traded at all" in page.text
     assert page.sections == ["verdict", "record"]
+
+
+def test_what_was_charged_is_told_with_fixed_fees(outcome, findings):
+    charged = replace(findings.costs, fixed_commission=5.0, commission=5e-5, spread=1e-4)
+    said = text_of(outcome, replace(findings, costs=charged))
+    assert "Charged in this run: commission 5 + 0.5 bp, spread 1 bp, on each order." in said
+    assert "Charged in this run: no costs, on each order." in text_of(outcome, findings)
 
 
 def test_an_interrupted_run_is_marked(findings):
@@ -340,7 +414,8 @@ def test_unseen_days_follow_on_the_curve(outcome, findings, page):
 
 def test_the_curve_is_not_rounded_beyond_what_can_be_seen(outcome):
     page = Page(report_html(outcome, None))
-    (line,) = page.charts["equity"]["layers"]
+    held, line = page.charts["equity"]["layers"]
+    assert (held["color"], line["color"]) == ("ink", "chosen")
     final = outcome.table.statistics(outcome.best)["Equity Final [$]"]
     assert line["columns"]["y"][-1] == pytest.approx(final, abs=0.01)
     assert line["columns"]["y"][0] == 100_000

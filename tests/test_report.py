@@ -1,6 +1,7 @@
 """What a person reads: no control characters where they do not belong, numbers as backtesting's."""
 
 import itertools
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -77,6 +78,27 @@ def test_the_verdict_stands_before_the_closing_lines():
     outcome.findings = Findings(verdict=VERDICT)
     shown = answer(outcome, top=3, files=[])
     assert "\n\n" + "\n".join(VERDICT.lines) + "\n\nCounted" in shown
+
+
+def test_without_a_verdict_the_costs_have_a_line_of_their_own():
+    outcome = small_outcome()
+    assert "\nCosts      none charged (--commission, --spread)\n" in answer(
+        outcome, top=0, files=[]
+    )
+    outcome.findings = Findings(verdict=VERDICT)
+    assert "\nCosts " not in answer(outcome, top=0, files=[])
+    charged = small_outcome(account=Account(commission=(2.0, 5e-5), spread=1e-4))
+    text = answer(charged, top=0, files=[])
+    assert "\nCosts      commission 2 + 0.5 bp, spread 1 bp\n" in text
+
+
+def test_a_line_of_the_verdict_is_not_broken_before_a_unit():
+    outcome = small_outcome()
+    lines = tuple(f"{'word ' * 13}{'x' * count} 35 % or 1.5 bp or 12 days" for count in range(12))
+    outcome.findings = Findings(verdict=replace(VERDICT, lines=lines))
+    text = answer(outcome, top=0, files=[], width=80)
+    assert re.findall(r"35 %", text) == ["35 %"] * 12
+    assert re.findall(r"1.5 bp", text) == ["1.5 bp"] * 12
 
 
 def test_the_robust_choice_is_called_so():

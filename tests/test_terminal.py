@@ -142,3 +142,31 @@ def test_a_bar_only_on_a_terminal(no_progress):
     finally:
         os.close(theirs)
     assert wants_bar(io.StringIO(), no_progress=no_progress) is False
+
+
+class Screen(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_lines_are_broken_between_words_on_a_narrow_terminal(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    screen = Screen()
+    terminal = Terminal(screen, show_bar=False)
+    text = "595 kB once in shared memory for 2 workers; a copy each would take 595 kB more"
+    terminal.event(text)
+    lines = screen.getvalue().splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= columns
+    assert all(line.startswith(" " * 11) for line in lines[1:])
+    assert " ".join(line[11:] for line in lines) == text
+
+
+def test_lines_for_a_file_are_whole(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "Verify     replaying up to 21 combinations through backtesting.py …\n" in narrate(
+        show_bar=False
+    )

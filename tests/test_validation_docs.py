@@ -15,13 +15,15 @@ from bigbar.indicators import with_indicators
 from bigbar.periods import calendar_of
 from bigbar.results import Choice, ResultTable
 from bigbar.settings import Settings
+from bigbar.validation.benchmark import buy_and_hold
 from bigbar.validation.bootstrap import RETURN_LIKE
+from bigbar.validation.costs import find_costs
 from bigbar.validation.luck import assess_luck
 from bigbar.validation.verdict import conclude
 
 PAGE: Path = DOCS / "validation.md"
 TEXT = text_of(PAGE)
-MODULES = ("bootstrap", "resampling", "cscv", "verdict", "sharpe")
+MODULES = ("bootstrap", "resampling", "cscv", "verdict", "wording", "sharpe")
 
 
 def constant(name: str) -> float:
@@ -43,7 +45,7 @@ def test_constants(name, value):
 def test_no_constant_of_the_rules_is_missing():
     assert {row[0] for row in CONSTANTS} >= {
         "RESAMPLES", "MEAN_BLOCK", "LEVEL", "LEAST_PERIODS", "LEAST_TRADED", "EARLIER_POWER",
-        "BLOCKS", "THOROUGH_BLOCKS", "STRONG", "WEAK", "MOST_PBO", "CONFIDENCE",
+        "BLOCKS", "THOROUGH_BLOCKS", "STRONG", "WEAK", "MOST_PBO", "CONFIDENCE", "FEW_TRADES",
     }  # fmt: skip
 
 
@@ -69,9 +71,16 @@ def test_the_example_is_what_the_command_says():
         table.best(choice),
         periods_per_year=calendar_of(file.index[job.bars]).annual_periods,
     )
+    best = table.best(choice)
+    assert best is not None
+    trades = table.column("# Trades")
     verdict = conclude(
         job.grid,
-        table.best(choice),
+        best,
+        trades=int(trades[best]),
+        most_trades=int(trades.max()),
+        buy_and_hold=buy_and_hold(file, job, table, best),
+        costs=find_costs(file, job, best),
         bootstrap=found.bootstrap,
         sharpe_bootstrap=found.sharpe_bootstrap,
         pbo=found.pbo,

@@ -11,6 +11,7 @@ from made_findings import (
     bootstrap,
     costs,
     deflated,
+    holding,
     holdout,
     overfitting,
     perturbation,
@@ -38,6 +39,7 @@ def everything() -> Findings:
         holdout=holdout(),
         walk_forward=walk_forward(),
         walk_forward_matrix=walk_forward_matrix(),
+        buy_and_hold=holding(),
         costs=costs(),
         perturbation=perturbation(),
         luck_band=pd.DataFrame({"low": [1.0]}),
@@ -54,7 +56,9 @@ def test_it_is_json_with_a_key_for_every_finding():
 def test_every_figure_has_its_name():
     findings = everything()
     found = as_json(findings, GRID)
-    for name in ("bootstrap", "pbo", "deflated_sharpe", "plateau", "costs", "perturbation"):
+    for name in (
+        "bootstrap", "pbo", "deflated_sharpe", "plateau", "buy_and_hold", "costs", "perturbation",
+    ):  # fmt: skip
         for field in dataclasses.fields(getattr(findings, name)):
             value = getattr(getattr(findings, name), field.name)
             if isinstance(value, float) and math.isfinite(value):

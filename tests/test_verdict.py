@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_findings import bootstrap, holdout, overfitting, plateau, walk_forward
+from made_findings import (
+    bootstrap,
+    costs,
+    holding,
+    holdout,
+    overfitting,
+    plateau,
+    walk_forward,
+)
 from made_returns import grid_of
 
 from bigbar.grid import Grid
@@ -15,12 +24,13 @@ from bigbar.validation.verdict import (
     MOST_PBO,
     STRONG,
     WEAK,
-    WIDTH,
+    WEIGHED,
     Evidence,
     conclude,
     unseen_confidence,
     weigh,
 )
+from bigbar.validation.wording import FEW_TRADES, WIDTH, sharpe_name
 
 NONE, BAD, GOOD = {}, {"unseen_lost": True}, {"unseen_convinces": True}
 
@@ -109,8 +119,8 @@ def test_as_in_the_guide():
     found = concluded(bootstrap=bootstrap(), pbo=overfitting(), plateau=plateau(robust=20_000))
     assert found.lines == (
         "You tried 112,840 settings on 100 days. They behave like about 1,400 independent tries.",
-        "With no edge the best typically shows a Sharpe of 5.4, and 1 time in 20 above 7.1.",
-        "Yours is 4.4. Luck does this well 82 % of the time; it takes Sharpe 7.1 to tell.",
+        "With no edge the best typically shows a daily Sharpe of 5.4, and 1 time in 20 above 7.1.",
+        "Yours is 4.4 (it takes 7.1 to tell). Luck does this well 82 % of the time.",
         "Nothing was held back (--holdout 0.2 keeps a fifth). Probability of overfitting: 48 %.",
         "Robust: atr_period 26, k_atr 1.4, uptail_max_ratio 0.5, previous_weight 0.1 "
         "(3.90; best 4.40).",
@@ -130,8 +140,8 @@ def test_where_the_return_was_tested():
         "With no edge the best typically shows a return of +3.4 %, and 1 time in 20 above +8.4 %."
     )
     assert found.lines[2] == (
-        "Yours is +1,234.5 % (Sharpe 1.7). Luck does this well 35 % of the time; "
-        "it takes Sharpe 7.1 to tell."
+        "Yours is +1,234.5 % (daily Sharpe 1.7; it takes 7.1 to tell). "
+        "Luck does this well 35 % of the time."
     )
 
 
@@ -184,7 +194,7 @@ def test_nothing_is_ever_called_proven():
 
 def test_luck_that_never_did_as_well():
     found = concluded(bootstrap=bootstrap(p_value=1 / 1001))
-    assert "Luck did this well in none of 1,000 draws;" in found.lines[2]
+    assert found.lines[2].endswith("Luck did this well in none of 1,000 draws.")
 
 
 @pytest.mark.parametrize(
@@ -223,6 +233,24 @@ def test_periods_that_are_no_days(per_year, noun):
     assert f"on 100 {noun}." in found.lines[0]
 
 
+@pytest.mark.parametrize(
+    ("per_year", "name"),
+    [
+        (252, "daily Sharpe"), (365, "daily Sharpe"), (52, "weekly Sharpe"),
+        (12, "monthly Sharpe"), (1, "yearly Sharpe"), (126, "Sharpe by periods"),
+    ],
+)  # fmt: skip
+def test_the_sharpe_ratio_of_the_luck_test_has_a_name_of_its_own(per_year, name):
+    by_sharpe = bootstrap(periods_per_year=float(per_year))
+    assert sharpe_name(by_sharpe) == name
+    found = concluded(bootstrap=by_sharpe)
+    assert f"shows a {name} of 5.4" in found.lines[1]
+    found = concluded(
+        bootstrap=replace(by_sharpe, statistic="Return [%]"), sharpe_bootstrap=by_sharpe
+    )
+    assert f"({name} 4.4; it takes" in found.lines[2]
+
+
 def test_unseen_days_are_told():
     found = concluded(bootstrap=bootstrap(), holdout=holdout(1.25, trades=1), pbo=overfitting())
     assert found.lines[3] == (
@@ -230,7 +258,9 @@ def test_unseen_days_are_told():
         "Probability of overfitting: 48 %."
     )
     again = concluded(bootstrap=bootstrap(), holdout=holdout(0.0, trades=0, openings=3))
-    assert again.lines[3] == "Unseen from 2024-03-03, opened 3 times: no trade (before: +10.0 %)."
+    assert again.lines[3] == (
+        "Unseen from 2024-03-03, opened 3 times: no trade, so nothing is known (before: +10.0 %)."
+    )
 
 
 def test_a_walk_forward_analysis_is_told():
@@ -241,6 +271,12 @@ def test_a_walk_forward_analysis_is_told():
         "Unseen from 2024-03-03: +1.2 % in 12 trades (before: +10.0 %). "
         "Walk-forward: +3.1 %, t 1.2."
     )
+
+
+def test_a_walk_forward_analysis_without_a_trade():
+    flat = replace(walk_forward(0.0), t_statistic=math.nan)
+    found = concluded(bootstrap=bootstrap(), walk_forward=flat)
+    assert found.lines[3].endswith("Walk-forward: no trade.")
 
 
 def test_the_best_may_be_robust_itself():
@@ -287,7 +323,104 @@ def test_nothing_counts():
     )
 
 
-def test_six_lines_at_most_and_none_too_long_for_a_terminal():
+# ------------------------------------------------------------ buy and hold, costs, few trades
+
+
+def line_of(**findings) -> str:
+    """The one line that a finding makes."""
+    lines = concluded(**findings).lines
+    assert len(lines) == 4
+    return lines[2]
+
+
+def test_buy_and_hold_stands_beside_the_choice():
+    assert line_of(buy_and_hold=holding()) == (
+        "Buy and hold: +12.8 % (drawdown 5.5 %). Yours: +4.6 % (1.8 %), invested 20 % of the time."
+    )
+    assert line_of(buy_and_hold=holding(total_return=-1234.5, max_drawdown=0.0)).startswith(
+        "Buy and hold: -1,234.5 % (drawdown 0.0 %)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "No costs charged; it loses above a commission of 2 bp (1 bp: 0.01 %)."),
+        (
+            {"break_even_spread": 1.526e-4, "break_even_commission": 7.64e-5},
+            "No costs charged; it loses above a spread of 1.5 bp or a commission of 0.76 bp "
+            "(1 bp: 0.01 %).",
+        ),
+        (
+            {"break_even_commission": None},
+            "No costs charged; no spread or commission up to 100 bp makes it lose.",
+        ),
+        (
+            {"break_even_spread": 0.0},
+            "No costs charged; it loses above a spread of 0 bp or a commission of 2 bp "
+            "(1 bp: 0.01 %).",
+        ),
+        (
+            {"commission": 5e-5, "spread": 1e-4, "break_even_spread": 0.00231},
+            "Charged commission 0.5 bp, spread 1 bp; it loses above a spread of 23 bp or a "
+            "commission of 2 bp.",
+        ),
+        (
+            {"fixed_commission": 5.0, "break_even_commission": None},
+            "Charged commission 5; no spread or commission up to 100 bp makes it lose.",
+        ),
+        (
+            {"fixed_commission": 5.0, "commission": 1e-4},
+            "Charged commission 5 + 1 bp; it loses above a commission of 2 bp.",
+        ),
+        ({"commission": -1e-4}, "Charged commission -1 bp; it loses above a commission of 2 bp."),
+        ({"total_return": -0.1}, "No costs charged, and it loses all the same."),
+        ({"total_return": 0.0}, "No costs charged; it loses above a commission of 2 bp "
+                                "(1 bp: 0.01 %)."),
+        (
+            {"total_return": -1.0, "spread": 3e-4, "break_even_spread": 2e-4,
+             "break_even_commission": 0.0},
+            "Charged spread 3 bp: it loses; it would not with a spread of 2 bp.",
+        ),
+        (
+            {"total_return": -1.0, "spread": 0.02, "break_even_commission": 0.0},
+            "Charged spread 200 bp: it loses; it would not with a spread of 100 bp.",
+        ),
+        (
+            {"total_return": -1.0, "spread": 3e-4, "break_even_spread": 0.0,
+             "break_even_commission": 0.0},
+            "Charged spread 3 bp: it loses, and with either of them left out as well.",
+        ),
+    ],
+)  # fmt: skip
+def test_costs_are_told(changes, words):
+    assert line_of(costs=replace(costs(), **changes)) == words
+
+
+@pytest.mark.parametrize(
+    ("trades", "most", "words"),
+    [
+        (1, 400, "Only 1 trade: too few for any figure made of them to hold; --min-trades 30 asks "
+                 "for more."),
+        (29, 30, "Only 29 trades: too few for any figure made of them to hold; --min-trades 30 "
+                 "asks for more."),
+        # No advice that cannot be followed.
+        (12, 29, "Only 12 trades: too few for any figure made of them to hold; use a longer file."),
+    ],
+)  # fmt: skip
+def test_few_trades_are_told(trades, most, words):
+    assert line_of(trades=trades, most_trades=most) == words
+
+
+def test_enough_trades_are_not_spoken_of():
+    assert FEW_TRADES == 30
+    for trades in (None, 30, 305):
+        assert len(concluded(trades=trades, most_trades=500).lines) == 3
+    alone = conclude(grid_of(), 0, trades=3, most_trades=400)
+    assert alone.lines[2].endswith("use a longer file.")  # One setting has no other.
+
+
+def test_nine_lines_at_most_and_none_too_long_for_a_terminal():
     everything = {
         "bootstrap": bootstrap(statistic="Return [%]", chosen=-99.9, earlier_trials=1000),
         "sharpe_bootstrap": bootstrap(chosen=-12.3),
@@ -295,9 +428,14 @@ def test_six_lines_at_most_and_none_too_long_for_a_terminal():
         "plateau": plateau(statistic="Return [%]", robust=112_839),
         "holdout": holdout(-12.3, trades=1234),
         "walk_forward": walk_forward(-12.3),
+        "buy_and_hold": holding(total_return=-99.9, max_drawdown=-99.9, chosen_return=123.4),
+        "costs": replace(costs(), break_even_spread=1.5e-4),
+        "trades": 29,
+        "most_trades": 30,
     }
     found = concluded(**everything)
-    assert len(found.lines) == 6
+    assert len(found.lines) == 9
+    assert set(WEIGHED) <= set(everything)
     assert max(map(len, found.lines)) <= WIDTH
     usual = concluded(**{**everything, "bootstrap": bootstrap(), "sharpe_bootstrap": None})
     assert max(map(len, usual.lines)) <= WIDTH

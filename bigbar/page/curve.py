@@ -27,6 +27,9 @@ NOTHING_HELD_BACK = (
 
 _TIME = "@x{%F %H:%M}"
 
+#: Points of the line of buy and hold at most.
+_HELD_POINTS = 300
+
 
 def curve_section(subject: Subject) -> Section | None:
     """Equity, drawdown and the unseen days; None where nothing counts."""
@@ -74,8 +77,9 @@ def _unseen_key(subject: Subject) -> tuple[Key, ...]:
 
 def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
     times, values, _ = _points(equity)
+    held = _held(subject, equity)
+    keys = [Key("line", "chosen", "chosen setting"), Key("dotted", "ink", "buy and hold")]
     layers = []
-    keys = [Key("line", "chosen", "chosen setting")]
     if (band := _luck_band(subject)) is not None:
         layers += band
         keys += [
@@ -83,7 +87,10 @@ def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
             Key("dashed", "luck", "luck’s best setting, typically"),
         ]
     tips = (("Time", _TIME), ("Equity", "@y{0,0.00}"))
-    layers.append(Layer("line", {"x": times, "y": values}, tooltips=tips, style={"width": 2}))
+    layers += [
+        _holding_layer(held),
+        Layer("line", {"x": times, "y": values}, tooltips=tips, style={"width": 2}),
+    ]
     lowest, highest = int(equity.argmin()), int(equity.argmax())
     says = (
         f"Equity moved between {number(equity.iloc[lowest])} ({day(equity.index[lowest])}) and "
@@ -92,6 +99,7 @@ def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
     )
     if subject.holdout is not None:
         says += " The unseen days go on from where the others ended."
+    says += f" Buying at the first close and holding on ended at {number(held.iloc[-1])}."
     if band is not None and subject.findings is not None:
         luck = subject.findings.luck_band
         assert luck is not None
@@ -116,6 +124,23 @@ def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
         zoom=True,
         extra={"linked": "drawdown"},
     )
+
+
+def _held(subject: Subject, equity: pd.Series) -> pd.Series:
+    """What the cash would have become in the market all the time, from the first close on."""
+    frame = subject.outcome.bars.frame
+    close = frame["Close"].iloc[subject.outcome.job.first_bar :].iloc[: len(equity)]
+    return subject.cash * (close / close.iloc[0])
+
+
+def _holding_layer(held: pd.Series) -> Layer:
+    """Dotted, and so of few points: dots along every wiggle of a price are a cloud."""
+    values = held.to_numpy(np.float64)
+    shown = np.unique(np.linspace(0, len(held) - 1, min(len(held), _HELD_POINTS)).astype(np.int64))
+    times = seconds(pd.DatetimeIndex(held.index[shown]))
+    tips = (("Time", _TIME), ("Buy and hold", "@y{0,0.00}"))
+    style = {"width": 1.5, "dash": "dotted"}
+    return Layer("line", {"x": times, "y": values[shown]}, "ink", tips, style)
 
 
 def _luck_band(subject: Subject) -> list[Layer] | None:

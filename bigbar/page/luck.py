@@ -12,6 +12,7 @@ from bigbar.page.markup import Content, Markup, definitions, escaped, paragraph,
 from bigbar.page.numbers import amount, chance, count, number, percent, share
 from bigbar.page.subject import Section, Subject
 from bigbar.validation.findings import Bootstrap, DeflatedSharpe, Overfitting
+from bigbar.validation.wording import sharpe_name
 
 #: More points than this would only cover each other.
 _MOST_SPLITS = 1_500
@@ -25,17 +26,19 @@ def distribution_section(subject: Subject) -> Section | None:
     charts = [_distribution_chart(subject, found)]
     findings = subject.findings
     parts: list[Content] = [charts[0].figure()]
+    name = "Sharpe"
     if findings is None:
         parts.append(paragraph("Whether luck alone does as well was not tested in this run."))
     else:
         for bootstrap in (findings.bootstrap, findings.sharpe_bootstrap):
             if bootstrap is not None:
+                name = sharpe_name(bootstrap)
                 parts.append(_bootstrap(bootstrap))
         if findings.pbo is not None:
             charts.append(_overfitting_chart(findings.pbo))
             parts.append(charts[1].figure())
         if findings.deflated_sharpe is not None:
-            parts.append(_deflated(findings.deflated_sharpe))
+            parts.append(_deflated(findings.deflated_sharpe, name))
     return Section("luck", "All combinations, and luck", escaped(parts), tuple(charts))
 
 
@@ -116,7 +119,7 @@ def _bootstrap(found: Bootstrap) -> Markup:
         ("Luck’s best, 1 time in 20 above", found.luck_95, False),
         ("The least that this much data could tell from luck", found.smallest_provable, False),
     ]
-    what = f"{found.statistic}, annual" if found.statistic == "Sharpe Ratio" else found.statistic
+    what = sharpe_name(found) if found.statistic == "Sharpe Ratio" else found.statistic
     notes = []
     if not found.tests_objective:
         notes.append(
@@ -210,13 +213,14 @@ def _format(values: np.ndarray) -> str:
     return "0." + "0" * digits
 
 
-def _deflated(found: DeflatedSharpe) -> Markup:
+def _deflated(found: DeflatedSharpe, name: str) -> Markup:
+    """The deflated ratio; `name` says which Sharpe ratio it is made of."""
     trials = f"{found.trials:,}"
     if found.earlier_trials:
         trials += f" and {found.earlier_trials:,} of earlier runs on the same data"
     facts = (
-        ("Sharpe ratio per period, annual", f"{number(found.sharpe, 3)}, "
-                                            f"{number(found.annual_sharpe)}"),
+        (f"{name}: of one period, annual", f"{number(found.sharpe, 3)}, "
+                                           f"{number(found.annual_sharpe)}"),
         ("Skewness, kurtosis (3 is normal)", f"{number(found.skewness)}, {number(found.kurtosis)}"),
         ("Trials", trials),
         ("Expected best of so many without an edge, per period", number(found.threshold, 3)),
@@ -226,6 +230,6 @@ def _deflated(found: DeflatedSharpe) -> Markup:
          number(found.track_record, 0) + f" (there are {found.periods:,})"),
     )  # fmt: skip
     return escaped([
-        tag("h3", "Sharpe ratio, deflated by the number of trials"),
+        tag("h3", f"{name}, deflated by the number of trials"),
         tag("div", definitions(facts), class_="card"),
     ])  # fmt: skip

@@ -10,6 +10,7 @@ from bigbar.page.markup import Content, Markup, escaped, paragraph, table, tag
 from bigbar.page.numbers import number, percent, share
 from bigbar.page.subject import Section, Subject
 from bigbar.validation.findings import Costs, Perturbation
+from bigbar.validation.wording import costs_text
 
 
 def robustness_section(subject: Subject) -> Section | None:
@@ -52,10 +53,10 @@ def _costs_lead(costs: Costs) -> Markup:
             said.append(f"It loses without any {what} already.")
         else:
             said.append(f"It breaks even at a {what} of {_cost(even)}.")
+    charged = costs_text(costs.fixed_commission, costs.commission, costs.spread) or "no costs"
     return paragraph(
-        f"Run with a commission of {_cost(costs.commission)} on each order and a spread of "
-        f"{_cost(costs.spread)}. {' '.join(said)} Each figure is a run of its own (1 bp is 0.01 % "
-        "of the price; the other cost as in the run).",
+        f"Charged in this run: {charged}, on each order. {' '.join(said)} Each figure is "
+        "a run of its own (1 bp is 0.01 % of the price; the other costs as in the run).",
         class_="lead",
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bigbar.page.markup import Content, Markup, definitions, escaped, paragraph, tag
-from bigbar.page.numbers import day, statistic, value_text
+from bigbar.page.numbers import day, number, statistic, value_text
 from bigbar.page.subject import Section, Subject
 from bigbar.report import why_nothing
 from bigbar.validation.findings import Verdict
+from bigbar.validation.wording import sharpe_name
 
 #: Light, the word for it, and a shape that tells it without colour.
 LIGHTS = {
@@ -18,14 +19,17 @@ LIGHTS = {
 #: What the cards show, by backtesting.py's names.
 KEY_FIGURES = (
     "Return [%]",
+    "Buy & Hold Return [%]",
     "Return (Ann.) [%]",
     "Sharpe Ratio",
     "Max. Drawdown [%]",
     "Profit Factor",
     "Win Rate [%]",
     "# Trades",
-    "Exposure Time [%]",
 )
+
+#: Their labels, where the name without its unit does not do.
+LABELS = {"Buy & Hold Return [%]": "Buy & hold instead"}
 
 _NOT_VALIDATED = Verdict(
     light="none",
@@ -124,7 +128,7 @@ def _figures(subject: Subject) -> Markup:
     holdout = subject.holdout
     cards = []
     for name in KEY_FIGURES:
-        plain = name.partition(" [")[0].replace("# ", "")
+        plain = LABELS.get(name, name.partition(" [")[0].replace("# ", ""))
         unseen = None
         if holdout is not None:
             unseen = tag("dd", "unseen ", statistic(name, holdout.unseen.get(name)), class_="small")
@@ -132,13 +136,25 @@ def _figures(subject: Subject) -> Markup:
             tag("div", tag("dt", plain), tag("dd", statistic(name, subject.statistics[name])),
                 unseen, class_="card")
         )  # fmt: skip
+    return escaped([tag("dl", cards, class_="figures"), _span(subject)])
+
+
+def _span(subject: Subject) -> Markup:
+    """The bars, what holding them returned, and which Sharpe ratios stand on the page."""
     bars, holding = subject.bars, "Buy & Hold Return [%]"
-    return escaped([
-        tag("dl", cards, class_="figures"),
-        paragraph(
-            f"From {day(bars.index[0])} to {day(bars.index[-1])}, {len(bars):,} bars. Buying at "
-            "the first close and holding to the last returned "
-            f"{statistic(holding, subject.statistics[holding])}.",
-            class_="quiet",
-        ),
-    ])  # fmt: skip
+    text = (
+        f"From {day(bars.index[0])} to {day(bars.index[-1])}, {len(bars):,} bars. Buying at "
+        "the first close and holding to the last returned "
+        f"{statistic(holding, subject.statistics[holding])}."
+    )
+    findings = subject.findings
+    bootstrap = None if findings is None else findings.sharpe_bootstrap or findings.bootstrap
+    if bootstrap is not None:
+        name = sharpe_name(bootstrap)
+        text += (
+            " Sharpe Ratio is backtesting.py’s, which compounds returns first "
+            f"({number(subject.statistics['Sharpe Ratio'])}); {name} is the one that luck is "
+            "tested by, mean over deviation of each period’s return "
+            f"({number(bootstrap.chosen)}). Both are annual."
+        )
+    return paragraph(text, class_="quiet")

@@ -90,7 +90,7 @@ def find_costs(file: pd.DataFrame, job: Job, number: int, *, limit: float = LIMI
     """
     setting = _Setting(file, job, number)
     account = job.settings.account
-    commission, spread = account.commission_parts[1], float(account.spread)
+    (fixed, commission), spread = account.commission_parts, float(account.spread)
     even_commission = break_even(lambda cost: setting.loses(cost, spread), limit)
     even_spread = break_even(lambda cost: setting.loses(commission, cost), limit)
     costs = {(commission, spread)}
@@ -103,6 +103,8 @@ def find_costs(file: pd.DataFrame, job: Job, number: int, *, limit: float = LIMI
     return Costs(
         commission=commission,
         spread=spread,
+        fixed_commission=fixed,
+        total_return=setting.run(commission, spread)[0],
         break_even_commission=even_commission,
         break_even_spread=even_spread,
         limit=limit,

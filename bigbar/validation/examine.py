@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bigbar.engines import Job
 from bigbar.grid import Grid
 from bigbar.periods import calendar_of
 from bigbar.results import Choice, ResultTable
+from bigbar.validation.benchmark import buy_and_hold
 from bigbar.validation.compounding import returns_within
 from bigbar.validation.costs import find_costs
 from bigbar.validation.findings import Findings, Holdout
@@ -21,7 +23,7 @@ from bigbar.validation.perturbation import perturb
 from bigbar.validation.plan import MATRIX_SHARES, MATRIX_WINDOWS, TEST_SHARE, Plan
 from bigbar.validation.plateau import find_plateau
 from bigbar.validation.tasks import Imap
-from bigbar.validation.verdict import conclude
+from bigbar.validation.verdict import WEIGHED, conclude
 from bigbar.validation.walk_forward import Winners, walk_forward, walk_forward_matrix
 
 
@@ -102,19 +104,27 @@ def examine(
         notes += [*remarks, *parts.pop("notes")]
     if plan.holdout is not None and subject.chosen is not None:
         tell("the bars that were held back")
-        parts["holdout"] = _unseen(plan.holdout, subject, subject.chosen)
+        parts["holdout"] = held_back = _unseen(plan.holdout, subject, subject.chosen)
+        if not held_back.unseen["# Trades"]:
+            notes.append(
+                "the chosen setting made no trade on the unseen bars: they say nothing about it; "
+                "hold back more with --holdout"
+            )
     if plan.walk_forward or plan.matrix:
         parts |= _forward(plan, subject, tell)
     if plan.assess and subject.chosen is not None:
         tell("costs, other orders of the trades, other prices")
         file, job, chosen = subject.file, subject.job, subject.chosen
+        parts["buy_and_hold"] = buy_and_hold(file, job, subject.table, chosen)
         parts["costs"] = find_costs(file, job, chosen)
         parts["perturbation"] = perturb(file, job, chosen, subject.imap, seed=subject.seed)
-    weighed = (
-        "bootstrap", "sharpe_bootstrap", "pbo", "plateau", "holdout", "walk_forward",
-    )  # fmt: skip
+    trades = subject.table.column("# Trades")
     verdict = conclude(
-        subject.job.grid, subject.chosen, **{name: parts.get(name) for name in weighed}
+        subject.job.grid,
+        subject.chosen,
+        trades=None if subject.chosen is None else int(trades[subject.chosen]),
+        most_trades=0 if np.isnan(trades).all() else int(np.nanmax(trades)),
+        **{name: parts.get(name) for name in WEIGHED},
     )
     return Findings(verdict=verdict, **parts, notes=tuple(notes))
 

@@ -317,15 +317,40 @@ class WalkForwardMatrix:
 
 
 @dataclass(frozen=True)
+class BuyAndHold:
+    """Buying at the first close that takes part and holding to the last, at no cost.
+
+    Attributes
+    ----------
+    total_return, max_drawdown : float
+        In per cent; the drawdown from close to close, 0 or negative.
+    chosen_return, chosen_max_drawdown : float
+        Of the chosen setting, as backtesting.py has them.
+    exposure : float
+        How much of the time the chosen setting was in the market, in per cent.
+    """
+
+    total_return: float
+    max_drawdown: float
+    chosen_return: float
+    chosen_max_drawdown: float
+    exposure: float
+
+
+@dataclass(frozen=True)
 class Costs:
-    """How far costs can rise before the chosen setting loses, by running it again.
+    """What was charged, and how far costs can rise before the chosen setting loses.
 
     Attributes
     ----------
     commission, spread : float
         Relative commission and spread of the run.
+    fixed_commission : float
+        What each order costs besides, in money.
+    total_return : float
+        Of the chosen setting at these costs, in per cent.
     break_even_commission, break_even_spread : float or None
-        The largest at which it still does not lose, the other cost as in the run; 0 where it
+        The largest at which it still does not lose, the other costs as in the run; 0 where it
         loses already without; None where it never loses up to `limit`. Whole units make the
         return rise here and there as costs rise: see `bigbar.validation.costs`.
     limit : float
@@ -336,6 +361,8 @@ class Costs:
 
     commission: float
     spread: float
+    fixed_commission: float
+    total_return: float
     break_even_commission: float | None
     break_even_spread: float | None
     limit: float
@@ -386,7 +413,7 @@ class Verdict:
     headline : str
         The verdict in a sentence.
     lines : tuple of str
-        At most six, the headline last: what a terminal shows.
+        At most nine, the headline last: what a terminal shows.
     """
 
     light: str
@@ -410,6 +437,7 @@ class Findings:
     holdout : Holdout or None
     walk_forward : WalkForward or None
     walk_forward_matrix : WalkForwardMatrix or None
+    buy_and_hold : BuyAndHold or None
     costs : Costs or None
     perturbation : Perturbation or None
     luck_band : DataFrame or None
@@ -429,6 +457,7 @@ class Findings:
     holdout: Holdout | None = None
     walk_forward: WalkForward | None = None
     walk_forward_matrix: WalkForwardMatrix | None = None
+    buy_and_hold: BuyAndHold | None = None
     costs: Costs | None = None
     perturbation: Perturbation | None = None
     luck_band: pd.DataFrame | None = None
