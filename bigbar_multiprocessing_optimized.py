@@ -37,7 +37,7 @@ from bigbar.indicators import check_enough_bars, with_indicators
 from bigbar.load import MOST_WORKERS
 from bigbar.narrator import Narrator
 from bigbar.options import Options, parse_options
-from bigbar.outcome import Execution, Outcome
+from bigbar.outcome import PROOF, Execution, Outcome
 from bigbar.output import (
     CSV_EXPORT,
     HEATMAPS,
@@ -84,6 +84,9 @@ __all__ = [
     "parallel_optimize_strategy_shared",
     "run_backtest_single_param_shared",
 ]
+
+#: What the page and the plots are called where they break off: then they are not written.
+PAGE_PART, PLOTS_PART = "the report page", "drawing the plots"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -208,7 +211,7 @@ def write_files(outcome: Outcome, options: Options, tell: Callable[[str], None])
     with Delivery(options.output, source=options.file, force=options.force) as delivery:
         unwritten: OutputError | None = None
         try:
-            write_aside(outcome, options, delivery, receipt)
+            write_aside(outcome, options, delivery, receipt, tell)
         except OutputError as problem:  # What could be written is there all the same.
             unwritten = problem
         with outcome.timed("write_s"):
@@ -219,9 +222,13 @@ def write_files(outcome: Outcome, options: Options, tell: Callable[[str], None])
 
 
 def write_aside(
-    outcome: Outcome, options: Options, delivery: Delivery, receipt: dict[str, Any]
+    outcome: Outcome,
+    options: Options,
+    delivery: Delivery,
+    receipt: dict[str, Any],
+    tell: Callable[[str], None],
 ) -> None:
-    """Write the files of a run; the summary last, because it tells of the others' timings."""
+    """Write the files of a run; the summary last, because it tells of the others."""
     written, trades = 0, outcome.trades
     with outcome.timed("write_s"):
         written += delivery.add(RESULTS, lambda path: write_results(path, outcome.table))
@@ -230,14 +237,14 @@ def write_aside(
         if trades is not None:
             written += delivery.add(TRADES, lambda path: write_trades(path.parent, trades))
     if outcome.best is not None:
-        with outcome.timed("page_s"):
+        with outcome.timed("page_s"), outcome.apart(PAGE_PART, tell, but=OutputError):
             from bigbar.page.report import write_report
 
             written += delivery.add(
                 PAGE, lambda path: write_report(path, outcome, outcome.findings, receipt=receipt)
             )
     if options.plot and outcome.best is not None:
-        with outcome.timed("plot_s"):
+        with outcome.timed("plot_s"), outcome.apart(PLOTS_PART, tell, but=OutputError):
             written += draw(outcome, delivery)
     outcome.written_bytes = written
     if outcome.execution.files is not None:
@@ -266,8 +273,10 @@ def exit_code(outcome: Outcome) -> int:
     """What the shell is told."""
     if outcome.stopped_by is not None:
         return Interrupted(outcome.stopped_by).exit_code
-    if differs_from_earlier(outcome):
+    if differs_from_earlier(outcome) or PROOF in outcome.broke_off:
         return VerificationError.exit_code
+    if {PAGE_PART, PLOTS_PART} & outcome.broke_off.keys():
+        return OutputError.exit_code
     if outcome.failures:
         return FailedCombinations.exit_code
     return NothingCounts.exit_code if outcome.best is None else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -84,6 +85,11 @@ class Optimization:
     def failures(self) -> list[Failure]:
         """Combinations that raised or that their worker did not survive; their rows are NaN."""
         return self.outcome.failures
+
+    @property
+    def broke_off(self) -> list[str]:
+        """What failed after the sweep, each in a sentence: the result stands without it."""
+        return list(self.outcome.broke_off.values())
 
     @property
     def run(self) -> int | None:
@@ -282,6 +288,8 @@ def optimize(
             raise Interrupted(outcome.stopped_by)
         recorder.finish(ending(outcome, answer(outcome, top=10, files=[])))
     found = Optimization(outcome)
+    for sentence in found.broke_off:
+        warnings.warn(sentence, RuntimeWarning, stacklevel=2)
     if outcome.best is None:
         raise NothingCounts(why_nothing(outcome), found)
     return found

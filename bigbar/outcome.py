@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ import pandas as pd
 from bigbar.budget import Budget, Files
 from bigbar.data import Bars
 from bigbar.engines import Job
+from bigbar.errors import VerificationError
 from bigbar.metrics import Metrics
 from bigbar.results import Choice, ResultTable
 from bigbar.sampling import Account, Watcher
@@ -26,6 +27,12 @@ from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
 from bigbar.verification import BUDGET_S, Verification
 from bigbar.workers import Failure
+
+#: What the replays through `backtesting.py` are called where they break off.
+PROOF = "the verification"
+
+#: So many characters of an exception's message are told.
+_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,13 @@ class Execution:
     seed: int = 0
     max_memory: int | None = None
     files: Files | None = None
+
+
+def _in_short(problem: Exception) -> str:
+    """An exception in a line: its kind, and how its message begins."""
+    first = next(iter(str(problem).strip().splitlines()), "")
+    name = type(problem).__name__
+    return f"{name}: {first[:_REASON]}" if first else name
 
 
 class Replays(TypedDict):
@@ -161,6 +175,8 @@ class Outcome:
         What it took of shared memory at most, and of the disk.
     kept_bytes : int
         What earlier runs had taken of the disk.
+    broke_off : dict of str to str
+        What failed after the sweep, each in a sentence: the result stands without it.
     """
 
     job: Job
@@ -192,6 +208,7 @@ class Outcome:
     shared_bytes: int = 0
     written_bytes: int = 0
     kept_bytes: int = 0
+    broke_off: dict[str, str] = field(default_factory=dict)
 
     @property
     def metrics(self) -> Metrics | None:
@@ -254,6 +271,34 @@ class Outcome:
         """Begin with the digest of a table that will not change any more."""
         if self.complete:
             _ = self._digest
+
+    @contextmanager
+    def apart(
+        self, part: str, tell: Callable[[str], Any], *, but: type[Exception] = VerificationError
+    ) -> Iterator[None]:
+        """Let what fails inside cost itself and nothing else: hours of sweep come before it.
+
+        Parameters
+        ----------
+        part : str
+            What is attempted, as a sentence would call it.
+        tell : callable
+            Is told what happened.
+        but : type of Exception, optional
+            What is passed on all the same.
+        """
+        try:
+            yield
+        except but:
+            raise
+        except Exception as problem:
+            self.break_off(part, _in_short(problem), tell)
+
+    def break_off(self, part: str, reason: str, tell: Callable[[str], Any]) -> None:
+        """Note that a part failed, and tell it; of the same part the first time counts."""
+        if part not in self.broke_off:
+            self.broke_off[part] = f"{part} broke off ({reason}); the result stands without it"
+            tell(self.broke_off[part])
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

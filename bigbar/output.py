@@ -270,6 +270,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         ],
         "best": _best(outcome),
         "verification": _verification(outcome),
+        "broke_off": list(outcome.broke_off.values()),
         **_worth(outcome),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import multiprocessing
 import os
@@ -22,13 +23,13 @@ from bigbar._signals import signals_raised
 from bigbar.budget import Budget, budget_for, workload
 from bigbar.data import Bars
 from bigbar.engines import ENGINES, Engine, Job, build_engine, prepare, warm_up
-from bigbar.errors import BigBarError, Interrupted, VerificationError
+from bigbar.errors import Interrupted, VerificationError
 from bigbar.fan_out import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of
 from bigbar.feasibility import check_feasible, edge_note
 from bigbar.grid import Grid
 from bigbar.indicators import check_enough_bars, with_indicators
 from bigbar.narrator import Narrator
-from bigbar.outcome import Execution, Memory, Outcome, data_told, settings_told
+from bigbar.outcome import PROOF, Execution, Memory, Outcome, data_told, settings_told
 from bigbar.periods import calendar_of
 from bigbar.pool import Throttle, Unanswered, WorkerPool
 from bigbar.resources import usable_processors
@@ -43,7 +44,8 @@ from bigbar.store.machine import machine
 from bigbar.store.recording import Recorder
 from bigbar.store.records import NewRun
 from bigbar.validation.examine import Subject, choose, examine
-from bigbar.validation.plan import Plan
+from bigbar.validation.plan import CHOICES, Plan
+from bigbar.validation.summary import as_json
 from bigbar.validation.tasks import sparing
 from bigbar.verification import (
     Replay,
@@ -210,14 +212,15 @@ def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None
             sweep(outcome, pool, narrator, recorder, chunks)
         recorder.swept()
         outcome.digest_aside()
-        outcome.best = choose(outcome.plan or Plan(), outcome.table, outcome.choice)
+        _choose(outcome, narrator)
         outcome.memory = _memory(file, publication, pool, outcome.execution.workers)
         if outcome.stopped_by is None and outcome.best is not None:
-            outcome.trades = engine.trades(outcome.best)
             try:
+                with outcome.apart("the list of trades", narrator.event):
+                    outcome.trades = engine.trades(outcome.best)
                 with outcome.timed("verify_s"):
                     _verify(outcome, pool, narrator)
-                with outcome.timed("validate_s"):
+                with outcome.timed("validate_s"), outcome.apart("the validation", narrator.event):
                     _validate(outcome, file, pool, narrator, recorder)
             except Interrupted as stop_signal:  # The result is complete all the same.
                 outcome.stopped_by = stop_signal.signal_number
@@ -322,6 +325,17 @@ def _watch(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> Watcher:
     return watcher
 
 
+def _choose(outcome: Outcome, narrator: Narrator) -> None:
+    """The answer, by the plan; the best where the other choice cannot be made."""
+    plan = outcome.plan or Plan()
+    outcome.best = outcome.table.best(outcome.choice)
+    if plan.choose != CHOICES[0]:
+        with outcome.apart("the robust choice", narrator.event):
+            outcome.best = choose(plan, outcome.table, outcome.choice)
+            return
+        outcome.plan = replace(plan, choose=CHOICES[0])
+
+
 def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
     """Replay the winner always, and a sample as far as the time allows."""
     best, execution, table = outcome.best, outcome.execution, outcome.table
@@ -337,14 +351,15 @@ def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
     tasks = [ReplayTask(best, table.values[best])]
     tasks += [ReplayTask(number, table.values[number], deadline) for number in others]
     replays: list[Replay] = []
-    for _task, done in pool.imap_unordered(replay, tasks, throttle=throttle_of(outcome)):
-        if isinstance(done, Unanswered):
-            raise VerificationError(
-                f"combination {_task.number} could not be replayed: {done.reason()}"
-            )
-        if done is not None:
-            replays.append(done)
-    outcome.verification = summarize_replays(replays, len(tasks))
+    with outcome.apart(PROOF, narrator.event):
+        for task, done in pool.imap_unordered(replay, tasks, throttle=throttle_of(outcome)):
+            if isinstance(done, Unanswered):
+                why = f"combination {task.number}: {done.reason()}"
+                outcome.break_off(PROOF, why, narrator.event)
+            elif done is not None:
+                replays.append(done)
+    if replays:  # They count, whatever became of the others.
+        outcome.verification = summarize_replays(replays, len(tasks))
 
 
 def _validate(
@@ -370,15 +385,15 @@ def _validate(
         earlier_trials=recorder.earlier_trials(),
         count_opening=lambda split: recorder.count_opening(split.isoformat()),
     )
-    try:
-        outcome.findings = examine(plan, subject, narrator.validating)
-    except BigBarError:
-        raise
-    except Exception as problem:  # Hours of sweep must not be lost to what comes after them.
-        narrator.event(
-            f"the validation broke off ({type(problem).__name__}: {problem}); the result stands "
-            "without it"
-        )
+    before = len(outcome.broke_off)
+    found = examine(
+        plan, subject, narrator.validating, apart=lambda part: outcome.apart(part, narrator.event)
+    )
+    if found is not None:
+        broken = list(outcome.broke_off.values())[before:]
+        found = replace(found, notes=(*found.notes, *broken))
+        json.dumps(as_json(found, outcome.job.grid), allow_nan=False)  # It can be written, later.
+    outcome.findings = found
 
 
 def _memory(file: pd.DataFrame, publication: Publication, pool: WorkerPool, workers: int) -> Memory:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bigbar.feasibility import why_no_trade
-from bigbar.outcome import Outcome
+from bigbar.outcome import PROOF, Outcome
 from bigbar.printable import one_line
 from bigbar.quantities import as_bytes, as_seconds, counted
 from bigbar.results import ResultTable
@@ -159,6 +159,7 @@ def _closing(outcome: Outcome, files: Sequence[str], width: int) -> str:
     if outcome.failures:
         lines.extend(_failures(outcome))
     lines.append(("Verified", verification_text(outcome)))
+    lines.extend(("Note", sentence) for sentence in outcome.broke_off.values())
     if outcome.carried.run is not None:
         lines.append(("Run", run_text(outcome)))
     lines.append(("Timings", _timings(outcome)))
@@ -215,7 +216,9 @@ def verification_text(outcome: Outcome) -> str:
         f"{found.statistics} statistics and every trade equal "
         f"(largest relative difference {found.max_relative_difference:.0e})"
     )
-    if found.combinations < found.wanted:
+    if PROOF in outcome.broke_off:
+        text += f"; {found.wanted - found.combinations} more were not replayed"
+    elif found.combinations < found.wanted:
         text += f"; {found.wanted - found.combinations} more did not fit the time budget"
     return text
 

@@ -16,7 +16,7 @@ from made_bars import Case, Recipe
 from worker_here import worker_here
 
 from bigbar.engines import ENGINES, BacktestingEngine, EngineKind, Job, build_engine
-from bigbar.errors import DataError, SettingsError, VerificationError
+from bigbar.errors import DataError, SettingsError, VerificationError, WorkersLostError
 from bigbar.grid import Grid
 from bigbar.pool import WorkerDied, WorkerPool
 from bigbar.results import Choice
@@ -373,7 +373,7 @@ def test_a_replay_that_kills_its_worker_is_an_error() -> None:
     def kill(task: Any, result: Any) -> Any:
         return result if isinstance(task, WindowTask) else WorkerDied(-9, 2)
 
-    with pytest.raises(VerificationError, match=r"could not be replayed .* \(signal 9\)"):
+    with pytest.raises(WorkersLostError, match=r"could not be replayed .* \(signal 9\)"):
         analysed(CASE, imap=Counting(change=kill))
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from bigbar.engines import Job, build_engine
+from bigbar.errors import SettingsError
 from bigbar.settings import Account
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import Costs
@@ -70,6 +71,15 @@ def with_costs(account: Account, *, commission: float, spread: float) -> Account
     return replace(account, commission=both, spread=spread)
 
 
+def _accepted(account: Account, commission: float, spread: float) -> bool:
+    """Whether the broker takes such costs: twice what a run was charged may be more than that."""
+    try:
+        with_costs(account, commission=commission, spread=spread)
+    except SettingsError:
+        return False
+    return True
+
+
 def find_costs(file: pd.DataFrame, job: Job, number: int, *, limit: float = LIMIT) -> Costs:
     """Find the commission and the spread at which a combination breaks even.
 
@@ -97,7 +107,7 @@ def find_costs(file: pd.DataFrame, job: Job, number: int, *, limit: float = LIMI
     costs |= {(cost, spread) for cost in _ladder(even_commission, commission, limit)}
     costs |= {(commission, cost) for cost in _ladder(even_spread, spread, limit)}
     table = pd.DataFrame(
-        [(*one, *setting.run(*one)) for one in sorted(costs)],
+        [(*one, *setting.run(*one)) for one in sorted(costs) if _accepted(account, *one)],
         columns=["commission", "spread", *_COLUMNS],
     ).astype({"# Trades": int})
     return Costs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -25,6 +26,9 @@ from bigbar.validation.plateau import find_plateau
 from bigbar.validation.tasks import Imap
 from bigbar.validation.verdict import WEIGHED, conclude
 from bigbar.validation.walk_forward import Winners, walk_forward, walk_forward_matrix
+
+#: What a part of the validation is attempted in, by its name.
+Apart = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,11 @@ def choose(plan: Plan, table: ResultTable, choice: Choice) -> int | None:
 
 
 def examine(
-    plan: Plan, subject: Subject, tell: Callable[[str], Any] = lambda _: None
+    plan: Plan,
+    subject: Subject,
+    tell: Callable[[str], Any] = lambda _: None,
+    *,
+    apart: Apart = lambda _: nullcontext(),
 ) -> Findings | None:
     """Find out what a result is worth.
 
@@ -82,6 +90,9 @@ def examine(
     subject : Subject
     tell : callable, optional
         Is told of each step that begins.
+    apart : callable, optional
+        What a part is attempted in, by the part's name: it decides what becomes of the others if
+        that fails. By default it ends them.
 
     Returns
     -------
@@ -99,25 +110,30 @@ def examine(
     notes: list[str] = []
     if plan.assess:
         tell("luck: the returns of every combination")
-        found, remarks = _luck(plan, subject)
-        parts |= {part.name: getattr(found, part.name) for part in fields(found)}
-        notes += [*remarks, *parts.pop("notes")]
+        with apart("holding the result against luck"):
+            found, remarks = _luck(plan, subject)
+            parts |= {part.name: getattr(found, part.name) for part in fields(found)}
+            notes += [*remarks, *parts.pop("notes")]
     if plan.holdout is not None and subject.chosen is not None:
         tell("the bars that were held back")
-        parts["holdout"] = held_back = _unseen(plan.holdout, subject, subject.chosen)
-        if not held_back.unseen["# Trades"]:
-            notes.append(
-                "the chosen setting made no trade on the unseen bars: they say nothing about it; "
-                "hold back more with --holdout"
-            )
+        with apart("the look at the bars that were held back"):
+            parts["holdout"] = held_back = _unseen(plan.holdout, subject, subject.chosen)
+            if not held_back.unseen["# Trades"]:
+                notes.append(
+                    "the chosen setting made no trade on the unseen bars: they say nothing about "
+                    "it; hold back more with --holdout"
+                )
     if plan.walk_forward or plan.matrix:
-        parts |= _forward(plan, subject, tell)
+        parts |= _forward(plan, subject, tell, apart)
     if plan.assess and subject.chosen is not None:
         tell("costs, other orders of the trades, other prices")
         file, job, chosen = subject.file, subject.job, subject.chosen
-        parts["buy_and_hold"] = buy_and_hold(file, job, subject.table, chosen)
-        parts["costs"] = find_costs(file, job, chosen)
-        parts["perturbation"] = perturb(file, job, chosen, subject.imap, seed=subject.seed)
+        with apart("the comparison with buy and hold"):
+            parts["buy_and_hold"] = buy_and_hold(file, job, subject.table, chosen)
+        with apart("the search for costs that break even"):
+            parts["costs"] = find_costs(file, job, chosen)
+        with apart("the test on other orders and prices"):
+            parts["perturbation"] = perturb(file, job, chosen, subject.imap, seed=subject.seed)
     trades = subject.table.column("# Trades")
     verdict = conclude(
         subject.job.grid,
@@ -165,31 +181,35 @@ def _unseen(share: float, subject: Subject, chosen: int) -> Holdout:
     return open_holdout(file, job, chosen, subject.imap, share=share, openings=openings)
 
 
-def _forward(plan: Plan, subject: Subject, tell: Callable[[str], Any]) -> dict[str, Any]:
+def _forward(
+    plan: Plan, subject: Subject, tell: Callable[[str], Any], apart: Apart
+) -> dict[str, Any]:
     """Walk forward, over one or several numbers of windows."""
     job = subject.job
     winners = Winners(job, subject.choice, subject.imap, slices=4 * subject.workers)
     parts: dict[str, Any] = {}
     if plan.walk_forward:
         tell(f"walk-forward, {plan.walk_forward} windows")
-        parts["walk_forward"] = walk_forward(
-            subject.file,
-            job,
-            winners,
-            windows=plan.walk_forward,
-            share=TEST_SHARE,
-            anchored=plan.anchored,
-        )
+        with apart("the walk-forward analysis"):
+            parts["walk_forward"] = walk_forward(
+                subject.file,
+                job,
+                winners,
+                windows=plan.walk_forward,
+                share=TEST_SHARE,
+                anchored=plan.anchored,
+            )
     if plan.matrix:
         tell(f"walk-forward, {len(MATRIX_WINDOWS)} × {len(MATRIX_SHARES)} ways of cutting")
-        parts["walk_forward_matrix"] = walk_forward_matrix(
-            subject.file,
-            job,
-            winners,
-            windows=MATRIX_WINDOWS,
-            shares=MATRIX_SHARES,
-            anchored=plan.anchored,
-        )
+        with apart("the walk-forward matrix"):
+            parts["walk_forward_matrix"] = walk_forward_matrix(
+                subject.file,
+                job,
+                winners,
+                windows=MATRIX_WINDOWS,
+                shares=MATRIX_SHARES,
+                anchored=plan.anchored,
+            )
     return parts
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.engines import BacktestingEngine, Job, build_engine
-from bigbar.errors import VerificationError
+from bigbar.errors import VerificationError, WorkersLostError
 from bigbar.grid import Grid
 from bigbar.pool import Unanswered
 from bigbar.results import ResultTable
@@ -125,7 +125,9 @@ def prove(runs: Sequence[Run], grid: Grid, imap: Imap) -> int:
     Raises
     ------
     VerificationError
-        If the engine and `backtesting.py` disagree, or a replay kills its worker.
+        If the engine and `backtesting.py` disagree.
+    WorkersLostError
+        If a replay kills its worker.
     """
     differences = []
     # The longest first, so that no worker is left with one at the end.
@@ -133,7 +135,7 @@ def prove(runs: Sequence[Run], grid: Grid, imap: Imap) -> int:
     tasks = [RunReplay(one.number, one.job, one.row) for one in ordered]
     for task, result in imap(replay_run, tasks):
         if isinstance(result, Unanswered):
-            raise VerificationError(
+            raise WorkersLostError(
                 f"combination {task.number} could not be replayed through backtesting.py: "
                 f"{result.reason()}"
             )
