@@ -214,8 +214,7 @@ def write_files(outcome: Outcome, options: Options, tell: Callable[[str], None])
             write_aside(outcome, options, delivery, receipt, tell)
         except OutputError as problem:  # What could be written is there all the same.
             unwritten = problem
-        with outcome.timed("write_s"):
-            delivered = delivery.put_in_place(receipt)
+        delivered = delivery.put_in_place(receipt)  # Untimed: the summary is written by now.
     for note in delivered.notes:
         tell(note)
     return delivered if unwritten is None else replace(delivered, problem=unwritten)

@@ -167,11 +167,8 @@ def check_folder(
         With every file that is in the way.
     """
     advice = "choose another folder with --output"
-    if is_there(folder) and not folder.is_dir():
-        if is_same(folder, source):
-            raise SettingsError(f"the output folder {folder} is the price file; {advice}")
-        kind = "a file" if folder.is_file() else kind_of(folder)
-        raise SettingsError(f"the output folder {folder} is {kind}, not a folder; {advice}")
+    if is_same(folder, source):
+        raise SettingsError(f"the output folder {folder} is the price file; {advice}")
     for store in stores_in(folder):
         if is_same(store, source):
             raise SettingsError(f"{store} is the price file, and the store's name; {advice}")
