@@ -277,6 +277,11 @@ def _build_and_compile(
             if not is_cached():
                 narrator.compiling()
         with_room(partial(warm_up, job))
+        if ENGINES[job.engine].warm_up is not None:
+            from bigbar.kernel.jit import what_to_say
+
+            for said in what_to_say():
+                narrator.event(said)
         prepared = prepare(file, job)
         shared = None if prepared is None else publication.share(prepared)
         if shared is not None:

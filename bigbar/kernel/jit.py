@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
+
+from bigbar.kernel.code_cache import CodeCache, find_folder, is_there, versions
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -19,27 +20,18 @@ _SOURCES = (*sorted(_HERE.glob("*.py")), _HERE.parent / "indicators.py")
 
 
 def source_key() -> str:
-    """Digest of everything that is compiled, and of the compiler's version."""
-    digest = hashlib.sha256(numba.__version__.encode())
+    """Digest of everything that is compiled, and of what compiles it."""
+    digest = hashlib.sha256(versions().encode())
     for source in _SOURCES:
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _cache_folder() -> Path:
-    """Beside the sources where that can be written, else in the user's cache."""
-    beside = _HERE / "__pycache__"
-    try:
-        beside.mkdir(exist_ok=True)
-        if os.access(beside, os.W_OK):
-            return beside / f"numba-{source_key()}"
-    except OSError:
-        pass  # A read-only installation: the user's own cache serves as well.
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "bigbar" / f"numba-{source_key()}"
+#: Where the machine code is kept; None where nothing can be written.
+CACHE_FOLDER = find_folder(_HERE / "__pycache__", f"numba-{source_key()}")
 
-
-CACHE_FOLDER = _cache_folder()
+# What has to be said about it, once each.
+_told: dict[str, None] = {}
 
 
 def compiled(function: _Function) -> _Function:
@@ -71,18 +63,20 @@ def compiled_inner(function: _Function) -> _Function:
 
 
 def _compiled(function: _Function, **options: bool) -> _Function:
-    config: Any = numba.config
     njit: Any = numba.njit  # Its type hints leave out options that it takes.
-    folder_before = config.CACHE_DIR
-    config.CACHE_DIR = str(CACHE_FOLDER)
-    try:
-        return njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(
-            function
-        )
-    finally:
-        config.CACHE_DIR = folder_before
+    made = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
+    if CACHE_FOLDER is not None and hasattr(made, "_cache"):  # Not with NUMBA_DISABLE_JIT.
+        made._cache = CodeCache(function, CACHE_FOLDER, lambda said: _told.setdefault(said))
+    return cast(_Function, made)
 
 
 def is_cached() -> bool:
     """Whether machine code from an earlier run is there, so that this one starts at once."""
-    return any(CACHE_FOLDER.rglob("*.nbc"))
+    return is_there(CACHE_FOLDER)
+
+
+def what_to_say() -> list[str]:
+    """What was found out about the machine code that is kept, and has not been said yet."""
+    said = list(_told)
+    _told.clear()
+    return said

@@ -1,0 +1,188 @@
+"""Machine code that is kept between runs, under a digest: nothing else is ever run.
+
+numba's own cache runs what it finds: a byte that flipped on the disk ends in a traceback, a crash,
+or another number. And its index of files is written by every process anew. Here each function and
+signature has one file, by a name that says so, whose digest covers that name and its contents. What
+is damaged is dropped, and compiled again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pickle
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+from numba.core.caching import _Cache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+#: Of SHA-256, before the contents.
+_DIGEST_BYTES = 32
+
+#: How the files are named.
+_ENDING = ".code"
+
+
+def versions() -> str:
+    """What machine code depends on besides the sources."""
+    return f"{numba.__version__} {llvmlite.__version__} {sys.implementation.cache_tag}"
+
+
+def find_folder(beside: Path, name: str) -> Path | None:
+    """Where machine code can be kept.
+
+    In `NUMBA_CACHE_DIR` where that is set; else beside the sources, in the user's cache, or, for a
+    user without rights or home, in the folder for temporary files.
+
+    Parameters
+    ----------
+    beside : Path
+        The folder beside the sources.
+    name : str
+        Of the folder in there.
+
+    Returns
+    -------
+    Path or None
+        None where nothing can be written at all: then everything is compiled in each run.
+    """
+    config: Any = numba.config
+    given = str(config.CACHE_DIR or "")
+    places = [Path(given) / "bigbar"] if given else [beside, *_in_the_users_cache()]
+    for place in places:
+        if _can_be_written(place):
+            return place / name
+    temporary = Path(tempfile.gettempdir()) / f"bigbar-cache-{_user()}"
+    return temporary / name if _is_private(temporary) and _can_be_written(temporary) else None
+
+
+def _in_the_users_cache() -> Iterator[Path]:
+    with contextlib.suppress(RuntimeError):  # Nobody knows where this user's home is.
+        yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bigbar"
+
+
+def _can_be_written(place: Path) -> bool:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            return True
+    except OSError:
+        return False
+
+
+def _is_private(folder: Path) -> bool:
+    """Make a folder that nobody else can put machine code into; whether it is one."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.lstat()
+    except OSError:
+        return False
+    if not hasattr(os, "geteuid"):  # On Windows the folder is within the user's own.
+        return stat.S_ISDIR(found.st_mode)
+    private = not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISDIR(found.st_mode) and private and found.st_uid == os.geteuid()
+
+
+def _user() -> str:
+    return str(os.geteuid()) if hasattr(os, "geteuid") else "own"
+
+
+class CodeCache(_Cache):
+    """What numba asks for the machine code of one function.
+
+    Parameters
+    ----------
+    function : callable
+        As Python has it.
+    folder : Path
+    tell : callable
+        Is told in words what could not be read or kept.
+    """
+
+    def __init__(
+        self, function: Callable[..., object], folder: Path, tell: Callable[[str], object]
+    ) -> None:
+        code = function.__code__
+        self._name = f"{function.__module__}.{function.__qualname__}:{code.co_firstlineno}"
+        self._folder = folder
+        self._tell = tell
+        self._enabled = True
+
+    @property
+    def cache_path(self) -> str:
+        """The folder."""
+        return str(self._folder)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled function, or None where it is not there."""
+        target_context.refresh()
+        if not self._enabled:
+            return None
+        key = self._key(sig, target_context.codegen())
+        try:
+            kept = self._path(key).read_bytes()
+        except OSError:
+            return None
+        digest, contents = kept[:_DIGEST_BYTES], kept[_DIGEST_BYTES:]
+        if digest != _digest(key, contents):
+            self._tell("kept machine code was damaged; it is compiled again")
+            return None
+        return CompileResult._rebuild(target_context, *pickle.loads(contents))
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled function."""
+        if not self._enabled or data.library.has_dynamic_globals:
+            return
+        key = self._key(sig, data.codegen)
+        contents = dumps(data._reduce())
+        path = self._path(key)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(_digest(key, contents) + contents)
+            unfinished.replace(path)
+        except OSError as problem:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
+            self._tell(f"machine code cannot be kept in {self._folder} ({problem.strerror})")
+
+    def enable(self) -> None:
+        """Load and keep from here on."""
+        self._enabled = True
+
+    def disable(self) -> None:
+        """Neither load nor keep from here on."""
+        self._enabled = False
+
+    def flush(self) -> None:
+        """There is nothing that has not been written."""
+
+    def _key(self, sig: Any, codegen: Any) -> str:
+        return f"{self._name} {sig} {codegen.magic_tuple()}"
+
+    def _path(self, key: str) -> Path:
+        readable = "".join(one if one.isalnum() else "-" for one in self._name.rpartition(".")[2])
+        named = hashlib.sha256(key.encode()).hexdigest()[:24]
+        return self._folder / f"{readable}-{named}{_ENDING}"
+
+
+def is_there(folder: Path | None) -> bool:
+    """Whether any machine code is kept there."""
+    return folder is not None and any(folder.glob(f"*{_ENDING}"))
+
+
+def _digest(key: str, contents: bytes) -> bytes:
+    digest = hashlib.sha256(key.encode())
+    digest.update(b"\0")
+    digest.update(contents)
+    return digest.digest()
