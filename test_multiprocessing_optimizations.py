@@ -512,8 +512,9 @@ class TestNothingLost:
         assert process.returncode == 3
         with RunStore(output, read_only=True) as store:
             assert (store.run(1).state, store.run(1).failed) == ("finished", 2)
-            assert [failure.number for failure in store.failures(1)] == [7, 500]
-            assert "ZeroDivisionError" in store.failures(1)[0].reason
+            failures = store.failures(store.run(1))
+            assert [failure.number for failure in failures] == [7, 500]
+            assert "ZeroDivisionError" in failures[0].reason
         done = run(output, *line, "--retry-failed", script=script)
         assert done.returncode == 0, done.stderr
         assert "run 1: 2 combinations that failed" in done.stderr

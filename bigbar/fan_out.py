@@ -26,14 +26,20 @@ from bigbar.scheduling import (
 )
 from bigbar.store.recording import Recorder
 from bigbar.store.rows import Slice
+from bigbar.stored_rows import distrust, wrong_rows
+from bigbar.verification import Difference
 from bigbar.workers import Chunk, Failure, halves, run_chunk
 
 #: Backtests to time at least before choosing the chunk size.
 SAMPLE_SIZE = 10
 
 
-def estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Chunk]:
+def estimate(
+    outcome: Outcome, pool: WorkerPool, narrator: Narrator, recorder: Recorder
+) -> list[Chunk]:
     """Time a sample in the workers: a combination that kills its process is in there as well.
+
+    What it computes is held against the rows that came from the store.
 
     Returns
     -------
@@ -44,10 +50,9 @@ def estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Chu
     if carried.retry is not None:
         outcome.chunk_size = 1
         return [(number, number + 1) for number in carried.retry]
-    have = carried.done | (carried.taken > 0)
-    left = len(grid) - int(np.count_nonzero(have))
-    if not left:
+    if (carried.done | (carried.taken > 0)).all():
         return []
+    wrong: list[Difference] = []
 
     def seconds(start: int, stop: int) -> float:
         spent = 0.0
@@ -57,7 +62,9 @@ def estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Chu
         ):
             if isinstance(found, Unanswered):
                 outcome.given_up.append(Failure(piece[0], found.reason()))
-            spent += getattr(found, "seconds", 0.0)
+                continue
+            spent += found.seconds
+            wrong.extend(wrong_rows(outcome, piece[0], found.rows))
         return spent
 
     outcome.estimated_duration_s = estimate_duration(
@@ -67,6 +74,10 @@ def estimate(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Chu
         least=SAMPLE_SIZE,
         seed=execution.seed,
     )
+    if wrong:
+        distrust(outcome, narrator, recorder, wrong, computed=np.zeros(len(grid), dtype=bool))
+    have = carried.done | (carried.taken > 0)
+    left = len(grid) - int(np.count_nonzero(have))
     work = left, execution.workers, outcome.estimated_duration_s
     size = calculate_adaptive_chunk_size(*work, most_seconds=longest_chunk(*work))
     outcome.chunk_size = whole_periods(size, _period(grid))
@@ -140,7 +151,9 @@ def _keep_what_is_there(
     kept = np.ones(len(outcome.table), dtype=bool)
     for start, stop in chunks:
         kept[start:stop] = False
-    outcome.resumed = int(np.count_nonzero(kept & carried.done))
+    if not carried.computed:
+        outcome.kept = kept & (carried.done | (carried.taken > 0))
+        outcome.resumed = int(np.count_nonzero(kept & carried.done))
     reused = kept & (carried.taken > 0)
     outcome.reused = int(np.count_nonzero(reused))
     if (carried.taken > 0).any():

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypedDict
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bigbar.budget import Budget, Files
 from bigbar.data import Bars
@@ -163,6 +165,8 @@ class Outcome:
         What there was from earlier runs.
     resumed, reused : int
         Rows that were not run: from an earlier attempt of this run, and from other runs.
+    kept : ndarray of bool, shape (combinations,)
+        Which rows those are, failures among them; known once the sweep begins.
     given_up : list of Failure
         Combinations that the sample for the estimate left no doubt about: they are not run again.
     account : Account
@@ -201,6 +205,7 @@ class Outcome:
     carried: Carried = field(default_factory=Carried.nothing)
     resumed: int = 0
     reused: int = 0
+    kept: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     given_up: list[Failure] = field(default_factory=list)
     account: Account = field(default_factory=Account)
     watcher: Watcher | None = None
@@ -271,6 +276,10 @@ class Outcome:
         """Begin with the digest of a table that will not change any more."""
         if self.complete:
             _ = self._digest
+
+    def changed(self) -> None:
+        """The table has changed since its digest was begun with."""
+        self.__dict__.pop("_digest", None)
 
     @contextmanager
     def apart(

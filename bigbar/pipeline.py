@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import multiprocessing
 import os
 import time
@@ -29,9 +28,10 @@ from bigbar.feasibility import check_feasible, edge_note
 from bigbar.grid import Grid
 from bigbar.indicators import check_enough_bars, with_indicators
 from bigbar.narrator import Narrator
-from bigbar.outcome import PROOF, Execution, Memory, Outcome, data_told, settings_told
+from bigbar.outcome import Execution, Memory, Outcome, data_told, settings_told
 from bigbar.periods import calendar_of
 from bigbar.pool import Throttle, Unanswered, WorkerPool
+from bigbar.replays import verify
 from bigbar.resources import usable_processors
 from bigbar.results import Choice, ResultTable
 from bigbar.sampling import Watcher
@@ -43,18 +43,12 @@ from bigbar.shared_memory import Descriptor, Publication, SharedObject, publish
 from bigbar.store.machine import machine
 from bigbar.store.recording import Recorder
 from bigbar.store.records import NewRun
+from bigbar.stored_rows import distrust
 from bigbar.validation.examine import Subject, choose, examine
 from bigbar.validation.plan import CHOICES, Plan
 from bigbar.validation.summary import as_json
 from bigbar.validation.tasks import sparing
-from bigbar.verification import (
-    Replay,
-    ReplayTask,
-    differences_text,
-    replay,
-    sample,
-)
-from bigbar.verification import summarize as summarize_replays
+from bigbar.verification import differences_text
 from bigbar.workers import start_worker
 
 
@@ -207,19 +201,14 @@ def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None
             pool = _start_pool(outcome, (publication.descriptor, prepared), narrator)
             outcome.watcher = watcher = _watch(outcome, pool, narrator)
         with outcome.timed("estimate_s"):
-            chunks = estimate(outcome, pool, narrator)
+            chunks = estimate(outcome, pool, narrator, recorder)
         with outcome.timed("sweep_s"), watcher.sweeping(outcome.account):
             sweep(outcome, pool, narrator, recorder, chunks)
-        recorder.swept()
-        outcome.digest_aside()
-        _choose(outcome, narrator)
+        _settle(outcome, engine, narrator, recorder)
         outcome.memory = _memory(file, publication, pool, outcome.execution.workers)
-        if outcome.stopped_by is None and outcome.best is not None:
+        if outcome.stopped_by is None:
             try:
-                with outcome.apart("the list of trades", narrator.event):
-                    outcome.trades = engine.trades(outcome.best)
-                with outcome.timed("verify_s"):
-                    _verify(outcome, pool, narrator)
+                _verify(outcome, engine, pool, narrator, recorder)
                 with outcome.timed("validate_s"), outcome.apart("the validation", narrator.event):
                     _validate(outcome, file, pool, narrator, recorder)
             except Interrupted as stop_signal:  # The result is complete all the same.
@@ -330,6 +319,17 @@ def _watch(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> Watcher:
     return watcher
 
 
+def _settle(outcome: Outcome, engine: Engine, narrator: Narrator, recorder: Recorder) -> None:
+    """Read the answer off a table that is finished."""
+    recorder.swept()
+    outcome.digest_aside()
+    _choose(outcome, narrator)
+    outcome.trades = None
+    if outcome.stopped_by is None and outcome.best is not None:
+        with outcome.apart("the list of trades", narrator.event):
+            outcome.trades = engine.trades(outcome.best)
+
+
 def _choose(outcome: Outcome, narrator: Narrator) -> None:
     """The answer, by the plan; the best where the other choice cannot be made."""
     plan = outcome.plan or Plan()
@@ -341,30 +341,23 @@ def _choose(outcome: Outcome, narrator: Narrator) -> None:
         outcome.plan = replace(plan, choose=CHOICES[0])
 
 
-def _verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> None:
-    """Replay the winner always, and a sample as far as the time allows."""
-    best, execution, table = outcome.best, outcome.execution, outcome.table
-    if best is None:
+def _verify(
+    outcome: Outcome, engine: Engine, pool: WorkerPool, narrator: Narrator, recorder: Recorder
+) -> None:
+    """Replay some; where the store had a wrong row, do what it had all over again first."""
+    with outcome.timed("verify_s"):
+        wrong = verify(outcome, pool, narrator)
+    if not wrong:
         return
-    if not execution.verify:
-        return
-    failed = {failure.number for failure in outcome.failures}
-    others = sample(len(table), execution.verify, execution.seed, without={best, *failed})
-    narrator.verifying(1 + len(others))
-    limited = math.isfinite(execution.verify_seconds)
-    deadline = time.time() + execution.verify_seconds if limited else None
-    tasks = [ReplayTask(best, table.values[best])]
-    tasks += [ReplayTask(number, table.values[number], deadline) for number in others]
-    replays: list[Replay] = []
-    with outcome.apart(PROOF, narrator.event):
-        for task, done in pool.imap_unordered(replay, tasks, throttle=throttle_of(outcome)):
-            if isinstance(done, Unanswered):
-                why = f"combination {task.number}: {done.reason()}"
-                outcome.break_off(PROOF, why, narrator.event)
-            elif done is not None:
-                replays.append(done)
-    if replays:  # They count, whatever became of the others.
-        outcome.verification = summarize_replays(replays, len(tasks))
+    distrust(outcome, narrator, recorder, wrong, computed=~outcome.kept)
+    with outcome.timed("estimate_s"):
+        chunks = estimate(outcome, pool, narrator, recorder)
+    with outcome.timed("sweep_s"):
+        sweep(outcome, pool, narrator, recorder, chunks)
+    _settle(outcome, engine, narrator, recorder)
+    if outcome.stopped_by is None:
+        with outcome.timed("verify_s"):
+            verify(outcome, pool, narrator)
 
 
 def _validate(
@@ -372,7 +365,9 @@ def _validate(
 ) -> None:
     """Find out what the result is worth, unless it is known by now that it is wrong."""
     plan = outcome.plan
-    if plan is None or (outcome.verification is not None and not outcome.verification.ok):
+    if plan is None or outcome.best is None or outcome.stopped_by is not None:
+        return
+    if outcome.verification is not None and not outcome.verification.ok:
         return
     subject = Subject(
         file=file,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -38,11 +38,14 @@ class ReplayTask:
         What the sweep answered.
     deadline : float or None
         On `time.time`'s clock; a task that would begin later is left out. None: never.
+    stored : bool
+        Whether the row is one out of the store: it is computed again as well.
     """
 
     number: int
     row: NDArray[np.float64]
     deadline: float | None = None
+    stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,9 @@ class Replay:
         Largest difference of a statistic, relative (see `relative_difference`).
     differences : list of Difference
         Those beyond the tolerance.
+    stored : Difference or None
+        Where the row is one out of the store and not what the engine answers now: by how much.
+        All else is of the engine's answer then.
     """
 
     number: int
@@ -77,6 +83,7 @@ class Replay:
     trades: pd.DataFrame
     largest: float
     differences: list[Difference]
+    stored: Difference | None = None
 
 
 @dataclass(frozen=True)
@@ -219,9 +226,37 @@ def replay(task: ReplayTask) -> Replay | None:
     """
     if task.deadline is not None and time.time() > task.deadline:
         return None
-    here = desk()
+    here, number, row = desk(), task.number, task.row
+    if task.stored:
+        row = here.engine.run(number, number + 1)[0]
     close = here.file["Close"].to_numpy(np.float64)[here.job.bars]
-    return compare_engines(task.number, task.row, close, here.engine, reference_engine())
+    found = compare_engines(number, row, close, here.engine, reference_engine())
+    if task.stored:
+        found = replace(found, stored=first_difference(number, task.row, row))
+    return found
+
+
+def first_difference(
+    number: int, row: NDArray[np.float64], other: NDArray[np.float64]
+) -> Difference | None:
+    """The first statistic that two rows of a combination do not have in common, to the last bit.
+
+    Parameters
+    ----------
+    number : int
+        The combination.
+    row, other : ndarray of float, shape (statistics,)
+        One NaN is as good as another.
+
+    Returns
+    -------
+    Difference or None
+    """
+    same = (row.view(np.int64) == other.view(np.int64)) | (np.isnan(row) & np.isnan(other))
+    if same.all():
+        return None
+    at = int(np.argmin(same))
+    return Difference(number, NAMES[at], float(row[at]), float(other[at]))
 
 
 def compare_engines(

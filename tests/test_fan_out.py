@@ -88,7 +88,7 @@ def told(outcome: Outcome) -> list[tuple[int, str]]:
 
 def kept(folder: Path) -> list[tuple[int, str]]:
     with RunStore(folder, read_only=True) as store:
-        return [(one.number, one.reason.splitlines()[-1]) for one in store.failures(1)]
+        return [(one.number, one.reason.splitlines()[-1]) for one in store.failures(store.run(1))]
 
 
 def test_what_fails_is_told_in_the_order_of_the_grid(attempt, tmp_path):

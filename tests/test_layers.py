@@ -28,9 +28,9 @@ LAYERS = (
     ("scheduling", "_gate", "_stopwatch", "_worker_side", "_crew", "pool"),
     (
         "conditioning", "verification", "validation", "store", "load", "metrics",
-        "sampling", "forecast", "budget", "narrator", "bar", "terminal", "outcome", "fan_out",
-        "pipeline", "standings", "report", "output", "ownership", "delivery", "plots", "page",
-        "options", "api",
+        "sampling", "forecast", "budget", "narrator", "bar", "terminal", "outcome", "stored_rows",
+        "fan_out", "replays", "pipeline", "standings", "report", "output", "ownership", "delivery",
+        "plots", "page", "options", "api",
     ),
     ("history", "__main__", "bigbar_multiprocessing_optimized"),
 )  # fmt: skip

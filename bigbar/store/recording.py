@@ -72,6 +72,8 @@ class Carried:
         Of the earlier attempts.
     retry : list of int or None
         The combinations to run again, where that is all there is to do.
+    computed : bool
+        Whether what is done was computed by this attempt, because what the store had was wrong.
     earlier : Run or None
         The last finished run of the same fingerprint, whose result has to be the same.
     """
@@ -82,6 +84,7 @@ class Carried:
     begun: datetime | None = None
     failures: list[Failure] = field(default_factory=list)
     retry: list[int] | None = None
+    computed: bool = False
     earlier: Run | None = None
 
     @classmethod

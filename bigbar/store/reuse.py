@@ -80,8 +80,12 @@ def take_over(
         wanted = ~done[ours] & (taken[ours] == 0)
         if not wanted.any():
             continue
-        found, there = store.values(run, damaged=damaged)
-        if not has_its_result(run, found, damaged=damaged):
+        wrong: list[str] = []
+        found, there = store.values(run, damaged=wrong.append)
+        whole = has_its_result(run, found, damaged=wrong.append)
+        for what in wrong[:1] if not whole else wrong:
+            damaged(what)
+        if not whole:
             continue
         wanted &= there[theirs] & ~np.isnan(found[theirs]).all(axis=1)  # What failed may not again.
         values[ours[wanted]] = found[theirs[wanted]]
