@@ -33,6 +33,7 @@ from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
 from tests.conftest import nothing_left_behind  # noqa: F401 - the guard serves here as well
+from tests.parts import run_parts
 from tests.processes import living_workers
 
 ROOT = Path(__file__).resolve().parent
@@ -699,15 +700,17 @@ class TestDocumentedFunctions:
 def main(arguments: Sequence[str]) -> int:
     """Run every test, those that need the machine to themselves after all others.
 
-    The others run side by side; with arguments, which are pytest's, all that they choose run one
-    after the other.
+    The others run side by side. What came of all of them is in the last line. With arguments, which
+    are pytest's, all that they choose run one after the other.
     """
     if arguments:
         return int(pytest.main([str(ROOT), *arguments]))
     side_by_side = ["-n", str(min(4, usable_processors())), "--dist", "loadscope"]
-    parts = [[*side_by_side, "-m", "not alone"], ["-m", "alone"]]
-    line = [sys.executable, "-m", "pytest", str(ROOT)]
-    return max(subprocess.run([*line, *part], check=False).returncode for part in parts)
+    parts = {
+        "tests side by side": [*side_by_side, "-m", "not alone"],
+        "tests that run alone": ["-m", "alone"],
+    }
+    return run_parts(parts, ROOT)
 
 
 if __name__ == "__main__":
