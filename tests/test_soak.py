@@ -227,7 +227,7 @@ def bad_combination(kind: str) -> Callable[[Case], None]:
         case.stage = "sweep"
         with RunStore(attempt.output, read_only=True) as store:
             (kept,) = store.runs()
-            failures = store.failures(kept.id)
+            failures = store.failures(kept)
         if case.code != 3 or [one.number for one in failures] != [number]:
             case.wrong.append(f"exit code {case.code}, failures {failures}\n{attempt.said()}")
         elif REASONS[kind] not in failures[0].reason:
