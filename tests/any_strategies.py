@@ -11,12 +11,19 @@ from typing import Any
 import backtesting.backtesting
 import numpy as np
 import pandas as pd
+import pytest
 from backtesting import Backtest, Strategy
 from backtesting.lib import SignalStrategy, TrailingStrategy, crossover, resample_apply
 from backtesting.test import SMA
 
+from bigbar.any_strategy.known import VERSIONS
 from bigbar.any_strategy.run import BacktestRun, StrategyRunner
 from bigbar.any_strategy.statistics import statistics_row
+
+#: Tests of the quick ways themselves; with another version they step aside.
+of_known_versions = pytest.mark.skipif(
+    backtesting.__version__ not in VERSIONS, reason="a version whose own code runs"
+)
 
 #: With it pandas adds up in another order.
 ADDS_AS_NUMPY = importlib.util.find_spec("bottleneck") is None

@@ -12,12 +12,22 @@ import types
 import numpy as np
 import pandas as pd
 import pytest
-from any_strategies import Resampled, RsiBands, SmaCross, Trailing, check_agrees, made_bars
+from any_strategies import (
+    Resampled,
+    RsiBands,
+    SmaCross,
+    Trailing,
+    check_agrees,
+    made_bars,
+    of_known_versions,
+)
 from backtesting import Strategy
 from backtesting.test import GOOG, SMA
 
 from bigbar.any_strategy.indicators import IndicatorMemo
 from bigbar.any_strategy.run import StrategyRunner
+
+pytestmark = of_known_versions
 
 DATA = GOOG.iloc[:300]
 

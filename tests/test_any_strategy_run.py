@@ -21,6 +21,7 @@ from any_strategies import (
     Trailing,
     check_agrees,
     made_bars,
+    of_known_versions,
     theirs,
 )
 from backtesting import Backtest, Strategy
@@ -202,6 +203,7 @@ def test_prices_of_nothing_and_without_end(price):
     assert np.isfinite(run.trades["PnL"]).all() == (price == 0.0)
 
 
+@of_known_versions
 def test_one_runner_for_many():
     runner = StrategyRunner(SHORT, SmaCross)
     for _ in range(2):
@@ -253,6 +255,7 @@ def test_bars_out_of_order():
     ]
 
 
+@of_known_versions
 def test_a_parameter_that_is_none():
     with pytest.raises(AttributeError, match=r"missing parameter 'nn1'.*Did you mean: n1"):
         StrategyRunner(SHORT, SmaCross).run({"nn1": 1})
@@ -312,6 +315,7 @@ def test_the_user_s_filters_count():
         assert RuntimeWarning not in dict(runner.run({}).warned.messages.keys())
 
 
+@of_known_versions
 def test_what_others_have_changed_in_the_broker_counts(monkeypatch):
     quick = StrategyRunner(SHORT, SmaCross).run({}).row()
 
@@ -321,7 +325,7 @@ def test_what_others_have_changed_in_the_broker_counts(monkeypatch):
         self._cash -= 0.01
 
     original = backtesting.backtesting._Broker._process_orders
-    assert known.is_known() == (backtesting.__version__ in known.VERSIONS)
+    assert known.is_known()
     monkeypatch.setattr(backtesting.backtesting._Broker, "_process_orders", half_way)
     assert not known.is_known()
     run = check_agrees(SHORT, SmaCross)
@@ -361,6 +365,7 @@ class Writes(Strategy):
             self.position.close()
 
 
+@of_known_versions
 def test_a_strategy_that_writes_into_its_indicators():
     runner = StrategyRunner(SHORT, Writes)
     for n in (5, 5, 5, 3, 5):

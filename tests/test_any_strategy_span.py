@@ -22,6 +22,7 @@ from any_strategies import (
     check_same_row,
     check_same_stats,
     made_bars,
+    of_known_versions,
     theirs,
 )
 from backtesting import Strategy
@@ -217,6 +218,7 @@ def test_harmless_objects_are_let_through():
 
 
 @pytest.mark.parametrize("index", [None, pd.RangeIndex(300)], ids=["daily", "periods"])
+@of_known_versions
 def test_one_memo_for_all_windows(index):
     data = made_bars(300, 1, index=index)
     first = StrategyRunner(data, SmaCross, span=(50, 150))

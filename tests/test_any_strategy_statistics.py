@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from any_strategies import check_same_row, made_bars
+from any_strategies import check_same_row, made_bars, of_known_versions
 from backtesting._stats import compute_stats
 from backtesting._util import _Data
 from backtesting.backtesting import Trade, _Broker
 
 from bigbar.any_strategy.statistics import StatisticsMaker, statistics_row
 from bigbar.statistics import COLUMN, NAMES
+
+pytestmark = of_known_versions
 
 DAYS = pd.date_range("2021-03-01", periods=90, freq="D")
 

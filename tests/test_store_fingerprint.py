@@ -19,6 +19,7 @@ from bigbar.grid import Grid
 from bigbar.settings import Account, Settings
 from bigbar.store import fingerprint
 from bigbar.store.fingerprint import (
+    _FOLDERS,
     _SOURCES,
     PARTS,
     Identity,
@@ -152,12 +153,15 @@ def test_the_unit_of_the_times_does_not_count():
 # ------------------------------------------------------------------------------------- sources
 
 
-@pytest.mark.parametrize("name", ["strategy.py", "indicators.py", "engines.py", "kernel/hop.py"])
+@pytest.mark.parametrize(
+    "name",
+    ["strategy.py", "indicators.py", "engines.py", "kernel/hop.py", "any_strategy/statistics.py"],
+)
 def test_an_edit_of_the_code_counts(tmp_path, monkeypatch, name):
-    (tmp_path / "kernel").mkdir()
-    for source in [*(ROOT / "bigbar").glob("*.py"), *(ROOT / "bigbar" / "kernel").glob("*.py")]:
-        copy = tmp_path / source.relative_to(ROOT / "bigbar")
-        copy.write_bytes(source.read_bytes())
+    for folder in ("", *_FOLDERS):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for source in (ROOT / "bigbar" / folder).glob("*.py"):
+            (tmp_path / folder / source.name).write_bytes(source.read_bytes())
     monkeypatch.setattr(fingerprint, "_HERE", tmp_path)
     before = sources_sha256("compiled"), sources_sha256("backtesting")
     assert before == (sources_sha256("compiled"), sources_sha256("backtesting"))
@@ -193,9 +197,9 @@ def test_all_sources_that_make_the_numbers_count():
         module = left.pop()
         reached.add(module)
         left |= IMPORTS[module] - reached
-    kernel = {module for module in reached if module.startswith("bigbar.kernel")}
-    rest = {module.removeprefix("bigbar.") for module in reached - kernel}
-    assert rest - {"errors"} == set(_SOURCES)
+    names = {module.removeprefix("bigbar.") for module in reached}
+    rest = {name for name in names if name.split(".")[0] not in _FOLDERS}
+    assert rest - {"errors", "printable"} == set(_SOURCES)
 
 
 def test_everything_that_decides_the_numbers_counts():

@@ -25,8 +25,9 @@ from bigbar.any_strategy.keys import Digests, Key, KeyMaker, NoKey
 #: Bytes of indicators kept in a process, unless told otherwise.
 DEFAULT_BYTES = 128 * 2**20
 
-#: So many times in a row may telling what a call depends on take longer than the call itself.
-_PATIENCE = 3
+#: So many times in a row may telling what a call depends on take longer than the call itself, and
+#: so many seconds, which a digest of a very long table does.
+_PATIENCE, _SLOW_S = 3, 1e-3
 
 #: What an entry takes besides its array: key, name, and their places in tables.
 _ENTRY_BYTES = 2000
@@ -134,7 +135,7 @@ class IndicatorMemo:
     def _note_time(self, function: Any, entry: _Entry, seconds: float) -> None:
         """Learn what telling the key of a call that is known has taken."""
         one = _identity(function)
-        if seconds > entry.seconds:
+        if seconds > max(entry.seconds, _SLOW_S):
             self._too_slow[one] = self._too_slow.get(one, 0) + 1
         else:
             self._too_slow.pop(one, None)
@@ -163,9 +164,9 @@ class _Served:
         def compute() -> Any:
             return Strategy.I(self._strategy, func, *args, name=name, **shown, **kwargs)
 
-        begun = time.perf_counter()
+        begun = time.thread_time()
         key, maker = self._key(func, args, kwargs, name, overlay)
-        taken = time.perf_counter() - begun
+        taken = time.thread_time() - begun
         entry = None if key is None else memo._known(key)
         if key is None or maker is None:
             memo.passed += 1
@@ -199,9 +200,9 @@ class _Served:
         self, key: Key, maker: KeyMaker, compute: Callable[[], Any], call: tuple
     ) -> np.ndarray:
         """Make the call, and keep what came of it unless the call changed what it depends on."""
-        begun = time.perf_counter()
+        begun = time.thread_time()
         found = compute()
-        taken = time.perf_counter() - begun
+        taken = time.thread_time() - begun
         values = np.asarray(found)
         after, _ = self._key(*call)
         shared = any(

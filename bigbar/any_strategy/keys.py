@@ -90,15 +90,12 @@ class Digests:
         }
         self._known: dict[Any, bytes] = {}
         self._index_key: Key | None = None
-        self._shown_key: Key | None = None
 
     @property
     def shown_with(self) -> Key:
         """Key of what every indicator is declared against: the times, and the closing prices."""
-        if self._shown_key is None:
-            close = self._frame["Close"].to_numpy()
-            self._shown_key = (self.of_index(self._frame.index), close.dtype.str, self.of(close))
-        return self._shown_key
+        close = self._frame["Close"].to_numpy()
+        return (self.of_index(self._frame.index), close.dtype.str, self.of(close))
 
     def of(self, array: np.ndarray) -> bytes:
         """Digest of an array's contents."""
@@ -124,15 +121,17 @@ class Digests:
         return self._index_key
 
     def of_data(self, data: _Data) -> Key:
-        """Key of a strategy's data while `init` runs."""
-        frame = data._Data__df
-        columns = list(frame.columns)
-        if columns != list(self._frame.columns) or not all(
-            self.is_ours(frame[name].to_numpy()) for name in columns
-        ):
-            raise NoKey("data that init has changed")
-        contents = [(name, self.of(self._frame[name].to_numpy())) for name in columns]
-        return ("data", self.of_index(self._frame.index), *contents)
+        """Key of a strategy's data while `init` runs: its arrays, and its frame if it differs."""
+        arrays = {name: np.asarray(one) for name, one in data._Data__arrays.items()}
+        del arrays["__index"]
+        seen = [(name, one.dtype.str, self.of(one)) for name, one in arrays.items()]
+        changed = []
+        for name, one in data._Data__df.items():
+            values = one.to_numpy()
+            if name not in arrays or _memory(values) != _memory(arrays[name]):
+                changed.append((name, values.dtype.str, self.of(values)))
+        columns = tuple(data._Data__df.columns)
+        return ("data", self.of_index(data._Data__df.index), columns, *seen, *changed)
 
 
 def _memory(array: np.ndarray) -> Any:

@@ -21,14 +21,24 @@ VERSIONS = frozenset({"0.6.6"})
 _CLASSES = (Backtest, Strategy, _Broker, Order, Position, Trade, _Data, _Array, _Indicator)
 
 
+#: The members of all classes when they were last looked at, and found to be in place.
+_in_place: tuple[tuple[Any, ...], ...] | None = None
+
+
 def is_known() -> bool:
     """Whether this is a known version, with all its methods in place."""
+    global _in_place
     if backtesting.__version__ not in VERSIONS:
         return False
     module = sys.modules["backtesting._stats"]
     if backtesting.backtesting.compute_stats is not module.compute_stats:
         return False
-    return _at_home(module.compute_stats, module) and all(map(_untouched, _CLASSES))
+    if not _at_home(module.compute_stats, module):
+        return False
+    members = tuple(tuple(vars(kind).values()) for kind in _CLASSES)
+    if members != _in_place:
+        _in_place = members if all(map(_untouched, _CLASSES)) else None
+    return _in_place is not None
 
 
 def _untouched(kind: type) -> bool:

@@ -23,6 +23,9 @@ from bigbar.statistics import COLUMN, NAMES
 #: annual growth where bars are not by time.
 _LEFT_OUT = {"Commissions [$]": 0.0, "CAGR [%]": np.nan}
 
+#: So many statistics `StatisticsMaker` makes; where there are more, it leaves them all to others.
+_MADE = 30
+
 
 def statistics_row(stats: pd.Series) -> NDArray[np.float64]:
     """One backtest's statistics as plain floats.
@@ -65,7 +68,7 @@ class StatisticsMaker:
         self._bars = len(prices)
         self._close = prices["Close"].to_numpy()
         self._times: _Times | None = None
-        self._plain = self._close.dtype.kind in "fiu"
+        self._plain = self._close.dtype.kind in "fiu" and len(NAMES) == _MADE
         if not self._plain:
             return
         with np.errstate(all="ignore"):

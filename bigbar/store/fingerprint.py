@@ -31,11 +31,12 @@ PARTS = (
 
 _HERE = Path(__file__).resolve().parents[1]
 
-#: Sources whose code makes the numbers, whatever the engine.
+#: Sources whose code makes the numbers, whatever the engine: modules, and folders of them.
 _SOURCES = (
     "_chartless", "engines", "given", "grid", "indicators", "periods", "settings", "statistics",
     "strategy",
 )  # fmt: skip
+_FOLDERS = ("any_strategy", "kernel")
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,8 @@ def sources_sha256(engine: str) -> str:
 
     digest = hashlib.sha256()
     files = [_HERE / f"{name}.py" for name in _SOURCES]
-    files += sorted((_HERE / "kernel").glob("*.py"))
+    for folder in _FOLDERS:
+        files += sorted((_HERE / folder).glob("*.py"))
     build = ENGINES[engine].build
     try:
         made_in = Path(inspect.getsourcefile(build) or "").resolve()
