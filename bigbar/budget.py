@@ -179,7 +179,7 @@ def budget_for(load: Workload, *, max_memory: int | None, files: Files | None) -
     expected = forecast(load)
     # What this process has already is part of the forecast.
     available = available_memory() + psutil.Process().memory_info().rss
-    notes += _shortages(expected, available, files)
+    notes += _shortages(load, expected, available, files)
     needed = worker_growth(load)
     if max_memory is None:
         growth = max(2 * needed, round(_LEAVE_TO_OTHERS * available / load.workers))
@@ -189,12 +189,18 @@ def budget_for(load: Workload, *, max_memory: int | None, files: Files | None) -
     return Budget(load, expected, limit, growth, tuple(notes))
 
 
-def _shortages(expected: Forecast, available: int, files: Files | None) -> list[str]:
+def _shortages(
+    load: Workload, expected: Forecast, available: int, files: Files | None
+) -> list[str]:
     notes = []
     if expected.memory > available:
+        ways = ["fewer --workers"] if load.workers > 1 else []
+        ways += ["a smaller grid"] if load.combinations > 1 else []
+        ways += ["--no-validate"] if load.returns else []
+        ways += ["a shorter file"]
         notes.append(
             f"memory may not do: about {as_bytes(expected.memory)} will be taken, and "
-            f"{as_bytes(available)} can be had; fewer --workers or a smaller grid take less"
+            f"{as_bytes(available)} can be had; {' or '.join(ways)} would take less"
         )
     shared = free_shared_memory()
     if shared is not None and expected.shared > shared:

@@ -187,7 +187,11 @@ def check_enough_bars(bars: int, max_atr_period: int, source: str) -> None:
     """
     needed = first_trading_bar(max_atr_period) + LEAST_TRADING_BARS
     if bars < needed:
+        longest = bars - LEAST_TRADING_BARS
+        ways = "a longer file"
+        if longest >= first_trading_bar(0):  # With fewer bars no period does.
+            ways += f" or a smaller --atr-period, up to {longest}"
         raise DataError(
             f"{source}: {bars} bars, but ATR period {max_atr_period} needs at least {needed}; "
-            "use a longer file or a smaller --atr-period"
+            f"use {ways}"
         )

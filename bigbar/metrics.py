@@ -31,9 +31,9 @@ _CAUSES = {
     "compute": "went to backtests, the workers at work {busy} of the sweep; more processors or a "
     "smaller grid would shorten it",
     "waiting for processors": "went by while the workers waited for processors that other programs "
-    "had; a quieter machine or fewer workers would help",
-    "hand-out": "went by while workers waited for their next slice; fewer workers, or a larger "
-    "grid, would use them better",
+    "had; a quieter machine{or_fewer} would help",
+    "hand-out": "went by while workers waited for their next slice; a larger grid{or_fewer} would "
+    "use them better",
     "uneven end": "went by while workers stood idle and the last slices ran: single combinations "
     "take long",
     "lost work": "went to work that was lost with {lost} and done again; see what ended them",
@@ -185,14 +185,19 @@ def verdict(metrics: Metrics) -> str:
     if metrics.memory_limit and metrics.peak_memory > _SHORT_OF_MEMORY * metrics.memory_limit:
         return (
             f"Memory: the processes took {as_bytes(metrics.peak_memory)} of "
-            f"{as_bytes(metrics.memory_limit)}; fewer workers need less."
+            f"{as_bytes(metrics.memory_limit)}"
+            + ("; fewer workers need less." if metrics.workers > 1 else ".")
         )
     found = parts(metrics)
     total = sum(found.values())
     if total <= 0:
         return "Nothing was measured."
     cause = max(found, key=lambda name: found[name])
-    said = _CAUSES[cause].format(busy=as_share(metrics.busy_share), lost=_losses(metrics))
+    said = _CAUSES[cause].format(
+        busy=as_share(metrics.busy_share),
+        lost=_losses(metrics),
+        or_fewer=" or fewer workers" if metrics.workers > 1 else "",
+    )
     return f"{cause.capitalize()}: {as_share(found[cause] / total)} of {as_seconds(total)} {said}."
 
 

@@ -340,7 +340,7 @@ class WorkerPool:
         exitcode = next(iter(crew.fallen().values()), None)
         raise WorkersLostError(
             f"Worker processes died {fruitless} times in a row before they could start on "
-            f"anything; the last one {_ending(exitcode)}. {_likely_cause(exitcode)}"
+            f"anything; the last one {_ending(exitcode)}. {_likely_cause(exitcode, self.workers)}"
         )
 
     def _narrow(
@@ -400,12 +400,12 @@ def _ending(exitcode: int | None) -> str:
     return f"ended with exit code {exitcode}"
 
 
-def _likely_cause(exitcode: int | None) -> str:
+def _likely_cause(exitcode: int | None, workers: int) -> str:
+    several = workers > 1
     if exitcode is not None and exitcode == -9:
-        return (
-            "The usual cause is the system's out-of-memory killer: try fewer workers, or close "
-            "other programs."
-        )
+        fewer = "try fewer workers, or " if several else ""
+        return f"The usual cause is the system's out-of-memory killer: {fewer}close other programs."
     if exitcode is not None and exitcode < 0:
-        return "A compiled library may have crashed: try one worker to see it in isolation."
+        alone = ": try one worker to see it in isolation" if several else ""
+        return f"A compiled library may have crashed{alone}."
     return "Something ended the process before its work: what it printed should say more."

@@ -91,7 +91,8 @@ def why_nothing(outcome: Outcome) -> str:
     table, choice = outcome.table, outcome.choice
     if table.reached() == 0:
         if outcome.failures and outcome.complete:
-            return f"All {len(table):,} combinations failed; --retry-failed runs them again."
+            again = "; --retry-failed runs them again" if outcome.carried.run is not None else ""
+            return f"All {len(table):,} combinations failed{again}."
         return "No combination was finished."
     most = int(np.nanmax(table.column("# Trades")))
     if most == 0:
@@ -104,7 +105,8 @@ def why_nothing(outcome: Outcome) -> str:
     if table.best(choice) is not None:
         return (
             "No combination has a robust neighbourhood: around each, half of the neighbours or "
-            "more do not count. Use --choose peak, a finer grid or a lower --min-trades."
+            "more do not count. Use --choose peak or a finer grid"
+            + (" or a lower --min-trades." if choice.min_trades > 1 else ".")
         )
     return (
         f"{choice.objective.name} is undefined for every combination that traded; choose "

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import pandas as pd
 
 from bigbar.engines import Job
-from bigbar.errors import SettingsError
+from bigbar.errors import DataError, SettingsError
 from bigbar.given import flag, number, text, whole
-from bigbar.validation.spans import Span, holdout_split, walk_forward_spans
+from bigbar.validation.spans import Span, holdout_split, walk_forward_spans, week_edges
 
 #: Which setting is judged, and shown as the answer.
 CHOICES = ("peak", "robust")
@@ -106,11 +107,29 @@ class Plan:
         if self.holdout is not None:
             optimized = job.first_bar, holdout_split(index, whole, self.holdout)
         if self.walk_forward:
-            walk_forward_spans(
-                index,
-                optimized,
-                windows=self.walk_forward,
-                share=TEST_SHARE,
-                anchored=self.anchored,
-            )
+            try:
+                self._windows(index, optimized, self.walk_forward)
+            except DataError as problem:
+                advice = self._fewer_windows(index, whole, optimized)
+                raise DataError(f"{problem}; {advice}") from problem
         return None if optimized == whole else optimized
+
+    def _windows(self, index: pd.DatetimeIndex, span: Span, windows: int) -> None:
+        walk_forward_spans(index, span, windows=windows, share=TEST_SHARE, anchored=self.anchored)
+
+    def _fewer_windows(self, index: pd.DatetimeIndex, whole: Span, optimized: Span) -> str:
+        """What can be done about too many windows: each way does."""
+        ways = ["use a longer file"]
+        if optimized != whole and self._most_windows(index, whole) >= self.walk_forward:
+            ways.insert(0, "leave out --holdout")
+        if most := self._most_windows(index, optimized):
+            ways.insert(0, f"use --walk-forward {most}" + (" or fewer" if most > 1 else ""))
+        return " or ".join(ways)
+
+    def _most_windows(self, index: pd.DatetimeIndex, span: Span) -> int:
+        """As many as fit, up to those that are asked for; 0 where not even one does."""
+        for windows in range(min(self.walk_forward, len(week_edges(index, span))), 0, -1):
+            with contextlib.suppress(DataError):
+                self._windows(index, span, windows)
+                return windows
+        return 0

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bigbar.errors import DataError, SettingsError
 from bigbar.indicators import LEAST_TRADING_BARS, trading_weeks
+from bigbar.quantities import counted
 
 #: Bars of the file: the first, and the one after the last.
 Span = tuple[int, int]
@@ -106,7 +107,7 @@ def holdout_split(index: pd.DatetimeIndex, span: Span, share: float) -> int:
         raise DataError(
             f"to hold back unseen days the bars must be in at least 2 trading weeks (Sunday 00:00 "
             f"UTC to the next); the {stop - first:,} bars that take part are in "
-            f"{len(edges) - 1}: use a longer file"
+            f"{len(edges) - 1}: use a longer file, or leave out --holdout"
         )
     return int(inner[np.argmin(np.abs(inner - (stop - share * (stop - first))))])
 
@@ -156,9 +157,9 @@ def walk_forward_spans(
     needed = windows + max(1, math.ceil(ratio / 2 - _FUZZ))
     if weeks < needed:
         raise DataError(
-            f"{windows} walk-forward windows with {share:.0%} out of sample need {needed} trading "
-            f"weeks, and the {span[1] - span[0]:,} bars that take part are in {weeks}: use fewer "
-            "windows, a larger share or a longer file"
+            f"{counted(windows, 'walk-forward window')} with {share:.0%} out of sample "
+            f"{'needs' if windows == 1 else 'need'} {needed:,} trading weeks, and the "
+            f"{span[1] - span[0]:,} bars that take part are in {weeks}"
         )
     part = weeks / (windows + ratio)
     train = max(part * ratio, 1.0) if part >= 1.0 else float(weeks - windows)
@@ -174,8 +175,8 @@ def walk_forward_spans(
     shortest = min(stop - first for one in found for first, stop in (one.train, one.test))
     if shortest < LEAST_TRADING_BARS:
         raise DataError(
-            f"a walk-forward window would have {shortest} bar, and nothing can be traded in fewer "
-            f"than {LEAST_TRADING_BARS}: use fewer windows"
+            f"a window of {counted(windows, 'walk-forward window')} would have {shortest} bar, and "
+            f"nothing can be traded in fewer than {LEAST_TRADING_BARS}"
         )
     return found
 
