@@ -274,6 +274,10 @@ def test_buy_and_hold_is_a_tile_a_line_and_a_sentence(outcome, page):
     assert line["columns"]["x"][-1] == seconds(close.index)[-1]
     assert "buy and hold" in page.text
     assert f"holding on ended at {ended:,.2f}" in page.text
+    chosen = page.charts["equity"]["layers"][-1]["columns"]
+    at = np.isin(seconds(close.index), chosen["x"])
+    expected = 100_000 * close.to_numpy()[at] / close.iloc[0]
+    assert chosen["held"][: at.sum()] == pytest.approx(expected.tolist(), rel=1e-6)
 
 
 def test_buy_and_hold_goes_on_over_the_unseen_bars():

@@ -340,6 +340,7 @@ def test_every_chart_is_drawn(seen):
 def test_tooltips_say_what_is_pointed_at(seen):
     tips = seen["page"].notes["tips"]
     assert "Equity" in tips["equity"]
+    assert "Buy and hold" in tips["equity"]
     assert "2017-" in tips["equity"]
     cell = tips["heatmap-k_atr-previous_weight"]
     assert all(word in cell for word in ("k_atr", "previous_weight", "Mean", "Best", "%"))

@@ -55,12 +55,12 @@ def _lead(subject: Subject, equity: pd.Series) -> Markup:
     return paragraph(text, class_="lead")
 
 
-def _points(equity: pd.Series) -> tuple[list[float], np.ndarray, np.ndarray]:
+def _points(equity: pd.Series) -> tuple[pd.DatetimeIndex, np.ndarray, np.ndarray]:
     """Times, equity and drawdown of the points that are drawn."""
     values = equity.to_numpy(np.float64)
     below = drawdown(values)
     shown = np.union1d(telling_points(values), telling_points(below))
-    return seconds(pd.DatetimeIndex(equity.index[shown])), values[shown], below[shown]
+    return pd.DatetimeIndex(equity.index[shown]), values[shown], below[shown]
 
 
 def _shades(subject: Subject) -> tuple[Shade, ...]:
@@ -86,10 +86,11 @@ def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
             Key("band", "luck", "luck’s best setting, 9 times in 10"),
             Key("dashed", "luck", "luck’s best setting, typically"),
         ]
-    tips = (("Time", _TIME), ("Equity", "@y{0,0.00}"))
+    tips = (("Time", _TIME), ("Equity", "@y{0,0.00}"), ("Buy and hold", "@held{0,0.00}"))
+    columns = {"x": seconds(times), "y": values, "held": held.reindex(times).to_numpy(np.float64)}
     layers += [
         _holding_layer(held),
-        Layer("line", {"x": times, "y": values}, tooltips=tips, style={"width": 2}),
+        Layer("line", columns, tooltips=tips, style={"width": 2}),
     ]
     lowest, highest = int(equity.argmin()), int(equity.argmax())
     says = (
@@ -138,9 +139,8 @@ def _holding_layer(held: pd.Series) -> Layer:
     values = held.to_numpy(np.float64)
     shown = np.unique(np.linspace(0, len(held) - 1, min(len(held), _HELD_POINTS)).astype(np.int64))
     times = seconds(pd.DatetimeIndex(held.index[shown]))
-    tips = (("Time", _TIME), ("Buy and hold", "@y{0,0.00}"))
     style = {"width": 1.5, "dash": "dotted"}
-    return Layer("line", {"x": times, "y": values[shown]}, "ink", tips, style)
+    return Layer("line", {"x": times, "y": values[shown]}, "ink", style=style)
 
 
 def _luck_band(subject: Subject) -> list[Layer] | None:
@@ -178,7 +178,7 @@ def _drawdown_chart(subject: Subject, equity: pd.Series) -> Chart:
         says=says,
         x=Axis(kind="time"),
         y=Axis(format="0.0", label="% below the high", end=0),
-        layers=[Layer("area", {"x": times, "y": below}, "bad", tooltips=tips)],
+        layers=[Layer("area", {"x": seconds(times), "y": below}, "bad", tooltips=tips)],
         shades=_shades(subject),
         keys=(Key("band", "bad", "below the highest equity so far"), *_unseen_key(subject)),
         size="low",
