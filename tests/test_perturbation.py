@@ -90,6 +90,14 @@ def test_a_trade_that_takes_everything_ends_it() -> None:
     assert found[~lost, 0] == pytest.approx(21)
 
 
+def test_more_than_everything_is_not_lost() -> None:
+    """With leverage a trade can lose more than there is: then nothing is left, and not less."""
+    found = redrawn(np.array([-1500.0, 200.0]), 1000.0, 200, 1)
+    assert (found[:, 0] >= -100).all()
+    assert (found[:, 1] >= -100).all()
+    assert (found[:, 0] == -100).any()
+
+
 def test_no_trades_no_orders() -> None:
     assert np.isnan(redrawn(np.array([]), 1000.0, 3, 1)).all()
 
@@ -121,6 +129,17 @@ def test_moved_prices_are_prices(recipe: Recipe, noise: float) -> None:
     pd.testing.assert_frame_equal(with_indicators(plain, 6), moved)
     if noise == 0:
         pd.testing.assert_frame_equal(moved, bars)
+
+
+def test_a_price_keeps_half_of_its_low() -> None:
+    """Bars a hundred times as high as low, moved by as much as they are high."""
+    index = pd.date_range("2024-01-07", periods=400, freq="h")
+    prices = {"Open": 2.0, "High": 100.0, "Low": 1.0, "Close": 3.0, "Volume": 1.0}
+    bars = with_indicators(pd.DataFrame(prices, index), 0)
+    moved = other_prices(bars, 1.0, np.random.default_rng(1))
+    ohlc = moved[["Open", "High", "Low", "Close"]].to_numpy()
+    assert ohlc.min() == 0.5
+    assert (moved["Open"] == 0.5).mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_prices_move_as_far_as_they_should() -> None:

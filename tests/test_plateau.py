@@ -109,6 +109,32 @@ def test_where_half_of_the_cross_does_not_count_there_is_no_mean():
     assert np.isnan(crosses(corner).mean[0, 1])
 
 
+@pytest.mark.parametrize(
+    ("scores", "has_mean"),
+    [
+        ([1.0, math.nan], False),  # One of two: half, and not more.
+        ([1.0, 1.0], True),
+        ([[1.0, math.nan], [1.0, 1.0], [math.nan, 1.0]], True),  # Two of three at the corner.
+        ([[1.0, 1.0], [math.nan, 1.0], [1.0, 1.0]], True),
+    ],
+)
+def test_a_mean_needs_more_than_half_of_its_cross(scores, has_mean):
+    found = crosses(np.array(scores))
+    assert np.isfinite(found.mean.flat[0]) == has_mean
+
+
+def test_two_of_four_are_half_of_a_cross():
+    scores = np.array([[1.0, math.nan], [1.0, math.nan], [1.0, math.nan]])
+    scores[0, 0] = math.nan
+    found = crosses(scores)
+    assert np.isnan(found.mean[1, 0])  # Itself and the one below, of four.
+
+
+def test_a_return_of_zero_is_no_profit():
+    table = table_with(grid_of(4), {"Return [%]": [-1.0, 0.0, 0.0, 5.0], "Sharpe Ratio": [1.0] * 4})
+    assert find_plateau(table, SHARPE).profitable_share == 0.25
+
+
 def test_a_single_combination_is_its_own_cross():
     found = crosses(np.array([[[2.5]]]))
     assert found.mean.tolist() == [[[2.5]]]

@@ -181,6 +181,35 @@ def test_a_sliver_of_a_week_goes_with_its_neighbour() -> None:
     assert week_edges(index, (239, 335)).tolist() == [239, 335]
 
 
+@pytest.mark.parametrize(("bars", "own"), [(61, True), (60, True), (59, False)])
+def test_half_of_a_week_is_a_week(bars: int, own: bool) -> None:
+    """At either end, where the longest has 120 bars: less than half of them is none."""
+    at_the_end = week_edges(index_of([120, 120, bars]), (0, 240 + bars)).tolist()
+    assert at_the_end == ([0, 120, 240, 240 + bars] if own else [0, 120, 240 + bars])
+    index, first = index_of([120, 120, 120]), 120 - bars
+    at_the_start = week_edges(index, (first, 360)).tolist()
+    assert at_the_start == ([first, 120, 240, 360] if own else [first, 240, 360])
+
+
+@pytest.mark.parametrize(("weeks", "cut"), [([2, 3], 2), ([3, 2], 3), ([2, 2], 2)])
+def test_two_bars_are_enough_on_either_side_of_a_cut(weeks: list[int], cut: int) -> None:
+    """Bars from week to week, so that the weeks themselves are that short."""
+    assert holdout_split(index_of(weeks), (0, sum(weeks)), 0.5) == cut
+
+
+@pytest.mark.parametrize("weeks", [[1, 2], [2, 1], [1, 1]])
+def test_a_single_bar_is_not(weeks: list[int]) -> None:
+    with pytest.raises(DataError, match="at least 2 trading weeks"):
+        holdout_split(index_of(weeks), (0, sum(weeks)), 0.5)
+
+
+def test_windows_of_two_bars_are_enough() -> None:
+    spans = walk_forward_spans(
+        index_of([2] * 9), (0, 18), windows=6, share=0.25, anchored=False
+    )  # fmt: skip
+    assert [stop - first for first, stop in (one.test for one in spans)] == [2] * 6
+
+
 def test_week_edges_are_in_universal_time() -> None:
     """Sunday evening in New York is Sunday in London, and its Saturday 20:00 is as well."""
     index = pd.date_range("2024-01-06 16:00", periods=8, freq="h", tz="America/New_York")
