@@ -137,6 +137,16 @@ def wait_until(condition, seconds: float) -> bool:
     return bool(condition())
 
 
+def wait_for_rows(output: Path, process: subprocess.Popen[str], done: int = 1) -> None:
+    """Until so many combinations are in the store."""
+
+    def there() -> bool:
+        assert process.poll() is None, process.communicate()
+        return any(run.done >= done for run in runs(output))
+
+    assert wait_until(there, 60)
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The slow grid's table, run without any disturbance."""
@@ -314,7 +324,7 @@ class TestFaults:
         output = tmp_path / "out"
         process = start(output, *SLOW, "--workers", "2", *QUICK)
         victim = workers_of(process, 2)[0]
-        time.sleep(1.0)
+        time.sleep(0.3)  # half a second of work is left to each on a fast machine
         victim.kill()
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
@@ -332,24 +342,23 @@ class TestFaults:
     )
     def test_interrupt(self, tmp_path: Path, number: int, code: int) -> None:
         output = tmp_path / "out"
-        process = start(output, *SLOW, "--workers", "2")
+        process = start(output, *SLOW, "--atr-period", "10:40:1", "--workers", "2")
         workers = workers_of(process, 2)
-        time.sleep(2.5)
+        wait_for_rows(output, process)
         begun = time.monotonic()
         if number != signal.SIGTERM:  # A terminal sends it to everybody.
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)
         out, err = process.communicate(timeout=30)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 10
         assert process.returncode == code, err
         assert "Traceback" not in err
-        assert "Stopped after" in out or "stopped before" in err
+        assert "Stopped after" in out
         assert wait_until(lambda: not any(worker.is_running() for worker in workers), 5)
         assert not segments(process)
-        if "Stopped after" in out:
-            assert summary(output)["stopped_by_signal"] == number
-            assert summary(output)["completed"] < summary(output)["grid"]["combinations"]
+        assert summary(output)["stopped_by_signal"] == number
+        assert 1 <= summary(output)["completed"] < summary(output)["grid"]["combinations"]
 
     @pytest.mark.parametrize("method", ["fork", "spawn"])
     def test_killed_parent(self, tmp_path: Path, method: str) -> None:
@@ -417,16 +426,6 @@ class TestFaults:
 class TestNothingLost:
     """Whatever ends a run, its rows are kept, and the same command ends in the same bits."""
 
-    @staticmethod
-    def wait_for(output: Path, process: subprocess.Popen[str], done: int) -> None:
-        """Until so many combinations are in the store."""
-
-        def there() -> bool:
-            assert process.poll() is None, process.communicate()
-            return any(run.done >= done for run in runs(output))
-
-        assert wait_until(there, 60)
-
     @pytest.mark.parametrize(
         "number",
         [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)],
@@ -438,7 +437,7 @@ class TestNothingLost:
         script.write_text(UNHURRIED, encoding="utf-8")
         line = (*SMALL, "--engine", "unhurried", *QUICK)
         process = start(output, *line, "--workers", "2", script=script)
-        self.wait_for(output, process, 200)
+        wait_for_rows(output, process, 200)
         process.send_signal(number)
         process.communicate(timeout=30)
         (left,) = runs(output)

@@ -287,6 +287,9 @@ def examples() -> dict[str, str]:
 
 EXAMPLES = examples()
 
+#: Seconds beside each other; minutes where others use the machine as well.
+takes_its_time = pytest.mark.timeout(1200)
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -330,17 +333,19 @@ def outputs(folder: Path) -> dict[str, tuple[int, str, str]]:
             text=True,
         )
         if number == 0:
-            running[name].wait(timeout=120)
-    finished = {name: one.communicate(timeout=120) for name, one in running.items()}
+            running[name].wait()
+    finished = {name: one.communicate() for name, one in running.items()}
     return {name: (running[name].returncode, *texts) for name, texts in finished.items()}
 
 
+@takes_its_time
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_run(name, outputs):
     code, _, err = outputs[name]
     assert code == 0, err
 
 
+@takes_its_time
 def test_examples_print_what_is_shown(outputs):
     assert outputs["extending.md, script 1"][1] in blocks(EXTENDING, "text")
     shown = re.search(r"# ({'atr_period'.*?), \.\.\.}", EXAMPLES["README.md"])

@@ -43,7 +43,7 @@ BARS = {"EUR/USD": PRICES, "walk": walk(1), "other walk": walk(2)}
 
 @pytest.mark.parametrize("bars", BARS)
 def test_true_range_is_talibs(bars):
-    talib = pytest.importorskip("talib")
+    talib = pytest.importorskip("talib", reason="needs TA-Lib: pip install -r requirements-dev.txt")
     _, high, low, close = BARS[bars]
     np.testing.assert_allclose(
         true_range(high, low, close), talib.TRANGE(high, low, close), rtol=1e-12
@@ -53,7 +53,7 @@ def test_true_range_is_talibs(bars):
 @pytest.mark.parametrize("bars", BARS)
 @pytest.mark.parametrize("period", [1, 2, 3, 10, 14, 20, 99, 100, 298, 299])
 def test_atr_is_talibs(bars, period):
-    talib = pytest.importorskip("talib")
+    talib = pytest.importorskip("talib", reason="needs TA-Lib: pip install -r requirements-dev.txt")
     _, high, low, close = BARS[bars]
     ours = average_true_range(true_range(high, low, close), period)
     theirs = talib.ATR(high, low, close, timeperiod=period)

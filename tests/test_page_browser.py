@@ -30,10 +30,14 @@ CHROMIUM = next(
 #: Selenium would download one that it does not find: it is given the one that is here, or none.
 DRIVER = shutil.which("chromedriver")
 
+_INSTALL = "apt-get install chromium chromium-driver"
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
-    pytest.mark.skipif(DRIVER is None, reason="needs chromedriver"),
-    pytest.mark.skipif(importlib.util.find_spec("selenium") is None, reason="needs selenium"),
+    pytest.mark.skipif(CHROMIUM is None, reason=f"needs Chromium: {_INSTALL}"),
+    pytest.mark.skipif(DRIVER is None, reason=f"needs chromedriver: {_INSTALL}"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("selenium") is None,
+        reason="needs selenium: pip install -r requirements-dev.txt",
+    ),
 ]
 
 WIDE, NARROW = (1400, 1000), (400, 800)
