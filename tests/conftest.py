@@ -1,31 +1,19 @@
-"""Guards around every test: nothing may be left in shared memory, running, or on disk.
+"""A guard around every test (see `guard`), what the command line adds, and folders of runs.
 
 A test that hangs is ended by pytest-timeout (see `pyproject.toml`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
 import shutil
 import signal
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Resource tracker and workers need a moment to notice that somebody has gone, in seconds.
-GRACE_S = 2.0
-
-SHARED_MEMORY = Path("/dev/shm")
-
-# Processes that multiprocessing starts once and keeps.
-TOLERATED = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+from tests.guard import Guard
 
 # How long an example takes says nothing on a machine that others use as well.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -60,56 +48,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a shared-memory segment, a child process or a temporary folder."""
-    files_before, processes_before = _segments() | _folders(), _children().keys()
+    """Fail a test that leaves a shared-memory segment, a process or a temporary folder."""
+    guard = Guard()
     yield
-    deadline = time.monotonic() + GRACE_S
-    while True:
-        new = (_segments() | _folders()) - files_before
-        files = sorted(path for path in new if not _belongs_to_a_stranger(path))
-        processes = [what for pid, what in _children().items() if pid not in processes_before]
-        if (not files and not processes) or time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
+    files, processes = guard.left_behind()
     assert not files, f"left behind: {files}"
     assert not processes, f"still running: {processes}"
-
-
-def _segments() -> set[Path]:
-    return set(SHARED_MEMORY.iterdir()) if SHARED_MEMORY.is_dir() else set()
-
-
-def _folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("bigbar_*"))
-
-
-def _children() -> dict[int, str]:
-    found = {}
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            command = child.cmdline()
-            if not any(word in part for part in command for word in TOLERATED):
-                found[child.pid] = f"{child.pid} ({child.status()}): {' '.join(command)}"
-    return found
-
-
-def _belongs_to_a_stranger(path: Path) -> bool:
-    """Whether a process outside this test run made it: another run on the same machine."""
-    ours = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
-    if path.name.startswith("bigbar_"):
-        maker = path.name.split("_")[1]  # A process id, if it is the program's.
-        return not maker.isdigit() or (int(maker) not in ours and psutil.pid_exists(int(maker)))
-    try:
-        inode = path.stat().st_ino  # a semaphore is mapped under another name
-    except FileNotFoundError:
-        return True
-    mapped = re.compile(rf"\b{inode} +{SHARED_MEMORY}/")
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            maps = Path(f"/proc/{process.pid}/maps").read_text(errors="replace")
-            if process.pid not in ours and mapped.search(maps):
-                return True
-    return False
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,127 @@
+"""What a test leaves behind: segments, processes and folders of its own, and nobody else's.
+
+Other programs use this machine as well, other tests side by side with this one among them. What
+counts as left behind is therefore what can be shown to come from here: the program's segments and
+folders have in their names the id of the process that made them, and every process that was
+started from here, or from one of those, has a mark in its environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+# Resource tracker and workers need a moment to notice that somebody has gone, in seconds.
+GRACE_S = 2.0
+
+SHARED_MEMORY = Path("/dev/shm")
+
+# Processes that multiprocessing starts once and keeps.
+TOLERATED = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+
+# In the environment of what is started from here; each of several pytests side by side has its own.
+MARK = f"BIGBAR_TESTED_BY_{os.getpid()}"
+os.environ[MARK] = "1"
+
+# The program's segments, semaphores and folders.
+_NAME = re.compile(r"(?:sem\.)?bigbar_(\d+)_")
+
+# Who made something may be gone when it is found.
+_started = {os.getpid()}
+_start = subprocess.Popen.__init__
+
+
+def _start_noted(self: subprocess.Popen, *args: object, **options: object) -> None:  # type: ignore[type-arg]
+    _start(self, *args, **options)  # type: ignore[call-overload]
+    _started.add(self.pid)
+
+
+subprocess.Popen.__init__ = _start_noted  # type: ignore[method-assign]
+
+
+class Guard:
+    """Looks around now, and once more at the end."""
+
+    def __init__(self) -> None:
+        self._begun = len(_started)
+        self._files = _segments() | _folders()
+        self._processes = set(_descendants())
+
+    def left_behind(self) -> tuple[list[str], list[str]]:
+        """What has come and not gone since, after some moments' grace.
+
+        Returns
+        -------
+        files, processes : list of str
+        """
+        deadline = time.monotonic() + GRACE_S
+        while True:
+            found = _descendants()
+            if len(_started) > self._begun:  # else there can be no orphans
+                found |= _orphans()
+            new = (_segments() | _folders()) - self._files
+            files = sorted(str(path) for path in new if _is_ours(path, found))
+            processes = [
+                what
+                for pid, what in found.items()
+                if pid not in self._processes and not any(word in what for word in TOLERATED)
+            ]
+            if not (files or processes) or time.monotonic() > deadline:
+                return files, processes
+            time.sleep(0.05)
+
+
+def _segments() -> set[Path]:
+    return set(SHARED_MEMORY.iterdir()) if SHARED_MEMORY.is_dir() else set()
+
+
+def _folders() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("bigbar_*"))
+
+
+def _descendants() -> dict[int, str]:
+    return _described(psutil.Process().children(recursive=True))
+
+
+def _orphans() -> dict[int, str]:
+    """Those whose parent ended before them."""
+    mark = f"{MARK}=".encode()
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(OSError):
+            if mark in Path(f"/proc/{process.pid}/environ").read_bytes():
+                found.append(process)
+    return _described(found)
+
+
+def _described(processes: list[psutil.Process]) -> dict[int, str]:
+    found = {}
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            what = f"{process.pid} ({process.status()}): {' '.join(process.cmdline())}"
+            if process.pid != os.getpid():
+                found[process.pid] = what
+    return found
+
+
+def _is_ours(path: Path, processes: dict[int, str]) -> bool:
+    """Whether a process of ours made it, or holds it."""
+    if named := _NAME.match(path.name):
+        return int(named[1]) in _started | processes.keys()
+    try:
+        inode = path.stat().st_ino  # a semaphore is mapped under another name
+    except FileNotFoundError:
+        return False
+    mapped = re.compile(rf"\b{inode} +{SHARED_MEMORY}/")
+    for pid in (os.getpid(), *processes):
+        with contextlib.suppress(OSError):
+            if mapped.search(Path(f"/proc/{pid}/maps").read_text(errors="replace")):
+                return True
+    return False
