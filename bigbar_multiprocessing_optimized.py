@@ -55,7 +55,7 @@ from bigbar.output import (
     write_summary,
     write_trades,
 )
-from bigbar.ownership import check_folder, place_of
+from bigbar.ownership import OTHER_FOLDER, check_folder, place_of, refuse_to_lose_prices
 from bigbar.pipeline import checked_job, optimize_bars, time_a_backtest
 from bigbar.printable import one_line, printable
 from bigbar.report import answer, differs_from_earlier, terminal_width
@@ -134,6 +134,8 @@ def run(options: Options) -> int:
     begun = time.perf_counter()
     bars = read_bars(named_file(options.file), max_memory=options.execution.max_memory)
     load_s = time.perf_counter() - begun
+    for name in planned_files(options):
+        refuse_to_lose_prices(options.output / name, {bars.sha256}, advice=OTHER_FOLDER)
     job = checked_job(
         bars,
         options.grid,

@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from bigbar.store.schema import APPLICATION_ID, RUNS, StoreError
 
 #: What SQLite keeps beside a file while it is in use.
 _COMPANIONS = ("-wal", "-shm", "-journal")
+
+#: What to do about an output folder that cannot be used.
+OTHER_FOLDER = "choose another folder with --output"
 
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
@@ -145,6 +148,28 @@ def refuse_to_lose(path: Path, source: os.stat_result | None, *, advice: str) ->
         raise SettingsError(f"cannot write {path}: it is {kind}, not a regular file; {advice}")
 
 
+def refuse_to_lose_prices(path: Path, digests: Collection[str], *, advice: str) -> None:
+    """Refuse to write over prices that are known by their digest only: they came by a pipe.
+
+    Parameters
+    ----------
+    path : Path
+        To be written.
+    digests : collection of str
+        SHA-256 of price files.
+    advice : str
+        What to do instead.
+
+    Raises
+    ------
+    SettingsError
+        If it has one of them.
+    """
+    with suppress(OSError):
+        if path.is_file() and sha256_of(path) in digests:
+            raise SettingsError(f"{path} is the price file, and would be written over; {advice}")
+
+
 def check_folder(
     folder: Path, names: Iterable[str], source: os.stat_result | None, *, force: bool
 ) -> None:
@@ -166,7 +191,7 @@ def check_folder(
     SettingsError
         With every file that is in the way.
     """
-    advice = "choose another folder with --output"
+    advice = OTHER_FOLDER
     if is_same(folder, source):
         raise SettingsError(f"the output folder {folder} is the price file; {advice}")
     for store in stores_in(folder):

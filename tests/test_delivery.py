@@ -110,6 +110,19 @@ def test_the_price_file_as_standard_input(tmp_path):
     assert contents(tmp_path) == {"trades.csv": BARS.encode()}
 
 
+def test_the_price_file_by_a_pipe(tmp_path):
+    """Then only its content tells."""
+    (tmp_path / "trades.csv").write_text(BARS)
+    found = subprocess.run(
+        [sys.executable, ROOT / "bigbar_multiprocessing_optimized.py", "-", "--output", ".",
+         "--force"],
+        input=BARS, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 2
+    assert found.stderr.startswith("error: trades.csv is the price file")
+    assert contents(tmp_path) == {"trades.csv": BARS.encode()}
+
+
 def test_the_price_file_as_the_folder(ask, tmp_path):
     assert ask("bars.csv", "--output", "bars.csv").refused("folder bars.csv is the price file")
     (tmp_path / "notes").write_text("mine")
@@ -439,8 +452,9 @@ def test_export_never_writes_over_a_price_file(export, spoilable_runs, tmp_path,
         source = Path(store.run(1).data["path"])
     link = tmp_path / "rows.csv"
     os.link(source, link)
-    with unchanged(source):
-        for to in (source, link):
+    copy = shutil.copy(source, tmp_path / "copy.csv")
+    with unchanged(source, copy):
+        for to in (source, link, copy):
             assert export(to, *force).refused(f"{to} is the price file")
 
 

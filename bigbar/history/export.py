@@ -23,6 +23,7 @@ from bigbar.ownership import (
     place_of,
     receipt_in,
     refuse_to_lose,
+    refuse_to_lose_prices,
     stores_in,
 )
 from bigbar.quantities import json_number
@@ -109,11 +110,13 @@ def _check(store: RunStore, path: Path, *, force: bool) -> None:
     for kept in stores_in(store.path.parent):
         if is_same(path, place_of(kept)):
             raise SettingsError(f"{path} is the store of runs itself; {advice}")
-    sources = {str(kept.data.get("path", "")) for kept in store.runs()}
+    runs, _ = store.survey()  # What of a damaged run cannot be known is not worth a refusal.
+    sources = {str(kept.data.get("path", "")) for kept in runs}
     for place in (None, *map(place_of, sources - {"", "-"})):
         refuse_to_lose(path, place, advice=advice)
     if not is_there(path):
         return
+    refuse_to_lose_prices(path, {str(kept.data.get("sha256")) for kept in runs}, advice=advice)
     receipt = receipt_in(path.parent)
     if receipt is not None and path.name == RECEIPT:
         raise SettingsError(f"{path} is the receipt of a run; {advice}")
