@@ -22,6 +22,9 @@ from bigbar.validation.plan import MATRIX_SHARES, MATRIX_WINDOWS, Plan
 _LEAVE_TO_OTHERS = 0.8
 
 
+_DISK = "the disk may not do"
+
+
 @dataclass(frozen=True)
 class Files:
     """What is written.
@@ -68,6 +71,23 @@ class Budget:
     memory_limit: int
     growth: int
     notes: tuple[str, ...] = ()
+
+    def of_the_rest(self, *, known: int, stored: int, files: Files | None) -> Budget:
+        """The same, where earlier runs have a part of the answer.
+
+        Parameters
+        ----------
+        known, stored : int
+            Combinations, as in `Workload`.
+        files : Files or None
+        """
+        load = replace(self.load, known=known, stored=stored)
+        rest = forecast(load, present=0)
+        expected = replace(self.forecast, seconds=rest.seconds, disk=rest.disk)
+        notes = [note for note in self.notes if not note.startswith(_DISK)]
+        return replace(
+            self, load=load, forecast=expected, notes=(*notes, *_too_little_disk(expected, files))
+        )
 
     def against(
         self, *, backtest_s: float, seconds: float, memory: int, shared: int, disk: int
@@ -209,13 +229,17 @@ def _shortages(
             f"{as_bytes(shared)} are free; a memory-mapped file takes the place of what does not "
             "fit"
         )
+    return [*notes, *_too_little_disk(expected, files)]
+
+
+def _too_little_disk(expected: Forecast, files: Files | None) -> list[str]:
     disk = None if files is None else free_disk(files.folder)
-    if files is not None and disk is not None and expected.disk > disk:
-        notes.append(
-            f"the disk may not do: about {as_bytes(expected.disk)} will be written to "
-            f"{files.folder}, and {as_bytes(disk)} are free"
-        )
-    return notes
+    if files is None or disk is None or expected.disk <= disk:
+        return []
+    return [
+        f"{_DISK}: about {as_bytes(expected.disk)} will be written to {files.folder}, and "
+        f"{as_bytes(disk)} are free"
+    ]
 
 
 def _has_to_compile() -> bool:

@@ -1,4 +1,6 @@
-"""What a run will take: time, memory, shared memory, disk. Told before anything is allocated.
+"""What a run will take: time, memory, shared memory, disk. Told before it is taken.
+
+Of a run that is continued, or that takes rows of others, it is what is left.
 
 The figures below were measured on the command, on files of 5,000 to a million bars (example.csv,
 and made ones from `benchmarks/made_data.py`) and grids of 1,240 to 1,095,640 combinations, with one
@@ -102,6 +104,10 @@ class Workload:
     Attributes
     ----------
     combinations, bars : int
+    known : int
+        Of the combinations, what earlier runs have answered: they need not be run.
+    stored : int
+        Of these, what the store has of this very run: they need not be written there.
     returns : int
         Of a combination, from period to period, for the luck statistics; 0 where they are not
         asked for.
@@ -125,6 +131,8 @@ class Workload:
 
     combinations: int
     bars: int
+    known: int = 0
+    stored: int = 0
     returns: int = 0
     engine: str = "compiled"
     workers: int = 1
@@ -283,7 +291,8 @@ def _published(load: Workload) -> float:
 def _disk(load: Workload) -> float:
     packed = _PACKED - _PACKED_LESS * min(1.0, _SHORT_FILE / load.bars)
     return (
-        load.combinations * (3 * packed + (_CSV if load.csv else 0))
+        load.combinations * (packed + (_CSV if load.csv else 0))
+        + (load.combinations - load.stored) * 2 * packed
         + _STORE
         + _PAGE
         + (_PLOTS if load.plot else 0.0)
@@ -295,8 +304,9 @@ def _seconds(load: Workload, backtest_s: float | None) -> float:
     always, per_bar = _BACKTEST_S.get(load.engine, _BACKTEST_S["backtesting"])
     each = always + per_bar * load.bars if backtest_s is None else backtest_s
     sweep = load.combinations * each / load.workers
+    left = (load.combinations - load.known) * each / load.workers
     replay = _REPLAY_S + _REPLAY_PER_BAR_S * load.bars
-    spent = _AROUND_S.get(load.engine, 2.5) + _READ_PER_BAR_S * load.bars + sweep
+    spent = _AROUND_S.get(load.engine, 2.5) + _READ_PER_BAR_S * load.bars + left
     if load.compiling:
         spent += _COMPILE_S
     if not load.forked:

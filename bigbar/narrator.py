@@ -30,7 +30,7 @@ class Narrator:
         """The bars have been published for the workers."""
 
     def forecast(self, budget: Budget) -> None:
-        """What the run will take; told before it takes it."""
+        """What the run will take, of what is left to do of it; told before it takes it."""
 
     def compiling(self) -> None:
         """The kernel is being compiled, which happens once on a machine."""

@@ -129,13 +129,12 @@ def optimize_bars(
         what = "block of shared data" if removed == 1 else "blocks of shared data"
         narrator.event(f"removed {removed} {what} that a killed run had left behind")
     budget = _budget(bars, job, execution, plan)
-    narrator.forecast(budget)
     execution = _within(execution, budget)
     outcome = Outcome(job, execution, choice, bars, ResultTable.empty(grid), plan, budget=budget)
     if execution.files is not None:
         outcome.kept_bytes = execution.files.store_bytes()
     with signals_raised():
-        _carry_out(outcome, narrator, recorder or Recorder())
+        _carry_out(outcome, budget, narrator, recorder or Recorder())
     if outcome.verification is not None and not outcome.verification.ok:
         raise VerificationError(differences_text(outcome.verification.differences, grid))
     return outcome
@@ -179,7 +178,7 @@ def job_for(bars: Bars, grid: Grid, settings: Settings, engine: str, plan: Plan 
     return job if span is None else replace(job, span=span)
 
 
-def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None:
+def _carry_out(outcome: Outcome, budget: Budget, narrator: Narrator, recorder: Recorder) -> None:
     """The run itself, filling in the outcome stage by stage."""
     publication: Publication | None = None
     pool: WorkerPool | None = None
@@ -187,6 +186,7 @@ def _carry_out(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None
     try:
         with outcome.timed("store_s"):
             _take_over(outcome, narrator, recorder)
+        _tell_forecast(outcome, budget, narrator)
         with outcome.timed("prepare_s"):
             file = with_indicators(outcome.bars.frame, outcome.job.settings.week_edge_bars)
         with outcome.timed("publish_s"):
@@ -238,6 +238,20 @@ def _take_over(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None
     elif carried.begun is not None:
         done = int(np.count_nonzero(carried.done))
         narrator.resuming(carried.run, carried.begun, done, len(table))
+
+
+def _tell_forecast(outcome: Outcome, budget: Budget, narrator: Narrator) -> None:
+    """What the run will take, of what is left to do of it; nothing large was allocated so far."""
+    carried, total = outcome.carried, len(outcome.table)
+    stored = int(np.count_nonzero(carried.done))
+    known = int(np.count_nonzero(carried.done | (carried.taken > 0)))
+    if carried.retry is not None:
+        known = stored = total - len(carried.retry)
+    if known:
+        files = outcome.execution.files
+        budget = budget.of_the_rest(known=known, stored=stored, files=files)
+    outcome.budget = budget
+    narrator.forecast(budget)
 
 
 def _described(outcome: Outcome) -> NewRun:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_run import AXES, small_bars
 
+import bigbar
 from bigbar.budget import Files, budget_for, workload
 from bigbar.engines import Job
-from bigbar.errors import SettingsError
+from bigbar.errors import Interrupted, SettingsError
 from bigbar.forecast import Forecast, Workload, fit, forecast, worker_growth
 from bigbar.grid import Grid
+from bigbar.narrator import Narrator
 from bigbar.settings import Settings
 from bigbar.validation.plan import Plan
 
@@ -219,3 +225,90 @@ def test_against_what_it_came_to():
     untimed = found.against(backtest_s=0.0, seconds=4.0, memory=5, shared=6, disk=7)
     assert untimed["time_s"].keys() == {"forecast", "actual"}
     assert isinstance(found.forecast, Forecast)
+
+
+# ---------------------------------------------------------------------------------- what is left
+
+
+@given(_LOADS, st.floats(0, 1), st.floats(0, 1))
+def test_what_is_known_need_not_be_run(load, share, of_it):
+    known = int(share * load.combinations)
+    rest = replace(load, known=known, stored=int(of_it * known))
+    whole, less = forecast(load, present=PRESENT), forecast(rest, present=PRESENT)
+    assert less.seconds <= whole.seconds
+    assert less.disk <= whole.disk
+    assert (less.memory, less.shared) == (whole.memory, whole.shared)
+    slow = forecast(rest, present=PRESENT, backtest_s=1.0).seconds
+    saved = forecast(load, present=PRESENT, backtest_s=1.0).seconds - slow
+    assert saved == pytest.approx(known / load.workers)
+
+
+def test_a_budget_of_the_rest(tmp_path, monkeypatch):
+    files = Files(tmp_path)
+    load = replace(load_of(Plan(), files=files), combinations=1_000_000)
+    room = forecast(load).disk - 10_000_000
+    monkeypatch.setattr("bigbar.budget.free_disk", lambda folder: room)
+    whole = budget_for(load, max_memory=None, files=files)
+    assert [note[:20] for note in whole.notes] == ["the disk may not do:"]
+    rest = whole.of_the_rest(known=900_000, stored=900_000, files=files)
+    assert rest.notes == ()
+    assert (rest.memory_limit, rest.growth) == (whole.memory_limit, whole.growth)
+    assert rest.forecast.memory == whole.forecast.memory
+    saved = whole.forecast.seconds - rest.forecast.seconds  # Holding it against luck is not less.
+    assert saved == pytest.approx(900_000 * (0.05 + 2.5e-5 * 5_000) / 4)
+    told = rest.against(backtest_s=0.05, seconds=4.0, memory=5, shared=6, disk=7)
+    after = told["time_s"]["after_estimate"]
+    assert (
+        after
+        < whole.against(backtest_s=0.05, seconds=4.0, memory=5, shared=6, disk=7)["time_s"][
+            "after_estimate"
+        ]
+    )
+
+
+class Forecasts(Narrator):
+    """Keeps what is told in advance, in the order in which it is; stops after so many rows."""
+
+    def __init__(self, stop_after: int = 10**9) -> None:
+        self.told: list[tuple[str, Any]] = []
+        self._left = stop_after
+
+    def resuming(self, run, begun, done, total) -> None:
+        self.told.append(("resuming", done))
+
+    def forecast(self, budget) -> None:
+        self.told.append(("forecast", budget))
+
+    @contextmanager
+    def progress(self, total, done=0, in_flight=0.0):
+        yield self
+
+    def set_postfix_str(self, s, refresh) -> None:
+        pass
+
+    def update(self, n) -> None:
+        self._left -= n
+        if self._left <= 0:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_run_that_is_continued_forecasts_what_is_left(tmp_path):
+    options = {
+        "engine": "backtesting", "workers": 1, "verify": 0, "validate": False, "store": tmp_path,
+        **AXES,
+    }  # fmt: skip
+    first, second, grown = Forecasts(5), Forecasts(), Forecasts()
+    with pytest.raises(Interrupted):
+        bigbar.optimize(small_bars().frame, narrator=first, **options)
+    bigbar.optimize(small_bars().frame, narrator=second, **options)
+    ((_, whole),) = first.told
+    (what, done), (_, rest) = second.told
+    assert what == "resuming"
+    assert whole.load.known == 0
+    assert 5 <= done == rest.load.known == rest.load.stored < 12
+    each = whole.forecast.seconds - rest.forecast.seconds
+    assert each / done == pytest.approx(0.05 + 2.5e-5 * 400, rel=0.01)
+    # Rows of another run are not run either, but written into the store of this one.
+    bigbar.optimize(small_bars().frame, narrator=grown, **options | {"k_atr": (0.8, 1.1, 2)})
+    ((_, reused),) = grown.told
+    assert (reused.load.known, reused.load.stored) == (8, 0)
