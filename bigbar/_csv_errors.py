@@ -4,32 +4,46 @@
 What this module accepts is the definition; pandas is the fast way to the same arrays.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bigbar._csv_dialect import Dialect, Int64, Kinds, TimeKind, is_blank, parse_time
+from bigbar._bar_checks import ROUNDING
+from bigbar._csv_days import has_no_order
+from bigbar._csv_epochs import Kinds, TimeKind
+from bigbar._csv_layout import Dialect
 from bigbar._csv_names import PRICES
+from bigbar._csv_numbers import NumberStyle, price_style, volume_style
+from bigbar._csv_rows import Row, bar_rows, show
+from bigbar._csv_times import read_times
+from bigbar._time_zones import Int64, zone_hint
 from bigbar.errors import DataError
+from bigbar.reading import Reading
 
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _GROUPED = re.compile(r"[-+]?[.,]?\d+([., '’\u00a0\u202f]+\d+)+", re.ASCII)
 _MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "#n/a"}
 _INFINITE = {"inf", "infinity"}
-_LONGEST_SHOWN = 60
 
-_TIME_HINT = "Write it as ISO 8601, for example 2024-01-31T09:30:00-05:00."
+_TIME_HINT = (
+    "Write it as ISO 8601, for example 2024-01-31T09:30:00-05:00, or say how it is written: "
+    '--time-format "%d.%m.%Y %H:%M".'
+)
 _TIME_PROBLEMS = {
     TimeKind.UNREADABLE: f"is not a time that can be read. {_TIME_HINT}",
-    TimeKind.DAY_FIRST: "may mean day/month or month/day; guessing could move every bar. "
-    "Export the times as ISO 8601, year first: 2024-01-31 09:30:00.",
+    TimeKind.DAY_OR_MONTH: "may mean day/month or month/day, and nothing in the file tells which; "
+    "guessing could move every bar. Say --date-order dmy (the day first) or mdy, or export the "
+    "times as ISO 8601, year first: 2024-01-31 09:30:00.",
     TimeKind.OUT_OF_RANGE: "lies outside the years 1678 to 2261 that can be held. Correct it.",
+    TimeKind.CLOCKS_DIFFER: "holds two times of day that differ. Say which column is right: "
+    "--columns time=…",
+    TimeKind.TWICE: "was there twice that night, when the clocks went back. Export the times in "
+    "UTC or with their offsets.",
+    TimeKind.NEVER: "was left out that night, when the clocks went forward. Check the time zone.",
+    TimeKind.OTHER_NAME: "names a part of the year in which the time zone of --time-zone does not "
+    "have that name. Check the time zone.",
 }
 _KIND_NAMES = {
     TimeKind.NAIVE: "a time without UTC offset",
@@ -55,12 +69,21 @@ class Columns:
         Open, High, Low, Close.
     volume : ndarray of float64, shape (n,)
         NaN where there is none.
+    others : dict of int to array-like, length n
+        Cells of columns that are not read, as far as they are looked at: by position.
+    lines : list of int or None
+        The line of each row; None where all rows that are not blank are bars.
+    notes : tuple of str
+        What was left out, or read as something else than it looks.
     """
 
     times: Int64
     kinds: Kinds
     prices: tuple[npt.NDArray[np.float64], ...]
     volume: npt.NDArray[np.float64]
+    others: dict[int, Any] = field(default_factory=dict)
+    lines: list[int] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,30 +94,8 @@ class Problem:
     what: str
 
 
-def numbered_rows(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """The rows of the file's body that are not blank, each with its first line (from 1)."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter)
-    line = dialect.body_line
-    try:
-        for cells in reader:
-            if not is_blank(cells):
-                yield line, cells
-            line = dialect.body_line + reader.line_num
-    except csv.Error as error:
-        raise DataError(
-            f"line {line}: a cell is too long to belong to a price table ({error}); "
-            "a quotation mark may be missing. Correct the line."
-        ) from None
-
-
-def line_of_row(data: bytes, dialect: Dialect, row: int) -> int:
-    """The line (from 1) at which row number `row` (from 0) begins."""
-    text = data[dialect.body_offset :].decode()
-    return next(islice(numbered_rows(text, dialect), row, None))[0]
-
-
-def read_carefully(data: bytes, dialect: Dialect, source: str) -> Columns:
-    """Read the rows one by one.
+def read_carefully(data: bytes, dialect: Dialect, source: str, reading: Reading) -> Columns:
+    """Read the rows cell by cell.
 
     Raises
     ------
@@ -103,162 +104,185 @@ def read_carefully(data: bytes, dialect: Dialect, source: str) -> Columns:
         more lines have problems.
     """
     try:
-        rows = list(numbered_rows(data[dialect.body_offset :].decode(), dialect))
+        rows, notes = bar_rows(data, dialect)
     except DataError as error:
         raise DataError(f"{source}: {error}") from None
-    reader = _RowReader(_with_decimal_of_all(rows, dialect))
-    first: str | None = None
-    more = 0
-    for line, cells in rows:
-        problem = reader.read(line, cells)
-        if problem and first is None:
-            column = f', column "{problem.column}"' if problem.column is not None else ""
-            first = f"{source}: line {line}{column}: {problem.what}"
-        elif problem:
-            more += 1
-    if first:
-        others = f" ({more:,} more line{'s have' if more > 1 else ' has'} problems.)"
-        raise DataError(first + (others if more else ""))
-    return reader.columns()
+    if not rows:
+        raise DataError(f"{source} has no bars: {'; '.join(notes) or 'no rows'}.")
+    return _CarefulReader(rows, dialect, reading).columns(source, notes)
 
 
-def _with_decimal_of_all(rows: list[tuple[int, list[str]]], dialect: Dialect) -> Dialect:
-    """The dialect with a decimal comma if some price has a comma and none has a point."""
-    if dialect.delimiter == ",":
-        return dialect
-    cells = [cells[i] for _, cells in rows for i in dialect.prices if i < len(cells)]
-    comma = any("," in cell for cell in cells) and not any("." in cell for cell in cells)
-    return replace(dialect, decimal="," if comma else ".")
+class _CarefulReader:
+    """The cells of all rows, their styles, and what is wrong with them."""
 
-
-class _RowReader:
-    """Turns cells into numbers and collects them; the first time cell sets the kind of all."""
-
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, rows: list[Row], dialect: Dialect, reading: Reading) -> None:
         self.dialect = dialect
-        self.kind: TimeKind | None = None
-        self.kind_line = 0
-        self.rows: list[tuple[float, ...]] = []
-        self.times: list[int] = []
-        self.kinds: list[int] = []
+        self.reading = reading
+        self.lines = [line for line, _ in rows]
+        width = len(dialect.names)
+        self.widths = [_width(cells, width) for _, cells in rows]
+        self.rows = [cells[:width] + [""] * (width - len(cells)) for _, cells in rows]
+        self.cells = [cells for _, cells in rows]
+        prices = [cells[i] for cells in self.rows for i in dialect.prices]
+        self.style = price_style(prices, dialect.delimiter)
+        self.volumes = self._column(dialect.volume)
+        self.volume_style = volume_style(self.volumes, self.style)
+        self.times, self.kinds = read_times([self._column(i) for i in dialect.times], reading)
+        self.classes = np.minimum(self.kinds, TimeKind.EPOCH_S)
 
-    def columns(self) -> Columns:
-        table = np.array(self.rows, np.float64).reshape(-1, 5)
-        times, kinds = np.array(self.times, np.int64), np.array(self.kinds, np.uint8)
-        return Columns(times, kinds, tuple(table[:, i].copy() for i in range(4)), table[:, 4])
+    def _column(self, position: int | None) -> list[str]:
+        return [] if position is None else [cells[position] for cells in self.rows]
 
-    def read(self, line: int, cells: list[str]) -> Problem | None:
-        """Take one row in, or say what is wrong with it."""
-        width = len(self.dialect.names)
-        # Some programs end every row with a delimiter; an empty cell too many does no harm.
-        while len(cells) > width and not cells[-1].strip():
-            cells = cells[:-1]
-        if len(cells) > width:
-            extra = _show(cells[width])
-            return Problem(
-                None,
-                f"{len(cells)} cells where there are {width} columns; the first one too many is "
-                f"{extra}. Correct the line, or quote cells that contain the delimiter.",
+    def columns(self, source: str, notes: list[str]) -> Columns:
+        """The numbers; refused at the first row with a problem."""
+        table = np.array(
+            [[self.style.number(cells[i]) for i in self.dialect.prices] for cells in self.rows]
+        )
+        problems = [problem for row in range(len(table)) if (problem := self._problem(row, table))]
+        if problems:
+            (row, first), more = problems[0], len(problems) - 1
+            column = f', column "{first.column}"' if first.column is not None else ""
+            others = f" ({more:,} more line{'s have' if more > 1 else ' has'} problems.)"
+            raise DataError(
+                f"{source}: line {self.lines[row]}{column}: {first.what}" + (others if more else "")
             )
-        cells = cells + [""] * (width - len(cells))
-        return self._read_time(line, cells) or self._read_numbers(cells)
+        volume = np.array([self.volume_style.volume(cell) for cell in self.volumes])
+        return Columns(
+            self.times,
+            self.kinds,
+            tuple(table[:, i].copy() for i in range(4)),
+            volume if len(volume) else np.full(len(table), np.nan),
+            {i: self._column(i) for i in self.dialect.ignored},
+            self.lines,
+            (*notes, *style_notes(self.style)),
+        )
 
-    def _read_time(self, line: int, cells: list[str]) -> Problem | None:
-        text = " ".join(cells[i].strip() for i in self.dialect.times)
-        nanoseconds, kind = parse_time(text)
-        name = " + ".join(self.dialect.names[i] for i in self.dialect.times)
-        if kind < TimeKind.NAIVE:
-            if not text.strip():
-                return Problem(name, f"the time is missing (empty). {_TIME_HINT}")
-            return Problem(name, f"{_show(text)} {_TIME_PROBLEMS[kind]}")
-        if self.kind is None:
-            self.kind, self.kind_line = kind, line
-        elif kind != self.kind:
+    def _problem(self, row: int, table: npt.NDArray[np.float64]) -> tuple[int, Problem] | None:
+        problem = self._width_problem(row) or self._time_problem(row)
+        problem = problem or self._price_problem(row, table[row].tolist())
+        return (row, problem) if problem else None
+
+    def _width_problem(self, row: int) -> Problem | None:
+        width = len(self.dialect.names)
+        if self.widths[row] <= width:
+            return None
+        extra = show(self.cells[row][width])
+        return Problem(
+            None,
+            f"{self.widths[row]} cells where there are {width} columns; the first one too many is "
+            f"{extra}. Correct the line, or quote cells that contain the delimiter.",
+        )
+
+    def _time_problem(self, row: int) -> Problem | None:
+        kind = TimeKind(self.kinds[row])
+        positions = self.dialect.times
+        texts = [self.rows[row][i].strip() for i in positions]
+        name = " + ".join(self.dialect.names[i] for i in positions)
+        text = " ".join(texts)
+        if not text.strip():
+            return Problem(name, f"the time is missing (empty). {_TIME_HINT}")
+        if kind == TimeKind.CLOCK:
+            cell, name = show(texts[-1]), self.dialect.names[positions[-1]]
             return Problem(
                 name,
-                f"{_show(text)} is {_KIND_NAMES[kind]}, but line {self.kind_line} has "
-                f"{_KIND_NAMES[self.kind]}. Write all times of the file in one way.",
+                f"{cell} is not a time of day that can be read. Write it as 09:30 or 09:30:00; "
+                "or, if the column is not to be read, name the one that is: --columns time=…",
             )
-        self.times.append(nanoseconds)
-        self.kinds.append(kind)
-        return None
-
-    def _read_numbers(self, cells: list[str]) -> Problem | None:
-        dialect = self.dialect
-        values = []
-        for position in dialect.prices:
-            value = _number(cells[position], dialect.decimal)
-            if not 0 < value < np.inf:
-                what = _price_problem(cells[position], value, dialect.decimal)
-                return Problem(dialect.names[position], what)
-            values.append(value)
-        broken = broken_order(values)
-        if broken:
-            high_or_low, other = broken
-            here, there = dialect.prices[high_or_low], dialect.prices[other]
-            side = "below" if high_or_low == 1 else "above"
-            return Problem(
-                dialect.names[here],
-                f"{_show(cells[here])} is {side} {PRICES[other]} (column "
-                f'"{dialect.names[there]}": {_show(cells[there])}). Correct or remove the line.',
-            )
-        volume = (
-            np.nan
-            if dialect.volume is None
-            else volume_number(cells[dialect.volume], dialect.decimal)
+        if kind == TimeKind.ZONE:
+            return Problem(name, f"{show(text)} {_zone_problem(text)}")
+        if kind < TimeKind.NAIVE:
+            what = _TIME_PROBLEMS[kind]
+            if self.reading.time_format and kind == TimeKind.UNREADABLE:
+                what = f"does not fit --time-format {self.reading.time_format!r}. Correct either."
+            elif kind == TimeKind.UNREADABLE and has_no_order(text):
+                said = self.reading.date_order
+                order = f"--date-order {said}" if said else "the order of most other lines"
+                what = f"has no such day in {order}. Correct the line, or say the order."
+            return Problem(name, f"{show(text)} {what}")
+        first = int(np.flatnonzero(self.kinds >= TimeKind.NAIVE)[0])
+        if self.classes[row] == self.classes[first]:
+            return None
+        expected = _KIND_NAMES[TimeKind(self.kinds[first])]
+        return Problem(
+            name,
+            f"{show(text)} is {_KIND_NAMES[kind]}, but line {self.lines[first]} has {expected}. "
+            "Write all times of the file in one way.",
         )
-        self.rows.append((*values, volume))
-        return None
+
+    def _price_problem(self, row: int, values: list[float]) -> Problem | None:
+        dialect, cells = self.dialect, self.rows[row]
+        for position, value in zip(dialect.prices, values, strict=True):
+            if not 0 < value < np.inf:
+                what = _price_problem(cells[position], value, self.style.decimal)
+                return Problem(dialect.names[position], what)
+        broken = broken_order(values)
+        if not broken:
+            return None
+        high_or_low, other = broken
+        here, there = dialect.prices[high_or_low], dialect.prices[other]
+        side = "below" if high_or_low == 1 else "above"
+        return Problem(
+            dialect.names[here],
+            f"{show(cells[here])} is {side} {PRICES[other]} (column "
+            f'"{dialect.names[there]}": {show(cells[there])}). Correct or remove the line.',
+        )
+
+
+def _width(cells: list[str], width: int) -> int:
+    """How many cells there are; empty ones too many at the end, as some programs write, apart."""
+    count = len(cells)
+    while count > width and not cells[count - 1].strip():
+        count -= 1
+    return count
+
+
+def style_notes(style: NumberStyle) -> list[str]:
+    """What the reading of the numbers assumed, for a person."""
+    example = f"1{style.thousands}234{style.decimal}5"
+    if style.thousands:
+        return [f"thousands separators: {example} is read as 1234.5"]
+    return ["decimal commas: 1,25 is read as 1.25"] if style.decimal == "," else []
+
+
+def _zone_problem(text: str) -> str:
+    zone = text.split()[-1].strip("()")
+    if zone.isalpha() and zone.isupper() and len(zone) <= 5:
+        return (
+            f"has a time zone ({zone}) that may mean several or none. Say which one it is, for "
+            "example --time-zone America/Chicago, or write offsets such as -06:00."
+        )
+    return f"has a time zone that is not known; {zone_hint(zone)}, or write offsets such as -06:00."
 
 
 def broken_order(prices: list[float]) -> tuple[int, int] | None:
-    """The first pair of (Open, High, Low, Close) that contradict each other, as positions."""
+    """The first pair of (Open, High, Low, Close) that contradict each other, as positions.
+
+    What the rounding of a last digit explains is no contradiction.
+    """
     for other in (0, 3, 2):
-        if prices[1] < prices[other]:
+        if prices[1] * (1 + ROUNDING) < prices[other]:
             return 1, other
     for other in (0, 3):
-        if prices[2] > prices[other]:
+        if prices[2] * (1 - ROUNDING) > prices[other]:
             return 2, other
     return None
-
-
-def _number(cell: str, decimal: str) -> float:
-    """The double nearest to what the cell says; NaN if it is no number."""
-    text = cell.strip()
-    if decimal == ",":
-        if "." in text:
-            return np.nan
-        text = text.replace(",", ".")
-    return float(text) if _NUMBER.fullmatch(text) else np.nan
-
-
-def volume_number(cell: str, decimal: str) -> float:
-    """The volume; NaN where the cell holds no finite number."""
-    value = _number(cell, decimal)
-    return value if np.isfinite(value) else np.nan
 
 
 def _price_problem(cell: str, value: float, decimal: str) -> str:
     text = cell.strip()
     if text.lower() in _MISSING:
-        shown = f"it says {_show(text)}" if text else "the cell is empty"
+        shown = f"it says {show(text)}" if text else "the cell is empty"
         return f"the price is missing ({shown}). Fill it in or remove the line."
     if text.lower().lstrip("+-") in _INFINITE or value == np.inf:
-        return f"{_show(text)} is not a finite price. Correct it or remove the line."
+        return f"{show(text)} is not a finite price. Correct it or remove the line."
     if value <= 0:
         return (
-            f"{_show(text)} is not above zero, and a price must be. Correct it or remove the line."
+            f"{show(text)} is not above zero, and a price must be. Correct it or remove the line."
         )
     if _GROUPED.fullmatch(text):
         mark = "comma" if decimal == "," else "point"
         return (
-            f"{_show(text)} is not a plain number. Remove thousands separators, and write "
+            f"{show(text)} is not a plain number. Remove thousands separators, and write "
             f"decimals with a {mark} in the whole file."
         )
-    return f"{_show(text)} is not a number. Correct it or remove the line."
-
-
-def _show(value: str) -> str:
-    """The value in quotes, on one line and not too long."""
-    text = value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 1] + "…"
-    return '"' + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text) + '"'
+    return f"{show(text)} is not a number. Correct it or remove the line."

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -16,8 +17,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bigbar._csv_dialect import Dialect, TimeKind, parse_epochs, parse_times
-from bigbar._csv_errors import Columns, volume_number
+from bigbar._bar_checks import is_identity
+from bigbar._csv_epochs import Kinds, TimeKind
+from bigbar._csv_errors import Columns
+from bigbar._csv_layout import Dialect
+from bigbar._csv_numbers import NumberStyle, volume_style
+from bigbar._csv_times import cast_times, in_zone, parse_epochs, read_times
+from bigbar._time_zones import Int64
+from bigbar.reading import Reading
 
 # Threads share the hashing and the parsing of large files, both of which let go of the
 # interpreter. Below a megabyte a piece, starting one more costs what it gains; beyond four, what
@@ -61,34 +68,79 @@ def usable_threads() -> int:
     return min(_MOST_THREADS, os.cpu_count() or 1)
 
 
-def read_quickly(data: bytes, dialect: Dialect, pool: ThreadPoolExecutor) -> Columns | None:
+@dataclass(frozen=True)
+class _Piece:
+    """What pandas made of a stretch of the file.
+
+    Attributes
+    ----------
+    prices : tuple of 4 ndarrays of float64
+    volume : Series or None
+    times : tuple of Series
+        As pandas has read them.
+    cast : tuple of ndarrays or None
+        The same as nanoseconds and kinds, where that is quickly done.
+    others : dict of int to Series
+        Columns that are looked at, though not read.
+    """
+
+    prices: tuple[npt.NDArray[np.float64], ...]
+    volume: "pd.Series[Any] | None"
+    times: tuple["pd.Series[Any]", ...]
+    cast: tuple[Int64, Kinds] | None
+    others: dict[int, "pd.Series[Any]"]
+
+
+def read_quickly(
+    data: bytes, dialect: Dialect, pool: ThreadPoolExecutor, reading: Reading
+) -> Columns | None:
     """The columns, or None if pandas cannot make sense of the file.
 
-    A large file is cut at line breaks into pieces that are read at the same time.
+    A large file is cut at line breaks into pieces that are read at the same time. What only the
+    whole file tells, such as whether the day or the month comes first, is not asked of pieces.
     """
+    if _may_be_cut(data, dialect):
+        return None
     body = memoryview(data)[dialect.body_offset :]
     count = max(1, min(usable_threads(), len(body) // _PIECE_BYTES))
     cuts = [dialect.body_offset]
-    if b'"' not in data:  # a line break inside a quoted cell is no place to cut
+    quoted = b'"' in data
+    if not quoted:  # a line break inside a quoted cell is no place to cut
         for i in range(1, count):
             cuts.append(data.find(b"\n", dialect.body_offset + len(body) * i // count) + 1)
     cuts = sorted({cut for cut in cuts if cut >= dialect.body_offset} | {len(data)})
-    pieces = [memoryview(data)[a:b] for a, b in pairwise(cuts)]
-    parsed = list(pool.map(lambda piece: _read_piece(piece, dialect), pieces))
-    found = [columns for columns in parsed if columns is not None]
-    if len(found) < len(parsed) or len(found) < 2:
-        return found[0] if len(found) == len(parsed) else None
-    return Columns(
-        np.concatenate([c.times for c in found]),
-        np.concatenate([c.kinds for c in found]),
-        tuple(np.concatenate([c.prices[i] for c in found]) for i in range(4)),
-        np.concatenate([c.volume for c in found]),
-    )
+    stretches = [memoryview(data)[a:b] for a, b in pairwise(cuts)]
+    read = pool.map(lambda piece: _read_piece(piece, dialect, reading, quoted), stretches)
+    pieces = [piece for piece in list(read) if piece is not None]
+    if len(pieces) < len(stretches) or not pieces:
+        return None
+    times = _whole_times(pieces, reading)
+    volume = _whole_volume(pieces, NumberStyle(dialect.decimal))
+    if times is None or volume is None:
+        return None
+    prices = tuple(np.concatenate([piece.prices[i] for piece in pieces]) for i in range(4))
+    others = {
+        i: pd.concat([piece.others[i] for piece in pieces if i in piece.others])
+        for i in {i for piece in pieces for i in piece.others}
+    }
+    return Columns(*times, prices, volume, others)
 
 
-def _read_piece(piece: memoryview, dialect: Dialect) -> Columns | None:
+def _may_be_cut(data: bytes, dialect: Dialect) -> bool:
+    """Whether the last line has no end, and fewer cells than there are columns."""
+    last = data[max(data.rfind(b"\n"), data.rfind(b"\r")) + 1 :]
+    cells = last.count(dialect.delimiter.encode()) + 1
+    return bool(last.strip()) and cells < len(dialect.names)
+
+
+def _read_piece(
+    piece: memoryview, dialect: Dialect, reading: Reading, quoted: bool
+) -> _Piece | None:
+    # Where zeros in front count, or the user's format does, the column is left as it is written.
+    as_text = {dialect.times[-1]} if dialect.digits else set()
+    as_text |= set(dialect.times) if reading.time_format else set()
     try:
-        # No dtypes: naming them is slower, and as float64 pandas takes "true" for 1.0.
+        # Other dtypes are not named: that is slower, and as float64 pandas takes "true" for 1.0.
         frame = pd.read_csv(
             _BytesReader(piece),  # type: ignore[call-overload]
             header=None,
@@ -97,6 +149,7 @@ def _read_piece(piece: memoryview, dialect: Dialect) -> Columns | None:
             decimal=dialect.decimal,
             engine="c",
             low_memory=False,
+            dtype=dict.fromkeys(as_text, str) or None,
             **_EXACT,
         )
     except ValueError:  # ParserError and UnicodeDecodeError are ValueErrors
@@ -105,61 +158,86 @@ def _read_piece(piece: memoryview, dialect: Dialect) -> Columns | None:
     # Rows with a cell too many make pandas take the first column for an index.
     if not isinstance(frame.index, pd.RangeIndex) or any(p.dtype.kind not in "iuf" for p in prices):
         return None
-    stamps = _quick_times([frame[i] for i in dialect.times])
-    if stamps is None:
+    times = tuple(frame[i] for i in dialect.times)
+    # Epochs with a fraction, or all missing: a float would round them. Too great ones: unsigned.
+    if any(column.dtype.kind in "fbcu" for column in times):
         return None
-    return Columns(
-        *stamps,
-        tuple(price.to_numpy(np.float64) for price in prices),
-        _quick_volume(frame, dialect),
-    )
+    others = {
+        i: frame[i]
+        for i in dialect.ignored
+        if frame[i].dtype.kind not in "iufb"
+        or i in dialect.more_times
+        or is_identity(dialect.names[i])
+    }
+    volume = None if dialect.volume is None else frame[dialect.volume]
+    looked_at = [*others.values()] if volume is None else [*others.values(), volume]
+    if quoted and any(_has_line_break(column) for column in looked_at):
+        return None
+    values = tuple(price.to_numpy(np.float64) for price in prices)
+    return _Piece(values, volume, times, None if as_text else _cast(times), others)
 
 
-def _quick_times(
-    columns: list["pd.Series[Any]"],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]] | None:
-    if any(column.dtype.kind in "fbcu" for column in columns):
-        return None  # epochs with a fraction, all missing, or too large: here they would be rounded
+def _has_line_break(column: "pd.Series[Any]") -> bool:
+    if column.dtype.kind in "iufb":
+        return False
+    found = pc.match_substring_regex(_as_arrow(column), "[\r\n]")
+    return bool(pc.any(found).as_py())
+
+
+def _cast(columns: tuple["pd.Series[Any]", ...]) -> tuple[Int64, Kinds] | None:
+    """The times, where that is quickly done and the piece alone tells it."""
+    if columns[-1].dtype.kind == "i":
+        return None
     if len(columns) == 1:
-        if columns[0].dtype == np.int64:
-            return parse_epochs(columns[0].to_numpy())
-        return parse_times(_as_arrow(columns[0]))
+        return cast_times(_as_arrow(columns[0]))
     date, clock = columns
-    if clock.dtype.kind in "iu":
-        return None  # leading zeros, as in 000500, are gone
-    dates = _as_arrow(date.astype(str) if date.dtype.kind in "iu" else date)
+    dates = _as_arrow(date.astype(str) if date.dtype.kind == "i" else date)
     space = pa.scalar(" ", pa.large_string())
-    return parse_times(pc.binary_join_element_wise(dates, _as_arrow(clock), space))
+    return cast_times(pc.binary_join_element_wise(dates, _as_arrow(clock), space))
+
+
+def _whole_times(pieces: list[_Piece], reading: Reading) -> tuple[Int64, Kinds] | None:
+    cast = [piece.cast for piece in pieces if piece.cast is not None]
+    if len(cast) == len(pieces):
+        whole = np.concatenate([c[0] for c in cast]), np.concatenate([c[1] for c in cast])
+        return in_zone(*whole, reading) if (whole[1] == whole[1][0]).all() else None
+    columns: list[pd.Series[Any]]
+    columns = [pd.concat(parts) for parts in zip(*(p.times for p in pieces), strict=True)]
+    if len(columns) == 1 and columns[0].dtype == np.int64:
+        return parse_epochs(columns[0].to_numpy(), reading)
+    return read_times([texts_of(column) for column in columns], reading)
+
+
+def texts_of(column: "pd.Series[Any]") -> list[str]:
+    """The cells as text; those that are missing are empty."""
+    return ["" if cell is None or cell != cell else str(cell) for cell in column.tolist()]
 
 
 def _as_arrow(texts: "pd.Series[Any]") -> pa.Array:
     """The texts as one Arrow array; without a copy if pandas already holds them so."""
-    array = pa.array(texts.array, pa.large_string(), from_pandas=True)
+    try:
+        array = pa.array(texts.array, pa.large_string(), from_pandas=True)
+    except (pa.ArrowTypeError, pa.ArrowInvalid):  # whole numbers that no int64 holds
+        array = pa.array(texts_of(texts), pa.large_string())
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
-def _quick_volume(frame: pd.DataFrame, dialect: Dialect) -> npt.NDArray[np.float64]:
-    if dialect.volume is None:
-        return np.full(len(frame), np.nan)
-    volume = frame[dialect.volume]
-    if volume.dtype.kind in "iuf":
-        values = volume.to_numpy(np.float64)
+def _whole_volume(pieces: list[_Piece], prices: NumberStyle) -> npt.NDArray[np.float64] | None:
+    columns = [piece.volume for piece in pieces if piece.volume is not None]
+    if not columns:
+        return np.full(sum(len(piece.prices[0]) for piece in pieces), np.nan)
+    numeric = [column.dtype.kind in "iuf" for column in columns]
+    if all(numeric):
+        values = np.concatenate([column.to_numpy(np.float64) for column in columns])
         return np.where(np.isfinite(values), values, np.nan)
-    return np.array([volume_number(str(cell), dialect.decimal) for cell in volume], np.float64)
+    if any(numeric):
+        return None  # as numbers they have lost the marks that tell how the others are written
+    texts = texts_of(pd.concat(columns))
+    style = volume_style(texts, prices)
+    return np.array([style.volume(cell) for cell in texts], np.float64)
 
 
-def is_sound(columns: Columns) -> bool:
-    """Whether every time is readable and of one kind, and the prices agree with each other."""
-    kinds = columns.kinds
-    if not len(kinds) or kinds[0] < TimeKind.NAIVE or (kinds != kinds[0]).any():
-        return False
-    return bool(sound_rows(columns.prices).all())
-
-
-def sound_rows(prices: tuple[npt.NDArray[np.float64], ...]) -> npt.NDArray[np.bool_]:
-    """Where all prices are finite and above zero, High is highest and Low is lowest."""
-    open_, high, low, close = prices
-    sound = (low > 0) & (high < np.inf) & (low <= high)  # NaN compares as False
-    for price in (open_, close):
-        sound &= (low <= price) & (price <= high)
-    return sound
+def are_times_sound(kinds: Kinds) -> bool:
+    """Whether every time is readable and of one kind."""
+    kinds = np.minimum(kinds, TimeKind.EPOCH_S)
+    return bool(len(kinds) and kinds[0] >= TimeKind.NAIVE and (kinds == kinds[0]).all())

@@ -9,13 +9,22 @@ All indexes have nanosecond resolution (`datetime64[ns]`), whatever the file's o
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bigbar._bar_checks import (
+    counted,
+    in_order,
+    is_identity,
+    mend_rounding,
+    refuse_several,
+    rounding_notes,
+    telling_column,
+)
 from bigbar._csv_bytes import (
     PriceFile,
     decode,
@@ -24,15 +33,24 @@ from bigbar._csv_bytes import (
     source_name,
     text_limit,
 )
-from bigbar._csv_dialect import NO_VOLUME, Dialect, TimeKind, detect_dialect
-from bigbar._csv_errors import Columns, broken_order, line_of_row, read_carefully
+from bigbar._csv_days import order_of
+from bigbar._csv_dialect import detect_dialect
+from bigbar._csv_epochs import TimeKind
+from bigbar._csv_errors import Columns, broken_order, read_carefully, style_notes
+from bigbar._csv_layout import NO_VOLUME, Dialect
 from bigbar._csv_names import PRICES, find_columns
-from bigbar._csv_quick import is_sound, read_quickly, sound_rows, usable_threads
+from bigbar._csv_numbers import NumberStyle
+from bigbar._csv_quick import are_times_sound, read_quickly, texts_of, usable_threads
+from bigbar._csv_rows import line_of_row
+from bigbar._frame_columns import as_floats, frame_times, one_level
 from bigbar._packed import unpack
 from bigbar._tables import as_text
+from bigbar._time_agreement import agreement
 from bigbar.errors import DataError
+from bigbar.reading import AS_FOUND, Reading
 
 COLUMNS = (*PRICES, "Volume")
+_NS_PER_DAY = 86_400 * 10**9
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,8 @@ class Bars:
         Rows before duplicate times were dropped.
     notes : tuple of str
         What was dropped, ignored or assumed, each one line for a person.
+    reading : Reading
+        What the user said about the file: to be said again by who reads it again.
     """
 
     frame: pd.DataFrame
@@ -61,21 +81,27 @@ class Bars:
     sha256: str
     rows_read: int
     notes: tuple[str, ...]
+    reading: Reading = AS_FOUND
 
 
-def read_bars(file: PriceFile, *, max_memory: int | None = None) -> Bars:
+def read_bars(
+    file: PriceFile, *, reading: Reading = AS_FOUND, max_memory: int | None = None
+) -> Bars:
     """Read and check a file of price bars.
 
-    Comma, semicolon (also with decimal comma) or tab between the columns; UTF-8, or UTF-16 with a
-    byte order mark; or Parquet, or Feather. Plain, gzip, bzip2, xz, zstd, or a zip archive with
-    one such file. Columns are found by name in any case and order; a file without a header is
-    read as time (or date and time), open, high, low, close and volume. Forms of time: see
-    `bigbar._csv_dialect`.
+    Comma, semicolon (also with decimal comma), bar or tab between the columns; UTF-8, or UTF-16
+    with a byte order mark; or Parquet, or Feather. Plain, gzip, bzip2, xz, zstd, or a zip archive
+    with one such file. Columns are found by name in any case and order; a file without a header is
+    read as time (or date and time), open, high, low, close and volume. Names: see
+    `bigbar._csv_names`; forms of time: `bigbar._csv_days`, `_csv_clocks` and `_csv_times`; of
+    numbers: `_csv_numbers`; rows that are no bars: `_csv_rows`.
 
     Parameters
     ----------
     file : str, os.PathLike or file object
         Its path, or something open for reading, which is read from where it stands.
+    reading : Reading, optional
+        What the file itself does not tell; found out, by default.
     max_memory : int, optional
         Bytes that this process may take; what the machine has, by default.
 
@@ -96,24 +122,80 @@ def read_bars(file: PriceFile, *, max_memory: int | None = None) -> Bars:
     with ThreadPoolExecutor(usable_threads()) as pool:
         digest = pool.submit(lambda: hashlib.sha256(raw).hexdigest())
         data, shown = _text(raw, source, limit)
-        dialect = detect_dialect(data, shown)
-        columns = read_quickly(data, dialect, pool)
-        if columns is None or not is_sound(columns):
-            columns = read_carefully(data, dialect, shown)
+        dialect = detect_dialect(data, shown, reading)
+        columns = read_quickly(data, dialect, pool, reading)
+        mended = None if columns is None else _mended(columns)
+        if mended is None or not mended.sound:
+            mended = _mended(read_carefully(data, dialect, shown, reading))
         sha256 = digest.result()
+    return _bars_of_text(_TextFile(data, source, shown, dialect), mended, sha256, reading)
+
+
+@dataclass(frozen=True)
+class _TextFile:
+    data: bytes
+    source: str
+    shown: str
+    dialect: Dialect
+
+    def place(self, row: int, columns: Columns) -> str:
+        """The line of a row, for messages."""
+        lines = columns.lines
+        line = line_of_row(self.data, self.dialect, row) if lines is None else lines[row]
+        return f"line {line:,}"
+
+    def name(self, position: int) -> str:
+        return self.dialect.names[position]
+
+
+class _Mended(NamedTuple):
+    """Columns, the rows whose prices were mended, and whether all is as it should be now."""
+
+    columns: Columns
+    rows: npt.NDArray[np.int64]
+    sound: bool
+
+
+def _mended(columns: Columns) -> _Mended:
+    prices, rows, unsound = mend_rounding(columns.prices)
+    columns = replace(columns, prices=prices)
+    return _Mended(columns, rows, not len(unsound) and are_times_sound(columns.kinds))
+
+
+def _bars_of_text(file: _TextFile, mended: _Mended, sha256: str, reading: Reading) -> Bars:
+    """The checks that the cells of a file have to pass together."""
+    columns = mended.columns
+
+    def place(row: int) -> str:
+        return file.place(row, columns)
+
+    def telling() -> str | None:
+        exact = columns if columns.lines is not None else None
+        if exact is None:  # the quick way has not kept all the columns
+            exact = read_carefully(file.data, file.dialect, file.shown, reading)
+        return telling_column(
+            exact.times, {file.name(i): cells for i, cells in exact.others.items()}
+        )
+
+    notes = [*file.dialect.notes, *columns.notes, *rounding_notes(mended.rows, place)]
+    notes += _reading_notes(columns, file.dialect, place)
     index = pd.DatetimeIndex(columns.times.view("datetime64[ns]"))
-    notes = [*dialect.notes, *_reading_notes(columns, dialect)]
     if columns.kinds[0] == TimeKind.NAIVE:
         notes.append("times without UTC offset: read as UTC")
     else:
         index = index.tz_localize("UTC")
     values = np.array([*columns.prices, columns.volume])
-    frame, order_notes = _ordered(
-        values, index, lambda row: f"line {line_of_row(data, dialect, row):,}"
-    )
+    try:
+        for position, cells in columns.others.items():
+            refuse_several(file.name(position), pd.unique(pd.Series(cells, dtype=object)))
+        notes += _agreement_notes(file, columns, place, reading)
+        ordered = in_order(columns.times, values, place, telling)
+    except DataError as problem:
+        raise DataError(f"{file.shown}: {problem}") from None
+    frame = _frame(values, index, ordered.rows)
     if len(frame) < 2:
-        raise DataError(f"{source} has only one bar. Give a file with two bars or more.")
-    return Bars(frame, source, sha256, len(index), (*notes, *order_notes))
+        raise DataError(f"{file.source} has only one bar. Give a file with two bars or more.")
+    return Bars(frame, file.source, sha256, len(index), (*notes, *ordered.notes), reading)
 
 
 def _text(raw: bytes, source: str, limit: int) -> tuple[bytes, str]:
@@ -123,16 +205,21 @@ def _text(raw: bytes, source: str, limit: int) -> tuple[bytes, str]:
     return decode(text, source), source if text is data else f"{source} (as CSV)"
 
 
-def bars_from_frame(df: pd.DataFrame, *, source: str = "DataFrame") -> Bars:
+def bars_from_frame(
+    df: pd.DataFrame, *, source: str = "DataFrame", reading: Reading = AS_FOUND
+) -> Bars:
     """Check the bars of a DataFrame.
 
     Parameters
     ----------
     df : pandas.DataFrame
-        Columns open, high, low, close and, if there is one, volume, in any case and order; others
-        are ignored. Indexed by a `DatetimeIndex`, whose time zone is kept. Not modified.
+        Columns open, high, low, close and, if there is one, volume, by the names that are known
+        of files; others are ignored. Indexed by a `DatetimeIndex`, whose time zone is kept; or
+        with a column of times by one of the names known of files. Not modified.
     source : str
         Name for messages and for `Bars.source`.
+    reading : Reading, optional
+        As for files; a time zone is that of times that have none.
 
     Returns
     -------
@@ -143,127 +230,116 @@ def bars_from_frame(df: pd.DataFrame, *, source: str = "DataFrame") -> Bars:
     DataError
         The frame cannot be used; where a row is at fault the message names its label and column.
     """
-    index = _frame_index(df, source)
+    df = one_level(df, source)
     names = [str(name) for name in df.columns]
     try:
-        found = find_columns(names)
+        found = find_columns(names, reading.columns)
     except DataError as problem:
         raise DataError(f"{source}: {problem}") from None
     missing = [name for name in PRICES if name not in found.prices]
     if missing:
         columns = ", ".join(repr(name) for name in df.columns)
         raise DataError(f"{source} has no column {', '.join(missing)}. Columns found: {columns}.")
+    index, times = frame_times(df, found, source, reading)
     fields = found.prices if found.volume is None else found.prices | {"Volume": found.volume}
+    ignored = {i: name for i, name in enumerate(names) if i not in {*fields.values(), *times}}
     notes = []
-    ignored = [name for i, name in enumerate(names) if i not in fields.values()]
     if ignored:
-        notes.append(f"ignored column{'s' if len(ignored) > 1 else ''}: {', '.join(ignored)}")
+        plural = "s" if len(ignored) > 1 else ""
+        notes.append(f"ignored column{plural}: {', '.join(ignored.values())}")
     values = np.full((5, len(df)), np.nan)
     for row, name in enumerate(COLUMNS):
         if name in fields:
-            values[row] = _as_floats(df.iloc[:, fields[name]])
+            values[row] = as_floats(df.iloc[:, fields[name]])
     values[4, ~np.isfinite(values[4])] = np.nan
-    _refuse_unsound_rows(values, df, [fields[name] for name in PRICES], source)
+    prices, mended, unsound = mend_rounding(tuple(values[:4]))
+    values[:4] = prices
+    _refuse_unsound_rows(values, unsound, df, [fields[name] for name in PRICES], source)
+    notes += rounding_notes(mended, lambda row: f"row {df.index[row]}")
     if "Volume" not in fields:
         notes.append(NO_VOLUME)
     elif count := int(np.isnan(values[4]).sum()):
-        notes.append(f"volume missing or not a number in {_rows(count)}: left empty")
+        notes.append(f"volume missing or not a number in {counted(count)}: left empty")
     if index.tz is None:
         notes.append("times without time zone: read as UTC")
-    frame, order_notes = _ordered(values, index, lambda row: f"row {df.index[row]}")
+    try:
+        for position, name in ignored.items():
+            if df.dtypes.iloc[position].kind not in "iufbcmM" or is_identity(name):
+                refuse_several(name, df.iloc[:, position].dropna().unique())
+        ordered = in_order(
+            index.asi8,
+            values,
+            lambda row: f"row {df.index[row]}",
+            lambda: telling_column(
+                index.asi8, {name: list(df.iloc[:, i]) for i, name in ignored.items()}
+            ),
+        )
+    except DataError as problem:
+        raise DataError(f"{source}: {problem}") from None
+    frame = _frame(values, index, ordered.rows)
     if len(frame) < 2:
         raise DataError(f"{source} has fewer than two bars. Give at least two.")
     digest = hashlib.sha256(pd.DatetimeIndex(frame.index).asi8.astype("<i8").tobytes())
     for name in COLUMNS:
         digest.update(frame[name].to_numpy().astype("<f8").tobytes())
-    return Bars(frame, source, digest.hexdigest(), len(df), (*notes, *order_notes))
+    return Bars(frame, source, digest.hexdigest(), len(df), (*notes, *ordered.notes), reading)
 
 
 # ------------------------------------------------------------------------------- order and notes
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
-
-
-def _reading_notes(columns: Columns, dialect: Dialect) -> list[str]:
+def _reading_notes(columns: Columns, dialect: Dialect, place: Callable[[int], str]) -> list[str]:
     notes = []
-    if dialect.decimal == ",":
-        notes.append("decimal commas: 1,25 is read as 1.25")
+    if columns.lines is None:
+        notes += style_notes(NumberStyle(dialect.decimal))
     if dialect.volume is not None and (count := int(np.isnan(columns.volume).sum())):
-        notes.append(f"volume missing or not a number in {_rows(count)}: left empty")
+        notes.append(f"volume missing or not a number in {counted(count)}: left empty")
+    if order := order_of(dialect.example, int(columns.times[0]) // _NS_PER_DAY):
+        first = {"dmy": "day", "mdy": "month", "ymd": "year"}[order]
+        notes.append(f"{dialect.example}: days are read with the {first} first")
+    other = np.flatnonzero(columns.kinds != columns.kinds[0])
+    if len(other):  # only epochs may be of several kinds
+        notes.append(f"epochs change their unit, first in {place(int(other[0]))}: each by its size")
     return notes
 
 
-def _ordered(
-    values: npt.NDArray[np.float64], index: pd.DatetimeIndex, place: Callable[[int], str]
-) -> tuple[pd.DataFrame, list[str]]:
-    """The bars sorted by time, the first of equal times kept, and notes on what that changed.
+def _agreement_notes(
+    file: _TextFile, columns: Columns, place: Callable[[int], str], reading: Reading
+) -> list[str]:
+    notes = []
+    read = " + ".join(file.name(i) for i in file.dialect.times)
+    for position in file.dialect.more_times:
+        cells = texts_of(pd.Series(columns.others[position], dtype=object))
+        notes += agreement(columns.times, cells, (read, file.name(position)), place, reading)
+    return notes
+
+
+def _frame(
+    values: npt.NDArray[np.float64], index: pd.DatetimeIndex, rows: npt.NDArray[np.int64] | None
+) -> pd.DataFrame:
+    """The bars of these rows, or of all.
 
     Parameters
     ----------
     values : ndarray, shape (5, n)
     index : DatetimeIndex, shape (n,)
-    place : callable
-        Names the row at a position, for the notes.
+    rows : ndarray of int or None
     """
-    times = index.asi8
-    notes: list[str] = []
-    if not (np.diff(times) > 0).all():
-        late = np.flatnonzero(times < np.maximum.accumulate(times))
-        if len(late):
-            notes.append(f"{_rows(len(late))} out of order, first {place(late[0])}: sorted")
-        order = np.argsort(times, kind="stable")
-        again = np.diff(times[order], prepend=times[order[0]] - 1) == 0
-        if again.any():
-            first = place(order[again].min())
-            count = int(again.sum())
-            notes.append(f"{_rows(count)} with a time seen before, first {first}: dropped")
-        order = order[~again]
-        values, index = values[:, order], index[order]
+    if rows is not None:
+        values, index = values[:, rows], index[rows]
     # Made anew rather than renamed: an index given by a caller may carry a frequency.
     plain = pd.DatetimeIndex(index.asi8.view("datetime64[ns]"))
     index = plain if index.tz is None else plain.tz_localize("UTC").tz_convert(index.tz)
-    return pd.DataFrame(values.T, index=index, columns=list(COLUMNS), copy=False), notes
-
-
-# ------------------------------------------------------------------------------- from a DataFrame
-
-
-def _frame_index(df: pd.DataFrame, source: str) -> pd.DatetimeIndex:
-    """The index in nanoseconds; refused if it is no index of times, or holds missing ones."""
-    if not isinstance(df.index, pd.DatetimeIndex):
-        raise DataError(
-            f"{source} is indexed by {type(df.index).__name__}, not by times. Use "
-            "df.set_index(pd.to_datetime(...)) with the column that holds the times."
-        )
-    if df.columns.nlevels > 1:
-        raise DataError(f"{source} has columns of {df.columns.nlevels} levels. Select one level.")
-    if df.index.hasnans:
-        row = int(np.flatnonzero(df.index.isna())[0])
-        raise DataError(f"{source}: row {row} (from 0) has no time (NaT). Remove the row.")
-    try:
-        index = df.index.as_unit("ns")
-    except pd.errors.OutOfBoundsDatetime:
-        raise DataError(
-            f"{source} has times outside the years 1678 to 2261 ({df.index.min()} to "
-            f"{df.index.max()}). Correct them."
-        ) from None
-    return index
-
-
-def _as_floats(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
-    """The column as float64, NaN where a value is no number."""
-    if column.dtype.kind == "b":
-        return np.full(len(column), np.nan)
-    numbers = pd.to_numeric(column, errors="coerce")
-    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    return pd.DataFrame(values.T, index=index, columns=list(COLUMNS), copy=False)
 
 
 def _refuse_unsound_rows(
-    values: npt.NDArray[np.float64], df: pd.DataFrame, positions: list[int], source: str
+    values: npt.NDArray[np.float64],
+    bad: npt.NDArray[np.int64],
+    df: pd.DataFrame,
+    positions: list[int],
+    source: str,
 ) -> None:
-    bad = np.flatnonzero(~sound_rows(tuple(values[:4])))
     if not len(bad):
         return
     row = int(bad[0])
