@@ -132,7 +132,11 @@ def run(options: Options) -> int:
         options.output, planned_files(options), place_of(options.file), force=options.force
     )
     begun = time.perf_counter()
-    bars = read_bars(named_file(options.file), max_memory=options.execution.max_memory)
+    bars = read_bars(
+        named_file(options.file),
+        reading=options.reading,
+        max_memory=options.execution.max_memory,
+    )
     load_s = time.perf_counter() - begun
     for name in planned_files(options):
         refuse_to_lose_prices(options.output / name, {bars.sha256}, advice=OTHER_FOLDER)

@@ -6,7 +6,7 @@ import math
 import multiprocessing
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +26,7 @@ from bigbar.ownership import check_folder, place_of
 from bigbar.pipeline import optimize_bars
 from bigbar.printable import shown
 from bigbar.quantities import parse_size
+from bigbar.reading import AS_FOUND, Reading, columns_said
 from bigbar.report import answer, full_statistics, why_nothing
 from bigbar.resources import usable_processors
 from bigbar.results import Choice, Pairs
@@ -129,6 +130,10 @@ class Optimization:
 def optimize(
     data: PriceFile | pd.DataFrame,
     *,
+    columns: str | Mapping[str, str | int] | None = None,
+    time_format: str | None = None,
+    time_zone: str | None = None,
+    date_order: str | None = None,
     maximize: str = "Return [%]",
     min_trades: int = 1,
     atr_period: AxisValues | None = None,
@@ -168,6 +173,15 @@ def optimize(
     data : path, file object or DataFrame
         A price file, an open one (`io.BytesIO` among them), or Open, High, Low, Close and
         optionally Volume by time.
+    columns : dict or str, optional
+        Which column is time, open, high, low, close or volume: `{"time": "Date", "close": "Last"}`,
+        or text as on the command line. By their names, by default.
+    time_format : str, optional
+        How times are written, as for `strptime`; or "s", "ms", "us" or "ns" for epochs.
+    time_zone : str, optional
+        Of times that say none, such as "America/New_York"; UTC, by default.
+    date_order : {"dmy", "mdy", "ymd"}, optional
+        Of 03/04/2024; found out by a number above 12, by default.
     maximize : str, optional
         Statistic by backtesting.py's name.
     min_trades : int, optional
@@ -269,7 +283,8 @@ def optimize(
     wish = Wish(fresh=flag("fresh", fresh))
     if folder is not None:
         check_folder(folder, (), place_of(data), force=False)
-    bars = load_bars(data, max_memory=execution.max_memory)
+    reading = Reading(columns_said(columns), time_format, time_zone, date_order)
+    bars = load_bars(data, reading=reading, max_memory=execution.max_memory)
     if reason:
         listener.event(reason)
     with _recorder(folder, wish, listener) as recorder:
@@ -302,10 +317,13 @@ def _recorder(folder: Path | None, wish: Wish, listener: Narrator) -> Recorder:
     return StoreRecorder(folder, wish=wish, tell=listener.event)
 
 
-def load_bars(data: PriceFile | pd.DataFrame, *, max_memory: int | None = None) -> Bars:
+def load_bars(
+    data: PriceFile | pd.DataFrame, *, reading: Reading = AS_FOUND, max_memory: int | None = None
+) -> Bars:
     """Bars from a file, or from a DataFrame with a time index.
 
-    `max_memory`: bytes that this process may take to read a file.
+    `reading`: what the data does not tell by itself. `max_memory`: bytes that this process may
+    take to read a file.
 
     Raises
     ------
@@ -313,8 +331,8 @@ def load_bars(data: PriceFile | pd.DataFrame, *, max_memory: int | None = None) 
         If they cannot be used.
     """
     if isinstance(data, pd.DataFrame):
-        return bars_from_frame(data)
-    return read_bars(data, max_memory=max_memory)
+        return bars_from_frame(data, reading=reading)
+    return read_bars(data, reading=reading, max_memory=max_memory)
 
 
 def _workers(

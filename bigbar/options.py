@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bigbar._csv_days import ORDERS
 from bigbar.budget import Files
 from bigbar.command_line import Parser
 from bigbar.engines import ENGINES
@@ -20,6 +21,7 @@ from bigbar.load import AUTO, worker_range
 from bigbar.outcome import Execution, replays_asked_for
 from bigbar.printable import shown
 from bigbar.quantities import parse_size
+from bigbar.reading import Reading, parse_columns
 from bigbar.resources import usable_processors
 from bigbar.results import Choice
 from bigbar.settings import Account, Parameters, Settings
@@ -46,6 +48,8 @@ class Options:
     ----------
     file : str
         The price file.
+    reading : Reading
+        How it is to be read.
     grid : Grid
     settings : Settings
     engine : str
@@ -69,6 +73,7 @@ class Options:
     """
 
     file: str
+    reading: Reading
     grid: Grid
     settings: Settings
     engine: str
@@ -113,6 +118,12 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     texts = {name: text for name in DEFAULT_AXES if (text := getattr(given, name)) is not None}
     return Options(
         file=given.file,
+        reading=Reading(
+            columns=parse_columns(given.columns) if given.columns is not None else {},
+            time_format=given.time_format,
+            time_zone=given.time_zone,
+            date_order=given.date_order,
+        ),
         grid=_single(texts) if given.no_optimize else Grid.parse(**texts),
         settings=Settings(
             Account(given.cash, _commission(given.commission), given.spread, given.margin),
@@ -184,6 +195,7 @@ def make_parser() -> argparse.ArgumentParser:
         "standard input",
     )
     parser.add_argument("--version", action="version", version=f"BigBar optimizer {__version__}")
+    _add_reading(parser)
     _add_search(parser)
     _add_grid(parser)
     _add_money(parser)
@@ -192,6 +204,33 @@ def make_parser() -> argparse.ArgumentParser:
     _add_keeping(parser)
     _add_output(parser)
     return parser
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the price file", "What it does not tell by itself.")
+    group.add_argument(
+        "--columns",
+        metavar="FIELD=COLUMN,...",
+        help="which column is time, open, high, low, close or volume, by its name or its number "
+        "from 1; time=DATE+CLOCK for two (default: by their names)",
+    )
+    group.add_argument(
+        "--time-format",
+        metavar="FORMAT",
+        help='how times are written, as for strptime, such as "%%d.%%m.%%Y %%H:%%M"; or s, ms, us '
+        "or ns for epochs (default: found out)",
+    )
+    group.add_argument(
+        "--time-zone",
+        metavar="ZONE",
+        help="of times that say none, such as America/New_York (default: UTC)",
+    )
+    group.add_argument(
+        "--date-order",
+        choices=tuple(ORDERS),
+        help="of 03/04/2024: day or month first; ymd for years of two digits in front "
+        "(default: by a number above 12 in the file)",
+    )
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:

@@ -344,4 +344,5 @@ def data_told(outcome: Outcome) -> dict[str, Any]:
         "last_time": bars.frame.index[-1].isoformat(),
         "bars_taking_part": len(bars.frame.index[outcome.job.bars]),
         "notes": list(bars.notes),
+        "reading": bars.reading.said(),
     }

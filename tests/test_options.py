@@ -192,8 +192,12 @@ def test_underscores_are_hyphens(name):
         words += ["--walk-forward", "2"]
     if name in ("--min-workers", "--max-workers"):
         words += ["--workers", "auto"]
-    if name in ("--maximize", "--holdout"):
-        words[1] = {"--maximize": "SQN", "--holdout": "0.2"}[name]
+    meant = {
+        "--maximize": "SQN", "--holdout": "0.2", "--columns": "time=1", "--time-format": "%Y",
+        "--time-zone": "UTC",
+    }  # fmt: skip
+    if name in meant:
+        words[1] = meant[name]
     if name in ("--commission", "--spread"):
         words[1] = "0.01"
     written = name[:2] + name[2:].replace("-", "_")

@@ -12,12 +12,13 @@ from tqdm import tqdm
 from bigbar._csv_bytes import named_file
 from bigbar.data import Bars, read_bars
 from bigbar.engines import ENGINES, BacktestingEngine, Job
-from bigbar.errors import DataError, InputError
+from bigbar.errors import DataError, InputError, SettingsError
 from bigbar.history.answer import Answer
 from bigbar.history.rows import choice_of, table_of, winner_of
 from bigbar.history.tables import pairs
 from bigbar.indicators import with_indicators
 from bigbar.quantities import counted
+from bigbar.reading import Reading
 from bigbar.results import ResultTable
 from bigbar.settings import Account, Settings
 from bigbar.statistics import NAMES
@@ -110,7 +111,7 @@ def check(store: RunStore, run: Run, *, count: int, seed: int, data: str | None)
     table, done = table_of(store, run, damaged=found.wrong)
     _check_rows(found, run, table, done)
     try:
-        bars = _bars(found.data, moved=data is not None)
+        bars = _bars(found.data, moved=data is not None, reading=reading_of(run))
     except DataError as problem:
         if not found.problems:
             raise
@@ -126,9 +127,9 @@ def check(store: RunStore, run: Run, *, count: int, seed: int, data: str | None)
     return found
 
 
-def _bars(path: str, *, moved: bool) -> Bars:
+def _bars(path: str, *, moved: bool, reading: Reading) -> Bars:
     try:
-        return read_bars(named_file(path) if moved else path)
+        return read_bars(named_file(path) if moved else path, reading=reading)
     except DataError as problem:
         if moved:
             raise
@@ -183,6 +184,21 @@ def _replay(found: Findings, job: Job, bars: Bars, table: ResultTable, numbers: 
     if differences:
         lead = "stored rows and backtesting.py disagree:"
         found.wrong(differences_text(differences, job.grid, lead))
+
+
+def reading_of(run: Run) -> Reading:
+    """What was said about the price file when the run was made.
+
+    Raises
+    ------
+    StoreError
+        If that is damaged.
+    """
+    said = run.data.get("reading", {})
+    try:
+        return Reading(**said)
+    except (TypeError, SettingsError) as problem:
+        raise StoreError(f"run {run.id} is damaged ({problem})") from problem
 
 
 def job_of(run: Run) -> Job:
