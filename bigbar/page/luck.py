@@ -132,7 +132,7 @@ def _bootstrap(found: Bootstrap) -> Markup:
             f"{number(found.autocorrelation)}): take the figure with care."
         )
     earlier = ""
-    if found.earlier_trials:
+    if found.earlier_trials and not math.isnan(found.p_value):
         earlier = (
             f" Counting the {found.earlier_trials:,} settings of earlier runs on the same data as "
             f"well, {chance(found.p_value_all_trials)} of the time."
@@ -140,13 +140,22 @@ def _bootstrap(found: Bootstrap) -> Markup:
     tries = ""
     if not math.isnan(found.independent_tries):
         tries = f" They behave like about {found.independent_tries:,.0f} independent tries."
+    told = (
+        f"With no edge at all, the best of them would be at least as good as the chosen setting "
+        f"{chance(found.p_value)} of the time ({count(found.resamples, 'resample')}, "
+        f"p = {number(found.p_value, 3)})."
+    )
+    if math.isnan(found.p_value):
+        traded = count(found.traded_periods, "period")
+        told = (
+            f"The chosen setting earned or lost something in {traded} only: too few to tell "
+            "anything from luck."
+        )
     return escaped([
         tag("h3", f"Could luck have done it? By {what}"),
         paragraph(
             f"{found.combinations:,} settings were tried on {count(found.periods, 'period')}."
-            f"{tries} With no edge at all, the best of them would be at least as good as the "
-            f"chosen setting {chance(found.p_value)} of the time "
-            f"({count(found.resamples, 'resample')}, p = {number(found.p_value, 3)}).",
+            f"{tries} {told}",
             earlier,
             notes,
         ),
@@ -219,7 +228,7 @@ def _deflated(found: DeflatedSharpe, name: str) -> Markup:
     if found.earlier_trials:
         trials += f" and {found.earlier_trials:,} of earlier runs on the same data"
     facts = (
-        (f"{name}: of one period, annual", f"{number(found.sharpe, 3)}, "
+        (f"{name[:1].upper()}{name[1:]}: of one period, annual", f"{number(found.sharpe, 3)}, "
                                            f"{number(found.annual_sharpe)}"),
         ("Skewness, kurtosis (3 is normal)", f"{number(found.skewness)}, {number(found.kurtosis)}"),
         ("Trials", trials),
@@ -230,6 +239,6 @@ def _deflated(found: DeflatedSharpe, name: str) -> Markup:
          number(found.track_record, 0) + f" (there are {found.periods:,})"),
     )  # fmt: skip
     return escaped([
-        tag("h3", f"{name}, deflated by the number of trials"),
+        tag("h3", f"{name[:1].upper()}{name[1:]}, deflated by the number of trials"),
         tag("div", definitions(facts), class_="card"),
     ])  # fmt: skip

@@ -55,8 +55,9 @@ def _costs_lead(costs: Costs) -> Markup:
             said.append(f"It breaks even at a {what} of {_cost(even)}.")
     charged = costs_text(costs.fixed_commission, costs.commission, costs.spread) or "no costs"
     return paragraph(
-        f"Charged in this run: {charged}, on each order. {' '.join(said)} Each figure is "
-        "a run of its own (1 bp is 0.01 % of the price; the other costs as in the run).",
+        f"Charged in this run: {charged}. {' '.join(said)} Each figure is a run of its own (1 bp "
+        "is 0.01 % of the price; commission at entry and exit, spread at entry; the other costs as "
+        "in the run).",
         class_="lead",
     )
 

@@ -37,16 +37,16 @@ def top_section(subject: Subject) -> Section | None:
         chosen = outcome.table.same_result(one.number, subject.best)
         rows.append([
             Cell((f"{rank}", badge if chosen else None), rank),
+            *([Cell(f"{one.sharing:,}", one.sharing)] if shared else []),
             *(Cell(value_text(parameters[name]), parameters[name]) for name in axes),
             *(_statistic_cell(name, statistics.get(name)) for name in shown),
-            *([Cell(f"{one.sharing:,}", one.sharing)] if shared else []),
         ])  # fmt: skip
     title = f"The best {len(results)} results by {objective}"
     once = ""
     if shared:
         once = (
             " Settings with the very same statistics stand in one row, by the first of them; the "
-            "last column says how many there are."
+            "second column says how many there are."
         )
     body = escaped([
         paragraph(
@@ -54,7 +54,7 @@ def top_section(subject: Subject) -> Section | None:
             f"for a setting.{once}"
         ),
         table(
-            ("rank", *axes, *shown, *(["settings"] if shared else [])), rows,
+            ("rank", *(["settings"] if shared else []), *axes, *shown), rows,
             caption=title, sortable=True,
         ),
     ])  # fmt: skip
