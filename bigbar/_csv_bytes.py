@@ -16,11 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-import psutil
-
 from bigbar.errors import DataError
 from bigbar.quantities import as_bytes
-from bigbar.resources import available_memory
+from bigbar.resources import available_memory, resident_memory
 
 #: What a price file is given as: a path, or anything open for reading.
 PriceFile = str | os.PathLike[str] | IO[bytes] | IO[str]
@@ -51,7 +49,7 @@ def text_limit(max_memory: int | None = None) -> int:
     if max_memory is None:
         room = available_memory()
     else:
-        room = min(available_memory(), max_memory - psutil.Process().memory_info().rss)
+        room = min(available_memory(), max_memory - resident_memory())
     return max(_LEAST_LIMIT, room // _TIMES_THE_TEXT)
 
 

@@ -3,7 +3,6 @@
 It reads every good file. `bigbar._csv_errors` is the definition of what it reads.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from bigbar._csv_numbers import NumberStyle, volume_style
 from bigbar._csv_times import cast_times, in_zone, parse_epochs, read_times
 from bigbar._time_zones import Int64
 from bigbar.reading import Reading
+from bigbar.resources import usable_processors
 
 # Threads share the hashing and the parsing of large files, both of which let go of the
 # interpreter. Below a megabyte a piece, starting one more costs what it gains; beyond four, what
@@ -63,9 +63,7 @@ class _BytesReader:
 
 def usable_threads() -> int:
     """How many threads to use: the processors this process may use, up to a few."""
-    if hasattr(os, "sched_getaffinity"):
-        return min(_MOST_THREADS, len(os.sched_getaffinity(0)))
-    return min(_MOST_THREADS, os.cpu_count() or 1)
+    return min(_MOST_THREADS, usable_processors())
 
 
 @dataclass(frozen=True)

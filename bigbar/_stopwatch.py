@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from bigbar.resources import BLIND
+
 # At most this much of the time between two looks counts, in seconds: looks are a tenth of a second
 # apart, and if they are not, it was the parent that was held up.
 _MOST_S = 0.5
@@ -80,8 +82,9 @@ class Stopwatch:
             process = self._processes[pid]
             with process.oneshot():
                 status, times = process.status(), process.cpu_times()
-        except psutil.Error:
-            return  # it has just died: the watch will see
+        except BLIND:  # It has just died, and the watch will see; or it cannot be looked at.
+            spent.worked += passed
+            return
         processor_s = times.user + times.system
         used = processor_s - self._processor_s.get(pid, processor_s)
         self._processor_s[pid] = processor_s

@@ -36,6 +36,7 @@ from bigbar._leftovers import PREFIX, SHARED_MEMORY, has_no_owner
 from bigbar._signals import STOP_SIGNALS, TERMINAL_SIGNALS
 from bigbar._tracker import lives_for_orphans
 from bigbar.errors import WorkersLostError
+from bigbar.resources import BLIND
 
 # How often a worker looks whether its parent still lives, in seconds.
 _PARENT_CHECK_S = 0.5
@@ -136,7 +137,10 @@ def _limit_growth(growth: int) -> None:
     import psutil
 
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = psutil.Process().memory_info().data + growth
+    try:
+        limit = psutil.Process().memory_info().data + growth
+    except BLIND:  # How much it has already cannot be told.
+        return
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

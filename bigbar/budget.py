@@ -7,12 +7,15 @@ import multiprocessing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil
-
 from bigbar.engines import Job
 from bigbar.forecast import Forecast, Workload, fit, forecast, worker_growth
 from bigbar.quantities import as_bytes, counted
-from bigbar.resources import available_memory, free_disk, free_shared_memory
+from bigbar.resources import (
+    available_memory,
+    free_disk,
+    free_shared_memory,
+    resident_memory,
+)
 from bigbar.store.schema import RUNS
 from bigbar.validation.compounding import MOST_BYTES
 from bigbar.validation.plan import MATRIX_SHARES, MATRIX_WINDOWS, Plan
@@ -198,7 +201,7 @@ def budget_for(load: Workload, *, max_memory: int | None, files: Files | None) -
             )
     expected = forecast(load)
     # What this process has already is part of the forecast.
-    available = available_memory() + psutil.Process().memory_info().rss
+    available = available_memory() + resident_memory()
     notes += _shortages(load, expected, available, files)
     needed = worker_growth(load)
     if max_memory is None:

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import psutil
-
 from bigbar.errors import SettingsError
 from bigbar.quantities import as_bytes, counted
+from bigbar.resources import resident_memory
 from bigbar.statistics import STATISTICS
 
 #: Bytes that a process gains over what it has when the bars are read: the compiler's library and
@@ -181,7 +180,7 @@ def forecast(
     backtest_s : float, optional
         Seconds of a backtest, once a sample was timed.
     """
-    present = psutil.Process().memory_info().rss if present is None else present
+    present = resident_memory() if present is None else present
     return Forecast(
         seconds=_seconds(load, backtest_s),
         memory=round(max(_memory(load, present).values())),
@@ -211,7 +210,7 @@ def fit(load: Workload, most: int, *, present: int | None = None) -> Workload:
     SettingsError
         If it takes more even with one worker; with what it takes, and what would do.
     """
-    present = psutil.Process().memory_info().rss if present is None else present
+    present = resident_memory() if present is None else present
     for workers in range(load.workers, 0, -1):
         fewer = replace(load, workers=workers)
         if forecast(fewer, present=present).memory <= most:

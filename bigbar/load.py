@@ -11,6 +11,7 @@ import psutil
 
 from bigbar.errors import SettingsError
 from bigbar.given import whole
+from bigbar.resources import BLIND
 
 #: In place of a number of workers: follow the machine.
 AUTO = "auto"
@@ -132,7 +133,10 @@ def workers_wanted(limit: int, free: float, least: int, most: int) -> int:
 
 
 def _busy_s() -> float:
-    processors = psutil.cpu_times(percpu=True)
+    try:
+        processors = psutil.cpu_times(percpu=True)
+    except BLIND:  # Then nobody else is seen either.
+        return 0.0
     if hasattr(os, "sched_getaffinity"):
         usable = os.sched_getaffinity(0)
         processors = [times for at, times in enumerate(processors) if at in usable]
@@ -144,6 +148,6 @@ def _busy_s() -> float:
 def _spent_s(pid: int) -> float | None:
     try:
         times = psutil.Process(pid).cpu_times()
-    except psutil.Error:
+    except BLIND:
         return None
     return float(times.user + times.system)

@@ -31,7 +31,7 @@ _CAUSES = {
     "compute": "went to backtests, the workers at work {busy} of the sweep; more processors or a "
     "smaller grid would shorten it",
     "waiting for processors": "went by while the workers waited for processors that other programs "
-    "had; a quieter machine{or_fewer} would help",
+    "had, or that a container's quota withheld; a quieter machine{or_fewer} would help",
     "hand-out": "went by while workers waited for their next slice; a larger grid{or_fewer} would "
     "use them better",
     "uneven end": "went by while workers stood idle and the last slices ran: single combinations "

@@ -32,7 +32,7 @@ from bigbar.outcome import Execution, Memory, Outcome, data_told, settings_told
 from bigbar.periods import calendar_of
 from bigbar.pool import Throttle, Unanswered, WorkerPool
 from bigbar.replays import verify
-from bigbar.resources import usable_processors
+from bigbar.resources import BLIND, resident_memory, seen_processors, usable_processors
 from bigbar.results import Choice, ResultTable
 from bigbar.sampling import Watcher
 from bigbar.scheduling import (
@@ -327,6 +327,7 @@ def _watch(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> Watcher:
         throttle=throttle,
         least=execution.least_workers or 1,
         processors=usable_processors(),
+        seen=seen_processors(),
         memory_limit=0 if outcome.budget is None else outcome.budget.memory_limit,
     )
     watcher.start()
@@ -415,7 +416,7 @@ def _memory(file: pd.DataFrame, publication: Publication, pool: WorkerPool, work
     return Memory(
         data=data,
         shared=publication.nbytes,
-        parent=_alone(os.getpid()) or psutil.Process().memory_info().rss,
+        parent=_alone(os.getpid()) or resident_memory(),
         workers=tuple(held for pid in pool.worker_pids() if (held := _alone(pid))),
         independent=data * workers,
     )
@@ -425,7 +426,7 @@ def _alone(pid: int) -> int:
     """Memory that only this process holds, in bytes; 0 where that cannot be read."""
     try:
         return int(psutil.Process(pid).memory_full_info().uss)
-    except (psutil.Error, AttributeError):
+    except BLIND:
         return 0
 
 

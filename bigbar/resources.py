@@ -1,13 +1,33 @@
-"""What the machine has for a run: processors, and bytes of memory, shared memory and disk."""
+"""What the machine has for a run: processors, and bytes of memory, shared memory and disk.
+
+A container may be allowed less than the machine has, and not see `/proc`, or not all of it: then
+psutil is blind, and what can be told without it has to do.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+
+#: What psutil raises where it cannot see: besides its own errors, whatever reading a file of
+#: `/proc` that is not there, not permitted, or empty comes to.
+BLIND: tuple[type[Exception], ...] = (
+    psutil.Error,
+    OSError,
+    LookupError,
+    ValueError,
+    RuntimeError,
+    AttributeError,
+)
+
+#: In place of the memory of a machine that does not tell: nothing is refused for its sake.
+_UNKNOWN_MEMORY = 1 << 40
 
 _SHARED = Path("/dev/shm")
 _GROUPS = Path("/sys/fs/cgroup")
@@ -15,7 +35,17 @@ _OWN_GROUPS = Path("/proc/self/cgroup")
 
 
 def usable_processors() -> int:
-    """Processors this process may use: a container or `taskset` can allow fewer than there are."""
+    """Processors this process may use: a container or `taskset` can allow fewer than there are.
+
+    A quota (`docker run --cpus 1.5`) counts as so many, rounded up.
+    """
+    quota = _quota_in_groups()
+    seen = seen_processors()
+    return seen if quota is None else max(1, min(seen, math.ceil(quota)))
+
+
+def seen_processors() -> int:
+    """Processors this process may run on, whatever share of their time it may take."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
@@ -23,9 +53,39 @@ def usable_processors() -> int:
 
 def available_memory() -> int:
     """Memory that can be had without swapping, within the limits of this process's container."""
-    available = psutil.virtual_memory().available
+    try:
+        available = int(psutil.virtual_memory().available)
+    except BLIND:
+        available = _pages("SC_AVPHYS_PAGES")
     room = _room_in_groups()
-    return int(available if room is None else min(available, room))
+    return available if room is None else min(available, room)
+
+
+def machine_memory() -> int:
+    """All memory of the machine, in bytes."""
+    try:
+        return int(psutil.virtual_memory().total)
+    except BLIND:
+        return _pages("SC_PHYS_PAGES")
+
+
+def resident_memory() -> int:
+    """Memory that this process has now, in bytes; the most it ever had where that is not told."""
+    try:
+        return int(psutil.Process().memory_info().rss)
+    except BLIND:
+        with contextlib.suppress(ImportError):  # Windows, where psutil does see.
+            import resource
+
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return 0
+
+
+def _pages(name: str) -> int:
+    try:
+        return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return _UNKNOWN_MEMORY
 
 
 def free_shared_memory() -> int | None:
@@ -49,32 +109,60 @@ def _free(place: Path) -> int | None:
 
 
 def _room_in_groups(groups: Path = _GROUPS, own: Path = _OWN_GROUPS) -> int | None:
-    """The smallest room that a control group of this process has left; None without any limit.
+    """The smallest room that a control group of this process has left; None without any limit."""
+    names = {1: ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+             2: ("memory.max", "memory.current")}  # fmt: skip
+    rooms = [
+        _room_in_group(folder, *names[version])
+        for folder, version in _own_folders("memory", groups, own)
+    ]
+    return min((room for room in rooms if room is not None), default=None)
 
-    Version 2 has one tree of groups, version 1 one a controller. A container sees its own group
-    as the root, or under its path on the host; a limit of any group above counts as well.
+
+def _quota_in_groups(groups: Path = _GROUPS, own: Path = _OWN_GROUPS) -> float | None:
+    """The fewest processors whose time a group of this process may take; None without any limit."""
+    quotas = [
+        _quota_of_group(folder, version) for folder, version in _own_folders("cpu", groups, own)
+    ]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _own_folders(controller: str, groups: Path, own: Path) -> Iterator[tuple[Path, int]]:
+    """The control groups of this process, and those above, with the version of their files.
+
+    Version 2 has one tree of groups, version 1 one a controller, or one for several. A container
+    sees its own group as the root, or under its path on the host; a limit of any group above counts
+    as well.
     """
     try:
         lines = own.read_text().splitlines()
-    except OSError:
-        return None
-    rooms = []
-    tops: tuple[Path, ...]
+    except OSError:  # Without /proc: the root is what a container has of its own.
+        lines = ["0::/", f"1:{controller}:/"]
     for line in lines:
         _, controllers, path = line.split(":", 2)
+        tops: tuple[Path, ...]
         if controllers == "":
-            tops, names = (groups, groups / "unified"), ("memory.max", "memory.current")
-        elif "memory" in controllers.split(","):
-            tops = (groups / "memory",)
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            tops, version = (groups, groups / "unified"), 2
+        elif controller in controllers.split(","):
+            tops, version = (groups / controller, groups / controllers), 1
         else:
             continue
-        for top in tops:
+        for top in dict.fromkeys(tops):
             below = top / path.lstrip("/")
             for folder in (below, *below.parents):
                 if folder.is_relative_to(top):
-                    rooms.append(_room_in_group(folder, *names))
-    return min((room for room in rooms if room is not None), default=None)
+                    yield folder, version
+
+
+def _quota_of_group(folder: Path, version: int) -> float | None:
+    with contextlib.suppress(OSError, ValueError, ZeroDivisionError):  # no such group, or "max"
+        if version == 2:
+            quota, period = map(int, (folder / "cpu.max").read_text().split())
+        else:
+            quota = int((folder / "cpu.cfs_quota_us").read_text())
+            period = int((folder / "cpu.cfs_period_us").read_text())
+        return quota / period if quota > 0 else None
+    return None
 
 
 def _room_in_group(folder: Path, limit_name: str, used_name: str) -> int | None:

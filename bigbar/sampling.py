@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 from pathlib import Path
@@ -27,6 +27,7 @@ from bigbar._signals import signals_deferred
 from bigbar.load import OtherPrograms, workers_wanted
 from bigbar.metrics import Metrics, Series, SliceTime
 from bigbar.pool import WorkerPool
+from bigbar.resources import BLIND, resident_memory
 from bigbar.workers import ChunkResult
 
 #: Seconds between two looks.
@@ -147,8 +148,8 @@ class ProcessMemory:
         for pid in pids:
             try:
                 total += self._of(pid, ask)
-            except psutil.Error:
-                continue  # it has ended
+            except BLIND:
+                continue  # it has ended, or is hidden
         segments = SHARED_MEMORY_IN_USE.now
         if ask:
             self._segments = segments
@@ -183,6 +184,8 @@ class Watcher:
         The throttle's lowest place.
     processors : int
         That this run may use.
+    seen : int, optional
+        That it shares with others: more, where a quota allows it less than their whole time.
     memory_limit : int
         Bytes that this run may take, or could have when it began; 0 if unknown.
     others : OtherPrograms, optional
@@ -196,6 +199,7 @@ class Watcher:
         throttle: Throttle | None = None,
         least: int = 1,
         processors: int = 1,
+        seen: int | None = None,
         memory_limit: int = 0,
         others: OtherPrograms | None = None,
     ) -> None:
@@ -203,6 +207,7 @@ class Watcher:
         self._pool = pool
         self._least = least
         self._processors = processors
+        self._seen = processors if seen is None else seen
         self._memory_limit = memory_limit
         self._others = others or OtherPrograms()
         self._processes = ProcessMemory()
@@ -258,7 +263,7 @@ class Watcher:
         self._memory.add(now, total)
         throttle = self.throttle
         if throttle is not None:
-            free = self._processors - self._others.look(pids, now)
+            free = min(self._processors, self._seen - self._others.look(pids, now))
             throttle.limit = workers_wanted(
                 throttle.limit, free, least=self._least, most=throttle.workers
             )
@@ -333,5 +338,7 @@ def peak_of_this_process() -> int:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     except OSError:
-        return int(getattr(psutil.Process().memory_info(), "peak_wset", 0))
+        with suppress(*BLIND):
+            return int(psutil.Process().memory_info().peak_wset)  # As Windows has it.
+        return resident_memory()
     return 0

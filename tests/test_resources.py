@@ -1,12 +1,24 @@
 """What the machine has left, within the limits of control groups as the kernel writes them."""
 
+import contextlib
+import subprocess
+import sys
+import uuid
 from pathlib import Path
 
 import psutil
 import pytest
 
 from bigbar import resources
-from bigbar.resources import available_memory, free_disk, free_shared_memory
+from bigbar.resources import (
+    available_memory,
+    free_disk,
+    free_shared_memory,
+    seen_processors,
+    usable_processors,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def group(folder: Path, **files: object) -> None:
@@ -76,3 +88,135 @@ def test_this_machine(tmp_path):
     assert free_disk(tmp_path / "not" / "made" / "yet") == pytest.approx(there, rel=0.2)
     shared = free_shared_memory()
     assert shared is None or shared > 0
+
+
+@pytest.fixture
+def quota(tmp_path: Path):
+    """The processors that the groups of a process allow it."""
+
+    def look(*lines: str) -> float | None:
+        own = tmp_path / "own"
+        own.write_text("\n".join(lines))
+        return resources._quota_in_groups(tmp_path / "groups", own)
+
+    look.groups = tmp_path / "groups"
+    return look
+
+
+def test_a_quota_of_version_2(quota):
+    group(quota.groups / "job", cpu__max="150000 100000")
+    assert quota("0::/job") == 1.5
+    group(quota.groups / "job", cpu__max="max 100000")
+    assert quota("0::/job") is None
+    assert quota("0::/elsewhere") is None
+
+
+def test_the_fewest_processors_of_any_group_above(quota):
+    group(quota.groups, cpu__max="400000 100000")
+    group(quota.groups / "job", cpu__max="max 100000")
+    group(quota.groups / "job/step", cpu__max="300000 100000")
+    assert quota("0::/job/step") == 3
+    group(quota.groups / "job", cpu__max="50000 100000")
+    assert quota("0::/job/step") == 0.5
+
+
+def test_a_container_sees_its_quota_at_the_root(quota):
+    group(quota.groups, cpu__max="200000 100000")
+    assert quota("0::/docker/4f1c") == 2
+
+
+@pytest.mark.parametrize("tree", ["cpu", "cpu,cpuacct"])
+def test_a_quota_of_version_1(quota, tree):
+    group(quota.groups / tree / "job", cpu__cfs_quota_us=250_000, cpu__cfs_period_us=100_000)
+    lines = ("4:memory:/", "3:cpu,cpuacct:/job", "2:cpuset:/job", "0::/")
+    assert quota(*lines) == 2.5
+    group(quota.groups / tree / "job", cpu__cfs_quota_us=-1)
+    assert quota(*lines) is None
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "100000 0", "max", "0 100000", "1 2 3"])
+def test_a_quota_that_makes_no_sense_is_none(quota, text):
+    group(quota.groups, cpu__max=text)
+    assert quota("0::/") is None
+
+
+def python(script: str, *prefix: str) -> str:
+    line = [*prefix, sys.executable, "-c", script]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert not done.returncode, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_real_quota():
+    """Of a group made for it; version 1 or 2, whichever this machine has."""
+    assert usable_processors() <= seen_processors()
+    group = Path("/sys/fs/cgroup/cpu" if Path("/sys/fs/cgroup/cpu").is_dir() else "/sys/fs/cgroup")
+    group /= f"bigbar-test-{uuid.uuid4().hex[:8]}"
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip("needs the right to make a control group")
+    try:
+        try:
+            if (group / "cpu.cfs_quota_us").exists():
+                (group / "cpu.cfs_quota_us").write_text("50000")
+                (group / "cpu.cfs_period_us").write_text("100000")
+            else:
+                (group / "cpu.max").write_text("50000 100000")
+        except OSError:
+            pytest.skip("needs a control group that limits processors")
+        inside = ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
+        script = "from bigbar.resources import *; print(usable_processors(), seen_processors())"
+        assert python(script, *inside) == f"1 {seen_processors()}"
+    finally:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+
+
+BLIND = """
+import os, time
+from bigbar._stopwatch import Stopwatch
+from bigbar.load import OtherPrograms
+from bigbar.resources import *
+from bigbar.sampling import ProcessMemory, peak_of_this_process
+from bigbar.store.machine import machine
+from bigbar.store.owner import Owner
+
+assert usable_processors() >= 1
+assert available_memory() > 1 << 20
+assert machine()["memory_bytes"] >= available_memory() >> 1
+assert 1 << 20 < resident_memory() < 1 << 40
+assert peak_of_this_process() > 1 << 20
+others = OtherPrograms()
+assert others.look([os.getpid()], 1.0) == others.look([os.getpid()], 2.0) == 0
+ProcessMemory().look([os.getpid()])
+watch = Stopwatch()
+watch.look({0: os.getpid()}, 1.0)
+sum(range(10_000_000))
+watch.look({0: os.getpid()}, 1.2)
+sum(range(10_000_000))
+assert watch.look({0: os.getpid()}, 1.5)[0].worked > 0
+owner = Owner.from_text(Owner.of_this_process().text())
+assert owner.lives(time.time())
+print("done")
+"""
+
+
+def can_mount() -> bool:
+    line = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]
+    with contextlib.suppress(FileNotFoundError):
+        return not subprocess.run(line, capture_output=True, check=False).returncode
+    return False
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
+@pytest.mark.parametrize(
+    "hide",
+    [
+        "mount -t tmpfs tmpfs /proc",
+        "for one in stat meminfo uptime; do mount --bind /dev/null /proc/$one; done",
+    ],
+    ids=["no /proc", "empty files in it"],
+)
+def test_where_psutil_is_blind(hide):
+    assert python(BLIND, "unshare", "-m", "sh", "-c", f'{hide}; exec "$@"', "sh") == "done"

@@ -6,9 +6,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from bigbar.resources import usable_processors
+from bigbar.resources import machine_memory, usable_processors
 
 
 def machine() -> dict[str, Any]:
@@ -17,7 +15,7 @@ def machine() -> dict[str, Any]:
         "host": platform.node(),
         "processor": _processor(),
         "usable_processors": usable_processors(),
-        "memory_bytes": psutil.virtual_memory().total,
+        "memory_bytes": machine_memory(),
         # Not platform.platform(), which starts a process to ask for what is not told here.
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from bigbar.resources import BLIND
+
 #: Two readings of when a process began may differ by this much, in seconds: they are computed
 #: from a clock that is set now and then. Its number is not given to another one so soon.
 _CLOCK_S = 5.0
@@ -38,7 +40,7 @@ class Owner:
         Different for every run that is begun or continued.
     pid : int
     began : float
-        When the process began, in seconds since 1970.
+        When the process began, in seconds since 1970; 0 where that could not be told.
     place : str
         Machine, boot and process namespace: where the number means this process.
     """
@@ -51,7 +53,10 @@ class Owner:
     @classmethod
     def of_this_process(cls) -> Owner:
         """This process, with a new token."""
-        began = psutil.Process().create_time()
+        try:
+            began = psutil.Process().create_time()
+        except BLIND:
+            began = 0.0
         return cls(secrets.token_hex(8), os.getpid(), began, place())
 
     @classmethod
@@ -86,7 +91,7 @@ class Owner:
         seen : float
             When it last told of itself, in seconds since 1970.
         """
-        if self.place != place():
+        if self.place != place() or not self.began:
             return time.time() - seen < SILENCE_S
         try:
             process = psutil.Process(self.pid)
@@ -95,7 +100,7 @@ class Owner:
             return process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
-        except psutil.Error:  # There, but of somebody else.
+        except BLIND:  # There, but of somebody else.
             return True
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bigbar.resources import usable_processors
 from bigbar.validation.findings import Overfitting
 
 Floats = NDArray[np.float64]
@@ -140,17 +140,13 @@ def overfitting(blocks: BlockSums, *, threads: int | None = None) -> Overfitting
     if blocks.weights.sum() < 2:
         return None
     picks = halves(len(blocks))
-    threads = threads or _processors()
+    threads = threads or usable_processors()
     size = -(-len(picks) // (4 * threads))
     parts = [picks[start : start + size] for start in range(0, len(picks), size)]
     with ThreadPoolExecutor(threads) as pool:
         found = np.concatenate(list(pool.map(lambda part: _winners(blocks, part), parts)))
     # In the order of itertools.combinations a complement stands as far from the end.
     return _summarize(np.concatenate([found[:, 0], found[::-1, 1]]), blocks)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _winners(blocks: BlockSums, picks: Sequence[tuple[int, ...]]) -> Floats:
