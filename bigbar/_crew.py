@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import multiprocessing
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -124,7 +126,11 @@ class ProcessCrew:
         )
         self._anchor = _anchor_of_semaphores(context)
         try:
-            with children_born_deaf(), _semaphores_named_after(self._anchor):
+            with (
+                children_born_deaf(),
+                _semaphores_named_after(self._anchor),
+                _no_main_that_is_no_file(),
+            ):
                 self._pool: Any = context.Pool(
                     workers, start_worker, (initializer, initargs, growth)
                 )
@@ -411,6 +417,21 @@ def _anchor_of_semaphores(context: Any) -> Block | None:
         return create_segment(1)
     except (OSError, ImportError):
         return None
+
+
+@contextlib.contextmanager
+def _no_main_that_is_no_file() -> Iterator[None]:
+    """Hide the name of a script that came from standard input: no worker can import it."""
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if file is None or getattr(main, "__spec__", None) is not None or os.path.exists(file):
+        yield
+        return
+    del main.__file__
+    try:
+        yield
+    finally:
+        main.__file__ = file
 
 
 @contextlib.contextmanager

@@ -41,6 +41,9 @@ from bigbar.resources import BLIND
 # How often a worker looks whether its parent still lives, in seconds.
 _PARENT_CHECK_S = 0.5
 
+#: Exit code of a worker that was about to run the whole program once more; no usual one.
+UNGUARDED = 83
+
 # Position of the task in its round, what went wrong, and the result if nothing did.
 Outcome = tuple[int, BaseException | None, Any]
 
@@ -95,6 +98,17 @@ class StatusBoard:
     def close(self) -> None:
         """Remove the board from the system; what is written on it stays readable here."""
         self._block.close()
+
+
+def leave_if_starting() -> None:
+    """End this process if it is a worker that is still importing the script of its parent.
+
+    Under `spawn` and `forkserver` a worker does that first. A script that begins a run when it is
+    imported would begin another one in each worker, whose workers would begin others; Python
+    refuses those, in hundreds of lines. Nothing of the script's own is run on the way out.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(UNGUARDED)
 
 
 def start_worker(

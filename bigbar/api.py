@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from bigbar._csv_bytes import PriceFile
+from bigbar._worker_side import leave_if_starting
 from bigbar.budget import Files
 from bigbar.data import Bars, bars_from_frame, read_bars
 from bigbar.engines import available_engine
@@ -246,9 +247,13 @@ def optimize(
         If the engine and `backtesting.py` disagree.
     bigbar.output.OutputError
         If the folder of the store cannot be written to.
+    bigbar.errors.WorkersLostError
+        If workers keep dying, or import a script that begins this run without a guard
+        (`if __name__ == "__main__":`).
     bigbar.errors.Interrupted
         By Ctrl-C, SIGTERM, SIGHUP or SIGQUIT; like `KeyboardInterrupt` not an `Exception`.
     """
+    leave_if_starting()
     folder = None if store is None else Path(path("store", store, "a folder's path"))
     listener = _listener(narrator)
     plan = Plan(

@@ -19,6 +19,7 @@ from bigbar._heap import trim_heap
 from bigbar._leftovers import remove_leftovers
 from bigbar._roomy import with_room
 from bigbar._signals import signals_raised
+from bigbar._worker_side import leave_if_starting
 from bigbar.budget import Budget, budget_for, workload
 from bigbar.data import Bars
 from bigbar.engines import ENGINES, Engine, Job, build_engine, prepare, warm_up
@@ -120,6 +121,7 @@ def optimize_bars(
     Interrupted
         By a signal in any other stage.
     """
+    leave_if_starting()
     job = checked_job(bars, grid, settings, engine=engine, choice=choice, plan=plan)
     narrator = narrator or Narrator()
     if (note := edge_note(bars, job)) is not None:

@@ -8,6 +8,7 @@ it. The same for a task that does not come to an end. Every task gets exactly on
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -15,6 +16,7 @@ from typing import Any, Literal, Self
 from bigbar._crew import ProcessCrew, ThreadCrew
 from bigbar._gate import Throttle
 from bigbar._signals import signals_deferred
+from bigbar._worker_side import UNGUARDED
 from bigbar.errors import WorkersLostError
 
 # A task that was being run at this many deaths is taken to be their cause. One may be chance:
@@ -155,7 +157,7 @@ class WorkerPool:
 
     @property
     def kind(self) -> Literal["processes", "threads"]:
-        """`"threads"` where the system refuses processes or their semaphores."""
+        """`"threads"` where the system, or Python, refuses processes or their semaphores."""
         return self._ready_crew().kind
 
     def worker_pids(self) -> list[int]:
@@ -238,6 +240,7 @@ class WorkerPool:
                 pending = list(lost.values())
                 if not (pending or crew.down):
                     break
+                self._insist_on_a_guard(crew)
                 blamed = self._take_stock(crew, lost)
                 if not pending:  # A worker died with nothing left to do.
                     break
@@ -281,6 +284,12 @@ class WorkerPool:
         return self._crew
 
     def _recruit(self) -> ProcessCrew | ThreadCrew:
+        if multiprocessing.current_process().daemon:  # Python starts no process for those.
+            self._tell(
+                "this process is itself a worker of a pool, and may have no processes of its own; "
+                f"using {self.workers} threads in their place"
+            )
+            return ThreadCrew(self.workers, self._initializer, self._initargs)
         try:
             return ProcessCrew(
                 self.workers, self._start_method, self._initializer, self._initargs, self._growth
@@ -333,6 +342,13 @@ class WorkerPool:
             self.losses.stopped + stopped,
         )
         return bool(overdue) or any(pid in dead for pid in underway.values())
+
+    def _insist_on_a_guard(self, crew: ProcessCrew | ThreadCrew) -> None:
+        if UNGUARDED in crew.fallen().values():
+            raise WorkersLostError(
+                "The script begins this run whenever it is imported, as each worker does at its "
+                'start: put the call under `if __name__ == "__main__":`'
+            )
 
     def _give_up_after(self, fruitless: int, crew: ProcessCrew | ThreadCrew) -> None:
         if fruitless < _DEATHS_TO_GIVE_UP:
