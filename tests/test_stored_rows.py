@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_run import small_bars
-from store_tools import forge, reseal
+from store_tools import change, forge, reseal
 from test_store_resume import GRID, Interrupter
 
 import bigbar
 from bigbar.engines import ENGINES, EngineKind
 from bigbar.errors import Interrupted, VerificationError
+from bigbar.history.show import show
 from bigbar.results import ResultTable
 from bigbar.statistics import COLUMN
 from bigbar.store.rows import pack, unpack
@@ -70,6 +71,27 @@ def wrong_rows_told(narrator: Interrupter, run: int) -> bool:
     )
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE slices SET first_row = first_row + 1 WHERE start = 0",
+        "UPDATE slices SET start = start + 1 WHERE start = 0",
+        "UPDATE blocks SET packed = X'00'",
+        "UPDATE runs SET identity = replace(identity, '0', '1')",
+    ],
+)
+def test_what_was_changed_by_hand_is_computed_again(tmp_path, alone, statement):
+    optimize(store=tmp_path, verify=0)
+    change(tmp_path, statement)
+    narrator = Interrupter()
+    found = optimize(narrator, store=tmp_path, verify=0, **GROWN)
+    assert found.result_sha256 == alone.result_sha256
+    assert found.outcome.reused == 0
+    said = [what[1] for what in narrator.told if what[0] == "event"]
+    assert len(said) == 1
+    assert "damaged (" in said[0]
+
+
 @pytest.mark.parametrize("verify", [0, 20])
 def test_the_sample_that_is_timed_finds_them(tmp_path, alone, verify):
     """Whether there are replays or not: of a quick engine, thousands of rows are compared."""
@@ -89,8 +111,12 @@ def test_the_sample_that_is_timed_finds_them(tmp_path, alone, verify):
         second = store.run(2)
         assert (second.state, second.result_sha256) == ("finished", alone.result_sha256)
         values, done = store.values(second)
+        shown = show(store, store.run(1)).text
     assert done.all()
     assert values.tobytes() == alone.outcome.table.values.tobytes()
+    # What it answered then is shown, but not as if it still held.
+    assert shown.startswith("Run 1 failed its verification; its rows are not to be used.")
+    assert "was stored as" in shown
 
 
 def test_the_replays_find_them_where_nothing_is_left_to_time(tmp_path):

@@ -50,7 +50,10 @@ def show(store: RunStore, run: Run) -> Answer:
         ],
     }
     if said.answer is not None and ended:
-        return Answer(f"{said.answer.rstrip()}\n\n{facts_text(run)}", told)
+        blocks = [said.answer.rstrip(), facts_text(run)]
+        if run.state == "failed":  # Found wrong by a later run: not to be read without knowing.
+            blocks.insert(0, paragraph(_without_answer(run)))
+        return Answer("\n\n".join(blocks), told)
     blocks = [paragraph(_without_answer(run))]
     if run.done > run.failed and run.state != "failed":
         blocks.append(_so_far(store, run))
@@ -70,7 +73,7 @@ def show(store: RunStore, run: Run) -> Answer:
 
 
 def _without_answer(run: Run) -> str:
-    """Why there is no answer, and what can be had all the same."""
+    """Why there is no answer, or none to be used, and what can be had all the same."""
     if run.state == "failed":
         return f"Run {run.id} failed its verification; its rows are not to be used.\n{run.error}"
     how = "is still running" if run.state == "running" else "was interrupted"
