@@ -136,6 +136,22 @@ def test_equal_combinations_are_counted_and_share_their_rank():
     np.testing.assert_allclose(columns(at_once), plain(many, 6), rtol=1e-9)
 
 
+def test_two_kinds_that_do_as_well_share_their_rank():
+    """Days in another order inside each block: other returns, and the same performance."""
+    random = np.random.default_rng(4)
+    values = random.integers(-8, 9, (3, 24)) / 64  # Sums of these and of their squares are exact.
+    values[1] = np.concatenate([random.permutation(part) for part in np.split(values[0], 4)])
+    found = overfitting(block_sums(values, 4))
+    assert set(found.winners.tolist()) == {0, 2}  # Of equal ones the lowest number wins.
+    for winner, rank in zip(found.winners, found.ranks, strict=True):
+        assert rank in ((1.5, 2.5) if winner == 0 else (1.0, 3.0))
+
+
+def test_two_combinations_can_be_ranked():
+    found = overfitting(block_sums(noise(2, 40, 1), 4))
+    np.testing.assert_allclose(columns(found), plain(noise(2, 40, 1), 4), rtol=1e-9)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 def test_the_same_for_any_number_of_threads(threads):
     blocks = block_sums(noise(50, 60, 7), 8)

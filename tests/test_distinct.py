@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from made_returns import noise
 
 from bigbar.validation import distinct
@@ -44,12 +45,13 @@ def test_a_collision_of_keys_costs_nothing_but_time(monkeypatch):
     monkeypatch.setattr(distinct.np.random, "default_rng", lambda seed: Zeros())
     returns = np.zeros((6, 8), np.float32)
     returns[2, 3] = returns[4, 3] = 1.0
-    # Keys add up the bits times one: these two rows have the same sum, and differ.
-    returns[3, 5] = 1.0
+    # Keys add up the bits times one: these rows have the same sum, and differ.
+    returns[3, 5] = returns[5, 6] = 1.0
     found = find_kinds(returns, np.ones(6, bool))
     for number in range(6):
         assert (returns[found.first[found.place[number]]] == returns[number]).all()
     assert found.counts.sum() == 6
+    assert found.counts.tolist() == np.bincount(found.place).tolist() == [2, 2, 1, 1]
 
 
 def test_nothing_counts():
@@ -58,10 +60,11 @@ def test_nothing_counts():
     assert found.place.tolist() == [-1] * 5
 
 
-def test_only_some_of_the_kinds():
+@pytest.mark.parametrize("left_out", [0, 1])
+def test_only_some_of_the_kinds(left_out):
     returns = repeated(200, 20)
     counting = np.ones(200, bool)
     found = find_kinds(returns, counting)
-    wanted = np.arange(len(found)) % 3 != 0
+    wanted = np.arange(len(found)) % 3 != left_out
     kept = found.only(wanted)
     check(returns, wanted[found.place], kept)

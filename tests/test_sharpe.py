@@ -172,6 +172,17 @@ def test_what_has_no_ratio_has_none(values):
     assert math.isnan(track_record(found))
 
 
+def test_two_periods_are_enough_for_a_probability():
+    found = moments(np.array([0.03, 0.01]))
+    assert found.sharpe == pytest.approx(math.sqrt(2))
+    assert 0.5 < probabilistic_sharpe(found) < 1.0
+
+
+def test_a_track_record_is_of_a_ratio_above_zero():
+    found = Moments(100, 0.1, **NORMAL)
+    assert track_record(found) == track_record(found, 0.0) > track_record(found, -0.1)
+
+
 def test_no_track_record_proves_a_ratio_that_is_not_above():
     assert math.isnan(track_record(Moments(100, -0.1, **NORMAL)))
     assert math.isnan(track_record(Moments(100, 0.1, **NORMAL), 0.1))

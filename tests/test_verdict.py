@@ -181,6 +181,35 @@ def test_headlines_with_unseen_days(p_value, more, light, words):
     assert found.headline.endswith(words)
 
 
+def test_headlines_just_at_the_limits():
+    """The words go with the light: strong and weak evidence include their limits."""
+    found = concluded(bootstrap=bootstrap(p_value=WEAK))
+    assert found.light == "amber"
+    assert found.headline.endswith("some evidence, but not enough to rule out luck: not proven.")
+    found = concluded(bootstrap=bootstrap(p_value=STRONG), pbo=overfitting(0.7))
+    assert found.light == "amber"
+    assert found.headline.endswith("one half fails on the other: not proven.")
+
+
+@pytest.mark.parametrize(
+    ("tries", "words"),
+    [(0.3, "about 1 independent try."), (1.4, "about 1 independent try."),
+     (1.6, "about 2 independent tries."), (987.0, "about 990 independent tries.")],
+)  # fmt: skip
+def test_independent_tries_have_two_digits(tries, words):
+    assert concluded(bootstrap=bootstrap(independent_tries=tries)).lines[0].endswith(words)
+
+
+def test_a_second_opening_is_told():
+    assert ", opened 2 times:" in concluded(holdout=holdout(1.0, openings=2)).lines[1]
+    assert "opened" not in concluded(holdout=holdout(1.0, openings=1)).lines[1]
+
+
+def test_an_axis_of_two_values_is_named():
+    found = conclude(grid_of(2, 1, 5), 5, plateau=plateau(robust=9))
+    assert "Robust: atr_period 2, uptail_max_ratio 5 (" in found.lines[2]
+
+
 def test_nothing_is_ever_called_proven():
     """Of all evidence there can be."""
     for p_value in (0.001, 0.05, 0.1, 0.2, 0.5, math.nan):
