@@ -11,6 +11,7 @@ from made_returns import lcg, noise
 
 from bigbar.validation import bootstrap as module
 from bigbar.validation.bootstrap import (
+    EARLIER_POWER,
     LEAST_TRADED,
     LEVEL,
     RETURN,
@@ -26,7 +27,7 @@ from bigbar.validation.bootstrap import (
     t_statistics,
 )
 from bigbar.validation.distinct import find_kinds
-from bigbar.validation.expected_maximum import expected_maximum
+from bigbar.validation.expected_maximum import chance_of_best, expected_maximum
 from bigbar.validation.resampling import (
     MEAN_BLOCK,
     as_weights,
@@ -151,6 +152,12 @@ def test_days_without_a_trade_stay_what_they_are():
     centred = without_edge(returns)
     assert ((centred == 0) >= (returns == 0)).all()
     np.testing.assert_allclose(centred.sum(axis=1), 0, atol=1e-7)
+
+
+def test_a_single_day_is_its_own_mean():
+    returns = np.zeros((2, 60), np.float32)
+    returns[0, 7], returns[1, [3, 8]] = 0.02, 0.02
+    assert (without_edge(returns) == 0).all()
 
 
 # -------------------------------------------------------------------------- the best of each draw
@@ -303,6 +310,8 @@ def test_a_choice_that_hardly_traded_has_no_p_value():
     assert math.isnan(found.p_value)
     assert math.isnan(found.p_value_all_trials)
     assert not math.isnan(found.luck_typical)
+    returns[3, 9] = 0.01
+    assert not math.isnan(judged(returns, 3).p_value)
 
 
 # ------------------------------------------------------------------------------ earlier runs
@@ -313,6 +322,15 @@ def test_without_earlier_runs_nothing_changes():
     assert found.p_value_all_trials == pytest.approx(found.p_value)
     luck = LuckyBest(SHARPE, np.random.default_rng(0).normal(size=1000), np.empty(0, np.intp))
     assert EarlierTries(0).smallest_provable(luck, 100) == luck.smallest_provable()
+
+
+@pytest.mark.parametrize("trials", [1, 100, 112_840])
+def test_earlier_runs_count_as_the_root_of_their_number(trials):
+    assert EARLIER_POWER == 0.5
+    earlier = EarlierTries(trials)
+    assert earlier.chance(2.5, 100) == chance_of_best(2.5, 100, math.sqrt(trials))
+    both = 1 - (1 - 0.1) * (1 - earlier.chance(2.5, 100))
+    assert earlier.with_all(0.1, 2.5, 100) == pytest.approx(both)
 
 
 def test_earlier_runs_ask_for_more():

@@ -15,7 +15,8 @@ from bigbar.validation import luck as module
 from bigbar.validation.cscv import BLOCKS, THOROUGH_BLOCKS, block_sums, overfitting
 from bigbar.validation.luck import assess_luck
 from bigbar.validation.plateau import find_plateau
-from bigbar.validation.sharpe import moments
+from bigbar.validation.resampling import stationary_draws
+from bigbar.validation.sharpe import deflated_sharpe, moments
 
 GRID = grid_of(6, 5, 4)
 TIMES = pd.date_range("2024-01-01", periods=100, freq="D", tz="UTC")
@@ -199,6 +200,36 @@ def test_the_luck_band_is_around_lucks_best(objective):
         assert band["typical"].iloc[-1] / 10 - 100 == pytest.approx(
             found.bootstrap.luck_typical, rel=1e-3
         )
+
+
+def test_the_luck_band_is_of_the_winners_of_the_draws():
+    """By hand: the best of each draw, followed through that draw from the cash on."""
+    returns, table = made(traded=0.5)
+    found = assessed(returns, table, times=TIMES, cash=1000.0, resamples=50)
+    draws = stationary_draws(100, 50, seed=0)
+    centred = returns - np.array(
+        [row.sum(dtype=np.float64) / max(np.count_nonzero(row), 1) for row in returns], np.float32
+    )[:, None] * (returns != 0)
+    curves = []
+    for draw in draws:
+        drawn = centred[:, draw].astype(np.float64)
+        best = int((drawn.mean(axis=1) / drawn.std(axis=1)).argmax())
+        curves.append(1000.0 * np.cumprod(1 + drawn[best]))
+    expected = np.quantile(curves, [0.05, 0.5, 0.95], axis=0).T
+    np.testing.assert_allclose(found.luck_band.to_numpy(), expected, rtol=1e-6)
+
+
+def test_the_deflated_ratio_is_against_the_ratios_of_all_that_count():
+    """Ratios of one period, each as often as there are combinations of its kind."""
+    returns, table = made()
+    found = assessed(returns, table, chosen=40).deflated_sharpe
+    ratios = np.array([moments(row).sharpe for row in returns])
+    expected = deflated_sharpe(
+        returns[40], ratios, trials=len(GRID), earlier_trials=0, periods_per_year=252
+    )
+    assert found.earlier_trials == 0
+    assert found.threshold == pytest.approx(expected.threshold)
+    assert found.dsr == pytest.approx(expected.dsr)
 
 
 def test_no_times_no_band():
