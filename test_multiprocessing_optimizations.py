@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -35,6 +34,7 @@ from bigbar.store.schema import StoreError
 from tests.conftest import nothing_left_behind  # noqa: F401 - the guard serves here as well
 from tests.parts import run_parts
 from tests.processes import living_workers
+from tests.store_tools import change
 
 ROOT = Path(__file__).resolve().parent
 COMMAND = ROOT / "bigbar_multiprocessing_optimized.py"
@@ -497,8 +497,7 @@ class TestNothingLost:
     def test_a_result_that_differs_is_said_loudly(self, tmp_path: Path) -> None:
         output = tmp_path / "out"
         assert run(output, *SMALL, *QUICK).returncode == 0
-        with contextlib.closing(sqlite3.connect(output / "runs.sqlite")) as store, store:
-            store.execute("UPDATE runs SET result_sha256 = ?", ("0" * 64,))
+        change(output, "UPDATE runs SET result_sha256 = ?", "0" * 64, sealed=True)
         done = run(output, *SMALL, *QUICK)
         assert done.returncode == 1
         assert "DIFFERS from 000000000000 of run 1" in done.stdout
