@@ -7,7 +7,10 @@ direction of writing around.
 
 from __future__ import annotations
 
+import sys
 import unicodedata
+from collections.abc import Iterable
+from typing import Any, TextIO
 
 #: Control and format characters, halves of surrogate pairs, breaks of lines and of paragraphs.
 _STEERING = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
@@ -48,6 +51,40 @@ def shown(value: object) -> str:
         text = f"<{type(value).__name__}>"
     text = one_line(" ".join(text.split()))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+class PrintableStream:
+    """A text stream to which nothing is written that steers a terminal.
+
+    Parameters
+    ----------
+    stream : TextIO
+        Where it goes; all but the writing is its own.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, its control characters written out."""
+        self._stream.write(printable(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def print_printable() -> None:
+    """Let nothing that this process prints steer the terminal: a strategy may print anything."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, PrintableStream):
+            setattr(sys, name, PrintableStream(stream))
 
 
 def _steers(character: str) -> bool:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bigbar._blocks import BlockHandle, open_block
 from bigbar._heap import trim_heap
 from bigbar.engines import BacktestingEngine, Engine, Job, build_engine, warm_up
+from bigbar.printable import print_printable
 from bigbar.shared_memory import Attachment, Descriptor, SharedObject, attach
 from bigbar.statistics import STATISTICS
 
@@ -102,6 +103,8 @@ def start_worker(descriptor: Descriptor, prepared: SharedObject | None = None) -
         From `bigbar.engines.prepare`, published beside the file; each worker prepares its own
         where it is not given.
     """
+    if multiprocessing.parent_process() is not None:
+        print_printable()
     attachment = attach(descriptor)
     job = attachment.payload
     if not isinstance(job, Job):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -143,3 +145,40 @@ def test_a_folder_that_cannot_be_written_to(capsys, tmp_path):
     (tmp_path / EVIL).touch()
     assert optimize([str(ROOT / "example.csv"), "--output", str(tmp_path / EVIL / "out")]) in (1, 2)
     assert r"\x1b[2J" in harmless(capsys)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_what_a_strategy_prints(method, tmp_path):
+    """In its workers, also to standard error."""
+    script = tmp_path / "loud.py"
+    script.write_text(f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from bigbar.engines import ENGINES, EngineKind
+import bigbar_multiprocessing_optimized as command
+
+class Loud:
+    def __init__(self, file, job):
+        self._good = ENGINES["backtesting"].build(file, job)
+    def run(self, start, stop):
+        print("hear\\x1b[2J", flush=True)
+        print("me\\x9b31m", file=sys.stderr, flush=True)
+        return self._good.run(start, stop)
+    def __getattr__(self, name):
+        return getattr(self._good, name)
+
+ENGINES["loud"] = EngineKind(Loud, sample_slice=4)
+if __name__ == "__main__":
+    sys.exit(command.main())
+""")
+    words = [
+        str(ROOT / "example.csv"), "--engine", "loud", "--start-method", method, "--workers", "2",
+        "--k-atr", "3", "--atr-period", "10", "--uptail-max-ratio", "0.7", "--verify", "0",
+        "--no-validate", "--no-progress", "--output", str(tmp_path / "out"),
+    ]  # fmt: skip
+    ran = subprocess.run(
+        [sys.executable, str(script), *words], capture_output=True, check=True, timeout=120
+    )
+    assert rb"hear\x1b[2J" in ran.stdout
+    assert rb"me\x9b31m" in ran.stderr
+    assert not steering(ran.stdout.decode() + ran.stderr.decode())

@@ -124,7 +124,7 @@ class Plan:
             ways.insert(0, "leave out --holdout")
         if most := self._most_windows(index, optimized):
             ways.insert(0, f"use --walk-forward {most}" + (" or fewer" if most > 1 else ""))
-        return " or ".join(ways)
+        return ", or ".join(filter(None, (", ".join(ways[:-1]), ways[-1])))
 
     def _most_windows(self, index: pd.DatetimeIndex, span: Span) -> int:
         """As many as fit, up to those that are asked for; 0 where not even one does."""
