@@ -12,6 +12,7 @@ import types
 import numpy as np
 import pandas as pd
 import pytest
+import talib
 from any_strategies import (
     Resampled,
     RsiBands,
@@ -142,9 +143,29 @@ def a_cache(self):
     return self.I(cached, self.n)
 
 
+def by_a_library(self):
+    return self.I(talib.BBANDS, self.data.Close, timeperiod=self.n, nbdevup=self.m)
+
+
+def a_static_method(self):
+    type(self).scaled = staticmethod(scaled)
+    return self.I(lambda: self.scaled(self.data.Close, self.m * self.n))
+
+
+def with_a_helper(self):
+    def calculate(self):
+        return self.helper() * self.m
+
+    def helper(self):
+        return np.asarray(self.data.Close) * self.n
+
+    self.calculate, self.helper = (types.MethodType(one, self) for one in (calculate, helper))
+    return self.I(self.calculate)
+
+
 SAFE = [
-    averaged, a_lambda, a_method, a_partial, a_closure, an_attribute, a_series, a_frame, a_default,
-    keywords, a_cache,
+    by_a_library, a_static_method, with_a_helper, averaged, a_lambda, a_method, a_partial,
+    a_closure, an_attribute, a_series, a_frame, a_default, keywords, a_cache,
 ]  # fmt: skip
 
 
@@ -219,6 +240,25 @@ def by_the_whole_strategy(self):
     return self.I(lambda: read(self))
 
 
+def of_a_module_of_chance(self):
+    return self.I(np.random.rand, 300)
+
+
+def by_another_name(self):
+    draw = np.random.default_rng
+    return self.I(lambda: draw().random(300) if draw else None)
+
+
+def kept_for_later(self):
+    kept = self.I
+
+    def later():
+        self.found = kept(lambda: np.full(len(self.data), len(self.data) * 1.0))
+
+    self.next = later
+    return self.I(SMA, self.data.Close, 3)
+
+
 def by_an_object(self):
     class Model:
         def __call__(self, values):
@@ -229,7 +269,16 @@ def by_an_object(self):
 
 STATE = iter(range(10**6))
 
-UNSAFE = [at_random, at_random_too, by_the_clock, counting, counting_too, by_an_object]
+UNSAFE = [
+    of_a_module_of_chance,
+    by_another_name,
+    at_random,
+    at_random_too,
+    by_the_clock,
+    counting,
+    counting_too,
+    by_an_object,
+]
 
 
 @pytest.mark.parametrize("declare", UNSAFE, ids=lambda one: one.__name__)
@@ -330,6 +379,35 @@ def test_resampled_and_others_of_the_library():
             check_agrees(DATA, strategy, parameters, runner=runner)
         assert runner.memo.hits
         assert not runner.memo.passed
+
+
+def test_an_i_that_is_kept_for_later_is_the_plain_one():
+    strategy = strategy_of(kept_for_later)
+    runner = StrategyRunner(DATA, strategy)
+    for _ in range(3):
+        check_agrees(DATA, strategy, runner=runner)
+
+
+def test_frames_that_differ_in_their_labels():
+    def declare(self):
+        index = self.data.index if self.n == 3 else pd.Index([f"{n}" for n in range(300)])
+        label = {3: "a", 4: "b", 5: 1}[self.n]
+        frame = pd.DataFrame({label: np.asarray(self.data.Close)}, index=index)
+
+        def read(frame):
+            column = frame.columns[0]
+            return np.full(300, float(len(str(frame.index[7])) + (column == "a")))
+
+        return self.I(read, frame)
+
+    assert memo_of(declare, *[{"n": n} for n in (3, 4, 5, 3, 4, 5)]).passed == 0
+
+    def objects(self):
+        index = pd.Index([(n, self.n) for n in range(300)], tupleize_cols=False)
+        series = pd.Series(np.asarray(self.data.Close), index=index)
+        return self.I(lambda one: np.full(300, float(one.index[7][1])), series, name="objects")
+
+    memo_of(objects, {"n": 3}, {"n": 4}, {"n": 3})
 
 
 def test_files_are_told_apart():

@@ -16,7 +16,10 @@ import numpy as np
 import pandas as pd
 from backtesting import Strategy
 
-from bigbar.any_strategy.origin import is_library
+from bigbar.any_strategy.origin import is_library, own_roots
+
+#: Whether a copy of a table shares its memory until one of the two is written into.
+_COPIES_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
 
 #: Stands for what is not there.
 _MISSING: Any = object()
@@ -31,7 +34,7 @@ class _Kept:
         self.pristine = _MISSING
         if _can_change(value):
             try:
-                self.pristine = copy.deepcopy(value)
+                self.pristine = _copied(value)
             except Exception:  # A list of locks, say: what cannot be copied cannot be put back.
                 self.pristine = _MISSING
 
@@ -44,7 +47,7 @@ class _Kept:
     def restored(self) -> Any:
         """The object with its first contents, or another with them if it cannot be filled."""
         if self.pristine is not _MISSING and not same(self.value, self.pristine):
-            fresh = copy.deepcopy(self.pristine)
+            fresh = _copied(self.pristine)
             if not _refill(self.value, fresh):
                 self.value = fresh
         return self.value
@@ -60,10 +63,11 @@ class ClassAttributes:
     """
 
     def __init__(self, strategy: type[Strategy]) -> None:
+        own = own_roots(strategy)
         self._kept = {
             kind: {name: _Kept(value) for name, value in _attributes(kind)}
             for kind in strategy.__mro__
-            if not is_library(kind.__module__)
+            if not is_library(kind.__module__, own)
         }
         self._changed: dict[str, None] = {}
 
@@ -100,10 +104,16 @@ class ClassAttributes:
 
 
 def _attributes(kind: type) -> Iterator[tuple[str, Any]]:
-    """The attributes of a class that are its author's."""
+    """The attributes of a class that are its author's, not Python's."""
     for name, value in vars(kind).items():
-        if not (name.startswith(("__", "_abc_")) and (name.endswith("__") or "_abc_" in name)):
+        if not name.startswith("_abc_") and not (name.startswith("__") and name.endswith("__")):
             yield name, value
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, pd.Series | pd.DataFrame):
+        return value.copy(deep=not _COPIES_ON_WRITE)
+    return copy.deepcopy(value)
 
 
 def _can_change(value: Any) -> bool:

@@ -98,13 +98,14 @@ class IndicatorMemo:
         if digests is None or not self._most or type(strategy).I is not Strategy.I:
             yield
             return
-        given = _Served(self, strategy, digests)
-        strategy.I = given
+        served = _Served(self, strategy, digests)
+        vars(strategy)["I"] = served  # Past whatever its class does where attributes are set.
         try:
             yield
         finally:
-            if vars(strategy).get("I") is given:
-                del strategy.I
+            served.is_over = True
+            if vars(strategy).get("I") is served:
+                del vars(strategy)["I"]
 
     def _known(self, key: Key) -> _Entry | None:
         entry = self._entries.get(key)
@@ -146,6 +147,8 @@ class _Served:
 
     def __init__(self, memo: IndicatorMemo, strategy: Strategy, digests: Digests) -> None:
         self._memo, self._strategy, self._digests = memo, strategy, digests
+        #: Whether `init` has come to its end; somebody may still call, who keeps this as `I`.
+        self.is_over = False
 
     def __call__(
         self,
@@ -164,6 +167,8 @@ class _Served:
         def compute() -> Any:
             return Strategy.I(self._strategy, func, *args, name=name, **shown, **kwargs)
 
+        if self.is_over:
+            return compute()
         begun = time.thread_time()
         key, maker = self._key(func, args, kwargs, name, overlay)
         taken = time.thread_time() - begun
@@ -222,9 +227,9 @@ class _Served:
         return found
 
     def _answer(self, entry: _Entry, shown: dict[str, Any]) -> np.ndarray:
-        """An indicator as `Strategy.I` would have made it, with memory of its own if it can be
-        written into."""
-        values = np.array(entry.values, order="K") if entry.writeable else entry.values
+        """An indicator as `Strategy.I` would have made it, with memory of its own."""
+        values = np.array(entry.values, order="K").view()
+        values.flags.writeable = entry.writeable
         strategy = self._strategy
         options = {**shown, "overlay": entry.overlay, "index": strategy.data.index}
         name = list(entry.name) if isinstance(entry.name, list) else entry.name

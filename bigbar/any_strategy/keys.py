@@ -24,22 +24,31 @@ import pandas as pd
 from backtesting import Strategy
 from backtesting._util import _Data
 
-from bigbar.any_strategy.origin import is_library
+from bigbar.any_strategy.origin import is_library, own_roots
 
-#: Names in a function's code after which its answer may be another the next time, or that do more
-#: than answer. What is meant by them here does not matter: without a key it is only slower.
-_SUSPICIOUS = frozenset(
+#: Names in a function's code after which its answer may be another the next time. What is meant by
+#: them here does not matter: without a key it is only slower.
+_CHANCE = frozenset(
     {
         *("random", "rand", "randn", "randint", "random_sample", "random_state", "default_rng"),
         *("RandomState", "Generator", "seed", "shuffle", "permutation", "choice", "choices"),
         *("sample", "normal", "uniform", "getrandbits", "urandom", "secrets", "uuid1", "uuid4"),
-        *("time", "now", "today", "utcnow", "perf_counter", "monotonic", "process_time", "time_ns"),
-        *("open", "input", "print", "read_csv", "read_parquet", "read_pickle", "read_sql"),
-        *("read_json", "load", "loads", "requests", "urlopen", "environ", "getenv"),
-        *("eval", "exec", "compile", "globals", "locals", "vars", "getattr", "setattr", "delattr"),
-        *("__import__", "import_module", "breakpoint", "id", "fit", "train", "predict"),
+        *("now", "today", "utcnow", "perf_counter", "monotonic", "process_time", "time_ns"),
+        *("environ", "getenv", "urlopen", "requests"),
     }
 )
+
+#: The same in the trader's own code: names that reach further than what is looked at here.
+_SUSPICIOUS = _CHANCE | {
+    *("time", "open", "input", "print", "read_csv", "read_parquet", "read_pickle", "read_sql"),
+    *("read_json", "read_excel", "read_feather", "read_text", "read_bytes", "load", "loads"),
+    *("connect", "execute", "eval", "exec", "compile", "globals", "locals", "vars", "getattr"),
+    *("setattr", "delattr", "__import__", "import_module", "breakpoint", "id"),
+    *("fit", "train", "predict"),
+}
+
+#: Modules of which nothing is the same twice.
+_OF_CHANCE = frozenset({"random", "secrets", "time", "uuid"})
 
 #: Operations that write where the next call can read it.
 _WRITES = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "DELETE_DEREF"})
@@ -153,7 +162,9 @@ def _index_key(index: pd.Index) -> Key:
         return ("times", _digest(index.asi8), *name)
     values = index.to_numpy()
     if values.dtype.hasobject:
-        return ("labels", *((type(one), one) for one in values if isinstance(one, str | int)))
+        if not all(type(one) in (str, int) for one in values):
+            raise NoKey("an index of objects")
+        return ("labels", index.name, *((type(one), one) for one in values))
     return ("index", _digest(values), str(index.dtype), index.name)
 
 
@@ -169,6 +180,7 @@ class KeyMaker:
 
     def __init__(self, strategy: Strategy, digests: Digests) -> None:
         self._strategy = strategy
+        self._own = own_roots(type(strategy))
         self._digests = digests
         self._met: dict[int, int] = {}
         #: Arrays that the key speaks of: an answer that shares their memory is not kept.
@@ -227,8 +239,8 @@ class KeyMaker:
             return (kind, self._digests.of_index(table))
         index = self._digests.of_index(table.index)
         if isinstance(table, pd.Series):
-            return (kind, table.name, index, self._of_column(table))
-        columns = tuple((str(name), self._of_column(one)) for name, one in table.items())
+            return (kind, self.of(table.name), index, self._of_column(table))
+        columns = tuple((self.of(name), self._of_column(one)) for name, one in table.items())
         return (kind, index, columns)
 
     def _of_column(self, series: pd.Series) -> Key:
@@ -254,30 +266,49 @@ class KeyMaker:
         return self._digests.of_data(data)
 
     def _of_callable(self, value: Any, depth: int) -> Key:
-        if isinstance(value, types.FunctionType):
-            return self._of_function(value, depth)
         if isinstance(value, types.MethodType):
             return self._of_method(value, depth)
+        if isinstance(value, types.ModuleType):
+            if is_library(value.__name__, self._own):
+                return ("module", value.__name__)
+            raise NoKey(f"the module {value.__name__}")
+        if self._is_of_library(value):
+            return ("library", value)
+        if isinstance(value, types.FunctionType):
+            return self._of_function(value, depth)
         if isinstance(value, functools.partial):
             arguments = tuple(self.of(one, depth - 1) for one in value.args)
             named = self.of(value.keywords, depth - 1)
             return ("partial", self.of(value.func, depth - 1), arguments, named)
-        if isinstance(value, types.BuiltinFunctionType):
-            return _of_builtin(value)
-        if isinstance(value, np.ufunc):
-            return ("ufunc", value)
-        if isinstance(value, types.ModuleType):
-            return _of_module(value)
-        if isinstance(value, type):
-            if is_library(value.__module__):
-                return ("class", value)
-            raise NoKey(f"the class {value.__qualname__}")
         # functools.lru_cache and numba's compiled functions are as good as what they wrap.
         for wrapped in ("__wrapped__", "py_func"):
             inner = getattr(value, wrapped, None)
             if isinstance(inner, types.FunctionType) and is_library(type(value).__module__):
                 return (type(value), self._of_function(inner, depth - 1))
         raise NoKey(f"an object of type {type(value).__qualname__}")
+
+    def _is_of_library(self, value: Any) -> bool:
+        """Whether a function or class is one that a library has for everybody.
+
+        It has a name in a module, and neither it nor its module is known to be one of chance.
+        """
+        path = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
+        if not isinstance(path, str):
+            return False
+        module = getattr(value, "__module__", None)
+        if isinstance(value, np.ufunc):
+            module = "numpy"
+        in_globals = getattr(value, "__globals__", {}).get("__name__")
+        for name in dict.fromkeys((module, in_globals)):
+            if isinstance(name, str) and is_library(name, self._own) and _has(name, path, value):
+                if set(name.split(".")) & _OF_CHANCE or path.split(".")[-1] in _SUSPICIOUS:
+                    raise NoKey(f"{name}.{path}")
+                code = getattr(value, "__code__", None)
+                found = _CHANCE & set(code.co_names) if code is not None else ()
+                if found:
+                    raise NoKey(f"{name}.{path}, which has to do with {', '.join(sorted(found))}")
+                return True
+        return False
 
     def _of_method(self, method: types.MethodType, depth: int) -> Key:
         function: Any = method.__func__
@@ -293,8 +324,6 @@ class KeyMaker:
             return ("again", self._met[id(function)])
         self._met[id(function)] = len(self._met)
         read = _read_by(code)
-        if _is_of_library(function):
-            return ("library", function)
         parts: list[Any] = ["function", function.__name__, code]
         parts.append(tuple(self.of(one, depth - 1) for one in function.__defaults__ or ()))
         parts.append(self.of(function.__kwdefaults__ or {}, depth - 1))
@@ -325,7 +354,7 @@ class KeyMaker:
                 raise NoKey(f"{name}, which is not defined")
             return ("builtin", name)
         value = names[name]
-        if isinstance(value, types.ModuleType) and not is_library(value.__name__):
+        if isinstance(value, types.ModuleType) and not is_library(value.__name__, self._own):
             found = [one for one in sorted(attributes) if hasattr(value, one)]
             read = tuple((one, self.of(getattr(value, one), depth - 1)) for one in found)
             return ("module", value.__name__, read)
@@ -342,40 +371,23 @@ class KeyMaker:
         strategy = self._strategy
         if name == "I":
             raise NoKey("an indicator within an indicator")
-        if name == "data":
+        if name == "data" and type(strategy).data is Strategy.data:
             return strategy._data
         found = inspect.getattr_static(strategy, name, None)
-        if hasattr(type(found), "__get__") and not isinstance(found, types.FunctionType):
+        plain = isinstance(found, types.FunctionType | staticmethod)
+        if hasattr(type(found), "__get__") and not plain:
             raise NoKey(f"the attribute {name}, which is computed")
         if not hasattr(strategy, name):
             raise NoKey(f"the attribute {name}, which is not there")
         return getattr(strategy, name)
 
 
-def _of_builtin(function: types.BuiltinFunctionType) -> Key:
-    owner = function.__self__
-    if (owner is None or isinstance(owner, types.ModuleType)) and (
-        function.__name__ not in _SUSPICIOUS
-    ):
-        return ("builtin", function)
-    raise NoKey(f"the function {function.__qualname__}")
-
-
-def _of_module(module: types.ModuleType) -> Key:
-    if not is_library(module.__name__):
-        raise NoKey(f"the module {module.__name__}")
-    return ("module", module.__name__)
-
-
-def _is_of_library(function: types.FunctionType) -> bool:
-    """Whether a function is one that a library has for everybody, by its name in a module."""
-    module = function.__module__
-    if module is None or not is_library(module):
-        return False
+def _has(module: str, path: str, value: Any) -> bool:
+    """Whether a module has this very object under a name."""
     found: Any = sys.modules.get(module)
-    for name in function.__qualname__.split("."):
+    for name in path.split("."):
         found = getattr(found, name, None)
-    return found is function
+    return found is value
 
 
 def _read_by(code: types.CodeType) -> _Read:

@@ -6,23 +6,35 @@ import sys
 from functools import lru_cache
 
 
-@lru_cache(maxsize=4096)
-def is_library(module: str) -> bool:
+def own_roots(strategy: type) -> frozenset[str]:
+    """The packages that a strategy's class and its bases are from, however they were installed.
+
+    Python's own and `backtesting` are not among them.
+    """
+    roots = {kind.__module__.partition(".")[0] for kind in strategy.__mro__}
+    return frozenset(roots - {"backtesting"} - sys.stdlib_module_names)
+
+
+def is_library(module: str, own: frozenset[str] = frozenset()) -> bool:
     """Whether a module is part of Python or was installed, and so is not the trader's own.
 
     Parameters
     ----------
     module : str
         Its name, as in `__module__`.
+    own : frozenset of str
+        Packages that are the trader's all the same.
     """
+    return module.partition(".")[0] not in own and _is_installed(module)
+
+
+@lru_cache(maxsize=4096)
+def _is_installed(module: str) -> bool:
     root = module.partition(".")[0]
     if root == "__main__":
         return False
     if root in sys.stdlib_module_names:
         return True
-    file = getattr(sys.modules.get(root), "__file__", None) or getattr(
-        sys.modules.get(module), "__file__", None
-    )
-    return file is not None and any(
-        folder in file.replace("\\", "/") for folder in ("/site-packages/", "/dist-packages/")
-    )
+    files = [getattr(sys.modules.get(name), "__file__", None) for name in (root, module)]
+    file = (files[0] or files[1] or "").replace("\\", "/")
+    return "/site-packages/" in file or "/dist-packages/" in file
