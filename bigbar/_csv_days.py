@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 
 #: Names of `--date-order`, and where year, month and day then stand.
 ORDERS = {"dmy": (2, 1, 0), "mdy": (2, 0, 1), "ymd": (0, 1, 2)}
@@ -114,8 +115,11 @@ def _with_month_name(text: str) -> int | None:
 def settle_order(days: Iterable[Unordered]) -> str | None:
     """The one order in which all these are days; None if there is none, or several.
 
-    Where the year has two digits, it may come first as well: of several orders the one is taken
-    in which the days only go forward, or only backward, as the rows of a price file do.
+    The rows of a price file go forward, or backward. Where the year has two digits, it may come
+    first as well, and of several orders the one is taken in which the days go one way, if in the
+    others they turn more often than a wrong cell makes them. And where they do not go one way in
+    the only order that is left, but do in another one but for a cell or two, those cells are more
+    likely wrong than all the rest: then there is none either.
 
     Parameters
     ----------
@@ -123,14 +127,19 @@ def settle_order(days: Iterable[Unordered]) -> str | None:
         In the order of the rows.
     """
     unique = list(dict.fromkeys(days))
-    readings = {}
-    for order in ORDERS:
-        read = [day.day(order) for day in unique]
-        if unique and None not in read:
-            readings[order] = [day for day in read if day is not None]
-    if len(readings) > 1 and "ymd" in readings:
-        readings = {order: read for order, read in readings.items() if _one_way(read)}
-    return next(iter(readings)) if len(readings) == 1 else None
+    read = {order: [day.day(order) for day in unique] for order in ORDERS}
+    valid = {order: [day for day in found if day is not None] for order, found in read.items()}
+    whole = [order for order in ORDERS if unique and len(valid[order]) == len(unique)]
+    if len(whole) > 1 and "ymd" in whole:
+        turns = {order: _turns(valid[order]) for order in whole}
+        whole = [order for order in whole if turns[order] < 2]
+    if len(whole) != 1:
+        return None
+    most_wrong = max(1, len(unique) // 50)
+    rivals = [found for found in valid.values() if 0 < len(unique) - len(found) <= most_wrong]
+    if _turns(valid[whole[0]]) and not all(map(_turns, rivals)):
+        return None
+    return whole[0]
 
 
 def order_of(text: str, near: int) -> str | None:
@@ -152,5 +161,8 @@ def order_of(text: str, near: int) -> str | None:
     return orders[0] if len(orders) == 1 else None
 
 
-def _one_way(days: list[int]) -> bool:
-    return days in (sorted(days), sorted(days, reverse=True))
+def _turns(days: list[int]) -> int:
+    """How many steps go back, of days that go forward otherwise, or the other way round."""
+    back = sum(later < earlier for earlier, later in pairwise(days))
+    forward = sum(later > earlier for earlier, later in pairwise(days))
+    return min(back, forward)

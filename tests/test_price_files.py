@@ -153,7 +153,7 @@ STAMPS = {
 
 @pytest.mark.parametrize("form", STAMPS)
 def test_points_in_time(write, form):
-    times, made = hours(1000), bars(1000)
+    times, made = hours(1500), bars(1500)
     text = table(
         "time,open,high,low,close,volume",
         times,
@@ -240,6 +240,29 @@ def test_a_line_against_the_order_of_the_rest_is_refused(write, changed):
     wrong = when[changed - 2].strftime("%m/%d/%Y")
     lines[changed - 1] = wrong + lines[changed - 1][10:]
     assert f'line {changed}, column "Date": "{wrong}"' in refusal(write("\n".join(lines) + "\n"))
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%y", "%m/%d/%y", "%d.%m.%Y"])
+@pytest.mark.parametrize("wrong", ["{:%y/%m/%d}", "0/01/24", "32/01/24", "13/13/2024"])
+def test_a_wrong_cell_does_not_turn_the_order_of_all(write, form, wrong):
+    when = days(60)
+    lines = dated(form, when).splitlines()
+    wrong = wrong.format(when[18])
+    lines[20 - 1] = wrong + lines[19][lines[19].index(",") :]
+    text = "\n".join(lines) + "\n"
+    if wrong == "24/01/26" and form != "%m/%d/%y":  # may be the 24th, two years later
+        index = read_bars(write(text)).frame.index.tolist()
+        assert index == [*when[:18], *when[19:], pd.Timestamp("2026-01-24")]
+        return
+    message = refusal(write(text))
+    assert "line 20" in message or "--date-order" in message
+
+
+def test_a_number_above_12_by_mistake_is_not_believed(write):
+    """Month first, no day above 12 but one that is wrong."""
+    when = [day for day in days(300) if day.day <= 12]
+    text = dated("%m/%d/%Y", when)
+    assert "--date-order" in refusal(write(text.replace("\n03/04/2024", "\n13/04/2024")))
 
 
 def test_short_years_that_may_be_days_are_refused(write):
