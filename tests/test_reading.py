@@ -1,5 +1,6 @@
 """What a user says about a price file: --columns, --time-format, --time-zone, --date-order."""
 
+import json
 import re
 
 import numpy as np
@@ -10,8 +11,10 @@ from price_files import bars, days, hours, table
 import bigbar
 from bigbar.data import bars_from_frame, read_bars
 from bigbar.errors import DataError, SettingsError
+from bigbar.history.command import main as history
 from bigbar.options import parse_options
 from bigbar.reading import Reading, parse_columns
+from bigbar_multiprocessing_optimized import main
 
 
 @pytest.fixture
@@ -380,3 +383,25 @@ def test_instruments_and_times_of_a_frame():
         bars_from_frame(given)
     partial = pd.concat([frame(times, made), frame(times[-1:], made[-1:]).assign(high=999.0)])
     assert bars_from_frame(partial).frame["High"].iloc[-1] == 999.0
+
+
+def test_a_run_is_verified_as_it_was_read(write, tmp_path, capsys):
+    times, made = hours(200, "2024-01-02 00:00"), bars(200)
+    text = table(
+        "when,open,high,low,close,volume",
+        times,
+        lambda t, b: f"{t:%d/%m/%y %H:%M},{plain(b)}",
+        made,
+    )
+    axes = ["--atr-period", "20", "--k-atr", "1", "--uptail-max-ratio", "0.9",
+            "--previous-weight", "0.1", "--week-edge-bars", "0"]  # fmt: skip
+    said = ["--columns", "time=when", "--date-order", "dmy", "--time-zone", "Europe/Berlin"]
+    output = ["--output", str(tmp_path / "out"), "--no-validate", "--verify", "1", "--workers", "1"]
+    path = write(text)
+    assert main([path, *axes, *said, *output]) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["data"]["reading"] == {
+        "columns": {"time": "when"}, "time_zone": "Europe/Berlin", "date_order": "dmy",
+    }  # fmt: skip
+    assert history(["verify", "last", "--output", str(tmp_path / "out")]) == 0
+    assert "Run 1 is as it was" in capsys.readouterr().out
