@@ -65,6 +65,8 @@ class Attempt:
         On top of this process's own.
     shell : str, optional
         What to do before it, in a mount namespace of its own.
+    heard : bool, optional
+        Whether it talks to a file; else to a pipe, until `leave` is called.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Attempt:
         *,
         environment: dict[str, str] | None = None,
         shell: str | None = None,
+        heard: bool = True,
     ) -> None:
         self.folder = folder
         self.output = folder / "disk" / "out"
@@ -87,7 +90,9 @@ class Attempt:
             line = ["unshare", "-m", "sh", "-c", f'{shell} && exec "$@"', "sh", *line]
         self.log = folder / "log"
         added = {"TMPDIR": str(self.temporary), "SOAK_STAGES": str(self.stages)}
-        with self.log.open("w") as log:
+        self.log.write_text("", encoding="utf-8")
+        self._pipe, writer = (-1, -1) if heard else os.pipe()
+        with self.log.open("w") if heard else os.fdopen(writer, "w") as log:
             self.process = subprocess.Popen(
                 line,
                 stdout=log,
@@ -96,6 +101,10 @@ class Attempt:
                 env={**os.environ, **added, **(environment or {})},
             )
         self.pid = self.process.pid
+
+    def leave(self) -> None:
+        """Listen no longer."""
+        os.close(self._pipe)
 
     def stage(self) -> str:
         """Where it is by now."""
@@ -125,6 +134,15 @@ class Attempt:
         """Its worker processes."""
         return [one for one in self.family() if one.pid != self.pid and is_worker(one)]
 
+    def trackers(self) -> list[psutil.Process]:
+        """Python's resource tracker, once it has started."""
+        found = []
+        for one in self.family():
+            with contextlib.suppress(psutil.Error):
+                if "resource_tracker" in " ".join(one.cmdline()):
+                    found.append(one)
+        return found
+
     def finish(self) -> int:
         """Wait for its end; its exit code."""
         try:
@@ -146,7 +164,7 @@ class Attempt:
         deadline = time.monotonic() + GONE_S
         while True:
             found = [f"process {process.pid}" for process in self.family()]
-            found += [str(path) for path in Path("/dev/shm").glob(f"bigbar_{self.pid}_*")]
+            found += [str(path) for path in Path("/dev/shm").glob(f"*bigbar_{self.pid}_*")]
             found += [str(path) for path in self.temporary.iterdir()]
             if not found or time.monotonic() > deadline:
                 return found
@@ -171,13 +189,14 @@ def stored(output: Path) -> list[Run]:
         raise
 
 
-def result_of(output: Path) -> set[str | None]:
+def result_of(output: Path, *, with_store: bool = True) -> set[str | None]:
     """The digests of the result in the receipt, the summary and the store: one, if all is well."""
+    runs = stored(output) if with_store else []
     summary = json.loads((output / "summary.json").read_text(encoding="utf-8"))
     receipt = read_receipt(output / "receipt.json")
     return {
         summary["result_sha256"], receipt["result_sha256"],
-        *(run.result_sha256 for run in stored(output) if run.state == "finished"),
+        *(run.result_sha256 for run in runs if run.state == "finished"),
     }  # fmt: skip
 
 

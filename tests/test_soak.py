@@ -13,6 +13,7 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -34,6 +35,7 @@ from soak_tools import (
     table,
 )
 
+from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
 
@@ -76,6 +78,8 @@ class Case:
     resumes: int = 0
     wrong: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    all_killed: list[Attempt] = field(default_factory=list)
+    may_be_refused: bool = False
     unread: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -107,11 +111,18 @@ class Case:
         said = attempt.said()
         if "Traceback" in said and self.stage != "start-up" and self.kind not in BAD:
             self.wrong.append(f"a traceback\n{said}")
-        self.left += attempt.left_over()
+        if attempt not in self.all_killed:
+            self.left += attempt.left_over()
+        self.runs()
+
+    def runs(self) -> list[Run]:
+        """The runs in its store; that this cannot be read is noted, unless it was damaged."""
         try:
-            stored(attempt.output)
+            return stored(self.folder / "disk" / "out")
         except StoreError as problem:
-            self.unread.append(str(problem))
+            if not self.may_be_refused:
+                self.unread.append(str(problem))
+            return []
 
     def aim(self, attempt: Attempt, stage: str | None) -> None:
         """Wait for a random moment of a stage, or of the whole run."""
@@ -133,31 +144,29 @@ class Case:
         output = self.folder / "disk" / "out"
         while self.code and self.resumes < 3:
             self.resumes += 1
-            kept = [run for run in _runs(self, output) if run.state == "interrupted"]
+            kept = [run for run in self.runs() if run.state == "interrupted"]
             attempt = self.start()
             self.end(attempt)
-            if kept and f"resuming run {kept[0].id} " not in attempt.said():
+            resumed = not kept or f"resuming run {kept[0].id} " in attempt.said()
+            if not resumed and not self.may_be_refused:
                 self.wrong.append(f"did not resume run {kept[0].id}\n{attempt.said()}")
         if self.code:
             self.wrong.append(f"exit code {self.code}\n{attempt.said()}")
             return
+        for killed in self.all_killed:  # What they left the next run has removed.
+            self.left += killed.left_over()
         self.left += sorted(entry.name for entry in output.iterdir() if entry.name not in FILES)
-        if result_of(output) != {undisturbed}:
-            self.wrong.append(f"{result_of(output)} instead of {undisturbed}")
-        if not any(run.done == COMBINATIONS for run in _runs(self, output)):
+        found = result_of(output, with_store=not self.may_be_refused)
+        if found != {undisturbed}:
+            self.wrong.append(f"{found} instead of {undisturbed}")
+        if self.may_be_refused:
+            return
+        if not any(run.done == COMBINATIONS for run in self.runs()):
             self.wrong.append("the store does not have all rows")
 
 
-def _runs(case: Case, output: Path) -> list:
-    try:
-        return stored(output)
-    except StoreError as problem:
-        case.unread.append(str(problem))
-        return []
-
-
-def send(number: int, *, worker: bool = False, group: bool = False) -> Callable[[Case], None]:
-    """A signal to the parent, to a random worker, or, as a terminal does it, to all."""
+def send(number: int, *, worker: bool = False, group: float = 0.0) -> Callable[[Case], None]:
+    """A signal to the parent, to a random worker, or at times, as a terminal does it, to all."""
 
     def fault(case: Case) -> None:
         stage = case.stage_to_strike(worker=worker)
@@ -172,7 +181,7 @@ def send(number: int, *, worker: bool = False, group: bool = False) -> Callable[
         case.stage = attempt.stage() if target is not None else "missed"
         if target is not None and case.stage != "missed":
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-                if group and case.random.random() < 0.5:
+                if case.random.random() < group:
                     os.killpg(attempt.pid, number)
                 else:
                     target.send_signal(number)
@@ -188,6 +197,82 @@ def send(number: int, *, worker: bool = False, group: bool = False) -> Callable[
             case.wrong.append(f"exit code {case.code} after signal {number}\n{attempt.said()}")
 
     return fault
+
+
+def kill_all(case: Case) -> None:
+    """Parent, workers and resource tracker at once: nobody is left to clean up but the next run."""
+    stage = case.stage_to_strike(worker=False)
+    attempt = case.start(verify=stage == "verify", validate=stage == "validate")
+    case.aim(attempt, stage)
+    case.stage = attempt.stage()
+    if case.stage != "missed":
+        case.all_killed.append(attempt)
+        kill_together(attempt.family())
+    case.end(attempt)
+    if case.code not in (0, -signal.SIGKILL):
+        case.wrong.append(f"exit code {case.code} after all were killed\n{attempt.said()}")
+
+
+def kill_together(family: list[psutil.Process]) -> None:
+    for what in (psutil.Process.suspend, psutil.Process.kill):
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                what(process)
+
+
+def no_tracker(case: Case) -> None:
+    """Python's resource tracker is killed, then the parent: the workers clean up."""
+    stage = case.stage_to_strike(worker=True)
+    attempt = case.start(verify=stage == "verify", validate=stage == "validate")
+    case.aim(attempt, stage)
+    case.stage = attempt.stage()
+    for tracker in attempt.trackers():
+        tracker.kill()
+    if case.stage != "missed":
+        time.sleep(case.random.uniform(0, 0.5))
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(attempt.pid).kill()
+    case.end(attempt)
+
+
+def nobody_listens(case: Case) -> None:
+    """Whoever read what the run says goes; it has to end as it would have."""
+    stage = case.stage_to_strike(worker=False)
+    attempt = case.start(verify=stage == "verify", validate=stage == "validate", heard=False)
+    case.aim(attempt, stage)
+    case.stage = attempt.stage()
+    attempt.leave()
+    case.end(attempt)
+    if case.code:
+        case.wrong.append(f"exit code {case.code} without a listener")
+
+
+def decayed_store(case: Case) -> None:
+    """A run is killed; then bits of its store flip, or the end of it is lost."""
+    attempt = case.start()
+    case.aim(attempt, "sweep")
+    case.stage = attempt.stage()
+    if case.stage != "missed":
+        attempt.process.kill()
+    case.end(attempt)
+    store = attempt.output / "runs.sqlite"
+    if store.exists():
+        decay(store, case.random)
+    case.may_be_refused = True
+    case.code = case.code or -signal.SIGKILL
+
+
+def decay(file: Path, draw: random.Random) -> None:
+    """One to three bits, anywhere, or a cut."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    kept = bytearray(file.read_bytes())
+    if draw.random() < 0.2:
+        del kept[draw.randrange(len(kept)) :]
+    else:
+        for _ in range(draw.randint(1, 3)):
+            kept[draw.randrange(len(kept))] ^= 1 << draw.randrange(8)
+    file.write_bytes(kept)
 
 
 def full_disk(case: Case) -> None:
@@ -249,17 +334,27 @@ BAD = {
 FAULTS: dict[str, Callable[[Case], None]] = {
     "SIGKILL to a worker": send(signal.SIGKILL, worker=True),
     "SIGKILL to the parent": send(signal.SIGKILL),
-    "SIGINT": send(signal.SIGINT, group=True),
+    "SIGINT": send(signal.SIGINT, group=0.5),
     "SIGTERM": send(signal.SIGTERM),
+    "SIGHUP to the group": send(signal.SIGHUP, group=1.0),
+    "SIGQUIT": send(signal.SIGQUIT, group=0.5),
+    "SIGKILL to all at once": kill_all,
+    "SIGKILL to the tracker, then the parent": no_tracker,
     "SIGSTOP of a worker": send(signal.SIGSTOP, worker=True),
     "SIGSTOP of the parent": send(signal.SIGSTOP),
+    "nobody listens any more": nobody_listens,
+    "a store that decays": decayed_store,
     "full disk": full_disk,
     "full /dev/shm": no_shared_memory,
     **BAD,
 }
 
 #: How often each is drawn; the others once. What ends a run has the most to go wrong.
-WEIGHTS = {"SIGKILL to a worker": 4, "SIGKILL to the parent": 5, "SIGINT": 3, "SIGTERM": 3}
+WEIGHTS = {
+    "SIGKILL to a worker": 4, "SIGKILL to the parent": 5, "SIGINT": 3, "SIGTERM": 3,
+    "SIGHUP to the group": 3, "SIGKILL to all at once": 2, "a store that decays": 4,
+    "nobody listens any more": 2,
+}  # fmt: skip
 
 
 def carry_out(case: Case, undisturbed: str) -> Case:
