@@ -106,7 +106,9 @@ def forge(folder: Path, statement: str, *values: object) -> None:
     with closing(sqlite3.connect(folder / RUNS)) as connection, connection:
         assert connection.execute(statement, values).rowcount
         for run, text in connection.execute("SELECT id, identity FROM runs").fetchall():
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(
+                AttributeError, LookupError, RecursionError, TypeError, ValueError
+            ):
                 found = Identity(json.loads(text))
                 connection.execute(
                     "UPDATE runs SET fingerprint = ?, context = ?, bars_sha256 = ? WHERE id = ?",

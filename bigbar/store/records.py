@@ -203,7 +203,9 @@ TOLD = ("answer", "summary", "timings", "metrics")
 
 #: What values raise that are of the right kind and make no sense. Whoever writes a file by hand
 #: can seal it as well.
-NONSENSE = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
+NONSENSE = (
+    ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
 
 
 def run_seal(values: Sequence[Any]) -> str:
