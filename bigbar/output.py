@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 from numpy.typing import NDArray
 
 from bigbar.errors import BigBarError
@@ -21,6 +20,7 @@ from bigbar.metrics import as_json
 from bigbar.outcome import Outcome, data_told, settings_told
 from bigbar.quantities import json_number
 from bigbar.report import full_statistics
+from bigbar.resources import process_exists
 from bigbar.results import ResultTable
 from bigbar.store.owner import place
 from bigbar.store.receipt import RECEIPT, receipt, receipt_text
@@ -115,7 +115,7 @@ def _remove_parts_of_the_dead(folder: Path) -> None:
     """Others of this machine may be writing there at this moment; others elsewhere too."""
     for part in folder.glob(f".*.{_here()}-*-*"):
         pid = part.name.split("-")[-2]
-        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+        if pid.isdecimal() and not process_exists(int(pid)):
             if part.is_dir():
                 shutil.rmtree(part)
             else:

@@ -81,6 +81,19 @@ def resident_memory() -> int:
         return 0
 
 
+def process_exists(pid: int) -> bool:
+    """Whether there is a process of this number: the system is asked, for psutil may be blind."""
+    if os.name != "posix":
+        return bool(psutil.pid_exists(pid))
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return pid > 0
+
+
 def _pages(name: str) -> int:
     try:
         return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")

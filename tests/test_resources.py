@@ -187,6 +187,7 @@ assert available_memory() > 1 << 20
 assert machine()["memory_bytes"] >= available_memory() >> 1
 assert 1 << 20 < resident_memory() < 1 << 40
 assert peak_of_this_process() > 1 << 20
+assert process_exists(os.getpid()) and process_exists(1) and not process_exists(1 << 22)
 others = OtherPrograms()
 assert others.look([os.getpid()], 1.0) == others.look([os.getpid()], 2.0) == 0
 ProcessMemory().look([os.getpid()])
