@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bigbar import given
 from bigbar._csv_days import ORDERS
 from bigbar._csv_names import FIELDS
 from bigbar._time_zones import zone_hint, zone_of
@@ -45,6 +46,9 @@ class Reading:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", columns_said(self.columns))
+        for name in ("time_format", "time_zone", "date_order"):
+            if (said := getattr(self, name)) is not None:
+                given.text(f"--{name.replace('_', '-')}", said)
         if self.time_format is not None:
             _check_format(self.time_format)
         if self.time_zone is not None and self._zone() is None:
@@ -110,9 +114,7 @@ def columns_said(columns: Mapping[str, str | int] | str | None) -> dict[str, str
     if isinstance(columns, str):
         columns = parse_columns(columns)
     if not isinstance(columns, Mapping):
-        raise SettingsError(
-            f"columns is {columns!r}, but must be text such as 'time=Date,close=Last', or a dict"
-        )
+        raise given.refusal("columns", columns, "text such as 'time=Date,close=Last', or a dict")
     for name, column in columns.items():
         if name not in FIELDS:
             raise SettingsError(

@@ -86,6 +86,10 @@ FLAG = ("zero", "true", "numpy true")
 
 #: What works all the same, by parameter.
 WORKS: dict[str, tuple[str, ...]] = {
+    "columns": ("none",),
+    "time_format": ("none",),
+    "time_zone": ("none",),
+    "date_order": ("none",),
     "maximize": (),
     "min_trades": ("zero",),
     "atr_period": ("none", "text", "large"),
