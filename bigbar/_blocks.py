@@ -26,6 +26,7 @@ from bigbar._leftovers import (
     made_by,
     new_folder,
     new_segment_name,
+    remove_folder,
     semaphores_of,
 )
 from bigbar._signals import signals_deferred
@@ -278,21 +279,15 @@ def _create_file(nbytes: int, reason: str) -> Block:
                 file.truncate(nbytes)
                 _reserve(file.fileno(), nbytes)
         except BaseException:
-            _remove_folder(folder, descriptor)
+            remove_folder(folder, descriptor)
             raise
-        release = partial(_remove_folder, folder, descriptor)
+        release = partial(remove_folder, folder, descriptor)
         return Block(BlockHandle("file", str(path), nbytes), release, reason=reason)
 
 
 def _reserve(descriptor: int, nbytes: int) -> None:
     if hasattr(os, "posix_fallocate") and descriptor >= 0:
         os.posix_fallocate(descriptor, 0, nbytes)
-
-
-def _remove_folder(folder: Path, descriptor: int | None) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    if descriptor is not None:
-        os.close(descriptor)
 
 
 def _remove_segment(memory: SharedMemory) -> None:

@@ -69,6 +69,23 @@ def new_folder() -> tuple[Path, int | None]:
             os.close(descriptor)
 
 
+def remove_folder(folder: Path, descriptor: int | None) -> None:
+    """Remove what `new_folder` made."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if descriptor is not None:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for the block; the next run removes it if this process is killed meanwhile."""
+    folder, descriptor = new_folder()
+    try:
+        yield folder
+    finally:
+        remove_folder(folder, descriptor)
+
+
 def lock(descriptor: int, path: Path) -> bool:
     """Mark what was just made as having an owner, until the descriptor is closed everywhere.
 

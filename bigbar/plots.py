@@ -7,8 +7,6 @@ counter. A page written here holds all it needs and asks the network for nothing
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bigbar._leftovers import temporary_folder
 from bigbar.output import write_whole
 
 if TYPE_CHECKING:
@@ -184,13 +183,13 @@ def _undisturbed_bokeh() -> Iterator[Path]:
     stand_in = Document()
     current = patch_curdoc(stand_in)
     with (
-        tempfile.TemporaryDirectory(prefix=f"bigbar_{os.getpid()}_plot_") as folder,
+        temporary_folder() as folder,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
         current.__enter__()
         try:
-            yield Path(folder) / "scratch.html"
+            yield folder / "scratch.html"
         finally:
             # Not a `with`: `patch_curdoc` stays in force when an exception passes through it.
             current.__exit__(None, None, None)

@@ -295,6 +295,22 @@ def test_what_only_looks_like_a_segment_stays(tmp_path, monkeypatch):
     assert all(path.exists() for path in (*kept, target, link))
 
 
+def test_the_folder_of_a_process_that_was_killed_while_it_drew(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    script = (
+        "import os, signal\n"
+        "from bigbar._leftovers import temporary_folder\n"
+        "with temporary_folder() as folder:\n"
+        "    (folder / 'scratch.html').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    line = [sys.executable, "-c", script]
+    subprocess.run(line, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    assert list(tmp_path.iterdir())
+    remove_leftovers()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_is_removed_when_its_lock_is_let_go(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     folder, descriptor = new_folder()
