@@ -17,6 +17,14 @@ from bigbar.errors import SettingsError
 EPOCH_UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
+#: What is text, and must be.
+_TEXTS = {
+    "time_format": "text such as '%d.%m.%Y %H:%M'",
+    "time_zone": "text such as 'America/New_York'",
+    "date_order": f"one of {', '.join(ORDERS)}",
+}
+
+
 @dataclass(frozen=True)
 class Reading:
     """How a price file is to be read; what is not said is found out.
@@ -46,9 +54,9 @@ class Reading:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", columns_said(self.columns))
-        for name in ("time_format", "time_zone", "date_order"):
+        for name, wanted in _TEXTS.items():
             if (said := getattr(self, name)) is not None:
-                given.text(f"--{name.replace('_', '-')}", said)
+                given.text(f"--{name.replace('_', '-')}", said, wanted)
         if self.time_format is not None:
             _check_format(self.time_format)
         if self.time_zone is not None and self._zone() is None:
