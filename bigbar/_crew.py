@@ -266,6 +266,7 @@ class ProcessCrew:
         # the queues leave the system now and not with the next garbage collection.
         for iterator in list(pool._cache.values()):
             iterator._pool = None
+            _let_go_of_what_was_not_sent(iterator)
         pool._cache.clear()
         self._pool = None
         self._let_go_of_semaphores()
@@ -307,6 +308,17 @@ class ProcessCrew:
                 "A result of a worker process could not be read back: its type can be pickled "
                 "but not unpickled."
             )
+
+
+def _let_go_of_what_was_not_sent(iterator: Any) -> None:
+    """Of tasks for which there was no reader any more, keep the error and not where it was raised.
+
+    There stand the bytes of the task, and a view of them: collected as garbage together, they are
+    complained of from Python 3.13 on (`BufferError`).
+    """
+    for succeeded, value in list(iterator._items):
+        if not succeeded:
+            value.__traceback__ = None
 
 
 class ThreadCrew:

@@ -32,6 +32,10 @@ def sleep(seconds: float) -> float:
     return seconds
 
 
+def sleep_first(task: tuple[float, str]) -> None:
+    time.sleep(task[0])
+
+
 def whoami(_: object) -> int:
     time.sleep(0.01)
     return os.getpid()

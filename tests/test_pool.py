@@ -543,3 +543,24 @@ def test_soak_of_random_kills(method: str) -> None:
     answered = [item for item in found if not isinstance(item[1], WorkerDied)]
     assert [task for task, _ in found] == list(range(2000))
     assert len(answered) >= 1990
+
+
+@posix_only
+@pytest.mark.parametrize("method", METHODS)
+def test_tasks_that_nobody_took_leave_without_a_word(method: str) -> None:
+    """Python tells in this mode, and from 3.13 on always, of an end that goes wrong."""
+    body = """
+        import gc, sys
+        from bigbar.pool import WorkerPool
+        from tests import pool_tasks as work
+
+        with WorkerPool(2, start_method=sys.argv[1], initializer=None) as pool:
+            tasks = ([60.0, "x" * 1000] for _ in range(1000))
+            for _ in pool.imap_unordered(work.sleep_first, [[0.0, ""], *tasks]):
+                break
+        gc.collect()
+        print("left")
+    """
+    with run_script(body, method, prefix=["env", "PYTHONDEVMODE=1"]) as process:
+        out, errors = process.communicate(timeout=50)
+    assert (out.strip(), errors) == ("left", "")
