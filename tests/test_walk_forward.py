@@ -175,6 +175,14 @@ def test_the_figures_are_those_of_the_joined_equity() -> None:
     assert found.efficiency == pytest.approx(found.annual_return / np.mean(trained))
 
 
+def test_a_small_profit_in_training_has_an_efficiency_as_well() -> None:
+    """Prices that hardly move, without costs: a third of a per cent a year."""
+    recipe = replace(RECIPE, volatility=1e-6)
+    found = analysed(replace(CASE, recipe=recipe, settings=Settings(Account(), 6)))
+    assert 0 < found.in_sample_annual_return < 1
+    assert found.efficiency == pytest.approx(found.annual_return / found.in_sample_annual_return)
+
+
 def test_windows_say_where_they_are() -> None:
     found = usual()
     index = CASE.file().index
