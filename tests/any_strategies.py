@@ -256,9 +256,10 @@ class Kinds(Strategy):
 
 
 class AnyOrder(Strategy):
-    """Orders of all kinds at random, the same for the same seed."""
+    """Orders of all kinds at random, the same for the same seed; at round prices, if asked."""
 
     seed = 0
+    digits = 15
 
     def init(self):
         self.rng = random.Random(self.seed)
@@ -286,13 +287,13 @@ class AnyOrder(Strategy):
         options = {} if size is None else {"size": size}
         near = price * (1 + rng.uniform(-0.03, 0.03))
         if rng.random() < 0.3:
-            options["limit"] = near
+            options["limit"] = round(near, self.digits)
         if rng.random() < 0.3:
-            options["stop"] = price * (1 + rng.uniform(-0.03, 0.03))
+            options["stop"] = round(price * (1 + rng.uniform(-0.03, 0.03)), self.digits)
         if rng.random() < 0.4:
-            options["sl"] = near * (1 - side * rng.uniform(0.001, 0.08))
+            options["sl"] = round(near * (1 - side * rng.uniform(0.001, 0.08)), self.digits)
         if rng.random() < 0.4:
-            options["tp"] = near * (1 + side * rng.uniform(0.001, 0.08))
+            options["tp"] = round(near * (1 + side * rng.uniform(0.001, 0.08)), self.digits)
         if rng.random() < 0.3:
             options["tag"] = rng.choice(["a", 1, None, (1, 2)])
         enter(**options)

@@ -145,6 +145,32 @@ def test_orders_of_all_kinds_under_any_account(seed):
     assert run.strategy.log == expected["_strategy"].log
 
 
+@pytest.mark.parametrize("seed", range(15))
+def test_orders_at_the_very_prices_of_a_bar(seed):
+    data = made_bars(150, seed, level=12).round()
+    data["High"] += 1
+    check_agrees(data, AnyOrder, {"seed": seed, "digits": 0}, margin=0.2)
+
+
+class Once(Strategy):
+    """Buys once and for all."""
+
+    def init(self):
+        pass
+
+    def next(self):
+        if len(self.data) == 2:
+            self.buy(size=100)
+
+
+def test_ruin_to_the_last_cent():
+    data = made_bars(9, 1)
+    data[["Open", "High", "Low", "Close"]] = 10.0
+    data.iloc[5, :4] = 0.0
+    run = check_agrees(data, Once, cash=1000)
+    assert list(run.equity[4:7]) == [1000, 0, 0]
+
+
 def test_the_random_accounts_go_everywhere():
     """Else the test above would say less than it seems to: ruin, open trades, many trades."""
     ruined = left_open = busy = 0
@@ -170,6 +196,42 @@ def test_hardly_any_bars(bars):
     check_agrees(made_bars(bars, 1), Buys)
     check_agrees(made_bars(bars, 1), Buys, finalize_trades=True)
     check_agrees(PLAIN.iloc[:bars], Buys, trade_on_close=True)
+
+
+class OrdersInInit(Strategy):
+    """Defined on the last bar only: no bar is left to run on."""
+
+    def init(self):
+        self.late = self.I(lambda: np.r_[np.full(len(self.data) - 1, np.nan), 1.0])
+        self.buy(size=1)
+
+    def next(self):
+        raise AssertionError
+
+
+def test_orders_that_no_bar_is_left_for():
+    run = check_agrees(SHORT, OrdersInInit, finalize_trades=True)
+    assert len(run.trades) == 0
+
+
+class Doubles(SmaCross):
+    """Changes the prices that the broker uses."""
+
+    by = 1.0
+
+    def init(self):
+        for name in ("Open", "High", "Low", "Close"):
+            self.data.df[name] = self.data.df[name] * self.by
+        super().init()
+
+
+def test_prices_that_init_changes():
+    runner = StrategyRunner(SHORT, Doubles, cash=100_000)
+    for by in (1.0, 2.0, 3.0, 1.0):
+        check_agrees(SHORT, Doubles, {"by": by}, runner=runner, cash=100_000)
+    runner = StrategyRunner(SHORT, SmaCross)
+    runner.run({})
+    check_agrees(SHORT, SmaCross, runner=runner)
 
 
 def test_indicators_that_are_never_defined():
@@ -388,6 +450,7 @@ class Mixed(Strategy):
         assert self.data.Close.name == "Close"
         assert self.data.Close.s.index[-1] == self.data.index[-1] == self.data.df.index[-1]
         assert self.derived.s.iloc[-1] == self.derived[-1]
+        assert self._broker._i == len(self.data) - 1
         assert len(self.kept.Close) == len(self.data) == len(self.data.df)
         if len(self.data) % 7 == 0:
             assert self.data.Low[-1] <= self.data.High[-1]
