@@ -10,9 +10,12 @@ from functools import partial
 
 import backtesting.test._test as theirs
 import pytest
+from any_strategies import of_known_versions
 from backtesting import Backtest
 
 from bigbar.any_strategy.run import StrategyRunner
+
+pytestmark = of_known_versions
 
 #: Of other things than `run`, or of its speed on a machine with nothing else to do.
 BESIDES = ("optimize", "plot(", "MultiBacktest", "process_time")

@@ -374,6 +374,8 @@ class KeyMaker:
         if name == "data" and type(strategy).data is Strategy.data:
             return strategy._data
         found = inspect.getattr_static(strategy, name, None)
+        if found is not None and found is vars(strategy).get(name):
+            return found
         plain = isinstance(found, types.FunctionType | staticmethod)
         if hasattr(type(found), "__get__") and not plain:
             raise NoKey(f"the attribute {name}, which is computed")
