@@ -34,7 +34,7 @@ _MOST_THREADS = 4
 
 # From pandas 3.1 on every mode gives the nearest double, and naming one is deprecated.
 _PANDAS_VERSION = tuple(int(part) for part in re.findall(r"\d+", pd.__version__)[:2])
-_EXACT: dict[str, Any] = {} if _PANDAS_VERSION >= (3, 1) else {"float_precision": "round_trip"}
+EXACT: dict[str, Any] = {} if _PANDAS_VERSION >= (3, 1) else {"float_precision": "round_trip"}
 
 
 class _BytesReader:
@@ -148,7 +148,7 @@ def _read_piece(
             engine="c",
             low_memory=False,
             dtype=dict.fromkeys(as_text, str) or None,
-            **_EXACT,
+            **EXACT,
         )
     except ValueError:  # ParserError and UnicodeDecodeError are ValueErrors
         return None

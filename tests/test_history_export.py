@@ -17,6 +17,7 @@ import pytest
 from history_tools import Asked, falsify, rehash, stored
 from store_tools import begun, change, disk, forge, made_rows, reseal
 
+from bigbar._csv_quick import EXACT
 from bigbar.output import RESULTS, write_csv, write_results
 from bigbar.results import ResultTable
 from bigbar.statistics import NAMES, STATISTICS, Kind
@@ -32,7 +33,7 @@ def read(path: Path, kind: str) -> pd.DataFrame:
     if kind == "parquet":
         return pd.read_parquet(path)
     if kind == "csv":
-        return pd.read_csv(path)
+        return pd.read_csv(path, **EXACT)
     return pd.DataFrame(json.loads(path.read_text()))
 
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from small_run import AXES, small_bars, small_outcome
 
+from bigbar._csv_quick import EXACT
 from bigbar.errors import BigBarError
 from bigbar.outcome import Memory
 from bigbar.output import (
@@ -224,7 +225,7 @@ def test_parquet_round_trip(tmp_path, outcome):
 def test_csv_export(tmp_path, outcome):
     path = write_csv(tmp_path / CSV_EXPORT, outcome.table)
     expected = outcome.table.frame()
-    found = pd.read_csv(path)
+    found = pd.read_csv(path, **EXACT)
     assert list(found.columns) == list(expected.columns)
     for name in expected:
         if expected[name].dtype == np.dtype("timedelta64[ns]"):
