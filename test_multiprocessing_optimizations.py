@@ -34,7 +34,6 @@ from bigbar.store.schema import StoreError
 from tests.conftest import nothing_left_behind  # noqa: F401 - the guard serves here as well
 from tests.parts import run_parts
 from tests.processes import living_workers
-from tests.store_tools import change
 
 ROOT = Path(__file__).resolve().parent
 COMMAND = ROOT / "bigbar_multiprocessing_optimized.py"
@@ -497,6 +496,8 @@ class TestNothingLost:
     def test_a_result_that_differs_is_said_loudly(self, tmp_path: Path) -> None:
         output = tmp_path / "out"
         assert run(output, *SMALL, *QUICK).returncode == 0
+        from store_tools import change  # pytest finds it, the script does not
+
         change(output, "UPDATE runs SET result_sha256 = ?", "0" * 64, sealed=True)
         done = run(output, *SMALL, *QUICK)
         assert done.returncode == 1

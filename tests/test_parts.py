@@ -116,3 +116,11 @@ def test_an_interrupted_part_ends_it_all(tmp_path):
         "Incomplete: 1 passed, 0 failed, 0 skipped",
     ]
     assert process.returncode == 2
+
+
+def test_the_script_hands_its_arguments_on():
+    """As it is run: there pytest has not yet said where modules are to be found."""
+    line = [sys.executable, "test_multiprocessing_optimizations.py", "--version"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"pytest {pytest.__version__}\n"
