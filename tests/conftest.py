@@ -20,10 +20,12 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
-# Started in the background of a script, tests inherit an ignored Ctrl-C, and so would the programs
-# that they start and interrupt.
+# Started in the background of a script, tests inherit an ignored Ctrl-C, and by `nohup` an ignored
+# hang-up; and so would the programs that they start and send these to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
