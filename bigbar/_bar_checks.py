@@ -1,6 +1,7 @@
 """What has to hold of all bars: sound prices, one instrument, one bar a time."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ Int64 = npt.NDArray[np.int64]
 
 #: So far a High may lie below another price, relative to it: what is left of a rounded last digit.
 ROUNDING = 1e-9
-#: Of the rows, that may have the time of another one and say something else. One always may.
+#: Of the rows, that may have the time of another one and say something else. One always may be a
+#: partial bar.
 _MOST_REPEATED = 0.01
 
 #: Columns that name the instrument, or the length of the bars, also where they hold numbers.
@@ -94,6 +96,14 @@ def is_identity(name: str) -> bool:
     return plain(name) in _IDENTITY
 
 
+def as_written(value: object) -> str:
+    """The text of a value; of a whole number that Python does not write, how long it is."""
+    try:
+        return str(value)
+    except ValueError:  # more digits than sys.get_int_max_str_digits()
+        return "a number of thousands of digits"
+
+
 def refuse_several(name: str, values: Iterable[object]) -> None:
     """Refuse a column that is not read and holds several names.
 
@@ -111,7 +121,7 @@ def refuse_several(name: str, values: Iterable[object]) -> None:
     """
     found: list[str] = []
     for looked_at, value in enumerate(values):
-        text = "" if value is None or value != value else str(value).strip()
+        text = "" if value is None or value != value else as_written(value).strip()
         if text and (is_identity(name) or not _NO_NAME.fullmatch(text)) and text not in found:
             found.append(text)
         if len(found) > 1:
@@ -152,6 +162,8 @@ def in_order(
     values: Float64,
     place: Callable[[int], str],
     telling: Callable[[], str | None] = lambda: None,
+    *,
+    certain: bool = False,
 ) -> Ordered:
     """The order of the rows by time, one for each.
 
@@ -167,12 +179,14 @@ def in_order(
         Names the row at a position.
     telling : callable, optional
         Names a column that would tell rows of one time apart, if there is one.
+    certain : bool, optional
+        Whether the user said how the times are written: then they may be in any order.
 
     Raises
     ------
     DataError
-        Too many rows have the time of another one. The message begins in the middle of a
-        sentence.
+        Too many rows have the time of another one, or so many are out of order that the times must
+        have been read as others than they are. The message begins in the middle of a sentence.
     """
     if (np.diff(times) > 0).all():
         return Ordered(None, [])
@@ -181,6 +195,8 @@ def in_order(
     if len(late):
         what = "newest first" if (np.diff(times) <= 0).all() else f"{counted(len(late))} out of"
         where = "" if what == "newest first" else f" order, first {place(int(late[0]))}"
+        if where and not certain:
+            _refuse_disorder(times, late, place)
         notes.append(f"{what}{where}: sorted")
     order = np.argsort(times, kind="stable")
     new = np.diff(times[order], prepend=times[order[0]] - 1) != 0
@@ -189,7 +205,8 @@ def in_order(
     kept, differing = _kept(order, np.flatnonzero(new), values)
     again = order[~new]
     first = place(int(again.min()))
-    if differing.count > max(1, _MOST_REPEATED * len(times)):
+    most = _MOST_REPEATED * len(times)
+    if differing.count > max(1, most) or differing.apart > most:
         column = telling()
         hint = "Give a file with one bar a time, and times as fine as the bars."
         if column is not None:
@@ -209,11 +226,68 @@ def in_order(
     return Ordered(kept, [*notes, what])
 
 
+def _refuse_disorder(times: Int64, late: Int64, place: Callable[[int], str]) -> None:
+    """Refuse times that are out of order because days were read as months, or worse."""
+    most = len(times) // 2
+    swapped = _swapped(times)
+    if swapped is not None:
+        steps = np.diff(swapped)
+        if not ((steps >= 0).all() or (steps <= 0).all()):
+            swapped = None
+    out_of_order = len(late)
+    if swapped is None:
+        if out_of_order <= most:  # as many have to be moved at most
+            return
+        out_of_order = len(times) - max(_longest_run(times), _longest_run(-times))
+        if out_of_order <= most:
+            return
+    what = f"{counted(out_of_order)} of {len(times):,} are out of order"
+    if swapped is not None:
+        what += ", and none are if the days are months and the months days"
+    raise DataError(
+        f"{what}, first {place(int(late[0]))}. The times may be written in another way than they "
+        'were read: say how, as in --time-format "%Y-%d-%m %H:%M"; if they are right, sort the '
+        "rows."
+    )
+
+
+def _longest_run(times: Int64) -> int:
+    """How many rows are in order once the fewest of the others are taken out."""
+    lasts: list[int] = []  # of the runs of each length the least last time
+    for time in times.tolist():
+        at = bisect_right(lasts, time)
+        lasts[at : at + 1] = [time]
+    return len(lasts)
+
+
+def _swapped(times: Int64) -> Int64 | None:
+    """The times with day and month in each other's place; None where that cannot be."""
+    index = pd.DatetimeIndex(times.view("datetime64[ns]"))
+    if (index.day > 12).any():
+        return None
+    days = pd.to_datetime(
+        pd.DataFrame({"year": index.year, "month": index.day, "day": index.month})
+    )
+    return pd.DatetimeIndex(days).as_unit("ns").asi8 + (index - index.normalize()).asi8
+
+
 @dataclass
 class _Differing:
-    """Rows of one time that say different things: how many, which is first, how far apart."""
+    """Rows of one time that say different things.
+
+    Attributes
+    ----------
+    count : int
+    apart : int
+        Those of them that are not the same bar a while earlier or later.
+    first : int
+        Position of the first; -1 if there is none.
+    most : float
+        How far prices differ, relative to the price.
+    """
 
     count: int = 0
+    apart: int = 0
     first: int = -1
     most: float = 0.0
 
@@ -236,6 +310,8 @@ def _kept(order: Int64, starts: Int64, values: Float64) -> tuple[Int64, _Differi
             differing.most = max(differing.most, apart)
             if _completes(before, now):
                 best = row
+            elif not _completes(now, before):  # newest first, the full bar comes first
+                differing.apart += 1
         kept[group] = best
     return kept, differing
 
@@ -256,7 +332,8 @@ def telling_column(times: Int64, names: dict[str, object]) -> str | None:
         Columns that are not read.
     """
     for name, cells in names.items():
-        pairs = pd.DataFrame({"time": times, "cell": pd.Series(cells, dtype=object).astype(str)})
+        texts = [as_written(cell) for cell in pd.Series(cells, dtype=object)]
+        pairs = pd.DataFrame({"time": times, "cell": texts})
         if name and not pairs.duplicated().any():
             return name
     return None

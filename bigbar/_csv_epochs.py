@@ -5,9 +5,14 @@ microseconds, otherwise nanoseconds. Read as any other unit the number would lie
 or after the year 5000. Numbers below 10⁸ are no epochs, so that eight digits can mean a date. Ten,
 twelve, fourteen and seventeen digits that are days and times of the 20th or 21st century are those
 (2024010209, 202401020930), where most of the column is.
+
+What may as well be something else is not read: eighteen digits, which are nanoseconds of before
+2001 or what Windows and .NET count, and epochs that keep to no minute while all of them spell a
+day with the year last or in two digits (2401020930). `--time-format` says what they are.
 """
 
 import re
+from collections.abc import Mapping
 from enum import IntEnum
 from itertools import pairwise
 
@@ -27,6 +32,17 @@ _MAX_SECONDS = (2**63 - 1) // NS_PER_SECOND - 1
 MAX_NS = _MAX_SECONDS * NS_PER_SECOND
 MAX_DAYS = _MAX_SECONDS // 86_400 - 1
 
+#: September 2001. Ticks of .NET are 6.2 to 6.6 × 10¹⁷ nowadays, those of Windows 1.2 to 1.5.
+_LEAST_NS = 10**18
+#: Digits of days and times that the year does not begin with all its four, the last part first.
+_OTHER_DAYS = {
+    digits: [{part: 4 if part == "Y" else 2 for part in reversed(form)} for form in forms]
+    for digits, forms in {
+        10: ("ymdHM", "dmyHM", "mdyHM", "dmYH", "mdYH"),
+        12: ("ymdHMS", "dmyHMS", "mdyHMS", "dmYHM", "mdYHM"),
+    }.items()
+}
+
 
 class TimeKind(IntEnum):
     """What a time cell turned out to be; those below NAIVE cannot be used."""
@@ -40,12 +56,14 @@ class TimeKind(IntEnum):
     TWICE = 6
     NEVER = 7
     OTHER_NAME = 8
-    NAIVE = 10
-    OFFSET = 11
-    EPOCH_S = 12
-    EPOCH_MS = 13
-    EPOCH_US = 14
-    EPOCH_NS = 15
+    TICKS = 9  # epoch nanoseconds of before 2001, or 100 nanoseconds since the year 1 or 1601
+    SHORT_YEAR = 10  # an epoch, or a day with a year of two digits and a time of day
+    NAIVE = 20
+    OFFSET = 21
+    EPOCH_S = 22
+    EPOCH_MS = 23
+    EPOCH_US = 24
+    EPOCH_NS = 25
 
 
 def moments_of_numbers(values: Int64) -> tuple[Int64, Kinds]:
@@ -61,7 +79,41 @@ def moments_of_numbers(values: Int64) -> tuple[Int64, Kinds]:
         kinds[inside] = TimeKind.EPOCH_S + unit
         nanoseconds[inside] = values[inside] * scale
     _calendar_numbers(values, nanoseconds, kinds)
+    kinds[(kinds == TimeKind.EPOCH_NS) & (values < _LEAST_NS)] = TimeKind.TICKS
+    _refuse_other_days(values, kinds)
+    nanoseconds[kinds < TimeKind.NAIVE] = 0
     return nanoseconds, kinds
+
+
+def _refuse_other_days(values: Int64, kinds: Kinds) -> None:
+    """Mark epochs that are more likely days with the year last, or in two digits.
+
+    Bars begin at whole minutes, and numbers that spell days and times hardly ever are multiples of
+    sixty; numbers that are seconds hardly ever all spell days and times.
+    """
+    for kind, digits, minute in ((TimeKind.EPOCH_S, 10, 60), (TimeKind.EPOCH_MS, 12, 60_000)):
+        if len(values) < 2 or (kinds == TimeKind.NAIVE).any():
+            return
+        if values.min() < 10 ** (digits - 2) or values.max() >= 10**digits:
+            continue
+        steps = np.diff(values)
+        ordered = (steps >= 0).all() or (steps <= 0).all()
+        if (kinds == kind).all() and ordered and not (values % minute).any():
+            continue
+        if any(_all_spell(values, form) for form in _OTHER_DAYS[digits]):
+            kinds[:] = TimeKind.SHORT_YEAR
+
+
+def _all_spell(values: Int64, form: Mapping[str, int]) -> bool:
+    """Whether all numbers are days and times, of parts with so many digits from the last one on."""
+    bounds = {"S": (0, 59), "M": (0, 59), "H": (0, 23), "d": (1, 31), "m": (1, 12)}
+    bounds |= {"Y": (1900, 2100), "y": (0, 99)}
+    rest = values
+    for part, digits in form.items():
+        found, rest = rest % 10**digits, rest // 10**digits
+        if found.min() < bounds[part][0] or found.max() > bounds[part][1]:
+            return False
+    return True
 
 
 def _calendar_numbers(values: Int64, nanoseconds: Int64, kinds: Kinds) -> None:

@@ -44,6 +44,12 @@ _TIME_PROBLEMS = {
     TimeKind.NEVER: "was left out that night, when the clocks went forward. Check the time zone.",
     TimeKind.OTHER_NAME: "names a part of the year in which the time zone of --time-zone does not "
     "have that name. Check the time zone.",
+    TimeKind.TICKS: "is likely a count of 100 nanoseconds, as .NET (ticks) and Windows (FILETIME) "
+    "have it: as nanoseconds it would lie before September 2001. Export the times as ISO 8601; or, "
+    "if they are epoch nanoseconds, say --time-format ns.",
+    TimeKind.SHORT_YEAR: "may be an epoch, or a day and a time of day in digits. Say which: "
+    '--time-format "%y%m%d%H%M" (the year first, in two digits), "%d%m%y%H%M", or s or ms for '
+    "epochs in seconds or milliseconds.",
 }
 _KIND_NAMES = {
     TimeKind.NAIVE: "a time without UTC offset",

@@ -35,6 +35,7 @@ _STAMP_NAMES = frozenset(
 _DATE_NAMES = frozenset(("date", "dtyyyymmdd", "day", "tradedate", "tradingdate", "tradingday"))
 _CLOCK_NAMES = frozenset(("time", "hour", "clock", "timeofday"))
 
+_UTC = re.compile(r"(?<![a-z])(utc|gmt)(?![a-z])|^(utc|gmt)|(utc|gmt)$", re.IGNORECASE)
 _ORDINAL = re.compile(r"\s*\d+[a-z]?\.\s*")
 _BRACKETED = re.compile(r"(.*\S)\s*[(\[](.+)[)\]]\s*")
 
@@ -128,6 +129,11 @@ def zone_in(name: str) -> str | None:
         return None
     zone = match[2].strip()
     return None if zone.upper() in ("UTC", "GMT", "Z", "S", "MS", "US", "NS") else zone
+
+
+def says_utc(name: str) -> bool:
+    """Whether the name of a time column says that its times are in UTC."""
+    return _UTC.search(name) is not None
 
 
 def _plain_known(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from bigbar._csv_clocks import parse_clock
 from bigbar._csv_epochs import TimeKind
-from bigbar._csv_names import Found
+from bigbar._csv_names import Found, says_utc
 from bigbar._csv_times import parse_time, read_times
 from bigbar.reading import Reading
 
@@ -25,8 +25,8 @@ def time_columns(
         i for i in found.times if i not in points and (i in found.clocks or is_clock(cells[i]))
     ]
     whole = [i for i in points if not is_day(cells[i])]
-    if len(whole) > 1:  # one that says where it is valid goes before one that does not
-        whole.sort(key=lambda i: parse_time(cells[i])[1] < TimeKind.OFFSET)
+    # One that says where it is valid goes before one that does not.
+    whole.sort(key=lambda i: (parse_time(cells[i])[1] < TimeKind.OFFSET, not says_utc(names[i])))
     if whole and not clocks:
         return (whole[0],), tuple(i for i in points if i != whole[0])
     if whole and parse_time(cells[whole[0]])[1] >= TimeKind.EPOCH_S:

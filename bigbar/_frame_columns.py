@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bigbar._bar_checks import as_written
 from bigbar._csv_epochs import TimeKind
-from bigbar._csv_names import PRICES, Found, find_columns
+from bigbar._csv_names import PRICES, Found, find_columns, says_utc
 from bigbar._csv_times import parse_epochs, read_times
 from bigbar._time_zones import Local, to_utc
 from bigbar.errors import DataError
@@ -56,10 +57,16 @@ def frame_times(
     columns = [df.iloc[:, i] for i in found.times]
     stamps = [i for i, column in enumerate(columns) if column.dtype.kind == "M"]
     if stamps and not found.time_given:
-        index = pd.DatetimeIndex(columns[stamps[0]])
-        used = found.times[stamps[0]]
+        names = [str(df.columns[i]) for i in found.times]
+        best = min(stamps, key=lambda i: (_is_naive(columns[i]), not says_utc(names[i])))
+        index = pd.DatetimeIndex(columns[best])
+        used = found.times[best]
         return _localized(_nanoseconds(index, source), source, reading), (used,)
     return _of_cells(df, columns, found.times, source, reading)
+
+
+def _is_naive(column: "pd.Series[Any]") -> bool:
+    return getattr(column.dtype, "tz", None) is None
 
 
 def _of_cells(
@@ -75,7 +82,7 @@ def _of_cells(
         tries = [(0, 1), (1, 0), *tries]
     best: tuple[int, str] = (-1, "")
     for tried in tries:
-        texts = [[str(cell) for cell in columns[i].tolist()] for i in tried]
+        texts = [[as_written(cell) for cell in columns[i].tolist()] for i in tried]
         nanoseconds, kinds = (
             parse_epochs(columns[tried[0]].to_numpy(np.int64), reading)
             if len(tried) == 1 and columns[tried[0]].dtype.kind == "i" and not reading.time_format
@@ -141,4 +148,11 @@ def _real(value: object) -> object:
     """A number or the text of one; otherwise NaN."""
     if isinstance(value, bool | np.bool_ | np.timedelta64 | np.datetime64):
         return np.nan
-    return value if isinstance(value, numbers.Real | Decimal | str) else np.nan
+    if isinstance(value, str):
+        return value
+    try:
+        return float(value) if isinstance(value, numbers.Real | Decimal) else np.nan
+    except OverflowError:  # a whole number or a fraction that no double holds
+        return np.inf
+    except ValueError:  # a Decimal that signals that it is none
+        return np.nan

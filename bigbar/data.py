@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bigbar._bar_checks import (
+    as_written,
     counted,
     in_order,
     is_identity,
@@ -51,6 +52,7 @@ from bigbar.reading import AS_FOUND, Reading
 
 COLUMNS = (*PRICES, "Volume")
 _NS_PER_DAY = 86_400 * 10**9
+_LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,8 @@ def _bars_of_text(file: _TextFile, mended: _Mended, sha256: str, reading: Readin
         for position, cells in columns.others.items():
             refuse_several(file.name(position), pd.unique(pd.Series(cells, dtype=object)))
         notes += _agreement_notes(file, columns, place, reading)
-        ordered = in_order(columns.times, values, place, telling)
+        certain = reading.time_format is not None
+        ordered = in_order(columns.times, values, place, telling, certain=certain)
     except DataError as problem:
         raise DataError(f"{file.shown}: {problem}") from None
     frame = _frame(values, index, ordered.rows)
@@ -333,6 +336,11 @@ def _frame(
     return pd.DataFrame(values.T, index=index, columns=list(COLUMNS), copy=False)
 
 
+def _cell(df: pd.DataFrame, row: int, position: int) -> str:
+    text = as_written(df.iat[row, position])
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+
+
 def _refuse_unsound_rows(
     values: npt.NDArray[np.float64],
     bad: npt.NDArray[np.int64],
@@ -347,11 +355,11 @@ def _refuse_unsound_rows(
     wrong = [i for i, price in enumerate(prices) if not 0 < price < np.inf]
     broken = None if wrong else broken_order(prices)
     here = broken[0] if broken else wrong[0]
-    shown = f'"{df.iat[row, positions[here]]!s}"'
+    shown = f'"{_cell(df, row, positions[here])}"'
     what = "is not a finite number above zero"
     if broken:
         side = "below" if here == 1 else "above"
-        what = f'is {side} {PRICES[broken[1]]} ("{df.iat[row, positions[broken[1]]]!s}")'
+        what = f'is {side} {PRICES[broken[1]]} ("{_cell(df, row, positions[broken[1]])}")'
     more = f" ({len(bad) - 1:,} more with problems.)" if len(bad) > 1 else ""
     raise DataError(
         f'{source}: row {df.index[row]}, column "{df.columns[positions[here]]}": {shown} {what}. '

@@ -294,7 +294,9 @@ def test_a_bar_that_completes_nothing_is_not_taken(write, another):
         "time,open,high,low,close,volume\n2024-01-02 00:00:00,10,12,9,11,100\n"
         f"2024-01-02 01:00:00,11,11.1,10.9,11,3\n2024-01-02 01:00:00,{another}\n"
     )
-    assert read_bars(write(text)).frame["Close"].tolist() == [11, 11]
+    assert "1 row of 3 have the time of another row" in refusal(write(text))
+    more = table("", hours(97, "2024-01-03"), lambda t, b: f"{t},{plain(b)}")
+    assert read_bars(write(text + more)).frame["Close"].tolist()[:2] == [11, 11]
 
 
 def test_so_many_rows_may_have_the_time_of_another(write):
