@@ -41,6 +41,11 @@ def commission_by_size(size: float, price: float) -> float:
     return 1.0 + abs(size) * price * 0.0015 + (0.5 if size < 0 else 0.0)
 
 
+def told(account: dict) -> str:
+    """An account as the name of a test: the same in every process, which an address is not."""
+    return ", ".join(f"{key} {getattr(value, '__name__', value)}" for key, value in account.items())
+
+
 @pytest.mark.parametrize(
     ("strategy", "parameters"),
     [
@@ -71,7 +76,7 @@ def test_strategies_on_real_bars(strategy, parameters, data, cash):
         {"exclusive_orders": True, "trade_on_close": True},
         {"cash": 1500},
     ],
-    ids=str,
+    ids=told,
 )
 @pytest.mark.parametrize("strategy", [SmaCross, RsiBands, AnyOrder])
 def test_accounts(strategy, account):
@@ -87,7 +92,7 @@ def test_accounts(strategy, account):
         {"side": "short", "both": True, "level": np.float64(0.5)},
         {"stop": None, "side": "neither"},
     ],
-    ids=str,
+    ids=told,
 )
 def test_parameters_of_every_kind(parameters):
     check_agrees(SHORT, Kinds, parameters)
