@@ -21,6 +21,7 @@ from bigbar._csv_epochs import Kinds, TimeKind
 from bigbar._csv_errors import Columns
 from bigbar._csv_layout import Dialect
 from bigbar._csv_numbers import NumberStyle, volume_style
+from bigbar._csv_rows import is_cut_short, last_cells
 from bigbar._csv_times import cast_times, in_zone, parse_epochs, read_times
 from bigbar._time_zones import Int64
 from bigbar.reading import Reading
@@ -125,10 +126,9 @@ def read_quickly(
 
 
 def _may_be_cut(data: bytes, dialect: Dialect) -> bool:
-    """Whether the last line has no end, and fewer cells than there are columns."""
-    last = data[max(data.rfind(b"\n"), data.rfind(b"\r")) + 1 :]
-    cells = last.count(dialect.delimiter.encode()) + 1
-    return bool(last.strip()) and cells < len(dialect.names)
+    """Whether the last line has no end, and fewer cells than there are columns, or half a price."""
+    cells = last_cells(data, dialect)
+    return cells is not None and (len(cells) < len(dialect.names) or is_cut_short(cells, dialect))
 
 
 def _read_piece(

@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+import numpy as np
+import numpy.typing as npt
+
 from bigbar._csv_epochs import TimeKind
-from bigbar._csv_layout import Dialect, is_blank
+from bigbar._csv_layout import NUMBER_SHAPE, Dialect, is_blank
 from bigbar._csv_names import plain
+from bigbar._csv_numbers import NumberStyle
 from bigbar._csv_times import parse_time
 from bigbar.errors import DataError
 
@@ -18,6 +22,11 @@ _TOKEN = re.compile(r"[^;\t,|\s]+")
 _NUMBER = re.compile(r"[-+$€£¥₹]*\d+([.,]\d+)*", re.ASCII)
 _MOST_REMARKS = 20
 _LONGEST_SHOWN = 60
+_PLAIN = re.compile(r"\d+([.,]\d+)?", re.ASCII)
+#: Prices of one bar are no further apart than this, unless one has lost its last digits.
+_MOST_APART = 5
+#: Of the prices, that end in zeros by chance.
+_FEW = 0.02
 
 
 def numbered_rows(text: str, dialect: Dialect) -> Iterator[Row]:
@@ -74,7 +83,11 @@ def bar_rows(data: bytes, dialect: Dialect) -> tuple[list[Row], list[str]]:
     left = {row[0] for row in (*headers, *empty)}
     rows = [row for row in rows if row[0] not in left]
     notes = _skipped("repeated header", headers) + _skipped("empty row", empty)
-    if not text.endswith(("\n", "\r")) and len(rows) > 1 and _is_cut(rows, headers + empty):
+    if (
+        not text.endswith(("\n", "\r"))
+        and len(rows) > 1
+        and _is_cut(rows, headers + empty, dialect)
+    ):
         notes.append(f"line {rows.pop()[0]:,} is cut off: skipped")
     remarks: list[Row] = []
     while rows and len(remarks) < _MOST_REMARKS and _is_remark(rows[-1][1], dialect):
@@ -82,14 +95,71 @@ def bar_rows(data: bytes, dialect: Dialect) -> tuple[list[Row], list[str]]:
     return rows, notes + _skipped("remark below the bars", remarks)
 
 
+def last_cells(data: bytes, dialect: Dialect) -> list[str] | None:
+    """The cells of the last line, if it has no end: it may be cut off. None if it has one."""
+    last = data[max(data.rfind(b"\n"), data.rfind(b"\r"), dialect.body_offset - 1) + 1 :]
+    if not last.strip():
+        return None
+    try:
+        return next(csv.reader([last.decode()], delimiter=dialect.delimiter), None)
+    except csv.Error:  # too long a cell: whoever reads all the rows says so
+        return None
+
+
+def is_cut_short(cells: list[str], dialect: Dialect) -> bool:
+    """Whether a line without an end, with a cell for each column, is cut off inside the last.
+
+    It is where that is a price, and none at all, one that ends with its decimal mark, or one that
+    cannot be with the others of the bar.
+    """
+    last = len(dialect.names) - 1
+    if last not in dialect.prices or len(cells) != last + 1:
+        return False
+    style = NumberStyle(dialect.decimal)
+    text = cells[last].strip()
+    price = style.number(text)
+    if not (NUMBER_SHAPE.fullmatch(text) and text[-1].isdigit()) or price <= 0:
+        return True
+    others = [style.number(cells[i]) for i in dialect.prices if i != last]
+    return not (min(others) / _MOST_APART < price < max(others) * _MOST_APART) and all(
+        other > 0 for other in others
+    )
+
+
+def cut_note(cells: list[str] | None, dialect: Dialect, prices: npt.NDArray[np.float64]) -> str:
+    """That the last price may be cut off, as hardly any other has so few digits; or nothing.
+
+    Parameters
+    ----------
+    cells : list of str or None
+        Of the last line, if it has no end.
+    dialect : Dialect
+    prices : ndarray of float64, shape (n,)
+        Of the last column.
+    """
+    if cells is None or len(cells) != len(dialect.names):
+        return ""
+    text = cells[-1].strip()
+    if not _PLAIN.fullmatch(text) or NumberStyle(dialect.decimal).number(text) != prices[-1]:
+        return ""
+    digits = len(text.partition(dialect.decimal)[2])
+    if np.mean(np.round(prices[:-1], digits) == prices[:-1]) > _FEW:
+        return ""
+    return (
+        f"the last line has no end, and its last price, {show(text)}, has fewer digits than most: "
+        "it may be cut off"
+    )
+
+
 def _is_header(cells: list[str], names: list[str]) -> bool:
     return [plain(cell) for cell in cells] == names
 
 
-def _is_cut(rows: Sequence[Row], left_out: Sequence[Row]) -> bool:
-    """Whether the last line of the file has fewer cells than the one before it."""
+def _is_cut(rows: Sequence[Row], left_out: Sequence[Row], dialect: Dialect) -> bool:
+    """Whether the last line of the file has fewer cells than the one before it, or is cut short."""
     (last, cells), (_, before) = rows[-1], rows[-2]
-    return len(cells) < len(before) and all(line < last for line, _ in left_out)
+    cut = len(cells) < len(before) or is_cut_short(cells, dialect)
+    return cut and all(line < last for line, _ in left_out)
 
 
 def _is_remark(cells: list[str], dialect: Dialect) -> bool:

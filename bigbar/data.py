@@ -42,7 +42,7 @@ from bigbar._csv_layout import NO_VOLUME, Dialect
 from bigbar._csv_names import PRICES, find_columns
 from bigbar._csv_numbers import NumberStyle
 from bigbar._csv_quick import are_times_sound, read_quickly, texts_of, usable_threads
-from bigbar._csv_rows import line_of_row
+from bigbar._csv_rows import cut_note, last_cells, line_of_row
 from bigbar._frame_columns import as_floats, frame_times, one_level
 from bigbar._packed import unpack
 from bigbar._tables import as_text
@@ -181,6 +181,11 @@ def _bars_of_text(file: _TextFile, mended: _Mended, sha256: str, reading: Readin
 
     notes = [*file.dialect.notes, *columns.notes, *rounding_notes(mended.rows, place)]
     notes += _reading_notes(columns, file.dialect, place)
+    last = len(file.dialect.names) - 1
+    if last in file.dialect.prices:
+        price = columns.prices[file.dialect.prices.index(last)]
+        cut = cut_note(last_cells(file.data, file.dialect), file.dialect, price)
+        notes += [cut] if cut else []
     index = pd.DatetimeIndex(columns.times.view("datetime64[ns]"))
     if columns.kinds[0] == TimeKind.NAIVE:
         notes.append("times without UTC offset: read as UTC")

@@ -164,3 +164,29 @@ def test_numbers_that_no_double_holds(exponent, column):
         assert read["High"].iloc[3] == 1e25
     if column == "Volume":
         assert np.isnan(read["Volume"].iloc[3]) == (exponent > 25)
+
+
+# ------------------------------------------------------------------------------ cut last lines
+
+
+@pytest.mark.parametrize("last", ["", "1", "10", "101.", "-", "+", "x", "0", "0.", "101.2e", "nan"])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_last_line_cut_inside_its_last_price(write, last, end):
+    rows = [f"{t},100.25,102.75,99.25,101.25" for t in hours(50)]
+    text = "\n".join(["time,open,high,low,close", *rows])
+    path = write(text[: -len("101.25")] + last + end)
+    if end and last != "101.":
+        assert "line 51" in refusal(path)
+        return
+    read = read_bars(path)
+    assert len(read.frame) == (50 if end else 49)
+    assert ("line 51 is cut off: skipped" in read.notes) == (not end)
+
+
+def test_a_last_price_with_fewer_digits_is_told(write):
+    rows = [f"{t},100.25,102.75,99.25,101.25" for t in hours(50)]
+    text = "\n".join(["time,open,high,low,close", *rows])
+    said = 'its last price, "101.2", has fewer digits than most'
+    assert any(said in note for note in read_bars(write(text[:-1])).notes)
+    assert not any(said in note for note in read_bars(write(text[:-1] + "\n")).notes)
+    assert not any("digits" in note for note in read_bars(write(text)).notes)
