@@ -167,6 +167,8 @@ def _with_header(
     dialect = Dialect(
         delimiter, ".", tuple(names), times, prices, found.volume, body.end, body.number + 1,
         more_times=more, digits=has_digits(times, first), example=first[times[0]],
+        finer=found.finer, joined=len(times) == 2 and found.finer != (None, None),
+        zone=found.zone if reading.zone is None else None,
     )  # fmt: skip
     dialect = replace(dialect, notes=column_notes(dialect, reading))
     _refuse_open_quotes(source, lines[: at + below + 1])

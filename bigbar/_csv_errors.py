@@ -19,6 +19,7 @@ from bigbar._csv_names import PRICES
 from bigbar._csv_numbers import NumberStyle, price_style, volume_style
 from bigbar._csv_rows import Row, bar_rows, show
 from bigbar._csv_times import read_times
+from bigbar._csv_zone_columns import with_parts, with_zones
 from bigbar._time_zones import Int64, zone_hint
 from bigbar.errors import DataError
 from bigbar.reading import Reading
@@ -133,7 +134,13 @@ class _CarefulReader:
         self.style = price_style(prices, dialect.delimiter)
         self.volumes = self._column(dialect.volume)
         self.volume_style = volume_style(self.volumes, self.style)
-        self.times, self.kinds = read_times([self._column(i) for i in dialect.times], reading)
+        columns = [self._column(i) for i in dialect.times]
+        if dialect.joined:
+            columns[-1] = with_parts(columns[-1], *(self._column(i) for i in dialect.finer))
+        self.times, self.kinds = read_times(columns, reading)
+        if dialect.zone is not None:
+            zones = self._column(dialect.zone)
+            self.times, self.kinds = with_zones(self.times, self.kinds, zones, reading)
         self.classes = np.minimum(self.kinds, TimeKind.EPOCH_S)
 
     def _column(self, position: int | None) -> list[str]:
@@ -188,12 +195,18 @@ class _CarefulReader:
         if not text.strip():
             return Problem(name, f"the time is missing (empty). {_TIME_HINT}")
         if kind == TimeKind.CLOCK:
-            cell, name = show(texts[-1]), self.dialect.names[positions[-1]]
+            finer = [i for i in self.dialect.finer if i is not None and self.dialect.joined]
+            cell = show(" + ".join([texts[-1], *(self.rows[row][i].strip() for i in finer)]))
+            name = " + ".join(self.dialect.names[i] for i in (positions[-1], *finer))
             return Problem(
                 name,
                 f"{cell} is not a time of day that can be read. Write it as 09:30 or 09:30:00; "
                 "or, if the column is not to be read, name the one that is: --columns time=…",
             )
+        if kind == TimeKind.ZONE and self.dialect.zone is not None:
+            zone = self.rows[row][self.dialect.zone].strip()
+            what = f"{show(zone)} {_zone_problem(zone)}" if zone else "the offset is missing."
+            return Problem(self.dialect.names[self.dialect.zone], what)
         if kind == TimeKind.ZONE:
             return Problem(name, f"{show(text)} {_zone_problem(text)}")
         if kind < TimeKind.NAIVE:

@@ -38,6 +38,12 @@ class Dialect:
         Whether the times of day have no marks, so that zeros in front count.
     example : str
         The first time as it is written.
+    finer : tuple of int or None
+        Positions of the columns of minutes and of seconds.
+    joined : bool
+        Whether those belong to the clock column, which has hours; otherwise they have to agree.
+    zone : int or None
+        Position of the column that says the offset or the zone of times that have none.
     """
 
     delimiter: str
@@ -52,11 +58,15 @@ class Dialect:
     more_times: tuple[int, ...] = ()
     digits: bool = False
     example: str = ""
+    finer: tuple[int | None, int | None] = (None, None)
+    joined: bool = False
+    zone: int | None = None
 
     @property
     def ignored(self) -> tuple[int, ...]:
         """Positions of the columns that are not read."""
-        used = {*self.times, *self.prices, self.volume}
+        used = {*self.times, *self.prices, self.volume, self.zone}
+        used |= set(self.finer) if self.joined else set()
         return tuple(i for i in range(len(self.names)) if i not in used)
 
 

@@ -35,6 +35,14 @@ _STAMP_NAMES = frozenset(
 _DATE_NAMES = frozenset(("date", "dtyyyymmdd", "day", "tradedate", "tradingdate", "tradingday"))
 _CLOCK_NAMES = frozenset(("time", "hour", "clock", "timeofday"))
 
+_MINUTE_NAMES = frozenset(("minute", "minutes"))
+_SECOND_NAMES = frozenset(("second", "seconds", "sec", "secs"))
+_ZONE_NAMES = frozenset(
+    (
+        *("offset", "utcoffset", "gmtoffset", "tzoffset", "timezoneoffset", "offsetutc"),
+        *("tz", "zone", "timezone", "timezonename", "tzname"),
+    )
+)
 _UTC = re.compile(r"(?<![a-z])(utc|gmt)(?![a-z])|^(utc|gmt)|(utc|gmt)$", re.IGNORECASE)
 _ORDINAL = re.compile(r"\s*\d+[a-z]?\.\s*")
 _BRACKETED = re.compile(r"(.*\S)\s*[(\[](.+)[)\]]\s*")
@@ -59,6 +67,10 @@ class Found:
         Those whose name means a time of day rather than a point in time.
     time_given : bool
         Whether `times` is what the user named, to be read as it is.
+    finer : tuple of int or None
+        Columns of minutes and of seconds.
+    zone : int or None
+        A column of offsets or time zones.
     """
 
     prices: dict[str, int]
@@ -66,6 +78,8 @@ class Found:
     times: tuple[int, ...]
     clocks: frozenset[int]
     time_given: bool = False
+    finer: tuple[int | None, int | None] = (None, None)
+    zone: int | None = None
 
     @property
     def known(self) -> int:
@@ -115,7 +129,15 @@ def find_columns(names: Sequence[str], given: Mapping[str, str] | None = None) -
         times = tuple(i for i, text in enumerate(plains) if text in known)
     volume = own["volume"][0] if "volume" in own else _volume(names, plains)
     clocks = frozenset(i for i in times if plains[i] in _CLOCK_NAMES)
-    return Found(prices, volume, times, clocks, "time" in own)
+    finer: tuple[int | None, int | None] = (None, None)
+    if "time" not in own:
+        finer = (_first(plains, _MINUTE_NAMES), _first(plains, _SECOND_NAMES))
+    zone = _first(plains, _ZONE_NAMES)
+    return Found(prices, volume, times, clocks, "time" in own, finer, zone)
+
+
+def _first(plains: Sequence[str], known: frozenset[str]) -> int | None:
+    return next((i for i, text in enumerate(plains) if text in known), None)
 
 
 def zone_in(name: str) -> str | None:

@@ -23,6 +23,7 @@ from bigbar._csv_layout import Dialect
 from bigbar._csv_numbers import NumberStyle, volume_style
 from bigbar._csv_rows import is_cut_short, last_cells
 from bigbar._csv_times import cast_times, in_zone, parse_epochs, read_times
+from bigbar._csv_zone_columns import with_zones
 from bigbar._time_zones import Int64
 from bigbar.reading import Reading
 from bigbar.resources import usable_processors
@@ -98,7 +99,7 @@ def read_quickly(
     A large file is cut at line breaks into pieces that are read at the same time. What only the
     whole file tells, such as whether the day or the month comes first, is not asked of pieces.
     """
-    if _may_be_cut(data, dialect):
+    if dialect.joined or _may_be_cut(data, dialect):
         return None
     body = memoryview(data)[dialect.body_offset :]
     count = max(1, min(usable_threads(), len(body) // _PIECE_BYTES))
@@ -122,6 +123,9 @@ def read_quickly(
         i: pd.concat([piece.others[i] for piece in pieces if i in piece.others])
         for i in {i for piece in pieces for i in piece.others}
     }
+    if dialect.zone is not None:
+        zones = others.pop(dialect.zone)
+        times = with_zones(*times, texts_of(zones), reading)
     return Columns(*times, prices, volume, others)
 
 
@@ -137,6 +141,8 @@ def _read_piece(
     # Where zeros in front count, or the user's format does, the column is left as it is written.
     as_text = {dialect.times[-1]} if dialect.digits else set()
     as_text |= set(dialect.times) if reading.time_format else set()
+    if dialect.zone is not None:
+        as_text.add(dialect.zone)
     try:
         # Other dtypes are not named: that is slower, and as float64 pandas takes "true" for 1.0.
         frame = pd.read_csv(
@@ -160,11 +166,13 @@ def _read_piece(
     # Epochs with a fraction, or all missing: a float would round them. Too great ones: unsigned.
     if any(column.dtype.kind in "fbcu" for column in times):
         return None
+    looked_for = dialect.ignored if dialect.zone is None else (*dialect.ignored, dialect.zone)
     others = {
         i: frame[i]
-        for i in dialect.ignored
+        for i in looked_for
         if frame[i].dtype.kind not in "iufb"
         or i in dialect.more_times
+        or i in dialect.finer
         or is_identity(dialect.names[i])
     }
     volume = None if dialect.volume is None else frame[dialect.volume]
@@ -172,7 +180,7 @@ def _read_piece(
     if quoted and any(_has_line_break(column) for column in looked_at):
         return None
     values = tuple(price.to_numpy(np.float64) for price in prices)
-    return _Piece(values, volume, times, None if as_text else _cast(times), others)
+    return _Piece(values, volume, times, None if as_text - {dialect.zone} else _cast(times), others)
 
 
 def _has_line_break(column: "pd.Series[Any]") -> bool:

@@ -207,7 +207,7 @@ def _moments(days: list[str], clocks: list[str], reading: Reading) -> tuple[Int6
     for zone in dict.fromkeys(clock.zones.tolist()):
         if zone:
             rows = np.flatnonzero((clock.zones[clock.codes] == zone) & (kinds == TimeKind.NAIVE))
-            _apply_zone(nanoseconds, kinds, rows, zone, reading)
+            apply_zone(nanoseconds, kinds, rows, zone, reading)
     nanoseconds, kinds = in_zone(nanoseconds, kinds, reading)
     nanoseconds[kinds < TimeKind.NAIVE] = 0
     return nanoseconds, kinds
@@ -239,7 +239,7 @@ def _best_order(days: list[Unordered]) -> str | None:
     return wrong[0][1] if 0 < wrong[0][0] < wrong[1][0] else None
 
 
-def _apply_zone(nanoseconds: Int64, kinds: Kinds, rows: Int64, zone: str, reading: Reading) -> None:
+def apply_zone(nanoseconds: Int64, kinds: Kinds, rows: Int64, zone: str, reading: Reading) -> None:
     """Turn local times with a zone written after them into UTC, in place."""
     offset, named = offset_of(zone), zone_of(zone)
     if offset is None and reading.zone is not None and "/" not in zone:

@@ -12,6 +12,7 @@ from bigbar._bar_checks import as_written
 from bigbar._csv_epochs import TimeKind
 from bigbar._csv_names import PRICES, Found, find_columns, says_utc
 from bigbar._csv_times import parse_epochs, read_times
+from bigbar._csv_zone_columns import with_parts, with_zones
 from bigbar._time_zones import Local, to_utc
 from bigbar.errors import DataError
 from bigbar.reading import Reading
@@ -62,7 +63,7 @@ def frame_times(
         index = pd.DatetimeIndex(columns[best])
         used = found.times[best]
         return _localized(_nanoseconds(index, source), source, reading), (used,)
-    return _of_cells(df, columns, found.times, source, reading)
+    return _of_cells(df, columns, found, source, reading)
 
 
 def _is_naive(column: "pd.Series[Any]") -> bool:
@@ -72,28 +73,36 @@ def _is_naive(column: "pd.Series[Any]") -> bool:
 def _of_cells(
     df: pd.DataFrame,
     columns: list["pd.Series[Any]"],
-    positions: tuple[int, ...],
+    found: Found,
     source: str,
     reading: Reading,
 ) -> tuple[pd.DatetimeIndex, tuple[int, ...]]:
     """Times from texts or whole numbers: of one column, or of two."""
+    positions = found.times
+    finer = [i for i in found.finer if i is not None]
     tries: list[tuple[int, ...]] = [(i,) for i in range(len(columns))]
     if len(columns) > 1:
         tries = [(0, 1), (1, 0), *tries]
     best: tuple[int, str] = (-1, "")
     for tried in tries:
-        texts = [[as_written(cell) for cell in columns[i].tolist()] for i in tried]
+        texts = [_cells(df, positions[i]) for i in tried]
+        if len(tried) == 2 and finer:
+            texts[1] = with_parts(texts[1], *(_cells(df, i) for i in found.finer))
         nanoseconds, kinds = (
             parse_epochs(columns[tried[0]].to_numpy(np.int64), reading)
             if len(tried) == 1 and columns[tried[0]].dtype.kind == "i" and not reading.time_format
             else read_times(texts, reading)
         )
+        if found.zone is not None and reading.zone is None:
+            nanoseconds, kinds = with_zones(nanoseconds, kinds, _cells(df, found.zone), reading)
         classes = np.minimum(kinds, TimeKind.EPOCH_S)
         wrong = np.flatnonzero((kinds < TimeKind.NAIVE) | (classes != classes[:1]))
         if not len(wrong):
             index = pd.DatetimeIndex(nanoseconds.view("datetime64[ns]"))
             zoned = len(kinds) and kinds[0] != TimeKind.NAIVE
-            return index.tz_localize("UTC") if zoned else index, tuple(positions[i] for i in tried)
+            used = {*(positions[i] for i in tried), *(finer if len(tried) == 2 else ())}
+            used |= set() if found.zone is None else {found.zone}
+            return index.tz_localize("UTC") if zoned else index, tuple(sorted(used))
         if int(wrong[0]) > best[0]:
             cell = " ".join(column[wrong[0]] for column in texts)
             best = int(wrong[0]), f'"{cell}" in row {df.index[wrong[0]]}'
@@ -102,6 +111,10 @@ def _of_cells(
         f"{source}: the times of column {names} cannot be read, such as {best[1]}. Use "
         "df.set_index(pd.to_datetime(...)) with the column that holds the times."
     )
+
+
+def _cells(df: pd.DataFrame, position: int | None) -> list[str]:
+    return [] if position is None else [as_written(cell) for cell in df.iloc[:, position].tolist()]
 
 
 def _nanoseconds(index: pd.DatetimeIndex, source: str) -> pd.DatetimeIndex:

@@ -43,6 +43,7 @@ from bigbar._csv_names import PRICES, find_columns
 from bigbar._csv_numbers import NumberStyle
 from bigbar._csv_quick import are_times_sound, read_quickly, texts_of, usable_threads
 from bigbar._csv_rows import cut_note, last_cells, line_of_row
+from bigbar._csv_zone_columns import refuse_finer
 from bigbar._frame_columns import as_floats, frame_times, one_level
 from bigbar._packed import unpack
 from bigbar._tables import as_text
@@ -196,6 +197,7 @@ def _bars_of_text(file: _TextFile, mended: _Mended, sha256: str, reading: Readin
         for position, cells in columns.others.items():
             refuse_several(file.name(position), pd.unique(pd.Series(cells, dtype=object)))
         notes += _agreement_notes(file, columns, place, reading)
+        _refuse_finer(file, columns, place, reading)
         certain = reading.time_format is not None
         ordered = in_order(columns.times, values, place, telling, certain=certain)
     except DataError as problem:
@@ -309,6 +311,26 @@ def _reading_notes(columns: Columns, dialect: Dialect, place: Callable[[int], st
     if len(other):  # only epochs may be of several kinds
         notes.append(f"epochs change their unit, first in {place(int(other[0]))}: each by its size")
     return notes
+
+
+def _refuse_finer(
+    file: _TextFile, columns: Columns, place: Callable[[int], str], reading: Reading
+) -> None:
+    """Refuse minutes and seconds in columns of their own that the times do not have."""
+    times = columns.times
+    if file.dialect.joined or columns.kinds[0] >= TimeKind.EPOCH_S:
+        return
+    if columns.kinds[0] == TimeKind.OFFSET:
+        if reading.zone is None:
+            return
+        moments = pd.DatetimeIndex(times.view("datetime64[ns]"), tz="UTC")
+        times = moments.tz_convert(reading.time_zone).tz_localize(None).asi8
+    finer = [
+        (file.name(i), scale, texts_of(pd.Series(columns.others[i], dtype=object)))
+        for i, scale in zip(file.dialect.finer, (60, 1), strict=True)
+        if i is not None
+    ]
+    refuse_finer(times, finer, place)
 
 
 def _agreement_notes(

@@ -17,8 +17,9 @@ LAYERS = (
     (
         "quantities", "given", "settings", "statistics", "indicators", "periods", "grid",
         "_csv_bytes", "_packed", "_tables", "_csv_names", "_csv_days", "_time_zones",
-        "reading", "_csv_clocks", "_csv_epochs", "_csv_times", "_csv_time_columns", "_csv_layout",
-        "_csv_headerless", "_csv_dialect", "_csv_rows", "_csv_numbers", "_bar_checks",
+        "reading", "_csv_clocks", "_csv_epochs", "_csv_times", "_csv_zone_columns",
+        "_csv_time_columns", "_csv_layout",
+        "_csv_headerless", "_csv_dialect", "_csv_numbers", "_csv_rows", "_bar_checks",
         "_csv_errors", "_csv_quick", "_frame_columns", "_time_agreement", "data",
     ),
     ("strategy", "kernel"),

@@ -190,3 +190,90 @@ def test_a_last_price_with_fewer_digits_is_told(write):
     assert any(said in note for note in read_bars(write(text[:-1])).notes)
     assert not any(said in note for note in read_bars(write(text[:-1] + "\n")).notes)
     assert not any("digits" in note for note in read_bars(write(text)).notes)
+
+
+# ------------------------------------------------------------------------------ parts of clocks
+
+
+@pytest.mark.parametrize(
+    ("header", "form"),
+    [
+        ("Date,Hour,Minute", "%Y-%m-%d,%H,%M"),
+        ("Date,Hour,Minute,Second", "%Y-%m-%d,%H,%M,%S"),
+        ("Date,Time,Minutes", "%Y-%m-%d,%H:00,%M"),
+        ("Date,Time,Minutes", "%Y-%m-%d,%H:%M,%M"),
+        ("Date,Time,Seconds", "%Y-%m-%d,%H:%M,%S"),
+        ("time,Minute", "%Y-%m-%d %H:%M,%M"),
+    ],
+)
+@pytest.mark.parametrize("start", ["2024-01-02 09:30", "2024-01-02 00:05"])
+def test_minutes_in_a_column_of_their_own(write, header, form, start):
+    times = list(pd.date_range(start, periods=40, freq="25min"))
+    path = write(spelled(header, times, lambda t: t.strftime(form)))
+    assert read_times_of(path).tolist() == times
+
+
+@pytest.mark.parametrize(
+    ("header", "form"),
+    [
+        ("time,Minute", "%Y-%m-%d %H:00,%M"),
+        ("Date,Minute", "%Y-%m-%d,%M"),
+        ("time,Seconds", "%Y-%m-%d %H:%M,42"),
+        ("Date,Hour,Minute", "%Y-%m-%d,%H,75"),
+        ("Date,Time,Minute", "%Y-%m-%d,%H:%M,7"),
+    ],
+)
+def test_minutes_that_are_not_read_are_refused(write, header, form):
+    times = hours(40, "2024-01-02 09:30")
+    path = write(spelled(header, times, lambda t: t.strftime(form)))
+    assert header.split(",")[-1] in refusal(path)
+    if header.startswith("time"):
+        zeros = write(spelled(header, times, lambda t: f"{t},0"))
+        assert read_times_of(zeros).tolist() == times
+
+
+# ------------------------------------------------------------------------------ zones beside
+
+
+@pytest.mark.parametrize("offset", ["-05:00", "-5", "-0500", "-18000", "EST", "UTC-5", "Etc/GMT+5"])
+@pytest.mark.parametrize("clock", ["%Y-%m-%d,%H:%M", "%Y%m%d,%H%M", "%Y-%m-%d %H:%M:%S"])
+def test_an_offset_in_a_column_of_its_own(write, offset, clock):
+    times = hours(40)
+    header = "Date,Time,Offset" if "," in clock else "time,utc_offset"
+    path = write(spelled(header, times, lambda t: f"{t.strftime(clock)},{offset}"))
+    moments = [(t + timedelta(hours=5)).tz_localize("UTC") for t in times]
+    assert read_times_of(path).tolist() == moments
+
+
+def test_zones_row_by_row(write):
+    zone = "America/New_York"
+    times = list(pd.date_range("2024-03-08 10:00", periods=90, freq="h", tz=zone))
+    by_name = write(spelled("time,tz", times, lambda t: f"{t.tz_localize(None)},{zone}"))
+    assert read_times_of(by_name).tolist() == times
+    by_offset = write(spelled("time,tz", times, lambda t: f"{t.tz_localize(None)},{t:%z}"))
+    assert read_times_of(by_offset).tolist() == times
+
+
+@pytest.mark.parametrize("zone", ["CST", "Nowhere/Town", "-300", "99", ""])
+def test_a_zone_that_is_none_is_refused(write, zone):
+    path = write(spelled("time,zone", hours(40), lambda t: f"{t},{zone}"))
+    assert 'line 2, column "zone"' in refusal(path)
+
+
+def test_an_offset_of_times_that_have_one_changes_nothing(write):
+    times = [t.tz_localize("UTC") for t in hours(40)]
+    path = write(spelled("time,Offset", times, lambda t: f"{t.isoformat()},-05:00"))
+    assert read_times_of(path).tolist() == times
+
+
+def test_parts_and_offsets_of_a_frame(write):
+    times = list(pd.date_range("2024-01-02 09:30", periods=40, freq="25min"))
+    path = write(spelled("Date,Hour,Minute,Offset", times, lambda t: f"{t:%Y-%m-%d,%H,%M},-05:00"))
+    index = bars_from_frame(pd.read_csv(path)).frame.index
+    assert index.tolist() == [(t + timedelta(hours=5)).tz_localize("UTC") for t in times]
+    assert read_times_of(path).tolist() == index.tolist()
+
+
+def test_minutes_that_are_dropped_in_a_zone(write):
+    path = write(spelled("time,Minute", hours(40, "2024-01-02 09:00"), lambda t: f"{t},30"))
+    assert '"Minute" is not read' in refusal(path, time_zone="Asia/Kolkata")
