@@ -121,6 +121,10 @@ def is_cut_short(cells: list[str], dialect: Dialect) -> bool:
     if not (NUMBER_SHAPE.fullmatch(text) and text[-1].isdigit()) or price <= 0:
         return True
     others = [style.number(cells[i]) for i in dialect.prices if i != last]
+    digits = [len(cells[i].strip().partition(dialect.decimal)[2]) for i in dialect.prices]
+    low = max(others) if last == dialect.prices[1] else min(others)
+    if price < low and digits[dialect.prices.index(last)] < max(digits):
+        return True
     return not (min(others) / _MOST_APART < price < max(others) * _MOST_APART) and all(
         other > 0 for other in others
     )

@@ -169,7 +169,9 @@ def test_numbers_that_no_double_holds(exponent, column):
 # ------------------------------------------------------------------------------ cut last lines
 
 
-@pytest.mark.parametrize("last", ["", "1", "10", "101.", "-", "+", "x", "0", "0.", "101.2e", "nan"])
+@pytest.mark.parametrize(
+    "last", ["", "1", "10", "99", "99.2", "101.", "-", "+", "x", "0", "0.", "101.2e", "nan"]
+)
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_a_last_line_cut_inside_its_last_price(write, last, end):
     rows = [f"{t},100.25,102.75,99.25,101.25" for t in hours(50)]
