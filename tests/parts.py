@@ -43,7 +43,8 @@ class Part:
     @property
     def complete(self) -> bool:
         """Whether all its tests were run, whatever came of them."""
-        return self.code in (0, 1) and self.tally.whole and not self.tally.unfinished
+        tally = self.tally
+        return self.code in (0, 1) and tally.whole and not (tally.unfinished or tally.unreadable)
 
     @property
     def stopped(self) -> bool:
@@ -60,7 +61,7 @@ class Part:
         if self.stopped:
             return "was interrupted"
         if self.tally.unreadable:
-            return "could not read all its tests"
+            return "could not collect its tests"
         if self.code < 0:
             names = {number.value: number.name for number in signal.Signals}
             return f"was ended by {names.get(-self.code, f'signal {-self.code}')}"

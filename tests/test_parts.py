@@ -27,9 +27,10 @@ sys.exit(run_parts(parts, Path({!r})))
 """
 
 
-def start(folder: Path, first: str, last: str) -> subprocess.Popen[str]:
+def start(folder: Path, first: str, last: str, *, workers: int = 0) -> subprocess.Popen[str]:
     """Two parts, of a file each."""
-    (folder / "pytest.ini").write_text("[pytest]\naddopts = -q -p no:cacheprovider\n")
+    options = f"-p xdist -n {workers}" if workers else ""
+    (folder / "pytest.ini").write_text(f"[pytest]\naddopts = -q -p no:cacheprovider {options}\n")
     (folder / "test_first.py").write_text(first)
     (folder / "test_last.py").write_text(last)
     return subprocess.Popen(
@@ -39,9 +40,11 @@ def start(folder: Path, first: str, last: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def run(folder: Path, first: str = GOOD, last: str = GOOD) -> tuple[int, list[str]]:
+def run(
+    folder: Path, first: str = GOOD, last: str = GOOD, *, workers: int = 0
+) -> tuple[int, list[str]]:
     """Exit code, and what was told after the parts."""
-    process = start(folder, first, last)
+    process = start(folder, first, last, workers=workers)
     out, _ = process.communicate(timeout=100)
     return process.returncode, out.rstrip().split("\n\n")[-1].splitlines()
 
@@ -90,11 +93,26 @@ def test_a_file_that_cannot_be_read_as_tests(tmp_path):
     code, told = run(tmp_path, GOOD, "def test_last(:\n")
     assert told == [
         "failed: test_last.py",
-        "first part could not read all its tests",
-        "second part could not read all its tests",
+        "first part could not collect its tests",
+        "second part could not collect its tests",
         "Incomplete: 0 passed, 1 failed, 0 skipped",
     ]
     assert code == 2
+
+
+def test_side_by_side(tmp_path):
+    code, told = run(tmp_path, GOOD + BAD, GOOD, workers=2)
+    assert told == ["failed: test_first.py::test_bad", "Complete: 2 passed, 1 failed, 0 skipped"]
+    assert code == 1
+
+
+def test_tests_that_have_other_names_in_every_process(tmp_path):
+    """Then pytest-xdist runs none."""
+    named = "import os, pytest\n@pytest.mark.parametrize('pid', [os.getpid()])\ndef test_it(pid):\n"
+    code, told = run(tmp_path, named + "    pass\n", GOOD, workers=2)
+    assert told[-1].startswith("Incomplete: 1 passed, 1 failed")
+    assert "first part could not collect its tests" in told
+    assert code == 1
 
 
 def test_a_part_without_tests(tmp_path):
