@@ -390,6 +390,15 @@ def test_links_and_pictures_exist(page):
             assert anchor in anchors(text_of(path)), link
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_row_of_a_table_stands_twice(page):
+    """Nor does a page in the README's list of them, in other words."""
+    for table in re.findall(r"(?:^\|.*\n)+", text_of(page), re.MULTILINE):
+        firsts = [row.split(" | ")[0] for row in table.splitlines() if row.startswith("| [")]
+        for rows in (table.splitlines(), firsts):
+            assert len(rows) == len(set(rows)), [row for row in rows if rows.count(row) > 1]
+
+
 def test_pictures_are_small_and_used():
     used = {
         Path(link).name for page in PAGES for link in re.findall(r"images/[\w.-]+", text_of(page))
