@@ -59,8 +59,11 @@ def test_no_more_are_worked_on_than_the_throttle_allows(
     throttle = Throttle(3)
     throttle.limit = limit
     most = 0
-    tasks = [(str(tmp_path), number, 0.03) for number in range(15)]
+    tasks = [(str(tmp_path), number, 0.05) for number in range(15)]
     with make_pool(3, method=method) as pool:
+        there: set[int] = set()
+        while len(there) < 3:  # else the first to start may do all of it
+            there.update(pid for _, pid in pool.imap_unordered(work.whoami, range(9)))
         done = threading.Event()
         seen: list[int] = []
 
