@@ -17,13 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from bigbar._csv_bytes import PriceFile, named_file
-from bigbar._signals import signals_raised
-from bigbar._streams import Listened, any_encoding, let_go, open_missing_streams, say
+from bigbar.account import Settings
 from bigbar.api import load_bars
-from bigbar.data import read_bars
-from bigbar.delivery import Delivered, Delivery
-from bigbar.engines import Job, available_engine, build_engine
+from bigbar.data.encoding import PriceFile, named_file
+from bigbar.data.read import read_bars
+from bigbar.engines.contract import Job, available_engine, build_engine
 from bigbar.errors import (
     BigBarError,
     FailedCombinations,
@@ -31,14 +29,20 @@ from bigbar.errors import (
     NothingCounts,
     VerificationError,
 )
+from bigbar.executors.chunks import calculate_adaptive_chunk_size
 from bigbar.given import flag, number, refusal, whole
-from bigbar.grid import Grid
-from bigbar.indicators import check_enough_bars, with_indicators
-from bigbar.load import MOST_WORKERS
-from bigbar.narrator import Narrator
+from bigbar.interrupts import signals_raised
+from bigbar.machine.other_programs import MOST_WORKERS
+from bigbar.machine.resources import usable_processors
 from bigbar.options import Options, parse_options
 from bigbar.outcome import PROOF, Execution, Outcome
-from bigbar.output import (
+from bigbar.pipeline import checked_job, optimize_bars, time_a_backtest
+from bigbar.printable import one_line, printable
+from bigbar.progress.events import Narrator
+from bigbar.progress.terminal import Terminal, wants_bar
+from bigbar.report.answer import answer, differs_from_earlier, terminal_width
+from bigbar.report.delivery import Delivered, Delivery
+from bigbar.report.files import (
     CSV_EXPORT,
     HEATMAPS,
     PAGE,
@@ -55,22 +59,18 @@ from bigbar.output import (
     write_summary,
     write_trades,
 )
-from bigbar.ownership import OTHER_FOLDER, check_folder, place_of, refuse_to_lose_prices
-from bigbar.pipeline import checked_job, optimize_bars, time_a_backtest
-from bigbar.printable import one_line, printable
-from bigbar.report import answer, differs_from_earlier, terminal_width
-from bigbar.resources import usable_processors
+from bigbar.report.ownership import OTHER_FOLDER, check_folder, place_of, refuse_to_lose_prices
 from bigbar.results import Choice, Pairs, ResultTable
-from bigbar.scheduling import calculate_adaptive_chunk_size
-from bigbar.settings import Settings
-from bigbar.shared_memory import (
+from bigbar.sharing.frames import (
     cleanup_shared_memory,
     create_shared_memory_dataframe,
     load_from_shared_memory,
 )
+from bigbar.space import Grid
 from bigbar.store.receipt import RECEIPT
 from bigbar.store.recording import Recorder, StoreRecorder
-from bigbar.terminal import Terminal, wants_bar
+from bigbar.strategies.big_bar.indicators import check_enough_bars, with_indicators
+from bigbar.streams import Listened, any_encoding, let_go, open_missing_streams, say
 
 __all__ = [
     "calculate_adaptive_chunk_size",
@@ -243,7 +243,7 @@ def write_aside(
             written += delivery.add(TRADES, lambda path: write_trades(path.parent, trades))
     if outcome.best is not None:
         with outcome.timed("page_s"), outcome.apart(PAGE_PART, tell, but=OutputError):
-            from bigbar.page.report import write_report
+            from bigbar.report.page.report import write_report
 
             written += delivery.add(
                 PAGE, lambda path: write_report(path, outcome, outcome.findings, receipt=receipt)
@@ -259,8 +259,8 @@ def write_aside(
 
 def draw(outcome: Outcome, delivery: Delivery) -> int:
     """Draw the best's equity and trades, and the heatmaps of the grid; bytes of both."""
-    from bigbar.plots import plot_backtest, plot_heatmaps
-    from bigbar.strategy import reference_backtest, run_quietly
+    from bigbar.report.plots import plot_backtest, plot_heatmaps
+    from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
 
     job, best = outcome.job, outcome.best
     assert best is not None

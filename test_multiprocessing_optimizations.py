@@ -26,7 +26,7 @@ import psutil
 import pytest
 
 import bigbar_multiprocessing_optimized as program
-from bigbar.resources import usable_processors
+from bigbar.machine.resources import usable_processors
 from bigbar.store.receipt import read_receipt
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
@@ -584,7 +584,7 @@ class TestNothingLost:
 FAULTY = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
-from bigbar.engines import ENGINES, EngineKind
+from bigbar.engines.contract import ENGINES, EngineKind
 import bigbar_multiprocessing_optimized as command
 
 class Faulty:
@@ -608,7 +608,7 @@ if __name__ == "__main__":
 SOMETIMES = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
-from bigbar.engines import ENGINES, EngineKind
+from bigbar.engines.contract import ENGINES, EngineKind
 import bigbar_multiprocessing_optimized as command
 
 class Sometimes:
@@ -630,7 +630,7 @@ if __name__ == "__main__":
 UNHURRIED = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from bigbar.engines import ENGINES, EngineKind
+from bigbar.engines.contract import ENGINES, EngineKind
 import bigbar_multiprocessing_optimized as command
 
 class Unhurried:
@@ -651,7 +651,7 @@ if __name__ == "__main__":
 WRONG = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from bigbar.engines import ENGINES, EngineKind
+from bigbar.engines.contract import ENGINES, EngineKind
 from bigbar.statistics import COLUMN
 import bigbar_multiprocessing_optimized as command
 

@@ -20,11 +20,11 @@ import pandas as pd
 from backtesting import Backtest
 from sides import run_grid, sweep_seconds
 
-from bigbar.data import Bars, read_bars
-from bigbar.engines import Job
-from bigbar.grid import Grid
-from bigbar.settings import Settings
-from bigbar.strategy import BigBarAllIn
+from bigbar.account import Settings
+from bigbar.data.read import Bars, read_bars
+from bigbar.engines.contract import Job
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.strategy import BigBarAllIn
 
 WORKERS = 2
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sides import prepared, run_grid, sweep_seconds
 
-from bigbar.indicators import average_true_range
+from bigbar.strategies.big_bar.indicators import average_true_range
 
 #: Combinations the loop runs: spread over the default grid, they stand for all of it.
 SAMPLE = 5_000

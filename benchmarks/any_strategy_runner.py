@@ -20,9 +20,9 @@ from backtesting import Backtest, Strategy
 from backtesting.lib import crossover
 from backtesting.test import GOOG, SMA
 
-from bigbar.any_strategy.indicators import IndicatorMemo
-from bigbar.any_strategy.run import StrategyRunner
-from bigbar.any_strategy.statistics import statistics_row
+from bigbar.engines.any_strategy.indicators import IndicatorMemo
+from bigbar.engines.any_strategy.run import StrategyRunner
+from bigbar.engines.any_strategy.statistics import statistics_row
 
 ROUNDS = 5
 

@@ -29,9 +29,9 @@ from luck_noise import (
 )
 from numpy.typing import NDArray
 
-from bigbar.grid import Grid
-from bigbar.resources import usable_processors
+from bigbar.machine.resources import usable_processors
 from bigbar.results import Choice, ResultTable
+from bigbar.space import Grid
 from bigbar.validation.bootstrap import LEVEL, share_of_square, t_statistics
 from bigbar.validation.luck import LuckFindings, assess_luck
 from bigbar.validation.plateau import find_plateau

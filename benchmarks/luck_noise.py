@@ -15,12 +15,12 @@ from common import ROOT  # noqa: F401  (makes bigbar importable)
 from made_data import made_bars
 from numpy.typing import NDArray
 
-from bigbar.engines import Job, build_engine
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
+from bigbar.account import Settings
+from bigbar.engines.contract import Job, build_engine
 from bigbar.results import ResultTable
-from bigbar.settings import Settings
+from bigbar.space import Grid
 from bigbar.statistics import COLUMN, NAMES
+from bigbar.strategies.big_bar.indicators import with_indicators
 
 #: The whole range of the default grid in larger steps: 10 · 13 · 3 · 4 combinations.
 ENGINE_GRID = Grid.parse(

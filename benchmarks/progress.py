@@ -21,11 +21,11 @@ from against_backtesting import CUT
 from numpy.typing import NDArray
 from sides import run_grid
 
-from bigbar.data import read_bars
-from bigbar.grid import Grid
-from bigbar.narrator import Narrator
+from bigbar.data.read import read_bars
 from bigbar.outcome import Outcome
-from bigbar.terminal import Terminal
+from bigbar.progress.events import Narrator
+from bigbar.progress.terminal import Terminal
+from bigbar.space import Grid
 
 WORKERS = 2
 

@@ -17,7 +17,7 @@ from against_numba_loop import theirs
 from sides import prepared, run_grid
 from watched import measure, run_command
 
-from bigbar.data import Bars, read_bars
+from bigbar.data.read import Bars, read_bars
 
 #: Combinations whose answers are checked against the loop.
 SAMPLE = 200

@@ -8,15 +8,15 @@ import numpy as np
 from common import spread_over
 from numpy.typing import NDArray
 
-from bigbar.data import Bars, read_bars
-from bigbar.engines import Job
-from bigbar.grid import Grid
-from bigbar.indicators import average_true_range, with_indicators
-from bigbar.narrator import Narrator
+from bigbar.account import Settings
+from bigbar.data.read import Bars, read_bars
+from bigbar.engines.contract import Job
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
+from bigbar.progress.events import Narrator
 from bigbar.results import Choice
-from bigbar.settings import Settings
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import average_true_range, with_indicators
 
 
 def run_grid(

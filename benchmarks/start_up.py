@@ -17,12 +17,12 @@ import common
 import numpy as np
 import pandas as pd
 
-from bigbar.data import PRICES, read_bars
-from bigbar.engines import Job
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
-from bigbar.settings import Settings
-from bigbar.shared_memory import publish
+from bigbar.account import Settings
+from bigbar.data.read import PRICES, read_bars
+from bigbar.engines.contract import Job
+from bigbar.sharing.frames import publish
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import with_indicators
 
 _ROWS = (10_000, 50_000, 100_000)
 

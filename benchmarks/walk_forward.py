@@ -14,18 +14,18 @@ from dataclasses import replace
 import common
 import pandas as pd
 
-from bigbar.data import read_bars
-from bigbar.engines import Job, build_engine
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
-from bigbar.pool import WorkerPool
+from bigbar.account import Settings
+from bigbar.data.read import read_bars
+from bigbar.engines.contract import Job, build_engine
+from bigbar.executors.chunks import chunks_in_order
+from bigbar.executors.local import WorkerPool
 from bigbar.results import Choice, ResultTable
-from bigbar.scheduling import chunks_in_order
-from bigbar.settings import Settings
-from bigbar.shared_memory import publish
+from bigbar.sharing.frames import publish
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import with_indicators
 from bigbar.validation.findings import WalkForward
 from bigbar.validation.walk_forward import Winners, walk_forward
-from bigbar.workers import run_chunk, start_worker
+from bigbar.worker import run_chunk, start_worker
 
 _WINDOWS, _SHARE, _WORKERS = 12, 0.25, 2
 _CHOICE = Choice.by_name("Return [%]")

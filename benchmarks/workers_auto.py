@@ -15,10 +15,10 @@ import common
 import numpy as np
 from sides import run_grid
 
-from bigbar.data import Bars, read_bars
-from bigbar.load import OtherPrograms
+from bigbar.data.read import Bars, read_bars
+from bigbar.machine.other_programs import OtherPrograms
+from bigbar.machine.resources import usable_processors
 from bigbar.outcome import Outcome
-from bigbar.resources import usable_processors
 
 #: It may cost this share of the fan-out.
 MOST = 0.03

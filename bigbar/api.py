@@ -11,32 +11,32 @@ from pathlib import Path
 
 import pandas as pd
 
-from bigbar._csv_bytes import PriceFile
-from bigbar._worker_side import leave_if_starting
-from bigbar.budget import Files
-from bigbar.data import Bars, bars_from_frame, read_bars
-from bigbar.engines import available_engine
+from bigbar.account import Account, Settings
+from bigbar.data.encoding import PriceFile
+from bigbar.data.read import Bars, bars_from_frame, read_bars
+from bigbar.data.reading import AS_FOUND, Reading, columns_said
+from bigbar.engines.contract import available_engine
 from bigbar.errors import Interrupted, NothingCounts, SettingsError
+from bigbar.executors.inside_process import leave_if_starting
 from bigbar.given import flag, number, path, refusal, text, whole
-from bigbar.grid import Grid
-from bigbar.load import worker_range
-from bigbar.narrator import Narrator
+from bigbar.machine.budget import Files
+from bigbar.machine.other_programs import worker_range
+from bigbar.machine.resources import usable_processors
 from bigbar.outcome import Execution, Outcome, replays_asked_for
-from bigbar.output import ending, prepare_folder
-from bigbar.ownership import check_folder, place_of
 from bigbar.pipeline import optimize_bars
 from bigbar.printable import shown
-from bigbar.quantities import parse_size
-from bigbar.reading import AS_FOUND, Reading, columns_said
-from bigbar.report import answer, full_statistics, why_nothing
-from bigbar.resources import usable_processors
+from bigbar.progress.events import Narrator
+from bigbar.report.answer import answer, full_statistics, why_nothing
+from bigbar.report.files import ending, prepare_folder
+from bigbar.report.ownership import check_folder, place_of
 from bigbar.results import Choice, Pairs
-from bigbar.settings import Account, Settings
+from bigbar.space import Grid
 from bigbar.store.recording import Recorder, StoreRecorder, Wish
+from bigbar.units import parse_size
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
-from bigbar.verification import Verification
-from bigbar.workers import Failure
+from bigbar.verification.replay import Verification
+from bigbar.worker import Failure
 
 AxisValues = str | float | Iterable[float]
 
@@ -245,7 +245,7 @@ def optimize(
         If no combination counts: why, and in its `found` the `Optimization` with all rows.
     bigbar.errors.VerificationError
         If the engine and `backtesting.py` disagree.
-    bigbar.output.OutputError
+    bigbar.report.files.OutputError
         If the folder of the store cannot be written to.
     bigbar.errors.WorkersLostError
         If workers keep dying, or import a script that begins this run without a guard
@@ -406,7 +406,9 @@ def _listener(narrator: Narrator | None) -> Narrator:
         return Narrator()
     parts = [name for name in vars(Narrator) if not name.startswith("_")]
     if isinstance(narrator, type) or not all(hasattr(narrator, name) for name in parts):
-        raise refusal("narrator", narrator, "a bigbar.narrator.Narrator, or have all its methods")
+        raise refusal(
+            "narrator", narrator, "a bigbar.progress.events.Narrator, or have all its methods"
+        )
     return narrator
 
 

@@ -10,22 +10,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bigbar._csv_days import ORDERS
-from bigbar.budget import Files
+from bigbar.account import Account, Parameters, Settings
 from bigbar.command_line import Parser
-from bigbar.engines import ENGINES
+from bigbar.data.days import ORDERS
+from bigbar.data.reading import Reading, parse_columns
+from bigbar.engines.contract import ENGINES
 from bigbar.errors import SettingsError
 from bigbar.given import MOST
-from bigbar.grid import DEFAULT_AXES, Grid
-from bigbar.load import AUTO, worker_range
+from bigbar.machine.budget import Files
+from bigbar.machine.other_programs import AUTO, worker_range
+from bigbar.machine.resources import usable_processors
 from bigbar.outcome import Execution, replays_asked_for
 from bigbar.printable import shown
-from bigbar.quantities import parse_size
-from bigbar.reading import Reading, parse_columns
-from bigbar.resources import usable_processors
 from bigbar.results import Choice
-from bigbar.settings import Account, Parameters, Settings
+from bigbar.space import DEFAULT_AXES, Grid
 from bigbar.store.recording import Wish
+from bigbar.units import parse_size
 from bigbar.validation.plan import CHOICES, Plan
 from bigbar.version import __version__
 

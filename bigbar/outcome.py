@@ -15,20 +15,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.budget import Budget, Files
-from bigbar.data import Bars
-from bigbar.engines import Job
+from bigbar.data.read import Bars
+from bigbar.engines.contract import Job
 from bigbar.errors import VerificationError
-from bigbar.metrics import Metrics
+from bigbar.machine.budget import Budget, Files
+from bigbar.machine.metrics import Metrics
+from bigbar.machine.watch import Account, Watcher
 from bigbar.results import Choice, ResultTable
-from bigbar.sampling import Account, Watcher
 from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.recording import Carried
 from bigbar.store.records import State
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
-from bigbar.verification import BUDGET_S, Verification
-from bigbar.workers import Failure
+from bigbar.verification.replay import BUDGET_S, Verification
+from bigbar.worker import Failure
 
 #: What the replays through `backtesting.py` are called where they break off.
 PROOF = "the verification"

@@ -14,43 +14,43 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from bigbar._blocks import SHARED_MEMORY_IN_USE
-from bigbar._heap import trim_heap
-from bigbar._leftovers import remove_leftovers
-from bigbar._roomy import with_room
-from bigbar._signals import signals_raised
-from bigbar._worker_side import leave_if_starting
-from bigbar.budget import Budget, budget_for, workload
-from bigbar.data import Bars
-from bigbar.engines import ENGINES, Engine, Job, build_engine, prepare, warm_up
+from bigbar.account import Settings
+from bigbar.calendar import calendar_of
+from bigbar.data.read import Bars
+from bigbar.engines.contract import ENGINES, Engine, Job, build_engine, prepare, warm_up
+from bigbar.engines.stack_room import with_room
 from bigbar.errors import Interrupted, VerificationError
-from bigbar.fan_out import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of
-from bigbar.feasibility import check_feasible, edge_note
-from bigbar.grid import Grid
-from bigbar.indicators import check_enough_bars, with_indicators
-from bigbar.narrator import Narrator
-from bigbar.outcome import Execution, Memory, Outcome, data_told, settings_told
-from bigbar.periods import calendar_of
-from bigbar.pool import Throttle, Unanswered, WorkerPool
-from bigbar.replays import verify
-from bigbar.resources import BLIND, resident_memory, seen_processors, usable_processors
-from bigbar.results import Choice, ResultTable
-from bigbar.sampling import Watcher
-from bigbar.scheduling import (
+from bigbar.executors.chunks import (
     estimate_duration,
 )
-from bigbar.settings import Settings
-from bigbar.shared_memory import Descriptor, Publication, SharedObject, publish
-from bigbar.store.machine import machine
+from bigbar.executors.inside_process import leave_if_starting
+from bigbar.executors.local import Throttle, Unanswered, WorkerPool
+from bigbar.interrupts import signals_raised
+from bigbar.machine.budget import Budget, budget_for, workload
+from bigbar.machine.describe import machine
+from bigbar.machine.resources import BLIND, resident_memory, seen_processors, usable_processors
+from bigbar.machine.watch import Watcher
+from bigbar.outcome import Execution, Memory, Outcome, data_told, settings_told
+from bigbar.progress.events import Narrator
+from bigbar.results import Choice, ResultTable
+from bigbar.sharing.blocks import SHARED_MEMORY_IN_USE
+from bigbar.sharing.frames import Descriptor, Publication, SharedObject, publish
+from bigbar.sharing.heap import trim_heap
+from bigbar.sharing.leftovers import remove_leftovers
+from bigbar.space import Grid
 from bigbar.store.recording import Recorder
 from bigbar.store.records import NewRun
 from bigbar.stored_rows import distrust
+from bigbar.strategies.big_bar.feasibility import check_feasible, edge_note
+from bigbar.strategies.big_bar.indicators import check_enough_bars, with_indicators
+from bigbar.sweep import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of
 from bigbar.validation.examine import Subject, choose, examine
 from bigbar.validation.plan import CHOICES, Plan
 from bigbar.validation.summary import as_json
 from bigbar.validation.tasks import sparing
-from bigbar.verification import differences_text
-from bigbar.workers import start_worker
+from bigbar.verification.replay import differences_text
+from bigbar.verification.replays import verify
+from bigbar.worker import start_worker
 
 
 def checked_job(
@@ -89,11 +89,11 @@ def optimize_bars(
     Parameters
     ----------
     bars : Bars
-        The file, from `bigbar.data`.
+        The file, from `bigbar.data.read`.
     grid : Grid
     settings : Settings
     engine : str
-        A name in `bigbar.engines.ENGINES`.
+        A name in `bigbar.engines.contract.ENGINES`.
     choice : Choice
         What wins.
     execution : Execution
@@ -277,13 +277,13 @@ def _build_and_compile(
     file = attachment.frame()
     with outcome.timed("compile_s"):
         if ENGINES[job.engine].warm_up is not None:
-            from bigbar.kernel.jit import is_cached
+            from bigbar.compiled.jit import is_cached
 
             if not is_cached():
                 narrator.compiling()
         with_room(partial(warm_up, job))
         if ENGINES[job.engine].warm_up is not None:
-            from bigbar.kernel.jit import what_to_say
+            from bigbar.compiled.jit import what_to_say
 
             for said in what_to_say():
                 narrator.event(said)
@@ -448,7 +448,7 @@ def time_a_backtest(
     -------
     float
     """
-    from bigbar.engines import available_engine
+    from bigbar.engines.contract import available_engine
 
     grid, settings = Grid.parse(), settings or Settings()
     check_enough_bars(len(bars.frame), grid.max_atr_period, bars.source)

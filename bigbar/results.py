@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.grid import Grid
-from bigbar.settings import Parameters
+from bigbar.account import Parameters
+from bigbar.space import Grid
 from bigbar.statistics import COLUMN, STATISTICS, Better, Kind, Statistic, by_name, objective
 
 #: Rows that are hashed at once: a quarter of a megabyte, which stays in the processor's cache.

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.narrator import Narrator
 from bigbar.outcome import Outcome
+from bigbar.progress.events import Narrator
 from bigbar.store.recording import Recorder
-from bigbar.verification import Difference, first_difference
+from bigbar.verification.replay import Difference, first_difference
 
 
 def sources(outcome: Outcome) -> NDArray[np.int64]:

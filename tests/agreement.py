@@ -9,10 +9,10 @@ import pandas as pd
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
-from bigbar.conditioning import Reference
-from bigbar.engines import BacktestingEngine, Job, build_engine
+from bigbar.engines.contract import BacktestingEngine, Job, build_engine
 from bigbar.statistics import COLUMN
-from bigbar.verification import compare, compare_trades
+from bigbar.verification.replay import compare, compare_trades
+from bigbar.verification.rounding import Reference
 
 EXAMPLES = 300
 

@@ -16,9 +16,9 @@ from backtesting import Backtest, Strategy
 from backtesting.lib import SignalStrategy, TrailingStrategy, crossover, resample_apply
 from backtesting.test import SMA
 
-from bigbar.any_strategy.known import VERSIONS
-from bigbar.any_strategy.run import BacktestRun, StrategyRunner
-from bigbar.any_strategy.statistics import statistics_row
+from bigbar.engines.any_strategy.known import VERSIONS
+from bigbar.engines.any_strategy.run import BacktestRun, StrategyRunner
+from bigbar.engines.any_strategy.statistics import statistics_row
 
 #: Tests of the quick ways themselves; with another version they step aside.
 of_known_versions = pytest.mark.skipif(

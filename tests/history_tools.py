@@ -22,7 +22,7 @@ from bigbar.store.rows import Finished, Slice, delete_rows, pack, unpack, write_
 from bigbar.store.run_rows import amend_run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import open_store, transaction
-from bigbar.workers import Failure
+from bigbar.worker import Failure
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -15,10 +15,10 @@ import pandas as pd
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bigbar.engines import Job
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
-from bigbar.settings import Account, Settings
+from bigbar.account import Account, Settings
+from bigbar.engines.contract import Job
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import with_indicators
 
 Floats = NDArray[np.float64]
 
@@ -110,7 +110,7 @@ def make_bars(recipe: Recipe) -> pd.DataFrame:
     Returns
     -------
     DataFrame, shape (bars, 5)
-        Open, High, Low, Close, Volume, as `bigbar.data` gives them.
+        Open, High, Low, Close, Volume, as `bigbar.data.read` gives them.
     """
     random = np.random.default_rng(recipe.seed)
     index = _times(recipe, random)

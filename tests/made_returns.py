@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bigbar.grid import Grid
 from bigbar.results import ResultTable
+from bigbar.space import Grid
 from bigbar.statistics import COLUMN, NAMES
 
 

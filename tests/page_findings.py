@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bigbar.outcome import Outcome
-from bigbar.report import full_statistics
+from bigbar.report.answer import full_statistics
 from bigbar.validation.findings import (
     Bootstrap,
     BuyAndHold,

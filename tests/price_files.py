@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from bigbar._bar_checks import sound_rows
+from bigbar.data.bar_checks import sound_rows
 
 Bar = tuple[float, float, float, float, int]
 

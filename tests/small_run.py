@@ -7,14 +7,14 @@ from functools import cache
 import numpy as np
 from backtesting.test import EURUSD
 
-from bigbar.data import Bars, bars_from_frame
-from bigbar.engines import Job, build_engine
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
+from bigbar.account import Account, Settings
+from bigbar.data.read import Bars, bars_from_frame
+from bigbar.engines.contract import Job, build_engine
 from bigbar.outcome import Execution, Outcome
 from bigbar.results import Choice, ResultTable
-from bigbar.settings import Account, Settings
-from bigbar.verification import Verification
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.verification.replay import Verification
 
 #: 12 combinations: many trades at the low `k_atr`, none at the high one.
 AXES = {

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import bigbar.outcome
 import bigbar_multiprocessing_optimized as command
-from bigbar.engines import ENGINES, EngineKind, Job
+from bigbar.engines.contract import ENGINES, EngineKind, Job
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "0"))
 KIND, _, NUMBER = os.environ.get("SOAK_BAD", "").partition(":")

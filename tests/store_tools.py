@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from small_run import small_bars
 
-from bigbar.engines import Job
-from bigbar.grid import Grid
-from bigbar.settings import Account, Settings
+from bigbar.account import Account, Settings
+from bigbar.engines.contract import Job
+from bigbar.space import Grid
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.owner import Owner

@@ -9,16 +9,16 @@ import pytest
 from backtesting.test import EURUSD
 from test_forecast import DEFAULT, PRESENT
 
-from bigbar.budget import Budget, budget_for
-from bigbar.data import bars_from_frame
-from bigbar.engines import Job
+from bigbar.data.read import bars_from_frame
+from bigbar.engines.contract import Job
 from bigbar.errors import DataError, SettingsError
-from bigbar.forecast import fit
-from bigbar.indicators import check_enough_bars
-from bigbar.metrics import Metrics, verdict
+from bigbar.executors.local import _likely_cause
+from bigbar.machine.budget import Budget, budget_for
+from bigbar.machine.forecast import fit
+from bigbar.machine.metrics import Metrics, verdict
 from bigbar.options import parse_options
 from bigbar.pipeline import checked_job
-from bigbar.pool import _likely_cause
+from bigbar.strategies.big_bar.indicators import check_enough_bars
 
 
 def job(words: list[str], bars: int) -> Job:
@@ -109,7 +109,7 @@ def test_too_little_memory(most, combinations, later):
 
 
 def notes_of(monkeypatch: pytest.MonkeyPatch, **changes: int) -> str:
-    monkeypatch.setattr("bigbar.budget.available_memory", lambda: -(10**12))
+    monkeypatch.setattr("bigbar.machine.budget.available_memory", lambda: -(10**12))
     found: Budget = budget_for(replace(DEFAULT, **changes), max_memory=None, files=None)
     return found.notes[0]
 

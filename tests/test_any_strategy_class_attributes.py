@@ -12,7 +12,7 @@ from any_strategies import SmaCross, check_agrees
 from backtesting import Strategy
 from backtesting.test import GOOG
 
-from bigbar.any_strategy.run import StrategyRunner
+from bigbar.engines.any_strategy.run import StrategyRunner
 
 DATA = GOOG.iloc[:60]
 

@@ -25,8 +25,8 @@ from any_strategies import (
 from backtesting import Strategy
 from backtesting.test import GOOG, SMA
 
-from bigbar.any_strategy.indicators import IndicatorMemo
-from bigbar.any_strategy.run import StrategyRunner
+from bigbar.engines.any_strategy.indicators import IndicatorMemo
+from bigbar.engines.any_strategy.run import StrategyRunner
 
 pytestmark = of_known_versions
 

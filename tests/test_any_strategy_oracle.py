@@ -13,7 +13,7 @@ import pytest
 from any_strategies import of_known_versions
 from backtesting import Backtest
 
-from bigbar.any_strategy.run import StrategyRunner
+from bigbar.engines.any_strategy.run import StrategyRunner
 
 pytestmark = of_known_versions
 

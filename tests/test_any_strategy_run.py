@@ -28,8 +28,8 @@ from backtesting import Backtest, Strategy
 from backtesting.lib import FractionalBacktest
 from backtesting.test import BTCUSD, EURUSD, GOOG, SMA
 
-from bigbar.any_strategy import known
-from bigbar.any_strategy.run import StrategyRunner
+from bigbar.engines.any_strategy import known
+from bigbar.engines.any_strategy.run import StrategyRunner
 from bigbar.errors import SettingsError
 
 SHORT = GOOG.iloc[:400]

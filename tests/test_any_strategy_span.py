@@ -28,8 +28,8 @@ from any_strategies import (
 from backtesting import Strategy
 from backtesting.test import GOOG, SMA
 
-from bigbar.any_strategy.run import StrategyRunner
-from bigbar.any_strategy.statistics import statistics_row
+from bigbar.engines.any_strategy.run import StrategyRunner
+from bigbar.engines.any_strategy.statistics import statistics_row
 from bigbar.errors import DataError, SettingsError
 
 FILE = GOOG.iloc[:600]

@@ -12,7 +12,7 @@ from backtesting._stats import compute_stats
 from backtesting._util import _Data
 from backtesting.backtesting import Trade, _Broker
 
-from bigbar.any_strategy.statistics import StatisticsMaker, statistics_row
+from bigbar.engines.any_strategy.statistics import StatisticsMaker, statistics_row
 from bigbar.statistics import COLUMN, NAMES
 
 pytestmark = of_known_versions

@@ -11,9 +11,9 @@ from small_run import AXES, small_bars, small_outcome
 
 import bigbar
 from bigbar.errors import DataError, Interrupted, NothingCounts, SettingsError
-from bigbar.narrator import Narrator
 from bigbar.outcome import Execution
-from bigbar.report import full_statistics
+from bigbar.progress.events import Narrator
+from bigbar.report.answer import full_statistics
 
 SMALL = {"engine": "backtesting", "workers": 1, "verify": 2}
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from bigbar.bar import Bar
-from bigbar.scheduling import chunks_in_order, in_flight
+from bigbar.executors.chunks import chunks_in_order, in_flight
+from bigbar.progress.bar import Bar
 
 
 class ClockedBar(Bar):

@@ -14,9 +14,9 @@ from small_run import AXES, small_bars
 from test_layers import ROOT
 
 import bigbar
-from bigbar.engines import ENGINES, BacktestingEngine, EngineKind
+from bigbar.engines.contract import ENGINES, BacktestingEngine, EngineKind
 from bigbar.errors import VerificationError
-from bigbar.output import RESULTS, SUMMARY
+from bigbar.report.files import RESULTS, SUMMARY
 from bigbar.statistics import COLUMN
 from bigbar_multiprocessing_optimized import main
 
@@ -122,8 +122,8 @@ def test_costs_as_high_as_the_broker_takes(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("where", "part", "missing"),
     [
-        ("bigbar.page.report.write_report", "the report page", "report.html"),
-        ("bigbar.plots.plot_backtest", "drawing the plots", "plot.html"),
+        ("bigbar.report.page.report.write_report", "the report page", "report.html"),
+        ("bigbar.report.plots.plot_backtest", "drawing the plots", "plot.html"),
     ],
 )
 def test_a_page_that_cannot_be_made(monkeypatch, capsys, tmp_path, where, part, missing):

@@ -12,7 +12,7 @@ from small_run import small_bars
 from test_pool import posix_only
 
 from bigbar.api import optimize
-from bigbar.narrator import Narrator
+from bigbar.progress.events import Narrator
 
 ROOT = Path(__file__).resolve().parents[1]
 

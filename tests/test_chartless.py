@@ -19,11 +19,11 @@ def run_fresh(body: str) -> str:
 
 REPLAY = """
 import sys
-from bigbar.data import read_bars
-from bigbar.engines import BacktestingEngine, Job
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
-from bigbar.settings import Parameters, Settings
+from bigbar.data.read import read_bars
+from bigbar.engines.contract import BacktestingEngine, Job
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.account import Parameters, Settings
 
 job = Job(Grid.single(Parameters()), Settings(), "backtesting")
 engine = BacktestingEngine(with_indicators(read_bars("example.csv").frame.iloc[:400], 6), job)
@@ -57,7 +57,7 @@ print(backtesting._plotting.__file__.endswith("_plotting.py"))
 def test_a_version_that_takes_more_from_the_charts_is_imported_whole():
     body = """
 import sys
-from bigbar import _chartless
+from bigbar import without_charts as _chartless
 _chartless._NAMES = ("plot",)
 _chartless.import_backtesting()
 print("backtesting" in sys.modules)

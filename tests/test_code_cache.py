@@ -14,8 +14,8 @@ import numba
 import pytest
 from test_leftovers import can_unshare
 
-from bigbar.kernel.code_cache import CodeCache, find_folder, is_there
-from bigbar.kernel.jit import CACHE_FOLDER
+from bigbar.compiled.code_cache import CodeCache, find_folder, is_there
+from bigbar.compiled.jit import CACHE_FOLDER
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = (

@@ -17,10 +17,10 @@ import pytest
 from backtesting._stats import compute_stats
 from made_bars import Case, Grid, Recipe, make_bars
 
-from bigbar.conditioning import EPS, Reference, looseness
-from bigbar.engines import BacktestingEngine
-from bigbar.settings import Account, Settings
+from bigbar.account import Account, Settings
+from bigbar.engines.contract import BacktestingEngine
 from bigbar.statistics import NAMES
+from bigbar.verification.rounding import EPS, Reference, looseness
 
 CANCELLING = (
     "Return (Ann.) [%]", "Volatility (Ann.) [%]", "CAGR [%]", "Sharpe Ratio", "Sortino Ratio",

@@ -27,8 +27,8 @@ import pyarrow.parquet
 import pytest
 
 import bigbar
-from bigbar._csv_bytes import text_limit
-from bigbar.data import read_bars
+from bigbar.data.encoding import text_limit
+from bigbar.data.read import read_bars
 from bigbar.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -351,7 +351,7 @@ def test_a_socket(tmp_path):
 
 
 def test_a_pipe_that_nobody_writes_to(tmp_path, monkeypatch):
-    monkeypatch.setattr("bigbar._csv_bytes._PATIENCE_S", 0.1)
+    monkeypatch.setattr("bigbar.data.encoding._PATIENCE_S", 0.1)
     os.mkfifo(tmp_path / "pipe")
     assert "is a pipe that nobody writes to" in refusal(tmp_path / "pipe")
 

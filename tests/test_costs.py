@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_bars import Case, Recipe
 
-from bigbar.engines import BacktestingEngine, Job
-from bigbar.grid import Grid
-from bigbar.settings import Account, Settings
+from bigbar.account import Account, Settings
+from bigbar.engines.contract import BacktestingEngine, Job
+from bigbar.space import Grid
 from bigbar.validation.costs import LIMIT, break_even, find_costs, with_costs
 
 GRID = Grid.from_values(

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import bigbar._csv_quick
-from bigbar._csv_dialect import detect_dialect
-from bigbar._csv_epochs import TimeKind
-from bigbar._csv_errors import read_carefully
-from bigbar._csv_quick import are_times_sound, read_quickly
-from bigbar._csv_times import parse_time
-from bigbar.data import COLUMNS, bars_from_frame, read_bars
+import bigbar.data.quick
+from bigbar.data.diagnosis import read_carefully
+from bigbar.data.dialect import detect_dialect
+from bigbar.data.epochs import TimeKind
+from bigbar.data.quick import are_times_sound, read_quickly
+from bigbar.data.read import COLUMNS, bars_from_frame, read_bars
+from bigbar.data.reading import AS_FOUND
+from bigbar.data.times import parse_time
 from bigbar.errors import DataError
-from bigbar.reading import AS_FOUND
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = "time,open,high,low,close,volume\n"
@@ -600,8 +600,8 @@ def test_parse_time_at_the_edges(text, nanoseconds, kind):
 @pytest.fixture
 def large_file(write, monkeypatch):
     """A file that is read in pieces, and its rows as text."""
-    monkeypatch.setattr(bigbar._csv_quick, "_PIECE_BYTES", 1000)
-    monkeypatch.setattr(bigbar._csv_quick, "usable_threads", lambda: 4)
+    monkeypatch.setattr(bigbar.data.quick, "_PIECE_BYTES", 1000)
+    monkeypatch.setattr(bigbar.data.quick, "usable_threads", lambda: 4)
     start = pd.Timestamp("2024-01-02", tz="UTC")
     rows = [
         f"{(start + pd.Timedelta(minutes=i)).isoformat()},{10 + i},{12 + i}.5,9,{10 + i},{i}\n"

@@ -17,10 +17,10 @@ from small_run import small_outcome
 
 import bigbar
 import bigbar_multiprocessing_optimized as program
-from bigbar.delivery import RUN_FILES, Delivery
 from bigbar.errors import NothingCounts, SettingsError
-from bigbar.output import RECEIPT, OutputError, prepare_folder, receipt_of
-from bigbar.ownership import check_folder, place_of, sha256_of
+from bigbar.report.delivery import RUN_FILES, Delivery
+from bigbar.report.files import RECEIPT, OutputError, prepare_folder, receipt_of
+from bigbar.report.ownership import check_folder, place_of, sha256_of
 from bigbar.store.receipt import read_receipt
 from bigbar.store.runs import RunStore
 

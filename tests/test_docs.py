@@ -16,15 +16,15 @@ import pytest
 from small_run import small_outcome
 from test_layers import LAYERS
 
-from bigbar.conditioning import _LOOSENESS
-from bigbar.data import read_bars
-from bigbar.engines import ENGINES, Job, build_engine
-from bigbar.grid import DEFAULT_AXES, Grid
-from bigbar.indicators import with_indicators
+from bigbar.account import Parameters, Settings
+from bigbar.data.read import read_bars
+from bigbar.engines.contract import ENGINES, Job, build_engine
 from bigbar.options import make_parser
-from bigbar.output import receipt_of, summary, write_trades
-from bigbar.settings import Parameters, Settings
+from bigbar.report.files import receipt_of, summary, write_trades
+from bigbar.space import DEFAULT_AXES, Grid
 from bigbar.statistics import NAMES, STATISTICS, Better
+from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.verification.rounding import _LOOSENESS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from made_bars import Case, Recipe, cases, make_bars
 from numpy.typing import NDArray
 
-from bigbar.engines import (
+from bigbar.account import Account, Settings
+from bigbar.engines.contract import (
     ENGINES,
     TRADE_COLUMNS,
     Engine,
@@ -27,10 +28,9 @@ from bigbar.engines import (
     build_engine,
 )
 from bigbar.errors import SettingsError
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
-from bigbar.settings import Account, Settings
+from bigbar.space import Grid
 from bigbar.statistics import COLUMN, NAMES
+from bigbar.strategies.big_bar.indicators import with_indicators
 
 #: What a backtest without a single trade has no value for.
 NOT_WITHOUT_TRADES = {

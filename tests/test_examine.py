@@ -12,12 +12,12 @@ from backtesting.test import EURUSD
 from worker_here import worker_here
 
 import bigbar
-from bigbar.engines import Job, build_engine
+from bigbar.account import Settings
+from bigbar.engines.contract import Job, build_engine
 from bigbar.errors import DataError, SettingsError
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
-from bigbar.output import summary
-from bigbar.settings import Settings
+from bigbar.report.files import summary
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import with_indicators
 from bigbar.validation.compounding import compounded, returns_within
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from small_run import small_bars
 
-from bigbar.engines import ENGINES, EngineKind
-from bigbar.grid import Grid
-from bigbar.narrator import Narrator
+from bigbar.account import Settings
+from bigbar.engines.contract import ENGINES, EngineKind
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
+from bigbar.progress.events import Narrator
 from bigbar.results import Choice
-from bigbar.settings import Settings
+from bigbar.space import Grid
 from bigbar.store.recording import StoreRecorder, Wish
 from bigbar.store.records import Ending
 from bigbar.store.runs import RunStore

@@ -14,10 +14,13 @@ from made_bars import Case, Recipe, make_bars
 
 import bigbar
 import bigbar_multiprocessing_optimized as program
-from bigbar.data import Bars, bars_from_frame
-from bigbar.engines import BacktestingEngine, Job, build_engine
+from bigbar.account import Account, Settings
+from bigbar.data.read import Bars, bars_from_frame
+from bigbar.engines.contract import BacktestingEngine, Job, build_engine
 from bigbar.errors import DataError, NothingCounts, SettingsError
-from bigbar.feasibility import (
+from bigbar.results import Choice
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.feasibility import (
     bar_name,
     check_affordable,
     check_feasible,
@@ -25,10 +28,7 @@ from bigbar.feasibility import (
     most_trades,
     why_no_trade,
 )
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
-from bigbar.results import Choice
-from bigbar.settings import Account, Settings
+from bigbar.strategies.big_bar.indicators import with_indicators
 
 GRID = Grid.from_values(
     atr_period=[3, 7], k_atr=[0.7, 1.0], uptail_max_ratio=0.7, previous_weight=0.0,

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from small_run import AXES, small_bars
 
 import bigbar
-from bigbar.budget import Files, budget_for, workload
-from bigbar.engines import Job
+from bigbar.account import Settings
+from bigbar.engines.contract import Job
 from bigbar.errors import Interrupted, SettingsError
-from bigbar.forecast import Forecast, Workload, fit, forecast, worker_growth
-from bigbar.grid import Grid
-from bigbar.narrator import Narrator
-from bigbar.settings import Settings
+from bigbar.machine.budget import Files, budget_for, workload
+from bigbar.machine.forecast import Forecast, Workload, fit, forecast, worker_growth
+from bigbar.progress.events import Narrator
+from bigbar.space import Grid
 from bigbar.validation.plan import Plan
 
 #: The default run on example.csv with two workers.
@@ -203,9 +203,9 @@ def test_a_budget_with_fewer_workers():
 
 
 def test_a_budget_warns_of_what_is_short(tmp_path, monkeypatch):
-    monkeypatch.setattr("bigbar.budget.available_memory", lambda: 0)
-    monkeypatch.setattr("bigbar.budget.free_shared_memory", lambda: 1000)
-    monkeypatch.setattr("bigbar.budget.free_disk", lambda folder: 1000)
+    monkeypatch.setattr("bigbar.machine.budget.available_memory", lambda: 0)
+    monkeypatch.setattr("bigbar.machine.budget.free_shared_memory", lambda: 1000)
+    monkeypatch.setattr("bigbar.machine.budget.free_disk", lambda folder: 1000)
     files = Files(tmp_path / "out")
     notes = budget_for(load_of(Plan(), files=files), max_memory=None, files=files).notes
     assert [note.split(" may not do")[0] for note in notes] == [
@@ -247,7 +247,7 @@ def test_a_budget_of_the_rest(tmp_path, monkeypatch):
     files = Files(tmp_path)
     load = replace(load_of(Plan(), files=files), combinations=1_000_000)
     room = forecast(load).disk - 10_000_000
-    monkeypatch.setattr("bigbar.budget.free_disk", lambda folder: room)
+    monkeypatch.setattr("bigbar.machine.budget.free_disk", lambda folder: room)
     whole = budget_for(load, max_memory=None, files=files)
     assert [note[:20] for note in whole.notes] == ["the disk may not do:"]
     rest = whole.of_the_rest(known=900_000, stored=900_000, files=files)

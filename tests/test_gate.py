@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from test_pool import METHODS, make_pool, posix_only, run_script, wait_until
 
-from bigbar._gate import Gate, Throttle
-from bigbar.pool import WorkerDied
+from bigbar.executors.local import WorkerDied
+from bigbar.executors.throttle import Gate, Throttle
 from tests import pool_tasks as work
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(60)]
@@ -139,9 +139,9 @@ def test_left_early_with_tasks_before_the_gate(method: str) -> None:
 def test_signals_while_the_gate_is_shut(method: str, number: int) -> None:
     body = """
         import os, signal, sys, threading
-        from bigbar._gate import Throttle
+        from bigbar.executors.throttle import Throttle
         from bigbar.errors import Interrupted
-        from bigbar.pool import WorkerPool
+        from bigbar.executors.local import WorkerPool
         from tests import pool_tasks as work
 
         def stop(number, frame):
@@ -177,8 +177,8 @@ def test_interrupt_at_any_moment_with_a_gate(method: str) -> None:
     """Ctrl-C again and again while tasks go through a gate that moves: no thread stays, no hang."""
     body = """
         import os, random, signal, sys, threading, time
-        from bigbar._gate import Throttle
-        from bigbar.pool import WorkerPool
+        from bigbar.executors.throttle import Throttle
+        from bigbar.executors.local import WorkerPool
         from tests import pool_tasks as work
 
         rng = random.Random(11)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bigbar.account import Parameters
 from bigbar.errors import SettingsError
-from bigbar.grid import DEFAULT_AXES, MOST_COMBINATIONS, MOST_VALUES, Axis, Grid
-from bigbar.settings import Parameters
+from bigbar.space import DEFAULT_AXES, MOST_COMBINATIONS, MOST_VALUES, Axis, Grid
 
 
 def small_grid() -> Grid:

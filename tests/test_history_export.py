@@ -17,8 +17,8 @@ import pytest
 from history_tools import Asked, falsify, rehash, stored
 from store_tools import begun, change, disk, forge, made_rows, reseal
 
-from bigbar._csv_quick import EXACT
-from bigbar.output import RESULTS, write_csv, write_results
+from bigbar.data.quick import EXACT
+from bigbar.report.files import RESULTS, write_csv, write_results
 from bigbar.results import ResultTable
 from bigbar.statistics import NAMES, STATISTICS, Kind
 from bigbar.store.owner import Owner
@@ -91,7 +91,7 @@ def test_infinite_values(capsys, spoilable_runs, kind):
 @pytest.fixture
 def unfinished(tmp_path):
     """A folder with a run of 24 combinations, of which 10 are there; one of those failed."""
-    from bigbar.workers import Failure
+    from bigbar.worker import Failure
 
     number, owner = begun(tmp_path)
     rows = made_rows(10)

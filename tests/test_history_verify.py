@@ -11,7 +11,7 @@ import pytest
 from history_tools import Asked, fail, falsify, stored
 from store_tools import change, forge
 
-from bigbar.verification import sample
+from bigbar.verification.replay import sample
 
 
 def path_of(folder: Path) -> Path:

@@ -12,16 +12,16 @@ import pytest
 from made_bars import Case, Recipe, make_bars
 from worker_here import worker_here
 
-from bigbar.engines import ENGINES, Job, build_engine
+from bigbar.account import Account, Settings
+from bigbar.engines.contract import ENGINES, Job, build_engine
 from bigbar.errors import VerificationError
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
 from bigbar.results import Choice, ResultTable
-from bigbar.settings import Account, Settings
-from bigbar.strategy import reference_backtest, run_quietly
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
 from bigbar.validation.findings import Holdout
 from bigbar.validation.holdout import open_holdout
-from bigbar.validation.spans import holdout_split
+from bigbar.validation.splits import holdout_split
 from bigbar.validation.tasks import one_by_one
 
 GRID = Grid.from_values(

@@ -19,9 +19,9 @@ from small_run import AXES, small_bars
 import bigbar
 import bigbar_multiprocessing_optimized as program
 from bigbar.errors import BigBarError, DataError, SettingsError
-from bigbar.load import MOST_WORKERS
-from bigbar.narrator import Narrator
-from bigbar.output import summary
+from bigbar.machine.other_programs import MOST_WORKERS
+from bigbar.progress.events import Narrator
+from bigbar.report.files import summary
 
 SMALL = {**AXES, "engine": "backtesting", "workers": 1, "verify": 0, "validate": False}
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bigbar.errors import DataError
-from bigbar.indicators import (
+from bigbar.strategies.big_bar.indicators import (
     average_true_range,
     check_enough_bars,
     first_trading_bar,

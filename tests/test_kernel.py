@@ -18,32 +18,18 @@ from numpy.typing import NDArray
 
 pytest.importorskip("numba")
 
-from bigbar.grid import Grid
-from bigbar.indicators import average_true_range, true_range, with_indicators
-from bigbar.kernel.block import run_lanes
-from bigbar.kernel.buffers import LANE_STEP, new_batch
-from bigbar.kernel.groundwork import lay_groundwork
-from bigbar.kernel.hop import (
-    LANES,
-    LEAST_FACTOR,
-    LEAST_WEIGHT,
-    TIGHTEST_TAIL,
-    entries_of,
-    start_hop,
-)
-from bigbar.kernel.jit import compiled
-from bigbar.kernel.lanes import CASH, finish_lane
-from bigbar.kernel.market import market_of
-from bigbar.kernel.signals import (
-    compiled_average_true_range,
-    exit_bars,
-    least_average_true_range,
-    next_lower_low,
-)
-from bigbar.kernel.summary import new_stack, pairwise_sum
-from bigbar.kernel.sweep import CompiledSweep
-from bigbar.kernel.terms import log_ratio, trade_terms, usual_share
-from bigbar.kernel.trades import (
+from bigbar.account import Account
+from bigbar.compiled.jit import compiled
+from bigbar.compiled.statistics import new_stack, pairwise_sum
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.batches import run_lanes
+from bigbar.strategies.big_bar.buffers import LANE_STEP, new_batch
+from bigbar.strategies.big_bar.candidates import lay_groundwork
+from bigbar.strategies.big_bar.engine import CompiledSweep
+from bigbar.strategies.big_bar.indicators import average_true_range, true_range, with_indicators
+from bigbar.strategies.big_bar.many_walks import CASH, finish_lane
+from bigbar.strategies.big_bar.market import market_of
+from bigbar.strategies.big_bar.one_walk import (
     AccountNumbers,
     MarketArrays,
     Tally,
@@ -51,7 +37,21 @@ from bigbar.kernel.trades import (
     affordable_units,
     walk,
 )
-from bigbar.settings import Account
+from bigbar.strategies.big_bar.signals import (
+    compiled_average_true_range,
+    exit_bars,
+    least_average_true_range,
+    next_lower_low,
+)
+from bigbar.strategies.big_bar.trade_selection import (
+    LANES,
+    LEAST_FACTOR,
+    LEAST_WEIGHT,
+    TIGHTEST_TAIL,
+    entries_of,
+    start_hop,
+)
+from bigbar.strategies.big_bar.trade_terms import log_ratio, trade_terms, usual_share
 
 Floats = NDArray[np.float64]
 

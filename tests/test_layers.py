@@ -51,7 +51,7 @@ MODULES = {module_of(path): path for path in SOURCES}
 
 
 def room_of(module: str) -> str:
-    """`bigbar.kernel.jit` stands in the room `kernel`."""
+    """`bigbar.compiled.jit` stands in the room `kernel`."""
     return module.split(".")[1] if module.startswith("bigbar.") else module
 
 
@@ -106,6 +106,6 @@ def test_the_package_shows_the_api_and_the_version_only():
 
 def test_the_reading_of_imports():
     """Lazy ones count, and so does a module imported from its package."""
-    assert "bigbar.strategy" in IMPORTS["bigbar.engines"]
-    assert "bigbar.kernel.sweep" in IMPORTS["bigbar.engines"]
-    assert "bigbar.indicators" in IMPORTS["bigbar.kernel.signals"]
+    assert "bigbar.strategies.big_bar.strategy" in IMPORTS["bigbar.engines.contract"]
+    assert "bigbar.strategies.big_bar.engine" in IMPORTS["bigbar.engines.contract"]
+    assert "bigbar.strategies.big_bar.indicators" in IMPORTS["bigbar.strategies.big_bar.signals"]

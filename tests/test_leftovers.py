@@ -18,8 +18,8 @@ import psutil
 import pytest
 from test_pool import gone, run_script, wait_until
 
-from bigbar._leftovers import SHARED_MEMORY, new_folder, new_segment_name, remove_leftovers
-from bigbar.shared_memory import publish
+from bigbar.sharing.frames import publish
+from bigbar.sharing.leftovers import SHARED_MEMORY, new_folder, new_segment_name, remove_leftovers
 
 pytestmark = [
     pytest.mark.timeout(90),
@@ -32,10 +32,10 @@ METHODS = ["fork", "spawn", "forkserver"]
 BUSY = """
     import sys
     import numpy as np, pandas as pd
-    from bigbar._signals import signals_raised
+    from bigbar.interrupts import signals_raised
     from bigbar.errors import Interrupted
-    from bigbar.pool import WorkerPool
-    from bigbar.shared_memory import attach, publish
+    from bigbar.executors.local import WorkerPool
+    from bigbar.sharing.frames import attach, publish
     from tests import pool_tasks as work
 
     frame = pd.DataFrame({"a": np.arange(1000.0)})
@@ -299,7 +299,7 @@ def test_the_folder_of_a_process_that_was_killed_while_it_drew(tmp_path, monkeyp
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     script = (
         "import os, signal\n"
-        "from bigbar._leftovers import temporary_folder\n"
+        "from bigbar.sharing.leftovers import temporary_folder\n"
         "with temporary_folder() as folder:\n"
         "    (folder / 'scratch.html').write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

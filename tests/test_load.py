@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_pool import make_pool
 
-from bigbar._gate import Throttle
 from bigbar.errors import SettingsError
-from bigbar.load import OtherPrograms, worker_range, workers_wanted
-from bigbar.resources import usable_processors
-from bigbar.sampling import Account, Watcher
+from bigbar.executors.throttle import Throttle
+from bigbar.machine.other_programs import OtherPrograms, worker_range, workers_wanted
+from bigbar.machine.resources import usable_processors
+from bigbar.machine.watch import Account, Watcher
 from tests import pool_tasks as work
 
 pytestmark = pytest.mark.alone

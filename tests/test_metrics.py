@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bigbar.errors import DataError
-from bigbar.metrics import Metrics, SliceTime, as_json, describe, from_json, parts, verdict
+from bigbar.machine.metrics import Metrics, SliceTime, as_json, describe, from_json, parts, verdict
 
 #: Two workers for ten seconds, at work nearly all the time.
 COMPUTING = Metrics(

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 from small_run import small_bars
 
-from bigbar._blocks import SHARED_MEMORY_IN_USE
-from bigbar.engines import Job, build_engine, prepare
+from bigbar.account import Settings
+from bigbar.engines.contract import Job, build_engine, prepare
 from bigbar.errors import BigBarError
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
-from bigbar.settings import Settings
-from bigbar.shared_memory import Descriptor, Publication, SharedObject, attach, publish
-from bigbar.workers import run_chunk, start_worker
+from bigbar.sharing.blocks import SHARED_MEMORY_IN_USE
+from bigbar.sharing.frames import Descriptor, Publication, SharedObject, attach, publish
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.worker import run_chunk, start_worker
 
 ZONES = [None, "UTC", "Europe/Berlin"]
 

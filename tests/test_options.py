@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bigbar.budget import Files
-from bigbar.engines import ENGINES
+from bigbar.account import Account, Parameters, Settings
+from bigbar.engines.contract import ENGINES
 from bigbar.errors import SettingsError
-from bigbar.grid import DEFAULT_AXES, Grid
+from bigbar.machine.budget import Files
+from bigbar.machine.resources import usable_processors
 from bigbar.options import make_parser, parse_options
 from bigbar.outcome import Execution
-from bigbar.resources import usable_processors
-from bigbar.settings import Account, Parameters, Settings
+from bigbar.space import DEFAULT_AXES, Grid
 from bigbar.store.recording import Wish
 from bigbar.version import __version__
 

@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from small_run import AXES, small_bars, small_outcome
 
-from bigbar._csv_quick import EXACT
+from bigbar.account import Account
+from bigbar.data.quick import EXACT
 from bigbar.errors import BigBarError
 from bigbar.outcome import Memory
-from bigbar.output import (
+from bigbar.report.answer import full_statistics
+from bigbar.report.files import (
     CSV_EXPORT,
     RESULTS,
     OutputError,
@@ -29,11 +31,9 @@ from bigbar.output import (
     write_trades,
     write_whole,
 )
-from bigbar.report import full_statistics
-from bigbar.settings import Account
 from bigbar.statistics import NAMES
 from bigbar.version import __version__
-from bigbar.workers import Failure
+from bigbar.worker import Failure
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_a_full_disk_can_be_noticed_only_later(tiny_disk):
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
     writer = (
-        "import sys, time\nfrom pathlib import Path\nfrom bigbar.output import write_whole\n"
+        "import sys, time\nfrom pathlib import Path\nfrom bigbar.report.files import write_whole\n"
         "def write(part):\n    part.write_text('half')\n    print(flush=True)\n"
         "    time.sleep(60)\n"
         "write_whole(Path(sys.argv[1]) / 'a.b.csv', write)"

@@ -18,16 +18,16 @@ import pandas as pd
 import pytest
 from page_findings import VERDICT, only, page_findings
 
-from bigbar.data import bars_from_frame
+from bigbar.account import Account
+from bigbar.data.read import bars_from_frame
 from bigbar.outcome import Outcome
-from bigbar.output import OutputError
-from bigbar.page.chart import Axis, Chart, Key, Layer, numbers, seconds, ticks
-from bigbar.page.landscape import MOST_CELLS, distribution, heatmaps, landscape_of, profiles
-from bigbar.page.markup import Cell, escaped, json_data, table, tag
-from bigbar.page.numbers import NONE, duration, number, percent, share, statistic
-from bigbar.page.report import SECTIONS, report_html, write_report
-from bigbar.page.thinning import join_bars, telling_points
-from bigbar.settings import Account
+from bigbar.report.files import OutputError
+from bigbar.report.page.chart import Axis, Chart, Key, Layer, numbers, seconds, ticks
+from bigbar.report.page.landscape import MOST_CELLS, distribution, heatmaps, landscape_of, profiles
+from bigbar.report.page.markup import Cell, escaped, json_data, table, tag
+from bigbar.report.page.numbers import NONE, duration, number, percent, share, statistic
+from bigbar.report.page.report import SECTIONS, report_html, write_report
+from bigbar.report.page.thinning import join_bars, telling_points
 from bigbar.validation.findings import Findings
 from tests.small_run import small_outcome
 
@@ -135,7 +135,7 @@ def test_a_missing_folder_is_told(tmp_path, outcome):
 
 def test_neither_bokeh_nor_backtesting_is_imported(tmp_path):
     code = (
-        "import sys, bigbar.page.report; "
+        "import sys, bigbar.report.page.report; "
         "print(sorted({'bokeh', 'backtesting', 'numba', 'pyarrow.parquet'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -545,8 +545,8 @@ def test_heatmaps_are_those_of_pandas(maximize, how):
 
 
 def test_long_axes_share_cells(outcome):
-    from bigbar.grid import Grid
     from bigbar.results import ResultTable
+    from bigbar.space import Grid
 
     count = 2 * MOST_CELLS + 1
     grid = Grid.from_values(
@@ -705,7 +705,7 @@ def test_assets_are_installed_with_the_package():
 
     root = Path(__file__).resolve().parents[1]
     project = tomllib.loads((root / "pyproject.toml").read_text())
-    assert project["tool"]["setuptools"]["package-data"] == {"bigbar.page": ["assets/*"]}
+    assert project["tool"]["setuptools"]["package-data"] == {"bigbar.report.page": ["assets/*"]}
     assert {path.name for path in (root / "bigbar" / "page" / "assets").iterdir()} == {
         "report.css", "charts.js", "page.js", "logo.svg",
     }  # fmt: skip

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from page_findings import page_findings
 
-from bigbar.data import bars_from_frame
-from bigbar.page.report import write_report
+from bigbar.data.read import bars_from_frame
+from bigbar.report.page.report import write_report
 from tests.small_run import small_outcome
 from tests.test_page import EVIL, RECEIPT
 

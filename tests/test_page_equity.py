@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bigbar.data import bars_from_frame
-from bigbar.engines import Job, build_engine
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
+from bigbar.account import Account, Parameters, Settings
+from bigbar.data.read import bars_from_frame
+from bigbar.engines.contract import Job, build_engine
 from bigbar.outcome import Execution, Outcome
-from bigbar.page.equity import drawdown, monthly_returns
-from bigbar.page.subject import Subject
+from bigbar.report.page.equity import drawdown, monthly_returns
+from bigbar.report.page.subject import Subject
 from bigbar.results import Choice, ResultTable
-from bigbar.settings import Account, Parameters, Settings
-from bigbar.strategy import reference_backtest, run_quietly
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
 from tests.small_run import small_bars
 
 PARAMETERS = Parameters(atr_period=10, k_atr=0.8)

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from made_bars import Case, Recipe, recipes
 from worker_here import worker_here
 
-from bigbar.engines import BacktestingEngine, Job, build_engine
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
-from bigbar.pool import WorkerDied, WorkerPool
-from bigbar.settings import Account, Settings
-from bigbar.shared_memory import publish
+from bigbar.account import Account, Settings
+from bigbar.engines.contract import BacktestingEngine, Job, build_engine
+from bigbar.executors.local import WorkerDied, WorkerPool
+from bigbar.sharing.frames import publish
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import with_indicators
 from bigbar.validation.findings import Perturbation
-from bigbar.validation.perturbation import (
+from bigbar.validation.price_noise import (
     COLUMNS,
     NOISE,
     QUANTILES,
@@ -31,9 +31,9 @@ from bigbar.validation.perturbation import (
     repetitions_for,
     run_on_other_prices,
 )
-from bigbar.validation.runs import single_job, whole_span
+from bigbar.validation.single import single_job, whole_span
 from bigbar.validation.tasks import one_by_one
-from bigbar.workers import start_worker
+from bigbar.worker import start_worker
 
 GRID = Grid.from_values(
     atr_period=[3, 7], k_atr=[0.7, 9.0], uptail_max_ratio=0.7, previous_weight=0.0,

@@ -22,8 +22,8 @@ from bokeh.io import curdoc, output_file
 from bokeh.io.doc import patch_curdoc
 from bokeh.io.state import curstate
 
-from bigbar.output import OutputError
-from bigbar.plots import plot_backtest, plot_heatmaps
+from bigbar.report.files import OutputError
+from bigbar.report.plots import plot_backtest, plot_heatmaps
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 

@@ -16,9 +16,9 @@ import numpy as np
 import psutil
 import pytest
 
-from bigbar._worker_side import run_while_parent_lives
 from bigbar.errors import WorkersLostError
-from bigbar.pool import WorkerDied, WorkerPool
+from bigbar.executors.inside_process import run_while_parent_lives
+from bigbar.executors.local import WorkerDied, WorkerPool
 from tests import pool_tasks as work
 
 pytestmark = pytest.mark.timeout(60)
@@ -292,8 +292,8 @@ BUSY = """
     import os, signal, sys
     import numpy as np, pandas as pd
     from bigbar.errors import Interrupted
-    from bigbar.pool import WorkerPool
-    from bigbar.shared_memory import attach, publish
+    from bigbar.executors.local import WorkerPool
+    from bigbar.sharing.frames import attach, publish
     from tests import pool_tasks as work
 
     def stop(number, frame):
@@ -359,7 +359,7 @@ def test_a_result_for_a_parent_that_was_killed(method: str) -> None:
     """No worker prints a traceback; Python's resource tracker says what it cleans up."""
     body = """
         import sys
-        from bigbar.pool import WorkerPool
+        from bigbar.executors.local import WorkerPool
         from tests import pool_tasks as work
 
         with WorkerPool(4, start_method=sys.argv[1], initializer=None) as pool:
@@ -410,7 +410,7 @@ def test_interrupt_at_any_moment(method: str) -> None:
     body = """
         import os, random, signal, sys, threading, time
         import psutil
-        from bigbar.pool import WorkerPool
+        from bigbar.executors.local import WorkerPool
         from tests import pool_tasks as work
         from tests.processes import living_workers
 
@@ -473,9 +473,9 @@ def without_semaphores() -> list[str]:
 def test_threads_where_processes_cannot_be_had() -> None:
     body = """
         import os, signal, time
-        from bigbar._signals import signals_raised
+        from bigbar.interrupts import signals_raised
         from bigbar.errors import Interrupted
-        from bigbar.pool import WorkerPool
+        from bigbar.executors.local import WorkerPool
         from tests import pool_tasks as work
 
         class Dying:
@@ -551,7 +551,7 @@ def test_tasks_that_nobody_took_leave_without_a_word(method: str) -> None:
     """Python tells in this mode, and from 3.13 on always, of an end that goes wrong."""
     body = """
         import gc, sys
-        from bigbar.pool import WorkerPool
+        from bigbar.executors.local import WorkerPool
         from tests import pool_tasks as work
 
         with WorkerPool(2, start_method=sys.argv[1], initializer=None) as pool:

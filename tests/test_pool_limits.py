@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from test_pool import METHODS, make_pool, posix_only, run_script
 
-from bigbar._stopwatch import Stopwatch
-from bigbar.pool import Losses, TookTooLong
+from bigbar.executors.local import Losses, TookTooLong
+from bigbar.executors.stopwatch import Stopwatch
 from tests import pool_tasks as work
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
@@ -166,7 +166,7 @@ def test_the_parents_own_stop_does_not_count(tmp_path: Path) -> None:
     """Ctrl-Z and `fg`: parent and workers stand still for longer than the task may take."""
     body = """
         import os, sys
-        from bigbar.pool import WorkerPool
+        from bigbar.executors.local import WorkerPool
         from tests import pool_tasks as work
 
         with WorkerPool(2, start_method="fork", initializer=None) as pool:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from price_files import bars, days, hours, table
 
-from bigbar.data import read_bars
+from bigbar.data.read import read_bars
 from bigbar.errors import DataError
 
 OHLCV = "Date,Time,Open,High,Low,Close,Volume"

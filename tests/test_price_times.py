@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from price_files import bars, days, hours, table
 
-from bigbar.data import bars_from_frame, read_bars
+from bigbar.data.read import bars_from_frame, read_bars
+from bigbar.data.reading import Reading
 from bigbar.errors import DataError
-from bigbar.reading import Reading
 
 OHLCV = "Open,High,Low,Close,Volume"
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from bigbar.errors import SettingsError
-from bigbar.quantities import as_bytes, as_seconds, as_share, counted, json_number, parse_size
+from bigbar.units import as_bytes, as_seconds, as_share, counted, json_number, parse_size
 
 
 @pytest.mark.parametrize(

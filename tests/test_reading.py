@@ -9,11 +9,11 @@ import pytest
 from price_files import bars, days, hours, table
 
 import bigbar
-from bigbar.data import bars_from_frame, read_bars
+from bigbar.data.read import bars_from_frame, read_bars
+from bigbar.data.reading import Reading, parse_columns
 from bigbar.errors import DataError, SettingsError
 from bigbar.history.command import main as history
 from bigbar.options import parse_options
-from bigbar.reading import Reading, parse_columns
 from bigbar_multiprocessing_optimized import main
 
 

@@ -11,13 +11,12 @@ import pytest
 from backtesting.test import EURUSD
 from small_run import small_outcome
 
-from bigbar.any_strategy.statistics import statistics_row
-from bigbar.data import bars_from_frame
-from bigbar.engines import Job
-from bigbar.grid import Grid
+from bigbar.account import Account, Parameters, Settings
+from bigbar.data.read import bars_from_frame
+from bigbar.engines.any_strategy.statistics import statistics_row
+from bigbar.engines.contract import Job
 from bigbar.outcome import Execution, Memory, Outcome
-from bigbar.quantities import as_bytes, as_seconds
-from bigbar.report import (
+from bigbar.report.answer import (
     answer,
     differs_from_earlier,
     full_statistics,
@@ -27,12 +26,13 @@ from bigbar.report import (
     verification_text,
 )
 from bigbar.results import Choice, ResultTable
-from bigbar.settings import Account, Parameters, Settings
-from bigbar.strategy import reference_backtest, run_quietly
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
+from bigbar.units import as_bytes, as_seconds
 from bigbar.validation.findings import Findings, Verdict
 from bigbar.validation.plan import Plan
-from bigbar.verification import Verification
-from bigbar.workers import Failure
+from bigbar.verification.replay import Verification
+from bigbar.worker import Failure
 
 VERDICT = Verdict("red", "Verdict: luck.", ("You tried 12 settings.", "Verdict: luck."))
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bigbar import resources
-from bigbar.resources import (
+from bigbar.machine import resources
+from bigbar.machine.resources import (
     available_memory,
     free_disk,
     free_shared_memory,
@@ -166,7 +166,9 @@ def test_a_real_quota():
         except OSError:
             pytest.skip("needs a control group that limits processors")
         inside = ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
-        script = "from bigbar.resources import *; print(usable_processors(), seen_processors())"
+        script = (
+            "from bigbar.machine.resources import *; print(usable_processors(), seen_processors())"
+        )
         assert python(script, *inside) == f"1 {seen_processors()}"
     finally:
         with contextlib.suppress(OSError):
@@ -175,11 +177,11 @@ def test_a_real_quota():
 
 BLIND = """
 import os, time
-from bigbar._stopwatch import Stopwatch
-from bigbar.load import OtherPrograms
-from bigbar.resources import *
-from bigbar.sampling import ProcessMemory, peak_of_this_process
-from bigbar.store.machine import machine
+from bigbar.executors.stopwatch import Stopwatch
+from bigbar.machine.other_programs import OtherPrograms
+from bigbar.machine.resources import *
+from bigbar.machine.watch import ProcessMemory, peak_of_this_process
+from bigbar.machine.describe import machine
 from bigbar.store.owner import Owner
 
 assert usable_processors() >= 1

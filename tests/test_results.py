@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_run import AXES, small_bars, small_outcome
 
+from bigbar.account import Account
 from bigbar.errors import SettingsError
-from bigbar.grid import Grid
 from bigbar.results import Choice, Pairs, ResultTable, Standing, as_timedeltas
-from bigbar.settings import Account
+from bigbar.space import Grid
 from bigbar.statistics import COLUMN, NAMES, STATISTICS, Kind
-from bigbar.strategy import BigBarAllIn
+from bigbar.strategies.big_bar.strategy import BigBarAllIn
 
 RETURN = Choice.by_name("Return [%]")
 

@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from made_bars import CALENDARS, COARSE, Case, Recipe, cases
 from numpy.typing import NDArray
 
-import bigbar.workers
-from bigbar.engines import ENGINES, BacktestingEngine, EngineKind, Job, build_engine
-from bigbar.grid import Grid
-from bigbar.periods import calendar_of, period_returns
-from bigbar.pool import WorkerPool
-from bigbar.settings import Account, Settings
-from bigbar.shared_memory import publish
+import bigbar.worker
+from bigbar.account import Account, Settings
+from bigbar.calendar import calendar_of, period_returns
+from bigbar.engines.contract import ENGINES, BacktestingEngine, EngineKind, Job, build_engine
+from bigbar.executors.local import WorkerPool
+from bigbar.sharing.frames import publish
+from bigbar.space import Grid
 from bigbar.statistics import COLUMN
 from bigbar.validation.returns import daily_returns
 from bigbar.validation.tasks import one_by_one
-from bigbar.workers import start_worker
+from bigbar.worker import start_worker
 
 GRID = Grid.from_values(
     atr_period=[3, 7], k_atr=[0.7, 1.2, 4.0], uptail_max_ratio=[0.3, 0.7],
@@ -188,7 +188,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     moody = EngineKind(lambda file, job: Moody(), 1)  # type: ignore[arg-type, return-value]
     monkeypatch.setitem(ENGINES, "moody", moody)
     yield
-    bigbar.workers._local.__dict__.clear()
+    bigbar.worker._local.__dict__.clear()
 
 
 @pytest.mark.parametrize("chunk_size", [1, 7, 48, 100])

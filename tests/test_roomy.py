@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bigbar._roomy import with_room
+from bigbar.engines.stack_room import with_room
 
 
 def deep(depth: int) -> int:

@@ -21,14 +21,14 @@ from small_run import small_bars
 from test_pool import posix_only, wait_until
 
 import bigbar
-from bigbar.engines import ENGINES, Engine, EngineKind, Job
-from bigbar.forecast import forecast
-from bigbar.grid import Grid
-from bigbar.narrator import Narrator
+from bigbar.account import Settings
+from bigbar.engines.contract import ENGINES, Engine, EngineKind, Job
+from bigbar.machine.forecast import forecast
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
+from bigbar.progress.events import Narrator
 from bigbar.results import Choice
-from bigbar.settings import Settings
+from bigbar.space import Grid
 
 pytestmark = [pytest.mark.timeout(120), posix_only]
 
@@ -198,7 +198,7 @@ def test_stopped_workers_in_a_run(run, undisturbed):
 SCRIPT = f"""
 import itertools, os, sys
 sys.path.insert(0, {str(ROOT)!r})
-from bigbar.engines import ENGINES, EngineKind
+from bigbar.engines.contract import ENGINES, EngineKind
 import bigbar_multiprocessing_optimized as command
 
 class Odd:

@@ -10,9 +10,7 @@ import psutil
 import pytest
 from test_pool import make_pool, wait_until
 
-from bigbar import _blocks
-from bigbar._heap import trim_heap
-from bigbar.sampling import (
+from bigbar.machine.watch import (
     Account,
     ProcessMemory,
     Watcher,
@@ -20,7 +18,9 @@ from bigbar.sampling import (
     _Moments,
     peak_of_this_process,
 )
-from bigbar.workers import ChunkResult
+from bigbar.sharing import blocks as _blocks
+from bigbar.sharing.heap import trim_heap
+from bigbar.worker import ChunkResult
 from tests import pool_tasks as work
 
 

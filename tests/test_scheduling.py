@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigbar.scheduling import (
+from bigbar.executors.chunks import (
     CHUNK_S,
     LEAST_SLICES,
     SAMPLE_S,

@@ -7,8 +7,8 @@ import pytest
 from backtesting import Backtest, Strategy
 from backtesting.test import EURUSD
 
+from bigbar.account import Account, Parameters, Settings
 from bigbar.errors import SettingsError
-from bigbar.settings import Account, Parameters, Settings
 
 
 class Idle(Strategy):

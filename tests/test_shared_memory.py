@@ -21,9 +21,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bigbar import _blocks
 from bigbar.errors import BigBarError, DataError
-from bigbar.shared_memory import (
+from bigbar.sharing import blocks as _blocks
+from bigbar.sharing.frames import (
     Descriptor,
     attach,
     cleanup_shared_memory,
@@ -304,7 +304,7 @@ def test_unrelated_process_does_not_unlink() -> None:
         out = run(
             """
             import pickle, sys
-            from bigbar.shared_memory import attach
+            from bigbar.sharing.frames import attach
             print(attach(pickle.loads(bytes.fromhex(sys.argv[1]))).frame()["Close"].sum())
             """,
             pickle.dumps(shared.descriptor).hex(),
@@ -320,7 +320,7 @@ def test_cleanup_from_an_unrelated_process() -> None:
     run(
         """
         import sys
-        from bigbar.shared_memory import cleanup_shared_memory
+        from bigbar.sharing.frames import cleanup_shared_memory
         cleanup_shared_memory(*sys.argv[1:])
         cleanup_shared_memory(*sys.argv[1:])
         """,
@@ -347,7 +347,7 @@ def test_owner_that_forgets_and_owner_that_is_killed() -> None:
     body = """
         import os, sys
         import pandas as pd
-        from bigbar.shared_memory import publish
+        from bigbar.sharing.frames import publish
         shared = publish(pd.DataFrame({"a": [1.0]}))
         print(*shared.descriptor.names, flush=True)
         if sys.argv[1] == "killed":
@@ -387,8 +387,8 @@ FALLBACK = """
     import os, stat, sys, tempfile
     import numpy as np, pandas as pd
     from pathlib import Path
-    from bigbar.pool import WorkerPool
-    from bigbar.shared_memory import (
+    from bigbar.executors.local import WorkerPool
+    from bigbar.sharing.frames import (
         attach, cleanup_shared_memory, create_shared_memory_dataframe,
         load_from_shared_memory, publish,
     )
@@ -437,7 +437,7 @@ def test_description_without_room() -> None:
     out = run(
         """
         import numpy as np, pandas as pd
-        from bigbar.shared_memory import attach, publish
+        from bigbar.sharing.frames import attach, publish
         frame = pd.DataFrame({"a": np.arange(8 * 512.0)})
         with publish(frame) as shared:
             pd.testing.assert_frame_equal(attach(shared.descriptor).frame(), frame)
@@ -454,8 +454,8 @@ def test_fallback_of_a_killed_parent_is_removed_by_its_workers() -> None:
         import os, time
         import pandas as pd
         from pathlib import Path
-        from bigbar.pool import WorkerPool
-        from bigbar.shared_memory import attach, publish
+        from bigbar.executors.local import WorkerPool
+        from bigbar.sharing.frames import attach, publish
         from tests.test_shared_memory import attached_sum, bars
 
         ours = Path(os.environ["TMPDIR"])
@@ -485,7 +485,7 @@ def test_fallback_of_a_killed_parent_is_removed_by_its_workers() -> None:
 def test_no_room_anywhere() -> None:
     out = run(
         """
-        from bigbar._blocks import create_block
+        from bigbar.sharing.blocks import create_block
         from bigbar.errors import BigBarError
         try:
             create_block(1_000_000)
@@ -516,7 +516,7 @@ def test_blocks_are_really_read_only() -> None:
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="looks into /dev/shm")
 def test_a_process_killed_while_it_makes_a_segment_leaves_none() -> None:
     script = (
-        "import mmap, os\nfrom bigbar._blocks import create_segment\n"
+        "import mmap, os\nfrom bigbar.sharing.blocks import create_segment\n"
         "mmap.mmap = lambda *_: os.kill(os.getpid(), 9)\n"  # There by then, but nothing more.
         "create_segment(16)"
     )

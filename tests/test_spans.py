@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_bars import Case, Recipe, cases, make_bars
 
-from bigbar.engines import ENGINES, Job, build_engine
+from bigbar.account import Account, Settings
+from bigbar.engines.contract import ENGINES, Job, build_engine
 from bigbar.errors import DataError, SettingsError
-from bigbar.grid import Grid
-from bigbar.indicators import first_trading_bar, trading_weeks, with_indicators
-from bigbar.settings import Account, Settings
+from bigbar.space import Grid
 from bigbar.statistics import COLUMN
-from bigbar.validation.spans import holdout_split, walk_forward_spans, week_edges
+from bigbar.strategies.big_bar.indicators import first_trading_bar, trading_weeks, with_indicators
+from bigbar.validation.splits import holdout_split, walk_forward_spans, week_edges
 
 GRID = Grid.from_values(
     atr_period=[3, 7], k_atr=[0.7, 1.2], uptail_max_ratio=0.7, previous_weight=[0.0, 0.3],

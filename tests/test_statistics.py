@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 from backtesting.test import EURUSD
 
+from bigbar.account import Account, Parameters, Settings
 from bigbar.errors import SettingsError
-from bigbar.settings import Account, Parameters, Settings
 from bigbar.statistics import COLUMN, NAMES, STATISTICS, Better, Kind, by_name, objective
-from bigbar.strategy import reference_backtest, run_quietly
+from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
 
 
 @pytest.fixture(scope="module")

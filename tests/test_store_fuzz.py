@@ -20,8 +20,8 @@ import pytest
 from history_tools import Asked
 from store_tools import forge, identity, new_run, reseal
 
-from bigbar.grid import Grid
 from bigbar.results import Choice, ResultTable
+from bigbar.space import Grid
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity
 from bigbar.store.recording import StoreRecorder
@@ -29,7 +29,7 @@ from bigbar.store.records import Ending, Told
 from bigbar.store.rows import Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError
-from bigbar.workers import Failure
+from bigbar.worker import Failure
 
 #: A run that finished, one that was interrupted, and one that would take rows from both. The
 #: longest period of all is the same, so that as many bars take part.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from small_run import small_outcome
 
-from bigbar.output import RECEIPT, receipt_of, summary, write_receipt
+from bigbar.report.files import RECEIPT, receipt_of, summary, write_receipt
 from bigbar.store.fingerprint import canonical
 from bigbar.store.receipt import FORMAT, identity_in, read_receipt
 from bigbar.store.schema import StoreError

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from store_tools import change, dead_owner, disk, identity, made_rows, new_run
 
+from bigbar.account import Account
 from bigbar.errors import Interrupted, SettingsError, VerificationError
 from bigbar.results import ResultTable
-from bigbar.settings import Account
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity
 from bigbar.store.recording import Carried, Recorder, StoreRecorder, Wish
@@ -19,7 +19,7 @@ from bigbar.store.records import Ending, Run, Told
 from bigbar.store.rows import Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError
-from bigbar.workers import Failure
+from bigbar.worker import Failure
 
 ROWS = made_rows(24)
 

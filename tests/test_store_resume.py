@@ -10,7 +10,7 @@ from small_run import small_bars
 
 import bigbar
 from bigbar.errors import Interrupted
-from bigbar.narrator import Narrator
+from bigbar.progress.events import Narrator
 from bigbar.store.runs import RunStore
 
 #: 4 × 6 × 5 × 8 × 1 = 960 combinations.

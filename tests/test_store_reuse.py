@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from store_tools import begun, identity, made_rows
 
-from bigbar.grid import Grid
+from bigbar.space import Grid
 from bigbar.statistics import NAMES
 from bigbar.store.records import Run
 from bigbar.store.reuse import shared_combinations, take_over
@@ -12,7 +12,7 @@ from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS
 from bigbar.store.writer import SliceWriter
-from bigbar.workers import Failure
+from bigbar.worker import Failure
 
 
 def by_hand(grid: Grid, other: Grid) -> list[tuple[int, int]]:

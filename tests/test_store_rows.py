@@ -19,7 +19,7 @@ from bigbar.store.rows import (
     write_slices,
 )
 from bigbar.store.schema import RUNS, StoreError, open_store, transaction
-from bigbar.workers import Failure
+from bigbar.worker import Failure
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from store_tools import begun, change, dead_owner, identity, made_rows, new_run
 
+from bigbar.account import Account
 from bigbar.errors import SettingsError
-from bigbar.settings import Account
 from bigbar.store.owner import Owner
 from bigbar.store.records import DamagedRun, Ending, Told
 from bigbar.store.rows import Finished, Slice, write_slices
 from bigbar.store.run_rows import amend_run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError, open_store, transaction
-from bigbar.workers import Failure
+from bigbar.worker import Failure
 
 
 @pytest.fixture

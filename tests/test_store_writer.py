@@ -22,7 +22,7 @@ from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, open_store
 from bigbar.store.writer import COMMIT_S, SliceWriter
-from bigbar.workers import Failure
+from bigbar.worker import Failure
 
 
 def writer_for(folder: Path, run: int, owner: Owner, **options) -> SliceWriter:

@@ -13,7 +13,7 @@ from store_tools import change, forge, reseal
 from test_store_resume import GRID, Interrupter
 
 import bigbar
-from bigbar.engines import ENGINES, EngineKind
+from bigbar.engines.contract import ENGINES, EngineKind
 from bigbar.errors import Interrupted, VerificationError
 from bigbar.history.show import show
 from bigbar.results import ResultTable
@@ -21,7 +21,7 @@ from bigbar.statistics import COLUMN
 from bigbar.store.rows import pack, unpack
 from bigbar.store.runs import RunStore
 from bigbar.stored_rows import sample_stored
-from bigbar.verification import first_difference
+from bigbar.verification.replay import first_difference
 
 #: 960 combinations of the first grid, and 320 more.
 GROWN = GRID | {"k_atr": "0.5:1.9:0.2"}

@@ -15,10 +15,10 @@ from backtesting import Backtest
 from hypothesis import HealthCheck, given, settings
 from made_bars import Case, Recipe, cases, make_bars
 
-from bigbar.grid import Grid
-from bigbar.indicators import first_trading_bar
-from bigbar.settings import Parameters, Settings
-from bigbar.strategy import BigBarAllIn, reference_backtest, run_quietly
+from bigbar.account import Parameters, Settings
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import first_trading_bar
+from bigbar.strategies.big_bar.strategy import BigBarAllIn, reference_backtest, run_quietly
 
 Row = tuple[float, float, float, float]
 

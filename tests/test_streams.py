@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from small_run import small_bars
 
-from bigbar._streams import Listened
 from bigbar.api import optimize
-from bigbar.terminal import Terminal, wants_bar
+from bigbar.progress.terminal import Terminal, wants_bar
+from bigbar.streams import Listened
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = ROOT / "bigbar_multiprocessing_optimized.py"
@@ -90,7 +90,7 @@ def test_no_file_gets_the_number_of_a_closed_stream():
     """Or a crash of the C library would be written into it."""
     script = (
         "import sys, tempfile\n"
-        "from bigbar._streams import open_missing_streams\n"
+        "from bigbar.streams import open_missing_streams\n"
         "open_missing_streams()\n"
         "print('lost', file=sys.stderr)\n"
         "open(sys.argv[1], 'w').write(str(tempfile.TemporaryFile().fileno()))\n"

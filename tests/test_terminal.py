@@ -8,12 +8,12 @@ import pytest
 from backtesting.test import EURUSD
 from small_run import small_bars
 
-from bigbar.data import bars_from_frame
-from bigbar.engines import Job
-from bigbar.grid import Grid
-from bigbar.settings import Settings
-from bigbar.shared_memory import publish
-from bigbar.terminal import Terminal, wants_bar
+from bigbar.account import Settings
+from bigbar.data.read import bars_from_frame
+from bigbar.engines.contract import Job
+from bigbar.progress.terminal import Terminal, wants_bar
+from bigbar.sharing.frames import publish
+from bigbar.space import Grid
 
 
 def narrate(*, show_bar: bool, workers: int = 2) -> str:

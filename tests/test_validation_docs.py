@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from test_docs import DOCS, ROOT, blocks, table_after, text_of
 
-from bigbar.data import read_bars
-from bigbar.engines import Job, build_engine
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
-from bigbar.periods import calendar_of
+from bigbar.account import Settings
+from bigbar.calendar import calendar_of
+from bigbar.data.read import read_bars
+from bigbar.engines.contract import Job, build_engine
 from bigbar.results import Choice, ResultTable
-from bigbar.settings import Settings
+from bigbar.space import Grid
+from bigbar.strategies.big_bar.indicators import with_indicators
 from bigbar.validation.benchmark import buy_and_hold
 from bigbar.validation.bootstrap import RETURN_LIKE
 from bigbar.validation.costs import find_costs

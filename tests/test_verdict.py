@@ -18,7 +18,7 @@ from made_findings import (
 )
 from made_returns import grid_of
 
-from bigbar.grid import Grid
+from bigbar.space import Grid
 from bigbar.validation.findings import Verdict
 from bigbar.validation.verdict import (
     MOST_PBO,

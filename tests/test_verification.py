@@ -11,14 +11,13 @@ import pandas as pd
 import pytest
 from made_bars import Case, Recipe
 
-from bigbar.any_strategy.statistics import statistics_row
-from bigbar.conditioning import Reference, looseness
-from bigbar.engines import TRADE_COLUMNS, BacktestingEngine, build_engine
-from bigbar.grid import Grid
-from bigbar.settings import Account, Settings
-from bigbar.shared_memory import publish
+from bigbar.account import Account, Settings
+from bigbar.engines.any_strategy.statistics import statistics_row
+from bigbar.engines.contract import TRADE_COLUMNS, BacktestingEngine, build_engine
+from bigbar.sharing.frames import publish
+from bigbar.space import Grid
 from bigbar.statistics import COLUMN, NAMES
-from bigbar.verification import (
+from bigbar.verification.replay import (
     TOLERANCE,
     Difference,
     ReplayTask,
@@ -30,7 +29,8 @@ from bigbar.verification import (
     sample,
     summarize,
 )
-from bigbar.workers import start_worker
+from bigbar.verification.rounding import Reference, looseness
+from bigbar.worker import start_worker
 
 GRID = Grid.from_values(
     atr_period=3, k_atr=[0.7, 1.0], uptail_max_ratio=0.7, previous_weight=[0.0, 0.1]

@@ -15,17 +15,17 @@ import pytest
 from made_bars import Case, Recipe
 from worker_here import worker_here
 
-from bigbar.engines import ENGINES, BacktestingEngine, EngineKind, Job, build_engine
+from bigbar.account import Account, Settings
+from bigbar.engines.contract import ENGINES, BacktestingEngine, EngineKind, Job, build_engine
 from bigbar.errors import DataError, SettingsError, VerificationError, WorkersLostError
-from bigbar.grid import Grid
-from bigbar.pool import WorkerDied, WorkerPool
+from bigbar.executors.local import WorkerDied, WorkerPool
 from bigbar.results import Choice
-from bigbar.settings import Account, Settings
-from bigbar.shared_memory import publish
+from bigbar.sharing.frames import publish
+from bigbar.space import Grid
 from bigbar.statistics import COLUMN
-from bigbar.strategy import reference_backtest, run_quietly
+from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
 from bigbar.validation.findings import WalkForward
-from bigbar.validation.spans import walk_forward_spans
+from bigbar.validation.splits import walk_forward_spans
 from bigbar.validation.tasks import one_by_one
 from bigbar.validation.walk_forward import (
     WindowTask,
@@ -35,7 +35,7 @@ from bigbar.validation.walk_forward import (
     walk_forward,
     walk_forward_matrix,
 )
-from bigbar.workers import start_worker
+from bigbar.worker import start_worker
 
 GRID = Grid.from_values(
     atr_period=[3, 7], k_atr=[0.7, 1.2, 1.8], uptail_max_ratio=0.7, previous_weight=[0.0, 0.3],

@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_run import AXES, small_bars, small_outcome
 
-import bigbar.workers
-from bigbar.engines import ENGINES, BacktestingEngine, EngineKind, Job
-from bigbar.grid import Grid
-from bigbar.indicators import with_indicators
-from bigbar.settings import Settings
-from bigbar.shared_memory import publish
+import bigbar.worker
+from bigbar.account import Settings
+from bigbar.engines.contract import ENGINES, BacktestingEngine, EngineKind, Job
+from bigbar.sharing.frames import publish
+from bigbar.space import Grid
 from bigbar.statistics import STATISTICS
-from bigbar.workers import desk, halves, reference_engine, run_chunk, start_worker
+from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.worker import desk, halves, reference_engine, run_chunk, start_worker
 
 
 @dataclass
@@ -56,7 +56,7 @@ def start(monkeypatch):
 
     start_here.moody = start_moody
     yield start_here
-    bigbar.workers._local.__dict__.clear()
+    bigbar.worker._local.__dict__.clear()
     for publication in publications:
         publication.close()
 

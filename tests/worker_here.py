@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import pandas as pd
 
-import bigbar.workers
-from bigbar.engines import Job
-from bigbar.shared_memory import publish
-from bigbar.workers import start_worker
+import bigbar.worker
+from bigbar.engines.contract import Job
+from bigbar.sharing.frames import publish
+from bigbar.worker import start_worker
 
 
 @contextmanager
@@ -21,4 +21,4 @@ def worker_here(file: pd.DataFrame, job: Job) -> Iterator[None]:
         try:
             yield
         finally:
-            bigbar.workers._local.__dict__.clear()
+            bigbar.worker._local.__dict__.clear()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bigbar.printable import printable
-from bigbar.quantities import json_number
+from bigbar.units import json_number
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bigbar._signals import signals_raised
-from bigbar._streams import Listened, any_encoding, let_go, open_missing_streams, say
 from bigbar.command_line import Parser
 from bigbar.errors import BigBarError, InputError, Interrupted
 from bigbar.history.answer import Answer
+from bigbar.interrupts import signals_raised
 from bigbar.printable import one_line
 from bigbar.store.records import NONSENSE, DamagedRun, Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS
+from bigbar.streams import Listened, any_encoding, let_go, open_missing_streams, say
 from bigbar.version import __version__
 
 #: What carries out a command.

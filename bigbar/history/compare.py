@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.grid import Axis
 from bigbar.history.answer import Answer
 from bigbar.history.listing import done_text
 from bigbar.history.rows import choice_of, table_of, winner_of
@@ -23,6 +22,7 @@ from bigbar.history.tables import (
     value_text,
 )
 from bigbar.results import Choice, ResultTable
+from bigbar.space import Axis
 from bigbar.store.records import Run
 from bigbar.store.reuse import shared_combinations
 from bigbar.store.runs import RunStore

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bigbar.errors import SettingsError
 from bigbar.history.answer import Answer
-from bigbar.quantities import as_bytes, counted
 from bigbar.store.records import DamagedRun, Run
 from bigbar.store.runs import RunStore
+from bigbar.units import as_bytes, counted
 
 
 def delete(store: RunStore, runs: Sequence[Run | DamagedRun]) -> Answer:

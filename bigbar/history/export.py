@@ -10,13 +10,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.delivery import RUN_FILES, Delivery
 from bigbar.errors import SettingsError
 from bigbar.history.answer import Answer
 from bigbar.history.listing import state_text
 from bigbar.history.rows import table_of
-from bigbar.output import OutputError, with_durations_as_text, write_csv, write_results, write_whole
-from bigbar.ownership import (
+from bigbar.report.delivery import RUN_FILES, Delivery
+from bigbar.report.files import (
+    OutputError,
+    with_durations_as_text,
+    write_csv,
+    write_results,
+    write_whole,
+)
+from bigbar.report.ownership import (
     is_named,
     is_same,
     is_there,
@@ -26,11 +32,11 @@ from bigbar.ownership import (
     refuse_to_lose_prices,
     stores_in,
 )
-from bigbar.quantities import json_number
 from bigbar.results import ResultTable
 from bigbar.store.receipt import RECEIPT
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
+from bigbar.units import json_number
 
 
 def export(store: RunStore, run: Run, *, kind: str, to: Path | None, force: bool = False) -> Answer:
@@ -57,7 +63,7 @@ def export(store: RunStore, run: Run, *, kind: str, to: Path | None, force: bool
         If something would be lost.
     StoreError
         If rows are damaged, or of another version.
-    bigbar.output.OutputError
+    bigbar.report.files.OutputError
         If the file cannot be written.
     """
     path = to or store.path.parent / f"run-{run.id}.{kind}"

@@ -19,9 +19,9 @@ from bigbar.history.tables import (
     value_text,
 )
 from bigbar.printable import one_line
-from bigbar.quantities import counted
 from bigbar.store.records import DamagedRun, Run
 from bigbar.store.runs import RunStore
+from bigbar.units import counted
 
 #: `begun` to `at` are always there; the last two can stand below the table if they are the same
 #: in all of it.

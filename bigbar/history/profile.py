@@ -5,7 +5,7 @@ from __future__ import annotations
 from bigbar.errors import InputError
 from bigbar.history.answer import Answer
 from bigbar.history.tables import terminal_width
-from bigbar.metrics import describe, from_json
+from bigbar.machine.metrics import describe, from_json
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 

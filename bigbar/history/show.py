@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from bigbar.grid import Axis, Grid
 from bigbar.history import listing
 from bigbar.history.answer import Answer
 from bigbar.history.tables import pairs, paragraph, parameters_named, value_text
 from bigbar.printable import one_line
-from bigbar.quantities import as_bytes, counted
+from bigbar.space import Axis, Grid
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
+from bigbar.units import as_bytes, counted
 
 #: Failures that are named where a run came to no answer; all of them are in `--json`.
 _FAILURES = 3
@@ -91,7 +91,7 @@ def _without_answer(run: Run) -> str:
 def _so_far(store: RunStore, run: Run) -> str:
     """The best of the rows that there are."""
     from bigbar.history.rows import choice_of, table_of
-    from bigbar.report import printed_statistics
+    from bigbar.report.answer import printed_statistics
 
     table, _ = table_of(store, run)
     best = table.best(choice_of(run))

@@ -9,24 +9,24 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bigbar._csv_bytes import named_file
-from bigbar.data import Bars, read_bars
-from bigbar.engines import ENGINES, BacktestingEngine, Job
+from bigbar.account import Account, Settings
+from bigbar.data.encoding import named_file
+from bigbar.data.read import Bars, read_bars
+from bigbar.data.reading import Reading
+from bigbar.engines.contract import ENGINES, BacktestingEngine, Job
 from bigbar.errors import DataError, InputError, SettingsError
 from bigbar.history.answer import Answer
 from bigbar.history.rows import choice_of, table_of, winner_of
 from bigbar.history.tables import pairs
-from bigbar.indicators import with_indicators
-from bigbar.quantities import counted
-from bigbar.reading import Reading
 from bigbar.results import ResultTable
-from bigbar.settings import Account, Settings
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import identity_of
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
-from bigbar.verification import Difference, Reference, compare, differences_text, sample
+from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.units import counted
+from bigbar.verification.replay import Difference, Reference, compare, differences_text, sample
 
 
 @dataclass

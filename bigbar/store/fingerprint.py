@@ -12,13 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bigbar.grid import DEFAULT_AXES, Axis, Grid
+from bigbar.space import DEFAULT_AXES, Axis, Grid
 from bigbar.statistics import NAMES
 
 if TYPE_CHECKING:  # Whoever only reads an identity does not wait for pandas.
     import pandas as pd
 
-    from bigbar.engines import Job
+    from bigbar.engines.contract import Job
 
 #: Packages whose code makes the numbers.
 PACKAGES = ("backtesting", "numpy", "pandas", "numba", "llvmlite")
@@ -204,7 +204,7 @@ def sources_sha256(engine: str) -> str:
     An engine made elsewhere counts with the file that it stands in. If that cannot be read, no
     two digests are the same: its rows are never taken for those of another run.
     """
-    from bigbar.engines import ENGINES
+    from bigbar.engines.contract import ENGINES
 
     digest = hashlib.sha256()
     files = [_HERE / f"{name}.py" for name in _SOURCES]

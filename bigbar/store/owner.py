@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from bigbar.resources import BLIND
+from bigbar.machine.resources import BLIND
 
 #: Two readings of when a process began may differ by this much, in seconds: they are computed
 #: from a clock that is set now and then. Its number is not given to another one so soon.

@@ -15,10 +15,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar._signals import signals_deferred
 from bigbar.errors import BigBarError, SettingsError, VerificationError
-from bigbar.grid import Grid
-from bigbar.scheduling import gaps_in
+from bigbar.executors.chunks import gaps_in
+from bigbar.interrupts import signals_deferred
+from bigbar.space import Grid
 from bigbar.store.fingerprint import Identity
 from bigbar.store.owner import Owner
 from bigbar.store.records import Ending, NewRun, Run
@@ -27,7 +27,7 @@ from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import BUSY_S, RUNS, StoreError
 from bigbar.store.writer import SliceWriter
-from bigbar.workers import Failure
+from bigbar.worker import Failure
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from bigbar.errors import SettingsError
-from bigbar.grid import Grid
+from bigbar.space import Grid
 from bigbar.store.fingerprint import PARTS, Identity
 from bigbar.store.owner import Owner
 from bigbar.store.schema import StoreError

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.grid import Grid
+from bigbar.space import Grid
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 

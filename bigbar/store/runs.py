@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.errors import SettingsError
-from bigbar.quantities import counted
 from bigbar.store.fingerprint import Identity, canonical
 from bigbar.store.openings import count_opening
 from bigbar.store.owner import Owner
@@ -29,9 +28,10 @@ from bigbar.store.schema import (
     storable,
     transaction,
 )
+from bigbar.units import counted
 
 if TYPE_CHECKING:
-    from bigbar.workers import Failure
+    from bigbar.worker import Failure
 
 #: Is told of what is damaged, and therefore left out.
 Damaged = Callable[[str], None]
@@ -130,7 +130,7 @@ class RunStore:
 
     def failures(self, run: Run, *, damaged: Damaged | None = None) -> list[Failure]:
         """Combinations of a run that failed, in grid order."""
-        from bigbar.workers import Failure
+        from bigbar.worker import Failure
 
         with explained(self.path):
             found = read_failures(self._connection, run.id, run.combinations, damaged=damaged)

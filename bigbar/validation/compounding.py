@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.engines import Job
-from bigbar.periods import calendar_of
+from bigbar.calendar import calendar_of
+from bigbar.engines.contract import Job
 from bigbar.validation.returns import daily_returns
 from bigbar.validation.tasks import Imap
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from bigbar.engines import Job, build_engine
+from bigbar.account import Account
+from bigbar.engines.contract import Job, build_engine
 from bigbar.errors import SettingsError
-from bigbar.settings import Account
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import Costs
-from bigbar.validation.runs import single_job, whole_span
+from bigbar.validation.single import single_job, whole_span
 
 #: A hundredth of the price is more than any broker takes.
 LIMIT = 0.01

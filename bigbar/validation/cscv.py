@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.resources import usable_processors
+from bigbar.machine.resources import usable_processors
 from bigbar.validation.findings import Overfitting
 
 Floats = NDArray[np.float64]

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bigbar.engines import Job
-from bigbar.grid import Grid
-from bigbar.periods import calendar_of
+from bigbar.calendar import calendar_of
+from bigbar.engines.contract import Job
 from bigbar.results import Choice, ResultTable
+from bigbar.space import Grid
 from bigbar.validation.benchmark import buy_and_hold
 from bigbar.validation.compounding import returns_within
 from bigbar.validation.costs import find_costs
 from bigbar.validation.findings import Findings, Holdout
 from bigbar.validation.holdout import open_holdout
 from bigbar.validation.luck import LuckFindings, assess_luck
-from bigbar.validation.perturbation import perturb
 from bigbar.validation.plan import MATRIX_SHARES, MATRIX_WINDOWS, TEST_SHARE, Plan
 from bigbar.validation.plateau import find_plateau
+from bigbar.validation.price_noise import perturb
 from bigbar.validation.tasks import Imap
 from bigbar.validation.verdict import WEIGHED, conclude
 from bigbar.validation.walk_forward import Winners, walk_forward, walk_forward_matrix

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bigbar.engines import Job
+from bigbar.engines.contract import Job
 from bigbar.validation.findings import Holdout
-from bigbar.validation.runs import prove, run_single, whole_span
+from bigbar.validation.single import prove, run_single, whole_span
 from bigbar.validation.tasks import Imap
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bigbar.engines import Job
+from bigbar.engines.contract import Job
 from bigbar.errors import DataError, SettingsError
 from bigbar.given import flag, number, text, whole
-from bigbar.validation.spans import Span, holdout_split, walk_forward_spans, week_edges
+from bigbar.validation.splits import Span, holdout_split, walk_forward_spans, week_edges
 
 #: Which setting is judged, and shown as the answer.
 CHOICES = ("peak", "robust")

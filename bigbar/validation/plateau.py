@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.grid import Grid
 from bigbar.results import Choice, ResultTable
+from bigbar.space import Grid
 from bigbar.statistics import Better
 from bigbar.validation.findings import Plateau
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar._blocks import create_block, open_block
-from bigbar.engines import Job
-from bigbar.periods import calendar_of
-from bigbar.pool import Unanswered
+from bigbar.calendar import calendar_of
+from bigbar.engines.contract import Job
+from bigbar.executors.local import Unanswered
+from bigbar.sharing.blocks import create_block, open_block
 from bigbar.validation.tasks import Imap
-from bigbar.workers import ReturnsTask, halved_returns, run_returns
+from bigbar.worker import ReturnsTask, halved_returns, run_returns
 
 
 def daily_returns(
@@ -38,7 +38,7 @@ def daily_returns(
         What the workers were started for.
     imap : Imap
     chunk_size : int
-        Combinations a task; whole ATR periods are best, see `bigbar.scheduling.whole_periods`.
+        Combinations a task; whole ATR periods are best, see `bigbar.executors.chunks.whole_periods`.
     start, stop : int, optional
         A slice of the grid, where the whole of it would take too much memory: 4 bytes times
         combinations times periods.
@@ -46,7 +46,7 @@ def daily_returns(
     Returns
     -------
     ndarray of float32, shape (stop - start, periods - 1)
-        See `bigbar.engines.Engine.returns`; NaN in all of a row for a combination that failed.
+        See `bigbar.engines.contract.Engine.returns`; NaN in all of a row for a combination that failed.
     """
     stop = len(job.grid) if stop is None else stop
     index: Any = file.index[job.bars]

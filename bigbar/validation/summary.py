@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bigbar.grid import Grid
-from bigbar.quantities import json_number
+from bigbar.space import Grid
+from bigbar.units import json_number
 from bigbar.validation.findings import Findings
 
 #: The keys: fields of `Findings`, without what is for charts only.

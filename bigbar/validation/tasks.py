@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from bigbar.scheduling import without
-from bigbar.workers import GridTask
+from bigbar.executors.chunks import without
+from bigbar.worker import GridTask
 
 
 class Imap(Protocol):
-    """What `bigbar.pool.WorkerPool.imap_unordered` does: every task with its result, as it comes.
+    """What `bigbar.executors.local.WorkerPool.imap_unordered` does: every task with its result, as it comes.
 
-    The workers have been started by `bigbar.workers.start_worker` on the file that the validation
+    The workers have been started by `bigbar.worker.start_worker` on the file that the validation
     is about.
     """
 
@@ -45,7 +45,7 @@ def sparing(
     Parameters
     ----------
     imap : callable
-        `bigbar.pool.WorkerPool.imap_unordered`.
+        `bigbar.executors.local.WorkerPool.imap_unordered`.
     failed : mapping of int to object
         What to answer for combinations that failed, in place of trying them.
     limit : callable or None

@@ -17,8 +17,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bigbar.grid import Grid
-from bigbar.periods import period_returns
+from bigbar.calendar import period_returns
+from bigbar.space import Grid
 from bigbar.validation import wording
 from bigbar.validation.findings import (
     Bootstrap,

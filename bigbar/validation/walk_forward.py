@@ -17,18 +17,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.engines import Job
+from bigbar.calendar import calendar_of, period_returns
+from bigbar.engines.contract import Job
 from bigbar.errors import DataError
-from bigbar.periods import calendar_of, period_returns
-from bigbar.pool import Unanswered
+from bigbar.executors.chunks import whole_periods
+from bigbar.executors.local import Unanswered
 from bigbar.results import Choice, best_of
-from bigbar.scheduling import whole_periods
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import WalkForward, WalkForwardMatrix, Window
-from bigbar.validation.runs import Run, prove, run_single, whole_span
-from bigbar.validation.spans import Span, WindowSpans, length, walk_forward_spans
+from bigbar.validation.single import Run, prove, run_single, whole_span
+from bigbar.validation.splits import Span, WindowSpans, length, walk_forward_spans
 from bigbar.validation.tasks import Imap
-from bigbar.workers import GridTask, answer_slice, desk, engine_of, halves
+from bigbar.worker import GridTask, answer_slice, desk, engine_of, halves
 
 #: A strategy keeps this share of its in-sample return, at least, to pass.
 _LEAST_EFFICIENCY = 0.5
@@ -71,7 +71,7 @@ def run_window(task: WindowTask) -> NDArray[np.float64]:
 
 
 def halved_window(task: WindowTask) -> list[WindowTask]:
-    """As `bigbar.workers.halves`, for a slice on a training window."""
+    """As `bigbar.worker.halves`, for a slice on a training window."""
     return [replace(task, start=a, stop=b) for a, b in halves((task.start, task.stop))]
 
 
@@ -177,7 +177,7 @@ def walk_forward(
     winners : Winners
         Of that job.
     windows, share, anchored
-        See `bigbar.validation.spans.walk_forward_spans`.
+        See `bigbar.validation.splits.walk_forward_spans`.
 
     Returns
     -------

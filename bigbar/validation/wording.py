@@ -6,8 +6,8 @@ import math
 
 import pandas as pd
 
-from bigbar.grid import Grid
-from bigbar.quantities import counted
+from bigbar.space import Grid
+from bigbar.units import counted
 from bigbar.validation.findings import (
     Bootstrap,
     BuyAndHold,

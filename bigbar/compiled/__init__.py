@@ -1,0 +1,1 @@
+"""What compiled engines are made of, whatever the strategy."""

@@ -1,0 +1,1 @@
+"""From a file of price bars, or a DataFrame, to validated bars."""

@@ -1,0 +1,1 @@
+"""What answers points of a space with rows of statistics."""

@@ -1,0 +1,1 @@
+"""Who runs the slices: processes, threads, this process."""

@@ -1,0 +1,427 @@
+"""The watch over `multiprocessing.Pool.imap_unordered`, which waits for ever for a killed worker.
+
+A worker can be killed at any time: by the out-of-memory killer, by an administrator, by the code
+it runs. `WorkerPool` notices within a fraction of a second, starts a new set of workers, runs
+again what was lost, and narrows a task that keeps killing its worker down to the piece that does
+it. The same for a task that does not come to an end. Every task gets exactly one answer.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from bigbar.errors import WorkersLostError
+from bigbar.executors.inside_process import UNGUARDED
+from bigbar.executors.processes import ProcessCrew, ThreadCrew
+from bigbar.executors.throttle import Throttle
+from bigbar.interrupts import signals_deferred
+
+# A task that was being run at this many deaths is taken to be their cause. One may be chance:
+# the out-of-memory killer takes whoever is largest.
+_DEATHS_TO_BLAME = 2
+
+# So many deaths in a row with no task to blame and no result between them: it will not get better.
+_DEATHS_TO_GIVE_UP = 3
+
+
+class Unanswered:
+    """What takes the place of the result of a task that cannot be answered."""
+
+    def reason(self) -> str:
+        """Why there is no result, in words."""
+        return "there is no answer"
+
+
+@dataclass(frozen=True)
+class WorkerDied(Unanswered):
+    """The answer for a task that kills whatever process runs it.
+
+    Parameters
+    ----------
+    exitcode : int or None
+        Of the last process that it ended; minus the signal number if that was killed.
+    deaths : int
+        How many processes this very task has ended.
+    """
+
+    exitcode: int | None
+    deaths: int
+
+    def describe(self) -> str:
+        """How the last process ended, in words: `was killed (signal 9)`."""
+        return _ending(self.exitcode)
+
+    def reason(self) -> str:
+        return f"its worker died {self.deaths} times ({self.describe()})"
+
+
+@dataclass(frozen=True)
+class TookTooLong(Unanswered):
+    """The answer for a task that was not done within its limit, and cannot be cut any smaller.
+
+    Parameters
+    ----------
+    seconds : float
+        The limit.
+    """
+
+    seconds: float
+
+    def reason(self) -> str:
+        return f"took longer than {self.seconds:g} s"
+
+
+#: The limit of a task in seconds; also told whether it is a piece of one that took too long.
+Limit = Callable[[Any, bool], float]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a pool went through.
+
+    Attributes
+    ----------
+    deaths : int
+        Workers that died by themselves or were killed by somebody else.
+    overdue : int
+        Workers that were ended because their task took longer than its limit.
+    stopped : int
+        Workers that were ended because they were stopped for longer than that.
+    """
+
+    deaths: int = 0
+    overdue: int = 0
+    stopped: int = 0
+
+
+class WorkerPool:
+    """Worker processes that survive the death of any of them; use it in a `with` block.
+
+    Leaving the block, however that comes about, leaves no process behind.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes, at least 1.
+    start_method : {"fork", "spawn", "forkserver"} or None
+        None for the platform's default.
+    initializer : callable or None
+        Run once in each process before its first task. An exception in it is raised to the
+        caller with the first result.
+    initargs : tuple
+        Its arguments.
+    growth : int or None
+        Bytes of memory that a worker may take on top of what it has after its initializer; past
+        that the system refuses it more, and Python raises a `MemoryError`. On Linux only.
+    on_event : callable or None
+        Called with a line for a person whenever something worth knowing happens.
+
+    Attributes
+    ----------
+    workers : int
+    losses : Losses
+        So far.
+
+    Raises
+    ------
+    ValueError
+        `workers` is below 1, or the platform does not know the start method.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        *,
+        start_method: str | None,
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...] = (),
+        growth: int | None = None,
+        on_event: Callable[[str], None] | None = None,
+    ) -> None:
+        if workers < 1:
+            raise ValueError(f"A pool needs at least one worker, not {workers}.")
+        self.workers = workers
+        self._start_method = start_method
+        self._initializer = initializer
+        self._initargs = initargs
+        self._growth = growth
+        self._on_event = on_event
+        self.losses = Losses()
+        self._crew: ProcessCrew | ThreadCrew | None = None
+        self._closed = False
+        self._busy = False
+        self._bereaved = False
+
+    @property
+    def kind(self) -> Literal["processes", "threads"]:
+        """`"threads"` where the system, or Python, refuses processes or their semaphores."""
+        return self._ready_crew().kind
+
+    def worker_pids(self) -> list[int]:
+        """Process ids of the workers that are alive; none for threads."""
+        return [] if self._crew is None else self._crew.pids()
+
+    def born(self) -> list[int]:
+        """Process ids of this set of workers, of the dead ones too; any thread may ask."""
+        crew = self._crew
+        return [] if crew is None else crew.born()
+
+    def running(self) -> int:
+        """How many tasks are being worked on at this moment; any thread may ask."""
+        crew = self._crew
+        return 0 if crew is None else crew.running()
+
+    def imap_unordered(
+        self,
+        function: Callable[[Any], Any],
+        tasks: Sequence[Any],
+        *,
+        split: Callable[[Any], Sequence[Any]] | None = None,
+        limit: Limit | None = None,
+        throttle: Throttle | None = None,
+    ) -> Iterator[tuple[Any, Any]]:
+        """Run `function` on every task; yield each with its result as it is done.
+
+        Parameters
+        ----------
+        function : callable
+            Of one task; importable, so that it can be sent to a process.
+        tasks : sequence
+            Picklable.
+        split : callable or None
+            Cuts a task that kills its workers, or takes too long, into smaller ones, which then
+            take its place. One piece or none means that it is as small as it gets.
+        limit : callable or None
+            How long a task may take, in seconds. A worker that is at it for longer is ended, and
+            the task cut up. Time in which a worker was stopped, or kept waiting for a processor,
+            does not count; a worker that was stopped for so long is replaced, its task run again.
+            Threads cannot be ended: for them nothing is too long.
+        throttle : Throttle or None
+            How many tasks may be worked on at once, where that is to change as they go.
+
+        Yields
+        ------
+        task : object
+            One of `tasks`, or a piece of one.
+        result : object
+            What `function` returned, or `WorkerDied`, or `TookTooLong`.
+
+        Raises
+        ------
+        WorkersLostError
+            Workers keep dying with no task to blame.
+        Exception
+            Whatever `function` or the initializer raised; the tasks that are running are lost.
+        """
+        if self._busy:
+            raise RuntimeError("This pool is still busy with an earlier round of tasks.")
+        self._busy = True
+        pending = [_Work(task) for task in tasks]
+        fruitless = 0
+        try:
+            while pending:
+                crew = self._ready_crew()
+                finished: set[int] = set()
+                for position, error, result in crew.outcomes(
+                    function,
+                    [work.task for work in pending],
+                    limits=None if limit is None else [w.limit_by(limit) for w in pending],
+                    throttle=throttle,
+                ):
+                    if error is not None:
+                        raise error
+                    finished.add(position)
+                    fruitless = 0
+                    yield pending[position].task, result
+                lost = {at: work for at, work in enumerate(pending) if at not in finished}
+                pending = list(lost.values())
+                if not (pending or crew.down):
+                    break
+                self._insist_on_a_guard(crew)
+                blamed = self._take_stock(crew, lost)
+                if not pending:  # A worker died with nothing left to do.
+                    break
+                fruitless = 0 if blamed else fruitless + 1
+                self._give_up_after(fruitless, crew)
+                pending, hopeless = self._narrow(pending, split)
+                for work in hopeless:
+                    yield work.task, work.verdict()
+        finally:
+            self._busy = False
+            if pending:
+                self._dismiss()
+
+    def terminate(self) -> None:
+        """Kill all workers and remove every trace of them; a second call does nothing."""
+        self._closed = True
+        self._dismiss()
+
+    close = terminate
+
+    def __enter__(self) -> Self:
+        try:
+            self._ready_crew()
+        except BaseException:
+            self.terminate()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            self.terminate()
+        finally:  # a signal may have struck before `terminate` could hold it off
+            self.terminate()
+
+    def _ready_crew(self) -> ProcessCrew | ThreadCrew:
+        if self._closed:
+            raise ValueError("The worker pool was closed.")
+        if self._crew is None:
+            with signals_deferred():
+                self._crew = self._recruit()
+        return self._crew
+
+    def _recruit(self) -> ProcessCrew | ThreadCrew:
+        if multiprocessing.current_process().daemon:  # Python starts no process for those.
+            self._tell(
+                "this process is itself a worker of a pool, and may have no processes of its own; "
+                f"using {self.workers} threads in their place"
+            )
+            return ThreadCrew(self.workers, self._initializer, self._initargs)
+        try:
+            return ProcessCrew(
+                self.workers, self._start_method, self._initializer, self._initargs, self._growth
+            )
+        except (OSError, ImportError) as refused:
+            if self._bereaved:  # what kills a process must not run in this one
+                raise WorkersLostError(
+                    f"Worker processes died, and no new ones could be started ({refused})."
+                ) from refused
+            self._tell(
+                f"no worker processes can be had ({refused}); using {self.workers} threads of "
+                "this process in their place"
+            )
+        return ThreadCrew(self.workers, self._initializer, self._initargs)
+
+    def _dismiss(self) -> None:
+        if self._crew is not None:
+            with signals_deferred():
+                self._crew.demolish()
+                self._crew = None
+
+    def _take_stock(self, crew: ProcessCrew | ThreadCrew, lost: dict[int, _Work]) -> bool:
+        """Charge the dead, and the endless, to the tasks they were at; whether there was any."""
+        self._crew = None
+        underway = {at: pid for at, pid in crew.started().items() if at in lost}
+        dead, overdue = crew.fallen(), crew.overdue()
+        self._bereaved = self._bereaved or bool(dead)
+        for at, pid in underway.items():
+            if pid in dead:
+                lost[at].deaths += 1
+                lost[at].exitcode = dead[pid]
+        again = f"{len(underway)} slice{'' if len(underway) == 1 else 's'}"
+        for pid, exitcode in dead.items():
+            self._tell(
+                f"worker {pid} {_ending(exitcode)}; "
+                + (f"starting {again} again" if underway else "starting another")
+            )
+        for at, found in overdue.items():
+            if found.stopped:
+                self._tell(
+                    f"worker {found.pid} was stopped for {found.seconds:g} s; starting {again} "
+                    "again in another"
+                )
+            elif at in lost:  # else its result came at the last moment
+                lost[at].overdue_s = found.seconds
+        stopped = sum(found.stopped for found in overdue.values())
+        self.losses = Losses(
+            self.losses.deaths + len(dead),
+            self.losses.overdue + len(overdue) - stopped,
+            self.losses.stopped + stopped,
+        )
+        return bool(overdue) or any(pid in dead for pid in underway.values())
+
+    def _insist_on_a_guard(self, crew: ProcessCrew | ThreadCrew) -> None:
+        if UNGUARDED in crew.fallen().values():
+            raise WorkersLostError(
+                "The script begins this run whenever it is imported, as each worker does at its "
+                'start: put the call under `if __name__ == "__main__":`'
+            )
+
+    def _give_up_after(self, fruitless: int, crew: ProcessCrew | ThreadCrew) -> None:
+        if fruitless < _DEATHS_TO_GIVE_UP:
+            return
+        exitcode = next(iter(crew.fallen().values()), None)
+        raise WorkersLostError(
+            f"Worker processes died {fruitless} times in a row before they could start on "
+            f"anything; the last one {_ending(exitcode)}. {_likely_cause(exitcode, self.workers)}"
+        )
+
+    def _narrow(
+        self, pending: list[_Work], split: Callable[[Any], Sequence[Any]] | None
+    ) -> tuple[list[_Work], list[_Work]]:
+        """Cut up the tasks that are to blame for something; those that cannot be: hopeless."""
+        kept: list[_Work] = []
+        hopeless: list[_Work] = []
+        for work in pending:
+            fault = work.fault()
+            if fault is None:
+                kept.append(work)
+                continue
+            pieces = [] if split is None else list(split(work.task))
+            if len(pieces) > 1:
+                self._tell(f"a slice {fault}; trying it in smaller pieces")
+                suspect = work.suspect or work.overdue_s is not None
+                kept.extend(_Work(piece, suspect) for piece in pieces)
+            else:
+                self._tell(f"a task {fault} on its own; leaving it out")
+                hopeless.append(work)
+        return kept, hopeless
+
+    def _tell(self, line: str) -> None:
+        if self._on_event is not None:
+            self._on_event(line)
+
+
+@dataclass
+class _Work:
+    task: Any
+    suspect: bool = False
+    deaths: int = 0
+    exitcode: int | None = None
+    overdue_s: float | None = None
+
+    def limit_by(self, limit: Limit) -> float:
+        return limit(self.task, self.suspect)
+
+    def fault(self) -> str | None:
+        """What it is to blame for, in words."""
+        if self.overdue_s is not None:
+            return f"took longer than {self.overdue_s:.3g} s"
+        return f"ended {self.deaths} workers" if self.deaths >= _DEATHS_TO_BLAME else None
+
+    def verdict(self) -> WorkerDied | TookTooLong:
+        if self.overdue_s is not None:
+            return TookTooLong(self.overdue_s)
+        return WorkerDied(self.exitcode, self.deaths)
+
+
+def _ending(exitcode: int | None) -> str:
+    if exitcode is None:
+        return "disappeared"
+    if exitcode < 0:
+        return f"was killed (signal {-exitcode})"
+    return f"ended with exit code {exitcode}"
+
+
+def _likely_cause(exitcode: int | None, workers: int) -> str:
+    several = workers > 1
+    if exitcode is not None and exitcode == -9:
+        fewer = "try fewer workers, or " if several else ""
+        return f"The usual cause is the system's out-of-memory killer: {fewer}close other programs."
+    if exitcode is not None and exitcode < 0:
+        alone = ": try one worker to see it in isolation" if several else ""
+        return f"A compiled library may have crashed{alone}."
+    return "Something ended the process before its work: what it printed should say more."

@@ -1,1 +1,0 @@
-"""The compiled twin of the strategy: signals, trades and statistics in numba."""

@@ -1,0 +1,1 @@
+"""How a run goes on, for whoever watches it."""

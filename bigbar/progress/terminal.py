@@ -1,0 +1,175 @@
+"""How a run goes, as a person reads it on standard error: short aligned lines, and the bar."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TextIO
+
+from bigbar.data.read import Bars
+from bigbar.engines.contract import Job
+from bigbar.machine.budget import Budget
+from bigbar.printable import one_line
+from bigbar.progress.events import Narrator, Progress
+from bigbar.sharing.frames import Publication
+from bigbar.space import Grid
+from bigbar.streams import Listened
+from bigbar.units import as_bytes, as_seconds, counted
+
+#: Labels stand in a column of this many characters.
+LABEL = 11
+
+#: The bar is drawn anew this often, in seconds.
+REFRESH_S = 0.1
+
+
+class Terminal(Narrator):
+    """Tells how a run goes, in short aligned lines, and shows the bar.
+
+    Parameters
+    ----------
+    stream : TextIO or None
+        Where to; standard error as a rule. When nobody listens there any more, the run goes on.
+    show_bar : bool
+        Whether to draw a bar; without it no control character is written. Those of what is told
+        never are.
+    """
+
+    def __init__(self, stream: TextIO | None, *, show_bar: bool) -> None:
+        self._stream = Listened(stream)
+        self._show_bar = show_bar
+
+    def line(self, label: str, *texts: str) -> None:
+        """Write a labelled line, and further lines under the first."""
+        for text in texts:
+            self._stream.write(self._fitted(label, one_line(text)) + "\n")
+            label = ""
+        self._stream.flush()
+
+    def _fitted(self, label: str, text: str) -> str:
+        """A labelled text, broken between words where a terminal is too narrow for it."""
+        first = f"{label:<{LABEL}}"
+        if not self._stream.isatty():
+            return first + text
+        return textwrap.fill(
+            text,
+            max(3 * LABEL, shutil.get_terminal_size().columns),
+            initial_indent=first,
+            subsequent_indent=" " * LABEL,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+    def data(self, bars: Bars, job: Job) -> None:
+        """The bars that were read."""
+        frame = bars.frame
+        used = frame.index[job.bars]
+        held_back = len(frame) - job.first_bar - len(used)
+        taking_part = f"the first {job.first_bar:,} warm up the indicators, {len(used):,} take part"
+        if held_back:
+            taking_part += f", {held_back:,} from {frame.index[-held_back]} on are held back"
+        self.line(
+            "Data",
+            f"{bars.source} · {len(frame):,} bars · {frame.index[0]} to {frame.index[-1]}",
+            taking_part,
+            *bars.notes,
+        )
+
+    def grid(self, grid: Grid) -> None:
+        """The grid, as a product."""
+        named = [
+            f"{axis.name} {axis}" + (f" ({len(axis)})" if len(axis) > 1 else "")
+            for axis in grid.axes
+        ]
+        product = " × ".join(str(count) for count in grid.shape)
+        self.line("Grid", *named, f"{product} = {counted(len(grid), 'combination')}")
+
+    def shared(self, publication: Publication, workers: int) -> None:
+        where = "shared memory" if publication.kind == "shared_memory" else "a memory-mapped file"
+        saved = publication.nbytes * (workers - 1)
+        text = f"{as_bytes(publication.nbytes)} once in {where} for {counted(workers, 'worker')}"
+        if saved > 0:
+            text += f"; a copy each would take {as_bytes(saved)} more"
+        self.line("Shared", text)
+
+    def forecast(self, budget: Budget) -> None:
+        expected = budget.forecast
+        text = (
+            f"about {as_seconds(expected.seconds)}, {as_bytes(expected.memory)} of memory "
+            f"({as_bytes(expected.shared)} of it shared)"
+        )
+        if expected.disk:
+            text += f", {as_bytes(expected.disk)} on disk"
+        self.line("Forecast", text)
+        for note in budget.notes:
+            self.event(note)
+
+    def compiling(self) -> None:
+        self.line("Compile", "first run on this machine: compiling, ten to twenty seconds …")
+
+    def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
+        self.line(
+            "Estimate",
+            f"{as_seconds(seconds)} per backtest; {counted(chunks, 'chunk')} of up to "
+            f"{counted(chunk_size, 'combination')}",
+        )
+
+    def resuming(self, run: int, begun: datetime, done: int, total: int) -> None:
+        share = 100 * done // total
+        self.line(
+            "Resume",
+            f"resuming run {run} of {begun.astimezone():%Y-%m-%d %H:%M}: {share} % already done "
+            f"({done:,} of {total:,})",
+        )
+
+    def retrying(self, run: int, count: int) -> None:
+        what = f"{counted(count, 'combination')} that failed" if count else "nothing failed"
+        self.line("Retry", f"run {run}: {what}")
+
+    def reusing(self, rows: int, there: int, runs: Sequence[int]) -> None:
+        text = f"reusing {counted(rows, 'row')} of run {' and '.join(map(str, runs))}"
+        if rows < there:
+            text += f"; the other {there - rows:,} that are there are quicker run again"
+        self.line("Reuse", text)
+
+    @contextmanager
+    def progress(self, total: int, done: int = 0, in_flight: float = 0.0) -> Iterator[Progress]:
+        from bigbar.progress.bar import Bar
+
+        with Bar(
+            in_flight=in_flight,
+            total=total,
+            initial=done,
+            desc="Optimization Progress",
+            unit="backtest",
+            mininterval=REFRESH_S,
+            miniters=1,
+            smoothing=0,  # The speed since the start: chunks go out so that it stands for the rest.
+            unit_scale=False,
+            dynamic_ncols=True,
+            file=self._stream,
+            disable=not self._show_bar,
+        ) as bar:
+            yield bar
+
+    def event(self, what: str) -> None:
+        if self._show_bar:
+            from tqdm import tqdm
+
+            tqdm.write(self._fitted("Note", one_line(what)), file=self._stream)
+        else:
+            self.line("Note", what)
+
+    def verifying(self, wanted: int) -> None:
+        self.line("Verify", f"replaying up to {wanted} combinations through backtesting.py …")
+
+    def validating(self, what: str) -> None:
+        self.line("Validate", f"{what} …")
+
+
+def wants_bar(stream: TextIO | None, *, no_progress: bool) -> bool:
+    """Whether a bar may be drawn: on a terminal, unless it was switched off."""
+    return not no_progress and Listened(stream).isatty()

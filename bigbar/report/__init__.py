@@ -1,0 +1,1 @@
+"""What is said and written of a run: terminal, files, plots, page."""

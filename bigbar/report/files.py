@@ -1,0 +1,340 @@
+"""The files of a run, each written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bigbar.errors import BigBarError
+from bigbar.machine.metrics import as_json
+from bigbar.machine.resources import process_exists
+from bigbar.outcome import Outcome, data_told, settings_told
+from bigbar.report.answer import full_statistics
+from bigbar.results import ResultTable
+from bigbar.store.owner import place
+from bigbar.store.receipt import RECEIPT, receipt, receipt_text
+from bigbar.store.records import Ending, Told
+from bigbar.units import json_number
+from bigbar.validation.summary import as_json as findings_as_json
+from bigbar.version import __version__
+
+SUMMARY, RESULTS, TRADES = "summary.json", "results.parquet", "trades.csv"
+CSV_EXPORT, PLOT, HEATMAPS = "results.csv", "plot.html", "heatmaps.html"
+PAGE = "report.html"
+
+
+class OutputError(BigBarError):
+    """A file could not be written."""
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
+    """Write a file under another name in the same folder, then give it its own in one step.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    write : callable
+        Writes the path it is given.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; what stood there before is untouched.
+    """
+    part = aside(path)
+    try:
+        try:
+            write(part)
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as problem:
+        raise OutputError(f"cannot write {path}: {problem.strerror or problem}") from problem
+    return path
+
+
+def aside(path: Path) -> Path:
+    """Another name in the same folder, for what is to have this one later.
+
+    If this process is killed, `prepare_folder` removes what has such a name.
+    """
+    return path.with_name(_part_name(path.name))
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the output folder, before any work whose result could not be kept.
+
+    What a process that was killed had half written there is removed.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / _part_name("probe")
+        probe.touch()
+        probe.unlink()
+        _remove_parts_of_the_dead(folder)
+    except OSError as problem:
+        raise OutputError(
+            f"cannot write to the output folder {folder}: {problem.strerror or problem}; choose "
+            "another with --output"
+        ) from problem
+
+
+def _part_name(name: str) -> str:
+    """For a file on its way to that name: it tells which process of which machine writes it."""
+    return f".{name}.{_here()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _here() -> str:
+    return hashlib.sha256(place().encode()).hexdigest()[:8]
+
+
+def _remove_parts_of_the_dead(folder: Path) -> None:
+    """Others of this machine may be writing there at this moment; others elsewhere too."""
+    for part in folder.glob(f".*.{_here()}-*-*"):
+        pid = part.name.split("-")[-2]
+        if pid.isdecimal() and not process_exists(int(pid)):
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink(missing_ok=True)
+
+
+def write_results(
+    path: Path, table: ResultTable, *, where: NDArray[np.bool_] | None = None
+) -> Path:
+    """A Parquet file with a row a combination, in grid order.
+
+    Five parameter columns, then every statistic under backtesting.py's name; durations as
+    timedelta. Of all combinations, or of those `where` it says so.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrow = pa.Table.from_pandas(table.frame(where), preserve_index=False)
+    parameters = [axis.name for axis in table.grid.axes]
+    return write_whole(
+        path,
+        # Parameters repeat, so a dictionary shrinks them; statistics do not, and trying costs
+        # a third of the time.
+        lambda part: pq.write_table(
+            arrow, part, use_dictionary=parameters, compression="zstd", compression_level=1
+        ),
+    )
+
+
+def write_csv(path: Path, table: ResultTable, *, where: NDArray[np.bool_] | None = None) -> Path:
+    """The same table as text."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    arrow = pa.Table.from_pandas(with_durations_as_text(table.frame(where)), preserve_index=False)
+    return write_whole(path, lambda part: pyarrow.csv.write_csv(arrow, part))
+
+
+def with_durations_as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame itself, its durations as pandas prints them; None where there is none."""
+    for name in frame.columns[frame.dtypes == "timedelta64[ns]"]:
+        codes, found = pd.factorize(frame[name])
+        texts = [*map(str, found), None]  # A missing duration has code -1: the last one.
+        frame[name] = pd.Series([texts[code] for code in codes], frame.index, dtype=object)
+    return frame
+
+
+def write_trades(folder: Path, trades: pd.DataFrame) -> Path:
+    """`trades.csv`: the closed trades of the best combination."""
+    listed = pd.DataFrame(
+        {
+            "entry_time": [moment.isoformat() for moment in trades["EntryTime"]],
+            "exit_time": [moment.isoformat() for moment in trades["ExitTime"]],
+            "direction": np.where(trades["Size"] > 0, "long", "short"),
+            "size": trades["Size"].astype(np.int64),
+            "entry_price": trades["EntryPrice"],
+            "exit_price": trades["ExitPrice"],
+            "profit": trades["PnL"],
+            "return": trades["ReturnPct"],
+            "commission": trades["Commission"],
+        }
+    )
+    return write_whole(folder / TRADES, lambda part: listed.to_csv(part, index=False))
+
+
+def write_summary(folder: Path, outcome: Outcome) -> Path:
+    """`summary.json`: settings, data, grid, timings, memory, failures, the best, the proof."""
+    text = json.dumps(summary(outcome), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A file name that is no valid text holds surrogates: JSON takes them escaped.
+    return write_whole(
+        folder / SUMMARY,
+        lambda part: part.write_text(text, encoding="utf-8", errors="backslashreplace"),
+    )
+
+
+def receipt_of(outcome: Outcome, command: Sequence[str]) -> dict[str, Any]:
+    """What went into a run, and the digest of what came of it."""
+    return receipt(
+        outcome.identity,
+        run=outcome.carried.run,
+        state=outcome.state,
+        settings=settings_told(outcome),
+        data=data_told(outcome),
+        command=command,
+        completed=outcome.table.reached(),
+        failed=len(outcome.failures),
+        result_sha256=outcome.result_sha256,
+    )
+
+
+def write_receipt(folder: Path, found: dict[str, Any]) -> Path:
+    """`receipt.json`: what `receipt_of` found."""
+    text = receipt_text(found)
+    return write_whole(
+        folder / RECEIPT,
+        lambda part: part.write_text(text, encoding="utf-8", errors="backslashreplace"),
+    )
+
+
+def ending(outcome: Outcome, text: str) -> Ending:
+    """How a run ended, for its store; `text` is the answer as it is printed."""
+    value = None
+    if outcome.best is not None:
+        value = float(outcome.table.column(outcome.choice.objective.name)[outcome.best])
+    metrics = None if outcome.metrics is None else as_json(outcome.metrics)
+    return Ending(
+        state=outcome.state,
+        best=outcome.best,
+        best_value=value,
+        result_sha256=outcome.result_sha256,
+        error=None if outcome.stopped_by is None else f"stopped by signal {outcome.stopped_by}",
+        told=Told(text, summary(outcome), dict(outcome.timings), metrics),
+    )
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """What `summary.json` holds, as plain Python values."""
+    job, execution, table = outcome.job, outcome.execution, outcome.table
+    return {
+        "version": __version__,
+        "run": _run(outcome),
+        "settings": settings_told(outcome),
+        "data": data_told(outcome),
+        "grid": {
+            "axes": {axis.name: list(axis.values) for axis in job.grid.axes},
+            "combinations": len(job.grid),
+        },
+        "engine": job.engine,
+        "workers": execution.workers,
+        "workers_kind": outcome.workers_kind,
+        "start_method": outcome.start_method,
+        "shared_kind": outcome.shared_kind,
+        "chunk_size": outcome.chunk_size,
+        "estimated_duration_s": outcome.estimated_duration_s,
+        "timings": {stage: round(seconds, 6) for stage, seconds in outcome.timings.items()},
+        "backtests_per_second": outcome.backtests_per_second,
+        "memory": _memory(outcome),
+        "forecast": outcome.against_forecast,
+        "metrics": None if outcome.metrics is None else as_json(outcome.metrics, series=False),
+        "completed": table.reached(),
+        "result_sha256": outcome.result_sha256,
+        "stopped_by_signal": outcome.stopped_by,
+        "without_trades": table.without_trades(),
+        "ties": table.ties(outcome.choice),
+        "failures": [
+            {
+                "combination": failure.number,
+                "parameters": vars(job.grid[failure.number]),
+                "reason": failure.reason,
+            }
+            for failure in outcome.failures
+        ],
+        "best": _best(outcome),
+        "verification": _verification(outcome),
+        "broke_off": list(outcome.broke_off.values()),
+        **_worth(outcome),
+    }
+
+
+def _run(outcome: Outcome) -> dict[str, Any]:
+    earlier = outcome.carried.earlier
+    return {
+        "id": outcome.carried.run,
+        "fingerprint": outcome.identity.fingerprint,
+        "state": outcome.state,
+        "resumed_rows": outcome.resumed,
+        "reused_rows": outcome.reused,
+        "compared_with": earlier.id if earlier is not None and not outcome.failures else None,
+    }
+
+
+def _memory(outcome: Outcome) -> dict[str, Any] | None:
+    if outcome.memory is None:
+        return None
+    return {
+        f"{name}_bytes": list(value) if isinstance(value, tuple) else value
+        for name, value in vars(outcome.memory).items()
+    }
+
+
+def _best(outcome: Outcome) -> dict[str, Any] | None:
+    if outcome.best is None:
+        return None
+    statistics = full_statistics(outcome, outcome.best)
+    return {
+        "combination": outcome.best,
+        "parameters": vars(outcome.job.grid[outcome.best]),
+        "statistics": {name: plain_value(value) for name, value in statistics.items()},
+    }
+
+
+def _worth(outcome: Outcome) -> dict[str, Any]:
+    """Every figure of the validation under its name; null where there is none."""
+    found = findings_as_json(outcome.findings, outcome.job.grid)
+    found["validation_notes"] = found.pop("notes")
+    return found
+
+
+def _verification(outcome: Outcome) -> dict[str, Any] | None:
+    found = outcome.verification
+    if found is None:
+        return None
+    return {
+        "combinations": found.combinations,
+        "wanted": found.wanted,
+        "statistics": found.statistics,
+        "max_relative_difference": plain_value(found.max_relative_difference),
+        "ok": found.ok,
+    }
+
+
+def plain_value(value: object) -> object:
+    """A value as JSON holds it: no NaN (null), infinity as text, times and durations as text."""
+    if value is None or value is pd.NaT:
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    if isinstance(value, pd.Timedelta):
+        return str(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    return json_number(float(value))  # type: ignore[arg-type]

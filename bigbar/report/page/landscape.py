@@ -1,0 +1,228 @@
+"""The whole grid at a glance: one statistic over every pair of axes, along each, and counted.
+
+All of it is read off the table of results with NumPy; nothing here knows how it is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bigbar.results import Choice, ResultTable
+from bigbar.space import Axis, Grid
+from bigbar.statistics import Better, Kind
+
+Floats = NDArray[np.float64]
+
+_DAY_NS = 24 * 3600 * 10**9
+
+#: An axis with more values than this is drawn in as many groups of neighbours: cells narrower
+#: than a few pixels could not be told apart, and the page would grow with their number.
+MOST_CELLS = 120
+
+#: Bars of the distribution.
+BINS = 60
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """The objective over the grid.
+
+    Attributes
+    ----------
+    grid : Grid
+    values : ndarray of float, shape (values of each axis)
+        In the units a person reads (durations in days); NaN where a combination does not count,
+        or its value is infinite.
+    name, unit : str
+        Of the objective: "Return [%]" is named so, with the unit "%".
+    lower_is_better : bool
+    infinite : int
+        How many combinations were left out for an infinite value.
+    """
+
+    grid: Grid
+    values: Floats
+    name: str
+    unit: str
+    lower_is_better: bool
+    infinite: int
+
+    @cached_property
+    def counted(self) -> Floats:
+        """The values of all combinations that count, ascending."""
+        flat = self.values.ravel()
+        return np.sort(flat[~np.isnan(flat)])
+
+    def value(self, number: int) -> float:
+        """The objective of one combination."""
+        return float(self.values.ravel()[number])
+
+    def places(self, number: int) -> tuple[int, ...]:
+        """Where on each axis a combination stands."""
+        return tuple(int(place) for place in np.unravel_index(number, self.grid.shape))
+
+    def share_better(self, value: float) -> float:
+        """Share of the combinations that count which are strictly better than a value."""
+        counted = self.counted
+        if self.lower_is_better:
+            return float(np.searchsorted(counted, value, side="left")) / len(counted)
+        return 1 - float(np.searchsorted(counted, value, side="right")) / len(counted)
+
+
+def landscape_of(table: ResultTable, choice: Choice) -> Landscape:
+    """The objective of every combination that counts, shaped as the grid."""
+    statistic = choice.objective
+    values = np.where(np.isnan(table.scores(choice)), np.nan, table.column(statistic.name))
+    unit = statistic.name.partition("[")[2].rstrip("]")
+    if statistic.kind is Kind.DURATION:
+        values, unit = values / _DAY_NS, "days"
+    infinite = np.isinf(values)
+    return Landscape(
+        grid=table.grid,
+        values=np.where(infinite, np.nan, values).reshape(table.grid.shape),
+        name=statistic.name,
+        unit=unit,
+        lower_is_better=statistic.better is Better.LOWER,
+        infinite=int(infinite.sum()),
+    )
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """The objective over two axes.
+
+    Attributes
+    ----------
+    x, y : Axis
+    best, mean : ndarray of float, shape (cells along y, cells along x)
+        Over all other axes; NaN where no combination counts.
+    group : tuple of (int, int)
+        Neighbouring values of x, and of y, that share a cell.
+    """
+
+    x: Axis
+    y: Axis
+    best: Floats
+    mean: Floats
+    group: tuple[int, int]
+
+    def peak(self, *, lower_is_better: bool) -> tuple[int, int] | None:
+        """Cell along x, and along y, with the best mean; None where no cell has a value."""
+        if np.isnan(self.mean).all():
+            return None
+        pick = np.nanargmin if lower_is_better else np.nanargmax
+        row, column = np.unravel_index(pick(self.mean), self.mean.shape)
+        return int(column), int(row)
+
+
+def varying(grid: Grid) -> list[int]:
+    """Numbers of the axes with more than one value."""
+    return [number for number, axis in enumerate(grid.axes) if len(axis) > 1]
+
+
+def heatmaps(landscape: Landscape) -> Iterator[Heatmap]:
+    """A heatmap for every pair of axes that vary, the one with more values along x."""
+    axes = landscape.grid.axes
+    for pair in combinations(varying(landscape.grid), 2):
+        x, y = sorted(pair, key=lambda number: (-len(axes[number]), number))
+        # x and y to the front, every other axis behind them.
+        values = np.moveaxis(landscape.values, (y, x), (0, 1))
+        values = values.reshape(len(axes[y]), len(axes[x]), -1)
+        group = (-(-len(axes[x]) // MOST_CELLS), -(-len(axes[y]) // MOST_CELLS))
+        best, mean = _cells(values, group, lower_is_better=landscape.lower_is_better)
+        yield Heatmap(axes[x], axes[y], best, mean, group)
+
+
+def _cells(
+    values: Floats, group: tuple[int, int], *, lower_is_better: bool
+) -> tuple[Floats, Floats]:
+    """Best and mean of each cell, several neighbours to a cell where `group` says so."""
+    known = ~np.isnan(values)
+    counts = known.sum(axis=2)
+    sums = np.where(known, values, 0.0).sum(axis=2)
+    worst = np.inf if lower_is_better else -np.inf
+    extreme = np.minimum if lower_is_better else np.maximum
+    best = extreme.reduce(np.where(known, values, worst), axis=2)
+    for axis, size in ((1, group[0]), (0, group[1])):
+        starts = np.arange(0, counts.shape[axis], size)
+        counts, sums = (np.add.reduceat(part, starts, axis=axis) for part in (counts, sums))
+        best = extreme.reduceat(best, starts, axis=axis)
+    with np.errstate(invalid="ignore"):
+        return np.where(counts > 0, best, np.nan), sums / np.where(counts > 0, counts, np.nan)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The objective along one axis, over all others.
+
+    Attributes
+    ----------
+    axis : Axis
+    best, upper, median, lower : ndarray of float, shape (values,)
+        The best, and the quartiles (75, 50 and 25 %); NaN where no combination counts.
+    """
+
+    axis: Axis
+    best: Floats
+    upper: Floats
+    median: Floats
+    lower: Floats
+
+
+def profiles(landscape: Landscape) -> Iterator[Profile]:
+    """A profile for every axis that varies."""
+    for number in varying(landscape.grid):
+        axis = landscape.grid.axes[number]
+        rows = np.moveaxis(landscape.values, number, 0).reshape(len(axis), -1)
+        ordered = np.sort(rows, axis=1)  # NaN last.
+        counts = np.count_nonzero(~np.isnan(rows), axis=1)
+        lower, median, upper, highest = (
+            _quantile(ordered, counts, share) for share in (0.25, 0.5, 0.75, 1.0)
+        )
+        best = ordered[:, 0] if landscape.lower_is_better else highest
+        yield Profile(axis, best, upper, median, lower)
+
+
+def _quantile(ordered: Floats, counts: NDArray[np.int64], share: float) -> Floats:
+    """Of each row's first `counts` values, between neighbours in proportion, as NumPy does it."""
+    place = np.maximum(counts - 1, 0) * share
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(counts - 1, 0))
+    rows = np.arange(len(ordered))
+    low, high = ordered[rows, below], ordered[rows, above]
+    return low + (high - low) * (place - below)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How many combinations reached what.
+
+    Attributes
+    ----------
+    edges : ndarray of float, shape (bins + 1,)
+    counts : ndarray of int, shape (bins,)
+    median, lower, upper : float
+        Median and quartiles.
+    """
+
+    edges: Floats
+    counts: NDArray[np.int64]
+    median: float
+    lower: float
+    upper: float
+
+
+def distribution(landscape: Landscape) -> Distribution | None:
+    """The objective of all combinations that count; None where none does."""
+    counted = landscape.counted
+    if not len(counted):
+        return None
+    counts, edges = np.histogram(counted, bins=BINS)
+    lower, median, upper = np.quantile(counted, (0.25, 0.5, 0.75))
+    return Distribution(edges, counts, float(median), float(lower), float(upper))

@@ -1,0 +1,141 @@
+"""What the page is about: one run, with what several sections need of it, computed once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from bigbar.engines.contract import build_engine
+from bigbar.outcome import Outcome
+from bigbar.report.answer import full_statistics
+from bigbar.report.page.chart import Chart
+from bigbar.report.page.landscape import Landscape, landscape_of, varying
+from bigbar.report.page.markup import Markup, tag
+from bigbar.report.page.numbers import value_text
+from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.validation.findings import Findings, Holdout, Plateau
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page, with its place in the table of contents.
+
+    Attributes
+    ----------
+    id : str
+        What a link points at.
+    title : str
+    body : Markup
+    charts : tuple of Chart
+        Those whose places are in the body.
+    """
+
+    id: str
+    title: str
+    body: Markup
+    charts: tuple[Chart, ...] = ()
+
+    def html(self) -> Markup:
+        """The section under its heading."""
+        heading = f"{self.id}-heading"
+        return tag(
+            "section",
+            tag("h2", self.title, id=heading),
+            self.body,
+            id=self.id,
+            aria_labelledby=heading,
+        )
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run and what was found about it.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        `outcome.best` is the chosen setting.
+    findings : Findings or None
+        None where the run was not validated.
+    receipt : mapping or None
+        What a receipt of the run holds, in the order to be shown in.
+    """
+
+    outcome: Outcome
+    findings: Findings | None = None
+    receipt: Mapping[str, Any] | None = None
+
+    @property
+    def best(self) -> int | None:
+        """The chosen setting."""
+        return self.outcome.best
+
+    @property
+    def holdout(self) -> Holdout | None:
+        """What it did on the unseen days."""
+        return None if self.findings is None else self.findings.holdout
+
+    @property
+    def plateau(self) -> Plateau | None:
+        """The robust choice beside the peak."""
+        return None if self.findings is None else self.findings.plateau
+
+    @cached_property
+    def landscape(self) -> Landscape:
+        """The objective over the grid."""
+        return landscape_of(self.outcome.table, self.outcome.choice)
+
+    @cached_property
+    def statistics(self) -> pd.Series:
+        """Of the chosen setting, as backtesting.py has them; empty where nothing counts."""
+        if self.best is None:
+            return pd.Series(dtype=object)
+        return full_statistics(self.outcome, self.best)
+
+    @cached_property
+    def bars(self) -> pd.DataFrame:
+        """The bars that take part."""
+        return self.outcome.bars.frame.iloc[self.outcome.job.bars]
+
+    @cached_property
+    def equity(self) -> pd.Series | None:
+        """Equity of the chosen setting on the bars it was chosen on, by the run's own engine."""
+        if self.best is None:
+            return None
+        job = self.outcome.job
+        file = with_indicators(self.outcome.bars.frame, job.settings.week_edge_bars)
+        return build_engine(file, job).equity(self.best)
+
+    @property
+    def still_open(self) -> bool:
+        """Whether a position is open at the last bar: then the closed trades are not all."""
+        if self.equity is None or self.outcome.trades is None:
+            return False
+        closed = self.cash + float(self.outcome.trades["PnL"].sum())
+        last = float(self.equity.iloc[-1])
+        return last > 0 and not math.isclose(last, closed, rel_tol=1e-9)
+
+    @cached_property
+    def whole_equity(self) -> pd.Series | None:
+        """The same, followed by the unseen days as if their profit were earned on top."""
+        if self.equity is None or self.holdout is None:
+            return self.equity
+        unseen = self.holdout.equity
+        return pd.concat([self.equity, unseen * (self.equity.iloc[-1] / self.cash)])
+
+    @property
+    def cash(self) -> float:
+        """What a run begins with."""
+        return self.outcome.job.settings.account.cash
+
+    def setting(self, number: int) -> str:
+        """A combination by the parameters that vary; by all where none does."""
+        parameters = vars(self.outcome.job.grid[number])
+        grid = self.outcome.job.grid
+        names = [grid.axes[axis].name for axis in varying(grid)] or list(parameters)
+        return ", ".join(f"{name} {value_text(parameters[name])}" for name in names)

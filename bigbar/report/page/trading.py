@@ -1,0 +1,176 @@
+"""Every trade on the bars it was made on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bigbar.report.page.chart import Axis, Chart, Key, Layer, Role, seconds
+from bigbar.report.page.markup import Cell, Content, Markup, details, table, tag
+from bigbar.report.page.numbers import count, minute, number, percent, sort_value
+from bigbar.report.page.subject import Section, Subject
+from bigbar.report.page.thinning import join_bars
+
+#: Rows of the list of trades on the page; all of them are in trades.csv.
+MOST_LISTED = 500
+
+#: Trades marked on the chart; more would cover it.
+MOST_MARKED = 3_000
+
+_PRICE = "0,0.[00000]"
+
+
+def trades_section(subject: Subject) -> Section | None:
+    """Trades on the chart of prices, and listed."""
+    if subject.outcome.trades is None:
+        return None
+    trades = _as_drawn(subject, subject.outcome.trades)
+    chart = _price_chart(subject, trades)
+    stepping: Content = None
+    if len(trades):
+        stepping = (
+            tag("button", "‹ Previous trade", type="button", data_step="-1"),
+            tag("button", "Next trade ›", type="button", data_step="1"),
+            tag("output", aria_live="polite"),
+        )
+    return Section("trades", "Trades", chart.figure(stepping, _list(trades)), (chart,))
+
+
+def _as_drawn(subject: Subject, trades: pd.DataFrame) -> pd.DataFrame:
+    """With times in seconds, and which way each went."""
+    index: Any = subject.bars.index
+    times = np.asarray(seconds(index))
+    return trades.assign(
+        entry=times[trades["EntryBar"].to_numpy(np.int64)],
+        exit=times[trades["ExitBar"].to_numpy(np.int64)],
+        long=trades["Size"] > 0,
+        gain=trades["PnL"] > 0,
+    ).reset_index(drop=True)
+
+
+def _price_chart(subject: Subject, trades: pd.DataFrame) -> Chart:
+    bars, size = join_bars(subject.bars)
+    times = seconds(pd.DatetimeIndex(bars.index))
+    candles = {
+        "x": times,
+        **{name.lower(): bars[name].to_numpy(np.float64) for name in bars.columns},
+    }
+    tips = (
+        ("Time", "@x{%F %H:%M}"),
+        *((name, f"@{name.lower()}{{{_PRICE}}}") for name in bars.columns),
+    )
+    marked = trades.iloc[-MOST_MARKED:]
+    layers = [Layer("candles", candles, "faint", tips)]
+    layers += _marks(marked[marked["gain"]], "good", "solid")
+    layers += _marks(marked[~marked["gain"]], "bad", "dashed")
+    says = (
+        f"{count(len(trades), 'trade')} on {count(len(subject.bars), 'bar')}: "
+        f"{trades['long'].sum():,} long, {(~trades['long']).sum():,} short; "
+        f"{trades['gain'].sum():,} with a gain. "
+    )
+    if subject.still_open:
+        says += "A position is still open at the last bar: in the equity, but not in this list. "
+    if size > 1:
+        says += f"Each bar drawn joins {size} bars of the file, to keep this page small. "
+    if len(marked) < len(trades):
+        says += f"The last {len(marked):,} trades are marked. "
+    return Chart(
+        name="prices",
+        title="Trades on the bars",
+        says=says + "Hollow bars rose, filled ones fell.",
+        x=Axis(kind="time"),
+        y=Axis(format=_PRICE),
+        layers=layers,
+        keys=[
+            Key("up", "good", "long, gain"),
+            Key("down", "good", "short, gain"),
+            Key("up", "bad", "long, loss"),
+            Key("down", "bad", "short, loss"),
+            Key("line", "good", "to the exit, gain"),
+            Key("dashed", "bad", "to the exit, loss"),
+        ],
+        size="tall",
+        zoom=True,
+        extra={
+            "barWidth": 0.7 * float(np.median(np.diff(times))) if len(times) > 1 else 1.0,
+            "trades": [
+                [row["entry"], row["exit"], _words(number, len(trades), row)]
+                for number, row in enumerate(
+                    marked.to_dict("records"), 1 + len(trades) - len(marked)
+                )
+            ],
+        },
+    )
+
+
+def _marks(trades: pd.DataFrame, role: Role, dash: str) -> list[Layer]:
+    """Lines from entry to exit, and triangles at the entries: up for long, down for short."""
+    if not len(trades):
+        return []
+    lines = {
+        "x0": trades["entry"].to_numpy(),
+        "y0": trades["EntryPrice"].to_numpy(np.float64),
+        "x1": trades["exit"].to_numpy(),
+        "y1": trades["ExitPrice"].to_numpy(np.float64),
+    }
+    layers = [Layer("segments", lines, role, style={"dash": dash, "width": 2})]
+    for is_long, marker, word in (
+        (True, "triangle", "Long"),
+        (False, "inverted_triangle", "Short"),
+    ):
+        some = trades[trades["long"] == is_long]
+        if not len(some):
+            continue
+        columns = {
+            "x": some["entry"].to_numpy(),
+            "y": some["EntryPrice"].to_numpy(np.float64),
+            "exit": [minute(moment) for moment in some["ExitTime"]],
+            "out": some["ExitPrice"].to_numpy(np.float64),
+            "gain": [percent(100 * value, sign=True) for value in some["ReturnPct"]],
+            "size": [f"{abs(value):,}" for value in some["Size"]],
+        }
+        tips = (
+            (word, "@size units"),
+            ("Entry", f"@x{{%F %H:%M}} at @y{{{_PRICE}}}"),
+            ("Exit", f"@exit at @out{{{_PRICE}}}"),
+            ("Return", "@gain"),
+        )
+        drawn = {"marker": marker, "size": 10, "outline": "card"}
+        layers.append(Layer("points", columns, role, tips, drawn))
+    return layers
+
+
+def _words(place: int, total: int, trade: dict[Any, Any]) -> str:
+    """One trade in a sentence, for the control that steps through them."""
+    return (
+        f"Trade {place:,} of {total:,}: {'long' if trade['long'] else 'short'} "
+        f"{abs(trade['Size']):,} units, {minute(trade['EntryTime'])} to "
+        f"{minute(trade['ExitTime'])}, "
+        f"{percent(100 * trade['ReturnPct'], sign=True)}"
+    )
+
+
+def _list(trades: pd.DataFrame) -> Markup:
+    shown = trades.iloc[-MOST_LISTED:]
+    first = len(trades) - len(shown)
+    rows = [
+        (
+            Cell(f"{place:,}", place),
+            Cell("long" if trade["long"] else "short"),
+            Cell(minute(trade["EntryTime"]), sort_value(trade["EntryTime"])),
+            Cell(minute(trade["ExitTime"]), sort_value(trade["ExitTime"])),
+            Cell(f"{abs(trade['Size']):,}", abs(trade["Size"])),
+            Cell(number(trade["EntryPrice"], 5), trade["EntryPrice"]),
+            Cell(number(trade["ExitPrice"], 5), trade["ExitPrice"]),
+            Cell(number(trade["PnL"], sign=True), trade["PnL"]),
+            Cell(percent(100 * trade["ReturnPct"], sign=True), trade["ReturnPct"]),
+        )
+        for place, trade in enumerate(shown.to_dict("records"), first + 1)
+    ]  # fmt: skip
+    which = f"The last {len(shown):,} of {len(trades):,} trades" if first else "All trades"
+    heads = ("#", "side", "entry", "exit", "units", "entry price", "exit price", "profit", "return")
+    return details(
+        f"{which} as a table", table(heads, rows, caption=f"{which} as a table", sortable=True)
+    )

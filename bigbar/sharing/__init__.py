@@ -1,0 +1,1 @@
+"""Data that many processes look at and one holds."""

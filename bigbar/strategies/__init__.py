@@ -1,0 +1,1 @@
+"""The strategies that come along, and where a trader's own is found."""

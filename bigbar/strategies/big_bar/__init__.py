@@ -1,0 +1,1 @@
+"""BigBar: the strategy that comes along, and the engine of its own."""

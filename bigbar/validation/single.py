@@ -1,0 +1,145 @@
+"""One combination on some of the bars: run by the engine, and proven by `backtesting.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bigbar.account import Account
+from bigbar.engines.contract import BacktestingEngine, Job, build_engine
+from bigbar.errors import VerificationError, WorkersLostError
+from bigbar.executors.local import Unanswered
+from bigbar.results import ResultTable
+from bigbar.space import Grid
+from bigbar.statistics import COLUMN
+from bigbar.validation.splits import Span
+from bigbar.validation.tasks import Imap
+from bigbar.verification.replay import Replay, compare_engines, differences_text
+from bigbar.worker import desk
+
+
+@dataclass(frozen=True)
+class Run:
+    """One combination of a grid on some of the bars.
+
+    Attributes
+    ----------
+    number : int
+        The combination.
+    job : Job
+        Of a grid of this combination alone.
+    row : ndarray of float, shape (statistics,)
+        Columns as in `bigbar.statistics.STATISTICS`.
+    equity : Series, shape (bars,)
+        By time, beginning with the cash.
+    """
+
+    number: int
+    job: Job
+    row: NDArray[np.float64]
+    equity: pd.Series = field(repr=False)
+
+    def value(self, name: str) -> float:
+        """One statistic, by backtesting.py's name; durations in nanoseconds."""
+        return float(self.row[COLUMN[name]])
+
+    def statistics(self) -> pd.Series:
+        """All statistics as a person reads them, under backtesting.py's names."""
+        return ResultTable(self.job.grid, self.row[None]).statistics(0)
+
+
+def whole_span(file: pd.DataFrame, job: Job) -> Span:
+    """The bars of a file that take part in a job, as first bar and the one after the last."""
+    first, stop, _ = job.bars.indices(len(file))
+    return first, stop
+
+
+def single_job(job: Job, number: int, span: Span, account: Account | None = None) -> Job:
+    """A job of one combination of another job's grid.
+
+    Parameters
+    ----------
+    job : Job
+        Whose grid, settings and engine it is.
+    number : int
+        The combination.
+    span : tuple of (int, int)
+        The bars that take part. They are named always: a grid of one combination would begin
+        earlier.
+    account : Account, optional
+        Other money and costs.
+
+    Returns
+    -------
+    Job
+    """
+    settings = job.settings if account is None else replace(job.settings, account=account)
+    return Job(Grid.single(job.grid[number]), settings, job.engine, span)
+
+
+def run_single(
+    file: pd.DataFrame, job: Job, number: int, span: Span, account: Account | None = None
+) -> Run:
+    """Run one combination on some of the bars; parameters as of `single_job`."""
+    single = single_job(job, number, span, account)
+    engine = build_engine(file, single)
+    return Run(number, single, engine.run(0, 1)[0], engine.equity(0))
+
+
+@dataclass(frozen=True)
+class RunReplay:
+    """A run to replay in a worker: number, job and row as of `Run`."""
+
+    number: int
+    job: Job
+    row: NDArray[np.float64]
+
+
+def replay_run(task: RunReplay) -> Replay:
+    """Replay a run through `backtesting.py`, in a worker started on the same file."""
+    file, job = desk().file, task.job
+    close = file["Close"].to_numpy(np.float64)[job.bars]
+    engine, reference = build_engine(file, job), BacktestingEngine(file, job)
+    return compare_engines(0, task.row, close, engine, reference)
+
+
+def prove(runs: Sequence[Run], grid: Grid, imap: Imap) -> int:
+    """Replay runs through `backtesting.py`, every statistic and trade compared.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    grid : Grid
+        Whose combinations their numbers are.
+    imap : Imap
+
+    Returns
+    -------
+    int
+        How many were replayed, all of them equal.
+
+    Raises
+    ------
+    VerificationError
+        If the engine and `backtesting.py` disagree.
+    WorkersLostError
+        If a replay kills its worker.
+    """
+    differences = []
+    # The longest first, so that no worker is left with one at the end.
+    ordered = sorted(runs, key=lambda one: len(one.equity), reverse=True)
+    tasks = [RunReplay(one.number, one.job, one.row) for one in ordered]
+    for task, result in imap(replay_run, tasks):
+        if isinstance(result, Unanswered):
+            raise WorkersLostError(
+                f"combination {task.number} could not be replayed through backtesting.py: "
+                f"{result.reason()}"
+            )
+        differences += [replace(one, number=task.number) for one in result.differences]
+    if differences:
+        raise VerificationError(differences_text(differences, grid))
+    return len(runs)

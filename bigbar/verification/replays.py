@@ -1,0 +1,71 @@
+"""Which combinations of a run are replayed through `backtesting.py`, and what came of it."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from bigbar.executors.local import Unanswered, WorkerPool
+from bigbar.outcome import PROOF, Outcome
+from bigbar.progress.events import Narrator
+from bigbar.stored_rows import sample_stored
+from bigbar.sweep import throttle_of
+from bigbar.verification.replay import Difference, Replay, ReplayTask, replay, sample, summarize
+
+#: One in so many of a sample is a row out of the store, where there are any.
+_STORED_SHARE = 4
+
+
+def verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Difference]:
+    """Replay the winner always, and a sample as far as the time allows.
+
+    Rows out of the store are among them: one at least, and a quarter of the sample.
+
+    Returns
+    -------
+    list of Difference
+        Of rows out of the store that are not what their combinations compute to. Then nothing is
+        known yet of the others; else `outcome.verification` has it.
+    """
+    tasks = _tasks(outcome)
+    if not tasks:
+        return []
+    narrator.verifying(len(tasks))
+    replays: list[Replay] = []
+    with outcome.apart(PROOF, narrator.event):
+        for task, done in pool.imap_unordered(replay, tasks, throttle=throttle_of(outcome)):
+            if isinstance(done, Unanswered):
+                why = f"combination {task.number}: {done.reason()}"
+                outcome.break_off(PROOF, why, narrator.event)
+            elif done is not None:
+                replays.append(done)
+    # Where what is computed now is wrong as well, it is not the store that is to blame.
+    wrong = [one.stored for one in replays if one.stored is not None and not one.differences]
+    if replays and not wrong:  # They count, whatever became of the others.
+        outcome.verification = summarize(replays, len(tasks))
+    return wrong
+
+
+def _tasks(outcome: Outcome) -> list[ReplayTask]:
+    execution, table = outcome.execution, outcome.table
+    if not execution.verify:
+        return []
+    stored = sample_stored(outcome, max(1, execution.verify // _STORED_SHARE))
+    always = list(dict.fromkeys([*([] if outcome.best is None else [outcome.best]), *stored[:1]]))
+    failed = {failure.number for failure in outcome.failures}
+    wanted = execution.verify + (outcome.best is not None)
+    first = list(dict.fromkeys([*always, *stored]))
+    left = max(0, wanted - len(first)) if outcome.best is not None else 0
+    others = sample(len(table), left, execution.seed, without={*first, *failed})
+    deadline = (
+        time.time() + execution.verify_seconds if math.isfinite(execution.verify_seconds) else None
+    )
+    return [
+        ReplayTask(
+            number,
+            table.values[number],
+            None if number in always else deadline,
+            stored=bool(outcome.kept[number]),
+        )
+        for number in [*first, *others]
+    ]

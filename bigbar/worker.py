@@ -1,0 +1,307 @@
+"""What runs inside a pool process: attach once, then answer slices, and report what failed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bigbar.engines.contract import BacktestingEngine, Engine, Job, build_engine, warm_up
+from bigbar.printable import print_printable
+from bigbar.sharing.blocks import BlockHandle, open_block
+from bigbar.sharing.frames import Attachment, Descriptor, SharedObject, attach
+from bigbar.sharing.heap import trim_heap
+from bigbar.statistics import STATISTICS
+
+Chunk = tuple[int, int]
+_Float = TypeVar("_Float", np.float32, np.float64)
+
+#: Engines of other jobs that a worker keeps: tasks of one window come together, but the last of
+#: one may be done after the first of the next.
+_ENGINES_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A combination that raised, or that its worker did not survive.
+
+    Attributes
+    ----------
+    number : int
+        The combination.
+    reason : str
+        The traceback, or how the worker ended.
+    """
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """The answer to one slice of the grid.
+
+    Attributes
+    ----------
+    start, stop : int
+        The slice.
+    rows : ndarray of float, shape (stop - start, statistics)
+        NaN for the combinations that failed.
+    failures : list of Failure
+    seconds : float
+        Time spent on the slice in the worker.
+    begun : float
+        When that was, by `time.monotonic`, whose clock all processes share.
+    worker : int
+        Its process id, or its thread's where workers are threads.
+    processor_s : float
+        Of `seconds`, on a processor.
+    """
+
+    start: int
+    stop: int
+    rows: NDArray[np.float64]
+    failures: list[Failure] = field(default_factory=list)
+    seconds: float = 0.0
+    begun: float = 0.0
+    worker: int = 0
+    processor_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """What a worker keeps from task to task. The attachment lives as long as any view of it."""
+
+    attachment: Attachment
+    file: pd.DataFrame
+    job: Job
+    engine: Engine
+
+
+# A desk a thread: where no processes can be had, workers are threads of one process, and an
+# engine's buffers serve one thread only.
+_local = threading.local()
+
+
+def start_worker(descriptor: Descriptor, prepared: SharedObject | None = None) -> None:
+    """Attach to the published bars and make the engine; runs once in each worker.
+
+    Parameters
+    ----------
+    descriptor : Descriptor
+        Of the file with its indicator columns, published with a `Job` as its payload.
+    prepared : SharedObject, optional
+        From `bigbar.engines.contract.prepare`, published beside the file; each worker prepares its own
+        where it is not given.
+    """
+    if multiprocessing.parent_process() is not None:
+        print_printable()
+    attachment = attach(descriptor)
+    job = attachment.payload
+    if not isinstance(job, Job):
+        raise TypeError(f"published with {type(job).__name__} instead of a Job")
+    file = attachment.frame()
+    for name in ("reference", "others"):  # Of a job before this one, in the same thread.
+        _local.__dict__.pop(name, None)
+    warm_up(job)
+    engine = build_engine(file, job, None if prepared is None else attachment.load(prepared))
+    trim_heap()
+    _local.desk = _Desk(attachment, file, job, engine)
+
+
+def desk() -> _Desk:
+    """What `start_worker` prepared in this worker."""
+    found: _Desk = _local.desk
+    return found
+
+
+def run_chunk(chunk: Chunk) -> ChunkResult:
+    """Answer one slice of the grid.
+
+    Parameters
+    ----------
+    chunk : tuple of (int, int)
+        First combination, and the one after the last.
+
+    Returns
+    -------
+    ChunkResult
+    """
+    return answer_slice(desk().engine, chunk)
+
+
+def answer_slice(engine: Engine, chunk: Chunk) -> ChunkResult:
+    """Answer one slice of the grid by a given engine."""
+    start, stop = chunk
+    begun, clock, processor = time.monotonic(), time.perf_counter(), time.thread_time()
+    failures: list[Failure] = []
+    rows = _attempt(engine.run, start, stop, failures)
+    if rows is None:
+        rows = np.empty((stop - start, len(STATISTICS)))
+        _fill_halves(engine.run, rows, start, failures)
+    spent, used = time.perf_counter() - clock, time.thread_time() - processor
+    return ChunkResult(start, stop, rows, failures, spent, begun, _worker(), used)
+
+
+def _worker() -> int:
+    in_a_process = multiprocessing.parent_process() is not None
+    return os.getpid() if in_a_process else threading.get_native_id()
+
+
+def _fill(
+    run: Callable[[int, int], NDArray[_Float]],
+    rows: NDArray[_Float],
+    start: int,
+    failures: list[Failure],
+) -> None:
+    """Run the slice of these rows; where it raises, halve it until those to blame stand alone."""
+    found = _attempt(run, start, start + len(rows), failures)
+    if found is None:
+        _fill_halves(run, rows, start, failures)
+    else:
+        rows[:] = found
+
+
+def _attempt(
+    run: Callable[[int, int], NDArray[_Float]], start: int, stop: int, failures: list[Failure]
+) -> NDArray[_Float] | None:
+    """What a slice gives, or None where it raises; a combination alone is to blame then.
+
+    The error ends here: while it is handled it keeps alive all that the engine had when it
+    failed. After a `MemoryError` there would be no memory for the halves.
+    """
+    try:
+        return run(start, stop)
+    except Exception:
+        if stop - start == 1:
+            failures.append(Failure(start, traceback.format_exc()))
+        return None
+
+
+def _fill_halves(
+    run: Callable[[int, int], NDArray[_Float]],
+    rows: NDArray[_Float],
+    start: int,
+    failures: list[Failure],
+) -> None:
+    """What a slice that raised gives in parts; NaN where it is a single combination."""
+    if len(rows) == 1:
+        rows[:] = np.nan
+        return
+    for first, last in halves((start, start + len(rows))):
+        _fill(run, rows[first - start : last - start], first, failures)
+
+
+class GridTask:
+    """A task that is a slice of the grid: a frozen dataclass with these fields among others.
+
+    Attributes
+    ----------
+    start, stop : int
+        First combination, and the one after the last.
+    """
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class ReturnsTask(GridTask):
+    """A slice of the grid whose returns are wanted, and where they go.
+
+    Attributes
+    ----------
+    start, stop : int
+        The slice.
+    block : BlockHandle
+        Of float32, a row a combination, `periods` columns.
+    first : int
+        The combination of the block's first row.
+    periods : int
+    """
+
+    start: int
+    stop: int
+    block: BlockHandle
+    first: int
+    periods: int
+
+
+def run_returns(task: ReturnsTask) -> list[Failure]:
+    """Write one slice's returns from period to period into shared memory.
+
+    Parameters
+    ----------
+    task : ReturnsTask
+
+    Returns
+    -------
+    list of Failure
+        Their rows are NaN.
+    """
+    failures: list[Failure] = []
+    shape = task.stop - task.start, task.periods
+    rows = np.frombuffer(
+        open_block(task.block, writable=True),
+        dtype=np.float32,
+        count=shape[0] * shape[1],
+        offset=4 * (task.start - task.first) * task.periods,
+    ).reshape(shape)
+    _fill(desk().engine.returns, rows, task.start, failures)
+    return failures
+
+
+def halved_returns(task: ReturnsTask) -> list[ReturnsTask]:
+    """As `halves`, for a slice whose returns are wanted."""
+    return [replace(task, start=a, stop=b) for a, b in halves((task.start, task.stop))]
+
+
+def halves(chunk: Chunk) -> list[Chunk]:
+    """A slice that killed its worker, in two halves; a single combination stays whole."""
+    start, stop = chunk
+    if stop - start == 1:
+        return [chunk]
+    middle = (start + stop) // 2
+    return [(start, middle), (middle, stop)]
+
+
+def engine_of(job: Job) -> Engine:
+    """This worker's engine for another job on the same bars; those of the last two are kept.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    Engine
+    """
+    kept: dict[Job, Engine] = _local.__dict__.setdefault("others", {})
+    engine = kept.pop(job, None)
+    if engine is None:
+        while len(kept) >= _ENGINES_KEPT:  # Makes room before the next is made.
+            del kept[next(iter(kept))]
+        engine = build_engine(desk().file, job)
+        trim_heap()
+    kept[job] = engine  # The last one used comes last.
+    return engine
+
+
+def reference_engine() -> BacktestingEngine:
+    """This worker's `backtesting.py`, made when first asked for: importing it takes a while."""
+    here = desk()
+    if isinstance(here.engine, BacktestingEngine):
+        return here.engine
+    if not hasattr(_local, "reference"):
+        _local.reference = BacktestingEngine(here.file, here.job)
+    found: BacktestingEngine = _local.reference
+    return found
