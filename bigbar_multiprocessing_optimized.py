@@ -17,11 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from bigbar.account import Settings
 from bigbar.api import load_bars
 from bigbar.data.encoding import PriceFile, named_file
 from bigbar.data.read import read_bars
-from bigbar.engines.contract import Job, available_engine, build_engine
+from bigbar.engines.find import available_engine, build_engine
 from bigbar.errors import (
     BigBarError,
     FailedCombinations,
@@ -32,6 +31,7 @@ from bigbar.errors import (
 from bigbar.executors.chunks import calculate_adaptive_chunk_size
 from bigbar.given import flag, number, refusal, whole
 from bigbar.interrupts import signals_raised
+from bigbar.job import Job
 from bigbar.machine.other_programs import MOST_WORKERS
 from bigbar.machine.resources import usable_processors
 from bigbar.options import Options, parse_options
@@ -60,16 +60,17 @@ from bigbar.report.files import (
     write_trades,
 )
 from bigbar.report.ownership import OTHER_FOLDER, check_folder, place_of, refuse_to_lose_prices
+from bigbar.request import Request
 from bigbar.results import Choice, Pairs, ResultTable
 from bigbar.sharing.frames import (
     cleanup_shared_memory,
     create_shared_memory_dataframe,
     load_from_shared_memory,
 )
-from bigbar.space import Grid
 from bigbar.store.receipt import RECEIPT
 from bigbar.store.recording import Recorder, StoreRecorder
-from bigbar.strategies.big_bar.indicators import check_enough_bars, with_indicators
+from bigbar.strategies.big_bar.description import BigBar, check_enough_bars, job_of
+from bigbar.strategies.big_bar.parameters import Settings, grid_with, longest_period, parse_grid
 from bigbar.streams import Listened, any_encoding, let_go, open_missing_streams, say
 
 __all__ = [
@@ -125,9 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: Options) -> int:
     """Carry out a validated command line: read, optimize, write, report."""
     terminal = Terminal(sys.stderr, show_bar=wants_bar(sys.stderr, no_progress=options.no_progress))
-    engine, reason = available_engine(options.engine)
-    if reason:
-        terminal.event(reason)
+    if options.engine_reason:
+        terminal.event(options.engine_reason)
     check_folder(
         options.output, planned_files(options), place_of(options.file), force=options.force
     )
@@ -135,33 +135,19 @@ def run(options: Options) -> int:
     bars = read_bars(
         named_file(options.file),
         reading=options.reading,
-        max_memory=options.execution.max_memory,
+        max_memory=options.request.execution.max_memory,
+        others=options.request.spec.sees_other_columns,
     )
     load_s = time.perf_counter() - begun
     for name in planned_files(options):
         refuse_to_lose_prices(options.output / name, {bars.sha256}, advice=OTHER_FOLDER)
-    job = checked_job(
-        bars,
-        options.grid,
-        options.settings,
-        engine=engine,
-        choice=options.choice,
-        plan=options.plan,
-    )
+    job = checked_job(bars, options.request)
     prepare_folder(options.output)
     terminal.data(bars, job)
-    terminal.grid(options.grid)
+    terminal.grid(job.space)
     with recorder_for(options, terminal) as recorder:
         outcome = optimize_bars(
-            bars,
-            options.grid,
-            settings=options.settings,
-            engine=engine,
-            choice=options.choice,
-            execution=options.execution,
-            narrator=terminal,
-            recorder=recorder,
-            plan=options.plan,
+            bars, options.request, job=job, narrator=terminal, recorder=recorder
         )
         outcome.timings = {"load_s": load_s, **outcome.timings}
         try:
@@ -259,19 +245,18 @@ def write_aside(
 
 def draw(outcome: Outcome, delivery: Delivery) -> int:
     """Draw the best's equity and trades, and the heatmaps of the grid; bytes of both."""
+    from bigbar.engines.reference import BacktestingEngine
     from bigbar.report.plots import plot_backtest, plot_heatmaps
-    from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
 
     job, best = outcome.job, outcome.best
     assert best is not None
-    backtest = reference_backtest(
-        outcome.bars.frame, job.first_bar, job.settings, stop_bar=job.stop_bar
-    )
-    stats = run_quietly(backtest, job.grid[best])
-    title = f"BigBar: best of {len(job.grid):,} combinations" if len(job.grid) > 1 else "BigBar"
+    engine = BacktestingEngine(job.spec.columns(outcome.bars.frame), job)
+    backtest, stats, name = engine.backtest, engine.stats(best), job.spec.title
+    title = f"{name}: best of {len(job.space):,} combinations" if len(job.space) > 1 else name
     heatmap = outcome.table.heatmap(outcome.choice.objective.name)
     drawn = delivery.add(PLOT, lambda path: plot_backtest(backtest, stats, path, title=title))
-    return drawn + delivery.add(HEATMAPS, lambda path: plot_heatmaps(heatmap, path))
+    maps = f"{name}: heatmaps of the grid"
+    return drawn + delivery.add(HEATMAPS, lambda path: plot_heatmaps(heatmap, path, title=maps))
 
 
 def exit_code(outcome: Outcome) -> int:
@@ -316,7 +301,12 @@ def estimate_backtest_duration(df: pd.DataFrame, sample_size: int = 10) -> float
     bigbar.errors.DataError, bigbar.errors.SettingsError
         If the bars or the number cannot be used.
     """
-    return time_a_backtest(load_bars(df), sample_size=whole("sample_size", sample_size, least=1))
+    size = whole("sample_size", sample_size, least=1)
+    return time_a_backtest(load_bars(df), _default_job(), sample_size=size)
+
+
+def _default_job() -> Job:
+    return job_of(parse_grid(), Settings(), available_engine(BigBar())[0])
 
 
 def generate_parameter_combinations() -> list[tuple[float, ...]]:
@@ -327,7 +317,7 @@ def generate_parameter_combinations() -> list[tuple[float, ...]]:
     list of tuple
         `(atr_period, k_atr, uptail_max_ratio, previous_weight, buffer_ratio)`.
     """
-    return list(itertools.product(*(axis.values for axis in Grid.parse().axes)))
+    return list(itertools.product(*(axis.values for axis in parse_grid().parameters)))
 
 
 def run_backtest_single_param_shared(
@@ -357,21 +347,20 @@ def run_backtest_single_param_shared(
             "param_tuple", param_tuple, "(combination, name, shape, dtype, metadata_name)"
         )
     combination, *shared = param_tuple
-    names = [axis.name for axis in Grid.parse().axes]
+    names = [axis.name for axis in parse_grid().parameters]
     if not isinstance(combination, tuple | list) or len(combination) != len(names):
         raise refusal("the combination", combination, f"five numbers: {', '.join(names)}")
     wished = {name: number(name, value) for name, value in zip(names, combination, strict=True)}
-    alone = Grid.from_values(**wished)
-    values = vars(alone[0])
+    alone = grid_with(**wished)
+    values = dict(alone[0])
     file = load_bars(load_from_shared_memory(*shared)).frame
     # The grid's longest period goes along, so that the same bars take part as in the sweep.
-    periods = sorted({values["atr_period"], Grid.parse().max_atr_period})
-    grid = Grid.from_values(**values | {"atr_period": periods})
+    periods = sorted({values["atr_period"], longest_period(parse_grid())})
+    grid = grid_with(**values | {"atr_period": periods})
     place = periods.index(values["atr_period"])
-    settings = Settings()
-    check_enough_bars(len(file), grid.max_atr_period, "df")
-    job = Job(grid, settings, available_engine("compiled")[0])
-    engine = build_engine(with_indicators(file, settings.week_edge_bars), job)
+    check_enough_bars(len(file), longest_period(grid), "df")
+    job = replace(_default_job(), space=grid)
+    engine = build_engine(job.spec.columns(file), job)
     table = ResultTable(alone, engine.run(place, place + 1))
     return values, table.statistics(0)
 
@@ -407,14 +396,17 @@ def parallel_optimize_strategy_shared(
     show_bar = flag("use_progress_bar", use_progress_bar)
     if workers is None:
         workers = usable_processors()
-    execution = Execution(workers=whole("workers", workers, least=1, most=MOST_WORKERS))
+    job = _default_job()
     outcome = optimize_bars(
         load_bars(filepath),
-        Grid.parse(),
-        settings=Settings(),
-        engine=available_engine("compiled")[0],
-        choice=Choice.by_name("Return [%]"),
-        execution=execution,
+        Request(
+            job.spec,
+            job.space,
+            job.account,
+            job.engine,
+            Choice.by_name("Return [%]"),
+            Execution(workers=whole("workers", workers, least=1, most=MOST_WORKERS)),
+        ),
         narrator=Terminal(sys.stderr, show_bar=True) if show_bar else Narrator(),
     )
     if outcome.stopped_by is not None:

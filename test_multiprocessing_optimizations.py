@@ -584,12 +584,13 @@ class TestNothingLost:
 FAULTY = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
-from bigbar.engines.contract import ENGINES, EngineKind
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES, kind_of
 import bigbar_multiprocessing_optimized as command
 
 class Faulty:
     def __init__(self, file, job):
-        self._good = ENGINES["compiled"].build(file, job)
+        self._good = kind_of(job.spec, "compiled").build(file, job)
     def run(self, start, stop):
         if start <= 7 < stop:
             1 / 0
@@ -608,12 +609,13 @@ if __name__ == "__main__":
 SOMETIMES = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
-from bigbar.engines.contract import ENGINES, EngineKind
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES, kind_of
 import bigbar_multiprocessing_optimized as command
 
 class Sometimes:
     def __init__(self, file, job):
-        self._good = ENGINES["compiled"].build(file, job)
+        self._good = kind_of(job.spec, "compiled").build(file, job)
     def run(self, start, stop):
         if any(start <= int(bad) < stop for bad in os.environ.get("BAD", "").split()):
             1 / 0
@@ -630,12 +632,13 @@ if __name__ == "__main__":
 UNHURRIED = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from bigbar.engines.contract import ENGINES, EngineKind
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES, kind_of
 import bigbar_multiprocessing_optimized as command
 
 class Unhurried:
     def __init__(self, file, job):
-        self._good = ENGINES["compiled"].build(file, job)
+        self._good = kind_of(job.spec, "compiled").build(file, job)
     def run(self, start, stop):
         time.sleep(0.005 * (stop - start))
         return self._good.run(start, stop)
@@ -651,13 +654,14 @@ if __name__ == "__main__":
 WRONG = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from bigbar.engines.contract import ENGINES, EngineKind
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES, kind_of
 from bigbar.statistics import COLUMN
 import bigbar_multiprocessing_optimized as command
 
 class Wrong:
     def __init__(self, file, job):
-        self._good = ENGINES["compiled"].build(file, job)
+        self._good = kind_of(job.spec, "compiled").build(file, job)
     def run(self, start, stop):
         rows = self._good.run(start, stop)
         rows[:, COLUMN["Sharpe Ratio"]] *= 1.000001

@@ -20,10 +20,9 @@ import pandas as pd
 from backtesting import Backtest
 from sides import run_grid, sweep_seconds
 
-from bigbar.account import Settings
 from bigbar.data.read import Bars, read_bars
-from bigbar.engines.contract import Job
-from bigbar.space import Grid
+from bigbar.strategies.big_bar.description import job_of
+from bigbar.strategies.big_bar.parameters import Settings, parse_grid
 from bigbar.strategies.big_bar.strategy import BigBarAllIn
 
 WORKERS = 2
@@ -41,7 +40,7 @@ CUT = {
 def theirs(bars: Bars) -> tuple[float, pd.Series]:
     """Seconds that `Backtest.optimize` takes for the cut, and the returns that it finds."""
     settings = Settings()
-    first = Job(Grid.parse(), settings, "compiled").first_bar
+    first = job_of(parse_grid(), settings, "compiled").first_bar
     BigBarAllIn.whole_file = bars.frame
     BigBarAllIn.week_edge_bars = settings.week_edge_bars
     backtesting.Pool = functools.partial(multiprocessing.get_context("fork").Pool, WORKERS)

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from bigbar.machine.resources import usable_processors
 from bigbar.results import Choice, ResultTable
-from bigbar.space import Grid
+from bigbar.strategies.big_bar.parameters import parse_grid
 from bigbar.validation.bootstrap import LEVEL, share_of_square, t_statistics
 from bigbar.validation.luck import LuckFindings, assess_luck
 from bigbar.validation.plateau import find_plateau
@@ -147,7 +147,7 @@ def rough_surface(width: float, seed: int) -> Found:
 
 def box_choice(table: ResultTable) -> int:
     """The best by the mean of the whole box of neighbours, corners included; for comparison."""
-    scores = table.scores(Choice.by_name("Sharpe Ratio")).reshape(table.grid.shape)
+    scores = table.scores(Choice.by_name("Sharpe Ratio")).reshape(table.space.shape)
     total, known = np.nan_to_num(scores), (~np.isnan(scores)).astype(float)
     for axis in range(scores.ndim):
         total, known = (_with_neighbours(values, axis) for values in (total, known))
@@ -164,7 +164,7 @@ def _with_neighbours(values: NDArray[np.float64], axis: int) -> NDArray[np.float
 def whole_grid(days: int, seed: int) -> Found:
     """How many tries the default grid and the coarse one of the same bars are worth."""
     coarse = judged(engine_noise(days, seed), seed).bootstrap
-    whole = judged(engine_noise(days, seed, Grid.parse()), seed).bootstrap
+    whole = judged(engine_noise(days, seed, parse_grid()), seed).bootstrap
     assert coarse is not None
     assert whole is not None
     return {

@@ -15,20 +15,21 @@ from common import ROOT  # noqa: F401  (makes bigbar importable)
 from made_data import made_bars
 from numpy.typing import NDArray
 
-from bigbar.account import Settings
-from bigbar.engines.contract import Job, build_engine
+from bigbar.engines.find import build_engine
 from bigbar.results import ResultTable
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.statistics import COLUMN, NAMES
+from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.parameters import Settings, grid_with, parse_grid
 
 #: The whole range of the default grid in larger steps: 10 · 13 · 3 · 4 combinations.
-ENGINE_GRID = Grid.parse(
+ENGINE_GRID = parse_grid(
     atr_period="10:100:10", k_atr="1:4:0.25", uptail_max_ratio="0.5:0.9:0.2",
     previous_weight="0.1:0.8:0.2",
 )  # fmt: skip
 
-FIELD_GRID = Grid.from_values(
+FIELD_GRID = grid_with(
     atr_period=range(1, 61), k_atr=range(1, 41), uptail_max_ratio=1, previous_weight=1
 )
 
@@ -42,11 +43,11 @@ class Sample:
 
     Attributes
     ----------
-    grid : Grid
+    grid : Space
     returns : ndarray of float32, shape (combinations, days)
     """
 
-    grid: Grid
+    grid: Space
     returns: NDArray[np.float32]
 
     def table(self) -> ResultTable:
@@ -63,11 +64,11 @@ class Sample:
         return table
 
 
-def engine_noise(days: int, seed: int, grid: Grid = ENGINE_GRID) -> Sample:
+def engine_noise(days: int, seed: int, grid: Space = ENGINE_GRID) -> Sample:
     """The compiled engine on a random walk of five-minute bars."""
     rows = 240 * days + 1000  # A week of 1,380 bars has six days, Sunday's one hour included.
     settings = Settings()
-    job = Job(grid, settings, "compiled")
+    job = job_of(grid, settings, "compiled")
     file = with_indicators(made_bars(rows, seed=seed), settings.week_edge_bars)
     returns = build_engine(file, job).returns(0, len(grid))
     return Sample(grid, np.ascontiguousarray(returns[:, -days:]))
@@ -97,7 +98,7 @@ def field_noise(days: int, seed: int, *, follows: float = 0.0) -> Sample:
     return Sample(FIELD_GRID, np.ascontiguousarray(returns, dtype=np.float32))
 
 
-def table_of_scores(grid: Grid, scores: NDArray[np.float64]) -> ResultTable:
+def table_of_scores(grid: Space, scores: NDArray[np.float64]) -> ResultTable:
     """A table with these Sharpe ratios, every combination having traded."""
     table = ResultTable(grid, np.full((len(grid), len(NAMES)), np.nan))
     table.values[:, COLUMN["# Trades"]] = 100
@@ -105,7 +106,7 @@ def table_of_scores(grid: Grid, scores: NDArray[np.float64]) -> ResultTable:
     return table
 
 
-def hill(grid: Grid, middle: int, width: float) -> NDArray[np.float64]:
+def hill(grid: Space, middle: int, width: float) -> NDArray[np.float64]:
     """1 in the middle, falling off like a normal curve; shape (combinations,)."""
     places = np.indices(grid.shape).reshape(len(grid.shape), -1)
     distance = ((places - places[:, [middle]]) ** 2).sum(axis=0)

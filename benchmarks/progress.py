@@ -25,7 +25,7 @@ from bigbar.data.read import read_bars
 from bigbar.outcome import Outcome
 from bigbar.progress.events import Narrator
 from bigbar.progress.terminal import Terminal
-from bigbar.space import Grid
+from bigbar.strategies.big_bar.parameters import grid_with
 
 WORKERS = 2
 
@@ -136,7 +136,7 @@ def main() -> int:
     report = common.Report("Progress: predicted against actual", arguments)
     first_bytes, bar_bytes = bar_memory()
     bars = read_bars(common.data_file(arguments.data, 20_000))
-    cut = Grid.from_values(**CUT)
+    cut = grid_with(**CUT)
     clocks = [Clock() for _ in range(BACKTESTING_RUNS)]
     reference, *_ = (
         run_grid(bars, workers=WORKERS, grid=cut, engine="backtesting", narrator=clock)

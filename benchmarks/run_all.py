@@ -22,6 +22,7 @@ BENCHMARKS = (
     "against_backtesting",
     "against_vectorbt",
     "against_numba_loop",
+    "any_strategy",
     "any_strategy_runner",
     "start_up",
     "scale",

@@ -8,36 +8,37 @@ import numpy as np
 from common import spread_over
 from numpy.typing import NDArray
 
-from bigbar.account import Settings
 from bigbar.data.read import Bars, read_bars
-from bigbar.engines.contract import Job
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
 from bigbar.progress.events import Narrator
+from bigbar.request import Request
 from bigbar.results import Choice
-from bigbar.space import Grid
+from bigbar.space import Space
+from bigbar.strategies.big_bar.description import BigBar, job_of
 from bigbar.strategies.big_bar.indicators import average_true_range, with_indicators
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, parse_grid
 
 
 def run_grid(
     bars: Bars,
     *,
     workers: int,
-    grid: Grid | None = None,
+    grid: Space | None = None,
     engine: str = "compiled",
     narrator: Narrator | None = None,
     least_workers: int | None = None,
 ) -> Outcome:
     """A grid, the default one if none is given, through the pipeline without verification."""
-    return optimize_bars(
-        bars,
-        grid or Grid.parse(),
-        settings=Settings(),
+    request = Request(
+        spec=BigBar(),
+        space=grid or parse_grid(),
+        account=big_bar_account(),
         engine=engine,
         choice=Choice.by_name("Return [%]"),
         execution=Execution(workers=workers, least_workers=least_workers, verify=0),
-        narrator=narrator,
     )
+    return optimize_bars(bars, request, narrator=narrator)
 
 
 def sweep_seconds(bars: Bars, workers: int) -> float:
@@ -67,8 +68,8 @@ def prepared(file: Path, sample: int) -> tuple[Bars, dict[str, NDArray], NDArray
     numbers : ndarray of int64, shape (sample,)
         Which combinations these are.
     """
-    bars, grid = read_bars(file), Grid.parse()
-    first = Job(grid, Settings(), "compiled").first_bar
+    bars, grid = read_bars(file), parse_grid()
+    first = job_of(grid, Settings(), "compiled").first_bar
     indicators = with_indicators(bars.frame, Settings().week_edge_bars)
     ranges = indicators["TrueRange"].to_numpy()
     columns = grid.columns()
@@ -78,7 +79,7 @@ def prepared(file: Path, sample: int) -> tuple[Bars, dict[str, NDArray], NDArray
         name.lower(): np.ascontiguousarray(kept[name].to_numpy())
         for name in ("Open", "High", "Low", "Close", "Momentum", "Restricted")
     }
-    periods = grid.axes[0].values
+    periods = grid.parameters[0].values
     inputs["atr"] = np.stack([average_true_range(ranges, int(p))[first:] for p in periods])
     inputs["ranges"] = ranges
     inputs["periods"] = np.asarray(periods)

@@ -17,12 +17,12 @@ import common
 import numpy as np
 import pandas as pd
 
-from bigbar.account import Settings
-from bigbar.data.read import PRICES, read_bars
-from bigbar.engines.contract import Job
+from bigbar.data.names import PRICES
+from bigbar.data.read import read_bars
 from bigbar.sharing.frames import publish
-from bigbar.space import Grid
+from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.parameters import Settings, parse_grid
 
 _ROWS = (10_000, 50_000, 100_000)
 
@@ -63,7 +63,7 @@ def ready(file: Path) -> float:
         settings = Settings()
         bars = read_bars(file)
         indicators = with_indicators(bars.frame, settings.week_edge_bars)
-        publications.append(publish(indicators, Job(Grid.parse(), settings, "compiled")))
+        publications.append(publish(indicators, job_of(parse_grid(), settings, "compiled")))
 
     spent = common.seconds(run)
     publications[0].close()

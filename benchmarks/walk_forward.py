@@ -14,15 +14,15 @@ from dataclasses import replace
 import common
 import pandas as pd
 
-from bigbar.account import Settings
 from bigbar.data.read import read_bars
-from bigbar.engines.contract import Job, build_engine
+from bigbar.engines.find import build_engine
 from bigbar.executors.chunks import chunks_in_order
 from bigbar.executors.local import WorkerPool
+from bigbar.job import Job
 from bigbar.results import Choice, ResultTable
 from bigbar.sharing.frames import publish
-from bigbar.space import Grid
-from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.description import job_of
+from bigbar.strategies.big_bar.parameters import Settings, parse_grid
 from bigbar.validation.findings import WalkForward
 from bigbar.validation.walk_forward import Winners, walk_forward
 from bigbar.worker import run_chunk, start_worker
@@ -50,7 +50,7 @@ def workers(file: pd.DataFrame, job: Job) -> Iterator[tuple[Callable[[], None], 
     ):
 
         def one_grid() -> None:
-            chunks = chunks_in_order(len(job.grid), _CHUNK)
+            chunks = chunks_in_order(len(job.space), _CHUNK)
             for _ in pool.imap_unordered(run_chunk, chunks):
                 pass
 
@@ -68,7 +68,7 @@ def right_winners(file: pd.DataFrame, job: Job, found: WalkForward) -> bool:
     tables = []
     for one in found.windows:
         engine = build_engine(file, replace(job, span=one.train))
-        tables.append(ResultTable(job.grid, engine.run(0, len(job.grid))))
+        tables.append(ResultTable(job.space, engine.run(0, len(job.space))))
     return [one.combination for one in found.windows] == [table.best(_CHOICE) for table in tables]
 
 
@@ -77,8 +77,8 @@ def main() -> int:
     arguments = common.arguments(__doc__ or "")
     report = common.Report("Walk-forward", arguments)
     bars = read_bars(common.data_file(arguments.data, 20_000))
-    job = Job(Grid.parse(), Settings(), "compiled")
-    file = with_indicators(bars.frame, job.settings.week_edge_bars)
+    job = job_of(parse_grid(), Settings(), "compiled")
+    file = job.spec.columns(bars.frame)
     with workers(file, job) as (one_grid, analyse):
         found = analyse(anchored=False)
         report.check(

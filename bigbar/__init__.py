@@ -1,19 +1,37 @@
 """The BigBar optimizer: every combination exactly as backtesting.py would answer, in a second.
 
+>>> from bigbar import Backtest  # in place of: from backtesting import Backtest
+>>> stats, heatmap = Backtest(data, MyStrategy).optimize(n=range(5, 30, 5), return_heatmap=True)
+
 >>> import bigbar
 >>> found = bigbar.optimize("example.csv", workers=2)
 >>> found.best_parameters, found.best_statistics, found.table(), found.heatmap()
 """
 
+from typing import TYPE_CHECKING
+
 from bigbar.version import __version__
 
-__all__ = ["Optimization", "__version__", "optimize"]
+if TYPE_CHECKING:
+    from bigbar.api import Optimization as Optimization
+    from bigbar.api import optimize as optimize
+    from bigbar.backtest import Backtest as Backtest
+
+__all__ = ["Backtest", "Optimization", "__version__", "optimize"]
 
 
 def __getattr__(name: str) -> object:
-    # The API brings pandas; what needs only the version or an error class does not wait for it.
+    # They bring pandas; what needs only the version or an error class does not wait for it.
     if name in ("Optimization", "optimize"):
         from bigbar import api
 
         return getattr(api, name)
+    if name == "Backtest":
+        from bigbar.backtest import Backtest
+
+        return Backtest
     raise AttributeError(f"module 'bigbar' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

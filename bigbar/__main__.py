@@ -1,8 +1,47 @@
-"""`python -m bigbar`: see `bigbar.history`."""
+"""The command `bigbar`, and `python -m bigbar`: optimize a file, or look at earlier runs.
+
+    bigbar prices.csv --strategy my.py:SmaCross --param fast=5:50:5
+    bigbar history | show 3 | compare 3 4 | strategies
+
+A file named like a command is meant with its folder: `./history`.
+"""
+
+from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
-from bigbar.history.command import main
+#: Commands that optimize nothing. Named here, so that a run does not wait for their parser.
+COMMANDS = ("history", "show", "compare", "export", "delete", "verify", "profile", "strategies")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; `sys.argv` by default.
+
+    Returns
+    -------
+    int
+        The exit code: see `--help`.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    command = words[0] if words else ""
+    if command == "strategies":
+        from bigbar.strategies.listing import main as list_strategies
+
+        return list_strategies(words[1:])
+    if command in COMMANDS:
+        from bigbar.history.command import main as look_back
+
+        return look_back(words)
+    from bigbar_multiprocessing_optimized import main as optimize
+
+    return optimize(words)
+
 
 if __name__ == "__main__":
     sys.exit(main())

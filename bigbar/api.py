@@ -6,39 +6,44 @@ import math
 import multiprocessing
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from bigbar.account import Account, Settings
+from bigbar.constraint import Constraint
 from bigbar.data.encoding import PriceFile
 from bigbar.data.read import Bars, bars_from_frame, read_bars
 from bigbar.data.reading import AS_FOUND, Reading, columns_said
-from bigbar.engines.contract import available_engine
-from bigbar.errors import Interrupted, NothingCounts, SettingsError
+from bigbar.engines.find import available_engine
+from bigbar.errors import DataError, Interrupted, NothingCounts, SettingsError
 from bigbar.executors.inside_process import leave_if_starting
 from bigbar.given import flag, number, path, refusal, text, whole
+from bigbar.interrupts import passed_on
 from bigbar.machine.budget import Files
 from bigbar.machine.other_programs import worker_range
 from bigbar.machine.resources import usable_processors
 from bigbar.outcome import Execution, Outcome, replays_asked_for
-from bigbar.pipeline import optimize_bars
-from bigbar.printable import shown
+from bigbar.pipeline import optimize_bars, validate_later
+from bigbar.printable import one_line, shown
 from bigbar.progress.events import Narrator
+from bigbar.progress.terminal import BarOnly
 from bigbar.report.answer import answer, full_statistics, why_nothing
-from bigbar.report.files import ending, prepare_folder
+from bigbar.report.files import ending, page_path, prepare_folder, receipt_of
 from bigbar.report.ownership import check_folder, place_of
+from bigbar.request import Request
 from bigbar.results import Choice, Pairs
-from bigbar.space import Grid
+from bigbar.space import Space, setting_text
+from bigbar.spec import StrategySpec
 from bigbar.store.recording import Recorder, StoreRecorder, Wish
-from bigbar.units import parse_size
+from bigbar.strategies.find import DEFAULT, find_strategy
+from bigbar.units import counted, parse_size
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
 from bigbar.verification.replay import Verification
 from bigbar.worker import Failure
-
-AxisValues = str | float | Iterable[float]
 
 
 class Optimization:
@@ -48,19 +53,35 @@ class Optimization:
     ----------
     outcome : Outcome
         Of the run.
+    engine_reason : str, optional
+        Why the engine is another than was asked for.
+    later : Plan, optional
+        What is to be found out about the result when the findings are first looked at.
     """
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(
+        self, outcome: Outcome, engine_reason: str | None = None, *, later: Plan | None = None
+    ) -> None:
         self.outcome = outcome
+        self.engine_reason = engine_reason
+        self._later = later
+
+    def __repr__(self) -> str:
+        best = self.best_parameters
+        return (
+            f"<Optimization of {self.outcome.job.spec.title} for "
+            f"{self.outcome.choice.objective.name}: {counted(len(self), 'combination')}, "
+            f"{'none counts' if best is None else 'best ' + setting_text(best)}>"
+        )
 
     def __len__(self) -> int:
         return len(self.outcome.table)
 
     @property
-    def best_parameters(self) -> dict[str, float] | None:
+    def best_parameters(self) -> dict[str, Any] | None:
         """The winning combination; None where none counts."""
         best = self.outcome.best
-        return None if best is None else dict(vars(self.outcome.job.grid[best]))
+        return None if best is None else dict(self.outcome.job.space[best])
 
     @property
     def best_statistics(self) -> pd.Series | None:
@@ -80,8 +101,31 @@ class Optimization:
 
     @property
     def findings(self) -> Findings | None:
-        """What the result is worth; None with `validate=False` and nothing else asked for."""
+        """What the result is worth; None with `validate=False` and nothing else asked for.
+
+        After `Backtest.optimize` they are found out when first looked at, which starts workers
+        again; None as well where no combination counts.
+
+        Raises
+        ------
+        SettingsError
+            If the bars were changed since.
+        KeyboardInterrupt
+            By Ctrl-C; to be looked at again later.
+        """
+        if self._later is not None:
+            before = len(self.broke_off)
+            with passed_on():
+                validate_later(self.outcome, self._later)
+            self._later = None
+            for sentence in self.broke_off[before:]:
+                warnings.warn(sentence, RuntimeWarning, stacklevel=2)
         return self.outcome.findings
+
+    @property
+    def engine(self) -> str:
+        """What ran it."""
+        return self.outcome.job.engine
 
     @property
     def failures(self) -> list[Failure]:
@@ -108,8 +152,48 @@ class Optimization:
         """Every combination as `(parameters, statistics)`, each pair made when asked for."""
         return Pairs(self.outcome.table)
 
+    def report(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write the page about it: one file, which needs no network.
+
+        Parameters
+        ----------
+        path : path, optional
+            The file (`.html`), or a folder for a `report.html`; by default a new folder
+            `bigbar_report` here, or with a number after it where there is one already, or a
+            temporary one where nothing can be written here.
+
+        Returns
+        -------
+        Path
+            Of the page.
+
+        Raises
+        ------
+        NothingCounts
+            If no combination counts: there is nothing to show.
+        DataError
+            If the bars have no dates.
+        SettingsError
+            If the path is no place for a page.
+        bigbar.report.files.OutputError
+            If it cannot be written.
+        """
+        if self.outcome.best is None:
+            raise NothingCounts(why_nothing(self.outcome), self)
+        if not isinstance(self.outcome.bars.frame.index, pd.DatetimeIndex):
+            raise DataError(
+                "the page tells a result by its dates, and the bars have none; give their frame "
+                "a DatetimeIndex"
+            )
+        findings = self.findings
+        from bigbar.report.page.report import write_report  # It takes a while, and few want it.
+
+        return write_report(
+            page_path(path), self.outcome, findings, receipt=receipt_of(self.outcome, ())
+        )
+
     def table(self) -> pd.DataFrame:
-        """A row a combination in grid order: five parameters, then every statistic."""
+        """A row a combination in grid order: the parameters, then every statistic."""
         return self.outcome.table.frame()
 
     def heatmap(self, statistic: str | None = None) -> pd.Series:
@@ -123,31 +207,31 @@ class Optimization:
         Returns
         -------
         Series
-            Indexed by the five parameters; NaN where there were no trades.
+            Indexed by the parameters; NaN where there were no trades.
         """
         return self.outcome.table.heatmap(statistic or self.outcome.choice.objective.name)
 
 
 def optimize(
     data: PriceFile | pd.DataFrame,
+    strategy: type | str | StrategySpec | None = None,
     *,
     columns: str | Mapping[str, str | int] | None = None,
     time_format: str | None = None,
     time_zone: str | None = None,
     date_order: str | None = None,
-    maximize: str = "Return [%]",
+    maximize: str | Callable[[pd.Series], float] = "Return [%]",
     min_trades: int = 1,
-    atr_period: AxisValues | None = None,
-    k_atr: AxisValues | None = None,
-    uptail_max_ratio: AxisValues | None = None,
-    previous_weight: AxisValues | None = None,
-    buffer_ratio: AxisValues | None = None,
-    cash: float = Account.cash,
-    commission: float | tuple[float, float] = Account.commission,
-    spread: float = Account.spread,
-    margin: float = Account.margin,
-    week_edge_bars: int = Settings.week_edge_bars,
-    engine: str = "compiled",
+    constraint: Callable[[Any], bool] | str | None = None,
+    cash: float | None = None,
+    commission: float | tuple[float, float] | Callable[[float, float], float] = 0.0,
+    spread: float = 0.0,
+    margin: float = 1.0,
+    trade_on_close: bool | None = None,
+    hedging: bool | None = None,
+    exclusive_orders: bool | None = None,
+    finalize_trades: bool | None = None,
+    engine: str | None = None,
     workers: int | str | None = None,
     min_workers: int | None = None,
     max_workers: int | None = None,
@@ -165,15 +249,19 @@ def optimize(
     seed: int = Execution.seed,
     store: str | os.PathLike[str] | None = None,
     fresh: bool = False,
+    progress: bool = False,
     narrator: Narrator | None = None,
+    **parameters: Any,
 ) -> Optimization:
-    """Run every combination of the grid on the given bars.
+    """Run every combination of a strategy's parameters on the given bars.
 
     Parameters
     ----------
     data : path, file object or DataFrame
         A price file, an open one (`io.BytesIO` among them), or Open, High, Low, Close and
         optionally Volume by time.
+    strategy : type, str or StrategySpec, optional
+        A `backtesting.Strategy`, or how the command line names one; BigBar by default.
     columns : dict or str, optional
         Which column is time, open, high, low, close or volume: `{"time": "Date", "close": "Last"}`,
         or text as on the command line. By their names, by default.
@@ -183,18 +271,18 @@ def optimize(
         Of times that say none, such as "America/New_York"; UTC, by default.
     date_order : {"dmy", "mdy", "ymd"}, optional
         Of 03/04/2024; found out by a number above 12, by default.
-    maximize : str, optional
-        Statistic by backtesting.py's name.
+    maximize : str or callable, optional
+        Statistic by backtesting.py's name, or a function of a combination's statistics (a Series
+        without trades and equity curve): the higher the better.
     min_trades : int, optional
         Combinations with fewer trades do not count.
-    atr_period, k_atr, uptail_max_ratio, previous_weight, buffer_ratio : optional
-        Values of an axis: a number, several of them in any order (a list, an array, a generator),
-        or text as on the command line (`"10:100:1"`).
-    cash, commission, spread, margin : float, optional
-        As in `backtesting.Backtest`.
-    week_edge_bars : int, optional
-        Flat over the first and last bars of a trading week.
-    engine : {"compiled", "backtesting"}, optional
+    constraint : callable or str, optional
+        Which combinations to run: a function of a combination's parameters, by attribute and by
+        name, or a condition as on the command line.
+    cash, commission, spread, margin, trade_on_close, hedging, exclusive_orders, finalize_trades
+        As in `backtesting.Backtest`, with its defaults; BigBar's are its own.
+    engine : str, optional
+        One of the strategy's; its default by default.
     workers : int or "auto", optional
         Processes; the processors this process may use, by default. With "auto" fewer are at work
         as other programs take the processors.
@@ -230,8 +318,13 @@ def optimize(
         interrupted continues there. By default nothing is kept.
     fresh : bool, optional
         Whether to take no rows from earlier runs of the store.
+    progress : bool, optional
+        Whether to draw a bar.
     narrator : Narrator, optional
         Is told how the run goes.
+    **parameters
+        Of the strategy: one value, several, or text as on the command line (`"10:100:1"`); and
+        its settings (BigBar's `week_edge_bars`).
 
     Returns
     -------
@@ -256,63 +349,165 @@ def optimize(
     leave_if_starting()
     folder = None if store is None else Path(path("store", store, "a folder's path"))
     listener = _listener(narrator)
-    plan = Plan(
-        assess=validate,
-        holdout=holdout,
-        choose=choose,
-        thorough=thorough,
-        walk_forward=walk_forward,
-        anchored=anchored,
-        matrix=walk_forward_matrix,
+    spec = spec_of(strategy)
+    settings = {name: parameters.pop(name) for name in spec.settings if name in parameters}
+    spec = replace(spec, **settings)
+    usable, reason = available_engine(
+        spec, None if engine is None else text("engine", engine, "an engine's name")
     )
-    execution = _execution(
-        start_method,
-        verify,
-        seed,
-        workers=_workers(workers, min_workers, max_workers),
-        timeout=timeout_per_backtest,
-        max_memory=max_memory,
-        files=None if folder is None else Files(folder),
-    )
-    axes = {
-        "atr_period": atr_period,
-        "k_atr": k_atr,
-        "uptail_max_ratio": uptail_max_ratio,
-        "previous_weight": previous_weight,
-        "buffer_ratio": buffer_ratio,
+    least_trades = whole("min_trades", min_trades)
+    chosen: dict[str, Any] = {
+        "cash": cash,
+        "trade_on_close": trade_on_close,
+        "hedging": hedging,
+        "exclusive_orders": exclusive_orders,
+        "finalize_trades": finalize_trades,
     }
-    grid = _grid({name: values for name, values in axes.items() if values is not None})
-    settings = Settings(Account(cash, commission, spread, margin), week_edge_bars)
-    choice = Choice.by_name(maximize, whole("min_trades", min_trades))
-    usable, reason = available_engine(text("engine", engine, "an engine's name"))
+    account = replace(
+        spec.default_account(),
+        commission=commission,
+        spread=spread,
+        margin=margin,
+        **{name: value for name, value in chosen.items() if value is not None},
+    )
+    request = Request(
+        spec=spec,
+        space=_constrained(spec.space(parameters), constraint),
+        account=account,
+        engine=usable,
+        choice=(
+            Choice.by_name(maximize, least_trades)
+            if not callable(maximize)
+            else Choice.by_function(maximize, least_trades)
+        ),
+        execution=execution_of(
+            {
+                "workers": workers,
+                "min_workers": min_workers,
+                "max_workers": max_workers,
+                "timeout_per_backtest": timeout_per_backtest,
+                "max_memory": max_memory,
+                "start_method": start_method,
+                "verify": verify,
+                "seed": seed,
+                "folder": folder,
+            }
+        ),
+        plan=Plan(
+            assess=validate,
+            holdout=holdout,
+            choose=choose,
+            thorough=thorough,
+            walk_forward=walk_forward,
+            anchored=anchored,
+            matrix=walk_forward_matrix,
+        ),
+    )
+    if narrator is None and flag("progress", progress):
+        listener = BarOnly()
     wish = Wish(fresh=flag("fresh", fresh))
     if folder is not None:
         check_folder(folder, (), place_of(data), force=False)
     reading = Reading(columns_said(columns), time_format, time_zone, date_order)
-    bars = load_bars(data, reading=reading, max_memory=execution.max_memory)
-    if reason:
-        listener.event(reason)
-    with _recorder(folder, wish, listener) as recorder:
-        outcome = optimize_bars(
-            bars,
-            grid,
-            settings=settings,
-            engine=usable,
-            choice=choice,
-            execution=execution,
-            narrator=listener,
-            recorder=recorder,
-            plan=plan,
-        )
-        if outcome.stopped_by is not None:
-            raise Interrupted(outcome.stopped_by)
-        recorder.finish(ending(outcome, answer(outcome, top=10, files=[])))
-    found = Optimization(outcome)
+    bars = load_bars(
+        data,
+        reading=reading,
+        max_memory=request.execution.max_memory,
+        others=spec.sees_other_columns,
+    )
+    found = carry_out(bars, request, reason=reason, listener=listener, folder=folder, wish=wish)
     for sentence in found.broke_off:
         warnings.warn(sentence, RuntimeWarning, stacklevel=2)
-    if outcome.best is None:
-        raise NothingCounts(why_nothing(outcome), found)
+    if found.outcome.best is None:
+        raise NothingCounts(why_nothing(found.outcome), found)
     return found
+
+
+def spec_of(strategy: type | str | StrategySpec | None) -> StrategySpec:
+    """The description of a class, of a name as on the command line, or of BigBar.
+
+    Raises
+    ------
+    SettingsError
+        If it is no strategy.
+    """
+    if isinstance(strategy, StrategySpec):
+        return strategy
+    if strategy is None or isinstance(strategy, str):
+        return find_strategy(DEFAULT if strategy is None else strategy)
+    if not isinstance(strategy, type):
+        raise refusal(
+            "strategy", strategy, "a backtesting.Strategy, or text such as 'my.py:SmaCross'"
+        )
+    return StrategySpec.of(strategy)
+
+
+def _constrained(space: Space, constraint: Callable[[Any], bool] | str | None) -> Space:
+    if constraint is None:
+        return space
+    if isinstance(constraint, str):
+        constraint = Constraint(constraint, space.names)
+    if not callable(constraint):
+        raise refusal(
+            "constraint",
+            constraint,
+            "a function of a combination's parameters, or a condition such as 'fast < slow'",
+        )
+    try:
+        return space.where(constraint)
+    except SettingsError:
+        raise
+    except Exception as problem:
+        raise SettingsError(
+            f"the constraint {shown(constraint)} raised {type(problem).__name__}: "
+            f"{one_line(str(problem))}"
+        ) from problem
+
+
+def carry_out(
+    bars: Bars,
+    request: Request,
+    *,
+    reason: str | None = None,
+    listener: Narrator | None = None,
+    folder: Path | None = None,
+    wish: Wish | None = None,
+    later: Plan | None = None,
+) -> Optimization:
+    """Run a request from Python.
+
+    Parameters
+    ----------
+    bars : Bars
+    request : Request
+    reason : str, optional
+        Why the engine is another than was asked for.
+    listener : Narrator, optional
+        Is told how the run goes.
+    folder : Path, optional
+        Keeps the run.
+    wish : Wish, optional
+        What to do about earlier runs there.
+    later : Plan, optional
+        What is to be found out about the result when its findings are first looked at.
+
+    Raises
+    ------
+    bigbar.errors.BigBarError
+        If anything of it cannot be done.
+    bigbar.errors.Interrupted
+        By Ctrl-C or SIGTERM.
+    """
+    told = listener or Narrator()
+    if reason:
+        told.event(reason)
+    with _recorder(folder, wish or Wish(), told) as recorder:
+        outcome = optimize_bars(bars, request, narrator=told, recorder=recorder)
+        if outcome.stopped_by is not None:
+            raise Interrupted(outcome.stopped_by)
+        if folder is not None:
+            recorder.finish(ending(outcome, answer(outcome, top=10, files=[])))
+    return Optimization(outcome, reason, later=later)
 
 
 def _recorder(folder: Path | None, wish: Wish, listener: Narrator) -> Recorder:
@@ -323,12 +518,16 @@ def _recorder(folder: Path | None, wish: Wish, listener: Narrator) -> Recorder:
 
 
 def load_bars(
-    data: PriceFile | pd.DataFrame, *, reading: Reading = AS_FOUND, max_memory: int | None = None
+    data: PriceFile | pd.DataFrame,
+    *,
+    reading: Reading = AS_FOUND,
+    max_memory: int | None = None,
+    others: bool = False,
 ) -> Bars:
     """Bars from a file, or from a DataFrame with a time index.
 
     `reading`: what the data does not tell by itself. `max_memory`: bytes that this process may
-    take to read a file.
+    take to read a file. `others`: whether to keep columns besides prices and volume.
 
     Raises
     ------
@@ -336,34 +535,30 @@ def load_bars(
         If they cannot be used.
     """
     if isinstance(data, pd.DataFrame):
-        return bars_from_frame(data, reading=reading)
-    return read_bars(data, reading=reading, max_memory=max_memory)
+        return bars_from_frame(data, reading=reading, others=others)
+    return read_bars(data, reading=reading, max_memory=max_memory, others=others)
 
 
-def _workers(
-    workers: int | str | None, least: int | None, most: int | None
-) -> tuple[int, int | None]:
+def execution_of(given: Mapping[str, Any]) -> Execution:
+    """How a run is carried out, from options by the names that `optimize` has for them.
+
+    Raises
+    ------
+    SettingsError
+        If a value makes no sense.
+    """
     usable = usable_processors()
+    workers = given.get("workers")
     least, most = (
-        None if value is None else whole(name, value, least=1)
-        for name, value in (("min_workers", least), ("max_workers", most))
+        None if given.get(name) is None else whole(name, given[name], least=1)
+        for name in ("min_workers", "max_workers")
     )
-    if workers is None:
-        workers = usable
-    asked = workers if isinstance(workers, str) else whole("workers", workers, least=1)
-    return worker_range(asked, least, most, usable=usable)
-
-
-def _execution(
-    start_method: object,
-    verify: object,
-    seed: object,
-    *,
-    workers: tuple[int, int | None],
-    timeout: object,
-    max_memory: object,
-    files: Files | None,
-) -> Execution:
+    asked = usable if workers is None else workers
+    if not isinstance(asked, str):
+        asked = whole("workers", asked, least=1)
+    count, least = worker_range(asked, least, most, usable=usable)
+    start_method, verify = given.get("start_method"), given.get("verify")
+    timeout, folder = given.get("timeout_per_backtest"), given.get("folder")
     methods = multiprocessing.get_all_start_methods()
     if not (start_method is None or (isinstance(start_method, str) and start_method in methods)):
         raise SettingsError(
@@ -371,13 +566,13 @@ def _execution(
         )
     replays = replays_asked_for(None if verify is None else whole("verify", verify))
     return Execution(
-        workers=workers[0],
-        least_workers=workers[1],
+        workers=count,
+        least_workers=least,
         timeout=None if timeout is None else _positive("timeout_per_backtest", timeout),
         start_method=start_method,
-        seed=whole("seed", seed),
-        max_memory=_memory(max_memory),
-        files=files,
+        seed=whole("seed", given.get("seed", 0)),
+        max_memory=_memory(given.get("max_memory")),
+        files=None if folder is None else Files(folder),
         **replays,
     )
 
@@ -410,10 +605,3 @@ def _listener(narrator: Narrator | None) -> Narrator:
             "narrator", narrator, "a bigbar.progress.events.Narrator, or have all its methods"
         )
     return narrator
-
-
-def _grid(axes: dict[str, AxisValues]) -> Grid:
-    typed = {name: values for name, values in axes.items() if isinstance(values, str)}
-    given = {name: values for name, values in axes.items() if not isinstance(values, str)}
-    from_text = {axis.name: axis.values for axis in Grid.parse(**typed).axes}
-    return Grid.from_values(**from_text | given)

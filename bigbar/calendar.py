@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,10 @@ from numpy.typing import NDArray
 
 #: Sampling, and samples in a year, by the days from bar to bar; days for everything else.
 _COARSE = {7: ("W", 52.0), 31: ("ME", 12.0), 365: ("YE", 1.0)}
+
+_WEEK_NS = 7 * 24 * 3600 * 10**9
+#: 1970-01-01 was a Thursday; the first Sunday after it was three days later.
+_FIRST_SUNDAY_NS = 3 * 24 * 3600 * 10**9
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,8 @@ def calendar_of(index: pd.DatetimeIndex) -> Calendar:
     Calendar
     """
     global _last
+    if not isinstance(index, pd.DatetimeIndex):
+        return _without_dates(index)
     known = _last
     if (
         known is not None
@@ -99,6 +106,13 @@ def calendar_of(index: pd.DatetimeIndex) -> Calendar:
     numbers.flags.writeable = False
     _last = Calendar(index, bar, frequency, numbers, _annual_periods(index, bar))
     return _last
+
+
+def _without_dates(index: pd.Index) -> Calendar:
+    """Bars that are only numbered: each is a period, and none makes a year."""
+    numbers = np.arange(len(index), dtype=np.int32)
+    numbers.flags.writeable = False
+    return Calendar(index, bar_time(index), "", numbers, np.nan)  # type: ignore[arg-type]
 
 
 def bar_time(index: pd.DatetimeIndex) -> pd.Timedelta:
@@ -127,5 +141,29 @@ def period_returns(equity: pd.Series) -> NDArray[np.float64]:
     ndarray of float, shape (periods - 1,)
         The first period has none. NaN after ruin, where there is nothing to grow.
     """
-    index = pd.DatetimeIndex(equity.index)
+    index: Any = equity.index
     return calendar_of(index).returns(equity.to_numpy(np.float64))
+
+
+def trading_weeks(index: pd.DatetimeIndex) -> NDArray[np.int64]:
+    """Which trading week each time is in, counted from 1970.
+
+    A trading week runs from Sunday 00:00 UTC to the next: futures and currencies open on Sunday
+    evening, and an ISO week would cut that session in two and leave Friday's close unguarded.
+
+    Parameters
+    ----------
+    index : DatetimeIndex, shape (bars,)
+        Times without a zone are read as UTC.
+
+    Returns
+    -------
+    ndarray of int64, shape (bars,)
+    """
+    return (utc_nanoseconds(index) - _FIRST_SUNDAY_NS) // _WEEK_NS
+
+
+def utc_nanoseconds(index: pd.DatetimeIndex) -> NDArray[np.int64]:
+    """Times as nanoseconds since 1970 UTC; times without a zone are read as UTC."""
+    naive = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
+    return naive.as_unit("ns").asi8

@@ -6,10 +6,11 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from bigbar.errors import SettingsError
+from bigbar.given import MOST
 
 #: What stands for a number, or an axis of numbers, though it begins like an option.
 _NEGATIVE = re.compile(r"-\.?\d")
@@ -134,3 +135,27 @@ def _options_in(args: Sequence[str]) -> Iterator[str]:
             return
         if len(text) > 1 and text[0] == "-" and not _NEGATIVE.match(text):
             yield text.partition("=")[0]
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A converter for argparse of whole numbers, that refuses those below the least."""
+
+    def checked(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} is below {least}")
+        if value > MOST:
+            raise argparse.ArgumentTypeError(f"{text} is too large")
+        return value
+
+    return checked
+
+
+def number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None

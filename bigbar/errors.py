@@ -44,6 +44,18 @@ class NothingCounts(InputError):
         self.found = found
 
 
+class SettingsValueError(SettingsError, ValueError):
+    """Where `backtesting.py` raises a ValueError."""
+
+
+class SettingsTypeError(SettingsError, TypeError):
+    """Where `backtesting.py` raises a TypeError."""
+
+
+class SettingsAttributeError(SettingsError, AttributeError):
+    """Where `backtesting.py` raises an AttributeError."""
+
+
 class VerificationError(BigBarError):
     """The engine and `backtesting.py` disagree: the result must not be used."""
 

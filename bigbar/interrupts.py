@@ -82,6 +82,33 @@ def raise_received() -> None:
 
 
 @contextlib.contextmanager
+def passed_on() -> Iterator[None]:
+    """Give a stop signal that ended the block to whoever would have had it without us.
+
+    By then all is cleaned up. Ctrl-C is a `KeyboardInterrupt` then, SIGTERM ends the process, and
+    a handler of the caller's own is called. If it returns, what was asked for is not there all
+    the same.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C.
+    Interrupted
+        After another signal whose handler has returned.
+    """
+    received: Interrupted | None = None
+    try:
+        yield
+    except Interrupted as stopped:
+        received = stopped
+    if received is None:
+        return
+    number = received.signal_number
+    signal.raise_signal(number)
+    raise KeyboardInterrupt if number == signal.SIGINT else Interrupted(number)
+
+
+@contextlib.contextmanager
 def signals_deferred() -> Iterator[None]:
     """Let the stop signals wait until the block is done; they are delivered at its end.
 

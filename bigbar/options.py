@@ -6,38 +6,40 @@ import argparse
 import math
 import multiprocessing
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bigbar.account import Account, Parameters, Settings
-from bigbar.command_line import Parser
+from bigbar.command_line import Parser, at_least, number
 from bigbar.data.days import ORDERS
 from bigbar.data.reading import Reading, parse_columns
-from bigbar.engines.contract import ENGINES
+from bigbar.engines.find import available_engine, engine_names
 from bigbar.errors import SettingsError
-from bigbar.given import MOST
 from bigbar.machine.budget import Files
 from bigbar.machine.other_programs import AUTO, worker_range
 from bigbar.machine.resources import usable_processors
 from bigbar.outcome import Execution, replays_asked_for
 from bigbar.printable import shown
+from bigbar.request import Request
 from bigbar.results import Choice
-from bigbar.space import DEFAULT_AXES, Grid
+from bigbar.space import setting_text
+from bigbar.spec import StrategySpec
 from bigbar.store.recording import Wish
+from bigbar.strategies.find import DEFAULT, find_strategy
+from bigbar.strategy_options import (
+    account_of,
+    add_account,
+    add_strategy,
+    described_by,
+    named_strategy,
+    space_of,
+    strategy_of,
+)
 from bigbar.units import parse_size
 from bigbar.validation.plan import CHOICES, Plan
 from bigbar.version import __version__
 
-PROGRAM = "bigbar_multiprocessing_optimized.py"
-
-_AXIS_HELP = {
-    "atr_period": "period of the average true range, in bars",
-    "k_atr": "a big bar's range is at least this many ATRs",
-    "uptail_max_ratio": "its tail is less than this share of its range",
-    "previous_weight": "least momentum of the three bars before it",
-    "buffer_ratio": "room under the first stop, as a share of its range",
-}
+PROGRAM = "bigbar"
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,10 @@ class Options:
         The price file.
     reading : Reading
         How it is to be read.
-    grid : Grid
-    settings : Settings
-    engine : str
-    choice : Choice
-    execution : Execution
+    request : Request
+        What is wanted, and how it is carried out.
+    engine_reason : str or None
+        Why the engine is another than was asked for.
     optimize : bool
         False for a single backtest.
     top : int
@@ -64,8 +65,6 @@ class Options:
     force : bool
         Whether files there that this program did not write may be replaced.
     no_progress : bool
-    plan : Plan
-        What of the validation is asked for.
     wish : Wish or None
         What to do about earlier runs; None to keep none.
     command : tuple of str
@@ -74,11 +73,8 @@ class Options:
 
     file: str
     reading: Reading
-    grid: Grid
-    settings: Settings
-    engine: str
-    choice: Choice
-    execution: Execution
+    request: Request
+    engine_reason: str | None
     optimize: bool
     top: int
     plot: bool
@@ -86,7 +82,6 @@ class Options:
     output: Path
     force: bool
     no_progress: bool
-    plan: Plan
     wish: Wish | None
     command: tuple[str, ...]
 
@@ -111,11 +106,14 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         For `--help` and `--version`.
     """
     words = _words(arguments)
-    given = make_parser().parse_args(words)
-    workers, least = worker_range(
-        given.workers, given.min_workers, given.max_workers, usable=usable_processors()
-    )
-    texts = {name: text for name in DEFAULT_AXES if (text := getattr(given, name)) is not None}
+    name = named_strategy(words)
+    spec = strategy_of(name, words)
+    given = make_parser(spec).parse_args(words)
+    if given.strategy != name:  # The option was cut short.
+        spec = strategy_of(given.strategy, words)
+        given = make_parser(spec).parse_args(words)
+    spec = described_by(spec, given)
+    engine, reason = available_engine(spec, given.engine)
     return Options(
         file=given.file,
         reading=Reading(
@@ -124,23 +122,24 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
             time_zone=given.time_zone,
             date_order=given.date_order,
         ),
-        grid=_single(texts) if given.no_optimize else Grid.parse(**texts),
-        settings=Settings(
-            Account(given.cash, _commission(given.commission), given.spread, given.margin),
-            given.week_edge_bars,
+        request=Request(
+            spec=spec,
+            space=space_of(spec, given),
+            account=account_of(spec, given),
+            engine=engine,
+            choice=Choice.by_name(given.maximize, given.min_trades),
+            execution=_execution(given),
+            plan=Plan(
+                assess=not given.no_validate,
+                holdout=given.holdout,
+                choose=given.choose,
+                thorough=given.thorough,
+                walk_forward=given.walk_forward,
+                anchored=given.anchored,
+                matrix=given.walk_forward_matrix,
+            ),
         ),
-        engine=given.engine,
-        choice=Choice.by_name(given.maximize, given.min_trades),
-        execution=Execution(
-            workers=workers,
-            least_workers=least,
-            timeout=given.timeout_per_backtest,
-            start_method=given.start_method,
-            seed=given.seed,
-            max_memory=given.max_memory,
-            files=Files(Path(given.output), csv=given.export == "csv", plot=given.plot),
-            **replays_asked_for(given.verify),
-        ),
+        engine_reason=reason,
         optimize=not given.no_optimize,
         top=given.top,
         plot=given.plot,
@@ -148,17 +147,24 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         output=Path(given.output),
         force=given.force,
         no_progress=given.no_progress,
-        plan=Plan(
-            assess=not given.no_validate,
-            holdout=given.holdout,
-            choose=given.choose,
-            thorough=given.thorough,
-            walk_forward=given.walk_forward,
-            anchored=given.anchored,
-            matrix=given.walk_forward_matrix,
-        ),
         wish=None if given.no_store else Wish(given.fresh, given.resume, given.retry_failed),
         command=tuple(words),
+    )
+
+
+def _execution(given: argparse.Namespace) -> Execution:
+    workers, least = worker_range(
+        given.workers, given.min_workers, given.max_workers, usable=usable_processors()
+    )
+    return Execution(
+        workers=workers,
+        least_workers=least,
+        timeout=given.timeout_per_backtest,
+        start_method=given.start_method,
+        seed=given.seed,
+        max_memory=given.max_memory,
+        files=Files(Path(given.output), csv=given.export == "csv", plot=given.plot),
+        **replays_asked_for(given.verify),
     )
 
 
@@ -174,13 +180,15 @@ def _words(arguments: Sequence[str] | None) -> list[str]:
     return [str(word) for word in arguments]
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser, with the options in groups."""
+def make_parser(spec: StrategySpec | None = None) -> argparse.ArgumentParser:
+    """The parser, with the options in groups; for the default strategy where none is given."""
+    spec = spec or find_strategy(DEFAULT)
     parser = Parser(
         prog=PROGRAM,
         description=(
-            "Run every combination of the BigBar strategy's parameters on a file of price bars, "
-            "with exactly the numbers of backtesting.py, and say which to use."
+            "Run every combination of a strategy's parameters on a file of price bars, with "
+            "exactly the numbers of backtesting.py, and say which to use. Without --strategy it "
+            "is BigBar."
         ),
         epilog=(
             "Exit codes: 0 done; 1 not written, or the verification failed; 2 the file or an "
@@ -196,11 +204,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"BigBar optimizer {__version__}")
     _add_reading(parser)
-    _add_search(parser)
-    _add_grid(parser)
-    _add_money(parser)
+    _add_search(parser, spec)
+    add_strategy(parser, spec)
+    add_account(parser, spec)
     _add_validation(parser)
-    _add_running(parser)
+    _add_running(parser, spec)
     _add_keeping(parser)
     _add_output(parser)
     return parser
@@ -233,7 +241,7 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_search(parser: argparse.ArgumentParser) -> None:
+def _add_search(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
     group = parser.add_argument_group("what to look for")
     group.add_argument(
         "--maximize",
@@ -245,7 +253,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--min-trades",
         metavar="N",
-        type=_at_least(0),
+        type=at_least(0),
         default=1,
         help="combinations with fewer trades do not count (default: %(default)s)",
     )
@@ -253,56 +261,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         "--no-optimize",
         action="store_true",
         help="one backtest with the given parameters, the rest as in "
-        + ", ".join(f"{name}={value:g}" for name, value in vars(Parameters()).items()),
-    )
-
-
-def _add_grid(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "grid", "Each axis as start:stop:step (ends included), a,b,c or one value."
-    )
-    for name, default in DEFAULT_AXES.items():
-        option = "--" + name.replace("_", "-")
-        text = f"{_AXIS_HELP[name]} (default: {default})"
-        group.add_argument(option, metavar="AXIS", default=None, help=text)
-
-
-def _add_money(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("money and costs", "As in backtesting.Backtest.")
-    account = Account()
-    group.add_argument(
-        "--cash",
-        metavar="AMOUNT",
-        type=_number,
-        default=account.cash,
-        help="starting cash (default: %(default)s)",
-    )
-    group.add_argument(
-        "--commission",
-        metavar="SHARE",
-        default="0",
-        help="share of the order's value, or FIXED,SHARE, at entry and exit (default: %(default)s)",
-    )
-    group.add_argument(
-        "--spread",
-        metavar="SHARE",
-        type=_number,
-        default=account.spread,
-        help="bid-ask spread, a share of the price (default: %(default)s)",
-    )
-    group.add_argument(
-        "--margin",
-        metavar="SHARE",
-        type=_number,
-        default=account.margin,
-        help="margin requirement; 0.02 is leverage 50 (default: %(default)s)",
-    )
-    group.add_argument(
-        "--week-edge-bars",
-        metavar="N",
-        type=_at_least(0),
-        default=Settings().week_edge_bars,
-        help="flat over the first and last N bars of a trading week (default: %(default)s)",
+        + (setting_text(spec.attributes) or "the class"),
     )
 
 
@@ -314,7 +273,7 @@ def _add_validation(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--holdout",
         metavar="SHARE",
-        type=_number,
+        type=number,
         default=None,
         help="keep this share of the bars unseen, and look once at the end (default: none)",
     )
@@ -328,7 +287,7 @@ def _add_validation(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--walk-forward",
         metavar="N",
-        type=_at_least(0),
+        type=at_least(0),
         default=0,
         help="optimize on N windows, each winner run on the bars that follow "
         "(default: %(default)s)",
@@ -349,7 +308,7 @@ def _add_validation(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_running(parser: argparse.ArgumentParser) -> None:
+def _add_running(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
     group = parser.add_argument_group("running")
     group.add_argument(
         "--workers",
@@ -362,13 +321,13 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--min-workers",
         metavar="N",
-        type=_at_least(1),
+        type=at_least(1),
         help="of --workers auto: always at work (default: 1)",
     )
     group.add_argument(
         "--max-workers",
         metavar="N",
-        type=_at_least(1),
+        type=at_least(1),
         help="of --workers auto: at work when nothing else is "
         "(default: the processors this process may use)",
     )
@@ -388,8 +347,8 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--engine",
-        choices=tuple(ENGINES),
-        default="compiled",
+        choices=engine_names(spec),
+        default=spec.default_engine,
         help="compiled is exact and fast, backtesting is backtesting.py itself "
         "(default: %(default)s)",
     )
@@ -402,14 +361,14 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--verify",
         metavar="N",
-        type=_at_least(0),
+        type=at_least(0),
         help="replay the winner and N others through backtesting.py, however long it takes; 0 for "
         f"none (default: {Execution.verify}, as far as {Execution.verify_seconds:g} seconds reach)",
     )
     group.add_argument(
         "--seed",
         metavar="N",
-        type=_at_least(0),
+        type=at_least(0),
         default=0,
         help="of the samples timed and verified (default: %(default)s)",
     )
@@ -429,7 +388,7 @@ def _add_keeping(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--resume",
         metavar="ID",
-        type=_at_least(1),
+        type=at_least(1),
         help="continue this run (default: the last run of this command, if it is unfinished)",
     )
     group.add_argument(
@@ -447,7 +406,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--top",
         metavar="N",
-        type=_at_least(0),
+        type=at_least(0),
         default=10,
         help="rows in the table of the best (default: %(default)s)",
     )
@@ -468,35 +427,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _at_least(least: int) -> Callable[[str], int]:
-    """A converter for argparse of whole numbers, that refuses those below the least."""
-
-    def checked(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text} is below {least}")
-        if value > MOST:
-            raise argparse.ArgumentTypeError(f"{text} is too large")
-        return value
-
-    return checked
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-
-
 def _number_or_auto(text: str) -> int | str:
     if text.strip().lower() == AUTO:
         return AUTO
     try:
-        return _at_least(1)(text)
+        return at_least(1)(text)
     except argparse.ArgumentTypeError as problem:
         raise argparse.ArgumentTypeError(f"{problem}, nor is it {AUTO}") from None
 
@@ -516,29 +451,3 @@ def _seconds(text: str) -> float:
     if not (seconds > 0 and math.isfinite(seconds)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds
-
-
-def _commission(text: str) -> float | tuple[float, float]:
-    try:
-        parts = [float(part) for part in text.split(",")]
-    except ValueError:
-        parts = []
-    if len(parts) == 1 and math.isfinite(parts[0]):
-        return parts[0]
-    if len(parts) == 2:
-        return parts[0], parts[1]
-    raise SettingsError(
-        f"--commission {text!r}: give a share such as 0.001, or FIXED,SHARE such as 5,0.001"
-    )
-
-
-def _single(texts: dict[str, str]) -> Grid:
-    defaults = {name: repr(value) for name, value in vars(Parameters()).items()}
-    grid = Grid.parse(**defaults | texts)
-    if len(grid) != 1:
-        several = next(axis.name for axis in grid.axes if len(axis) > 1)
-        raise SettingsError(
-            f"--no-optimize runs one backtest, but {several} was given several values; give one "
-            "value, or leave --no-optimize out"
-        )
-    return grid

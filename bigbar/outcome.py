@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.data.read import Bars
-from bigbar.engines.contract import Job
 from bigbar.errors import VerificationError
+from bigbar.job import Job
 from bigbar.machine.budget import Budget, Files
 from bigbar.machine.metrics import Metrics
 from bigbar.machine.watch import Account, Watcher
@@ -27,6 +27,7 @@ from bigbar.store.recording import Carried
 from bigbar.store.records import State
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
+from bigbar.validation.returns import KeptReturns
 from bigbar.verification.replay import BUDGET_S, Verification
 from bigbar.worker import Failure
 
@@ -179,6 +180,10 @@ class Outcome:
         What it took of shared memory at most, and of the disk.
     kept_bytes : int
         What earlier runs had taken of the disk.
+    sampled : list of int
+        Combinations whose rows come of the sample for the estimate: they are not run again.
+    returns : KeptReturns or None
+        Returns that come along with the rows, until they are let go.
     broke_off : dict of str to str
         What failed after the sweep, each in a sentence: the result stands without it.
     """
@@ -213,6 +218,8 @@ class Outcome:
     shared_bytes: int = 0
     written_bytes: int = 0
     kept_bytes: int = 0
+    sampled: list[int] = field(default_factory=list)
+    returns: KeptReturns | None = None
     broke_off: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -240,7 +247,7 @@ class Outcome:
     def backtests_per_second(self) -> float:
         """Over the fan-out alone."""
         seconds = self.timings.get("sweep_s", 0.0)
-        ran = self.table.reached() - self.resumed - self.reused
+        ran = self.table.reached() - self.resumed - self.reused - len(self.sampled)
         return max(0, ran) / seconds if seconds else 0.0
 
     @cached_property
@@ -254,9 +261,23 @@ class Outcome:
         return self.table.reached() + len(self.failures) >= len(self.table)
 
     @property
+    def unsteady(self) -> str | None:
+        """That the strategy answers differently each time it is run, in a sentence; or None."""
+        replayed = self.verification is not None and self.verification.unsteady
+        conduct = None if self.findings is None else self.findings.conduct
+        if not replayed and (conduct is None or conduct.answers_differently is None):
+            return None
+        return (
+            f"{self.job.spec.title} answers differently each time it is run (random numbers, or "
+            "the clock): no other run takes rows from this one"
+        )
+
+    @property
     def state(self) -> State:
-        """What becomes of the run in the history."""
+        """What becomes of the run in the history; nothing is taken from one that failed."""
         if self.verification is not None and not self.verification.ok:
+            return "failed"
+        if self.unsteady is not None:
             return "failed"
         return "finished" if self.complete and self.stopped_by is None else "interrupted"
 
@@ -271,6 +292,20 @@ class Outcome:
         future = aside.submit(self.table.sha256)
         aside.shutdown(wait=False)
         return future
+
+    @property
+    def have(self) -> NDArray[np.bool_]:
+        """Which combinations need not be run: earlier runs answered them, or the sample did."""
+        found = self.carried.done | (self.carried.taken > 0)
+        found[self.sampled] = True
+        return found
+
+    def score(self) -> None:
+        """Ask a function that is optimized about every combination."""
+        choice, index = self.choice, self.bars.frame.index[self.job.bars]
+        if choice.function is not None:
+            found = choice.objective_of(self.table.values, (index[0], index[-1]))
+            self.table.more[choice.objective.name] = found
 
     def digest_aside(self) -> None:
         """Begin with the digest of a table that will not change any more."""
@@ -324,10 +359,11 @@ def settings_told(outcome: Outcome) -> dict[str, Any]:
     """What was asked for, besides the grid, as JSON holds it."""
     job, execution = outcome.job, outcome.execution
     return {
+        "strategy": job.spec.path,
         "maximize": outcome.choice.objective.name,
         "min_trades": outcome.choice.min_trades,
-        **vars(job.settings.account),
-        "week_edge_bars": job.settings.week_edge_bars,
+        **job.account.told,
+        **job.spec.settings,
         "seed": execution.seed,
         "verify": execution.verify,
     }
@@ -340,9 +376,13 @@ def data_told(outcome: Outcome) -> dict[str, Any]:
         "path": bars.source,
         "sha256": bars.sha256,
         "rows": len(bars.frame),
-        "first_time": bars.frame.index[0].isoformat(),
-        "last_time": bars.frame.index[-1].isoformat(),
+        "first_time": _moment(bars.frame.index[0]),
+        "last_time": _moment(bars.frame.index[-1]),
         "bars_taking_part": len(bars.frame.index[outcome.job.bars]),
         "notes": list(bars.notes),
         "reading": bars.reading.said(),
     }
+
+
+def _moment(label: Any) -> str:
+    return str(label.isoformat()) if isinstance(label, pd.Timestamp) else str(label)

@@ -6,7 +6,8 @@ import json
 import multiprocessing
 import os
 import time
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,38 +15,42 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from bigbar.account import Settings
 from bigbar.calendar import calendar_of
 from bigbar.data.read import Bars
-from bigbar.engines.contract import ENGINES, Engine, Job, build_engine, prepare, warm_up
+from bigbar.engines.contract import Engine
+from bigbar.engines.find import build_engine, kind_of, prepare, warm_up
 from bigbar.engines.stack_room import with_room
-from bigbar.errors import Interrupted, VerificationError
+from bigbar.errors import Interrupted, SettingsError, VerificationError
 from bigbar.executors.chunks import (
     estimate_duration,
 )
 from bigbar.executors.inside_process import leave_if_starting
-from bigbar.executors.local import Throttle, Unanswered, WorkerPool
+from bigbar.executors.local import Unanswered, WorkerPool
+from bigbar.executors.throttle import Throttle
 from bigbar.interrupts import signals_raised
+from bigbar.job import Job
 from bigbar.machine.budget import Budget, budget_for, workload
 from bigbar.machine.describe import machine
 from bigbar.machine.resources import BLIND, resident_memory, seen_processors, usable_processors
 from bigbar.machine.watch import Watcher
 from bigbar.outcome import Execution, Memory, Outcome, data_told, settings_told
 from bigbar.progress.events import Narrator
-from bigbar.results import Choice, ResultTable
+from bigbar.request import Request
+from bigbar.results import ResultTable
 from bigbar.sharing.blocks import SHARED_MEMORY_IN_USE
-from bigbar.sharing.frames import Descriptor, Publication, SharedObject, publish
+from bigbar.sharing.frames import Descriptor, Publication, publish
 from bigbar.sharing.heap import trim_heap
 from bigbar.sharing.leftovers import remove_leftovers
-from bigbar.space import Grid
+from bigbar.sharing.objects import SharedObject
+from bigbar.store.fingerprint import bars_sha256
 from bigbar.store.recording import Recorder
 from bigbar.store.records import NewRun
 from bigbar.stored_rows import distrust
-from bigbar.strategies.big_bar.feasibility import check_feasible, edge_note
-from bigbar.strategies.big_bar.indicators import check_enough_bars, with_indicators
 from bigbar.sweep import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of
+from bigbar.validation.compounding import MOST_BYTES
 from bigbar.validation.examine import Subject, choose, examine
 from bigbar.validation.plan import CHOICES, Plan
+from bigbar.validation.returns import keep_returns
 from bigbar.validation.summary import as_json
 from bigbar.validation.tasks import sparing
 from bigbar.verification.replay import differences_text
@@ -53,56 +58,44 @@ from bigbar.verification.replays import verify
 from bigbar.worker import start_worker
 
 
-def checked_job(
-    bars: Bars, grid: Grid, settings: Settings, *, engine: str, choice: Choice, plan: Plan | None
-) -> Job:
+def checked_job(bars: Bars, request: Request) -> Job:
     """What is to be computed, once it is known that something can come of it.
 
     Raises
     ------
     DataError
-        If the bars are too few for the grid, for what is to be held back or for the windows, if
-        they all lie at the edges of weeks, or no unit could ever be bought.
+        If no run could be made of the bars, or they are too few for what the plan holds back, or
+        for its windows.
     SettingsError
         If no combination could make as many trades as have to be made.
     """
-    check_enough_bars(len(bars.frame), grid.max_atr_period, bars.source)
-    job = job_for(bars, grid, settings, engine, plan)
-    check_feasible(bars, job, choice)
+    job = job_for(bars, request)
+    job.spec.check_feasible(bars, job, request.choice)
     return job
 
 
 def optimize_bars(
     bars: Bars,
-    grid: Grid,
+    request: Request,
     *,
-    settings: Settings,
-    engine: str,
-    choice: Choice,
-    execution: Execution,
+    job: Job | None = None,
     narrator: Narrator | None = None,
     recorder: Recorder | None = None,
-    plan: Plan | None = None,
 ) -> Outcome:
-    """Run a whole grid: publish, estimate, fan out, verify, validate, clean up.
+    """Run all points of a space: publish, estimate, fan out, verify, validate, clean up.
 
     Parameters
     ----------
     bars : Bars
-        The file, from `bigbar.data.read`.
-    grid : Grid
-    settings : Settings
-    engine : str
-        A name in `bigbar.engines.contract.ENGINES`.
-    choice : Choice
-        What wins.
-    execution : Execution
+        The file, from `bigbar.data`.
+    request : Request
+        What is wanted, and how it is carried out.
+    job : Job, optional
+        From `job_for`, where that was asked for already.
     narrator : Narrator, optional
         Is told how the run goes.
     recorder : Recorder, optional
         Keeps it while it goes on, and knows what there is from earlier runs.
-    plan : Plan, optional
-        What of the validation is asked for; nothing, by default.
 
     Returns
     -------
@@ -122,23 +115,24 @@ def optimize_bars(
         By a signal in any other stage.
     """
     leave_if_starting()
-    job = checked_job(bars, grid, settings, engine=engine, choice=choice, plan=plan)
+    job = job or checked_job(bars, request)
     narrator = narrator or Narrator()
-    if (note := edge_note(bars, job)) is not None:
+    if (note := job.spec.note(bars, job)) is not None:
         narrator.event(note)
     removed = remove_leftovers()  # First: what they take up is not there to be had.
     if removed:
         what = "block of shared data" if removed == 1 else "blocks of shared data"
         narrator.event(f"removed {removed} {what} that a killed run had left behind")
-    budget = _budget(bars, job, execution, plan)
-    execution = _within(execution, budget)
-    outcome = Outcome(job, execution, choice, bars, ResultTable.empty(grid), plan, budget=budget)
+    budget = _budget(bars, job, request.execution, request.plan)
+    execution = _within(request.execution, budget)
+    table = ResultTable.empty(job.space)
+    outcome = Outcome(job, execution, request.choice, bars, table, request.plan, budget=budget)
     if execution.files is not None:
         outcome.kept_bytes = execution.files.store_bytes()
     with signals_raised():
         _carry_out(outcome, budget, narrator, recorder or Recorder())
     if outcome.verification is not None and not outcome.verification.ok:
-        raise VerificationError(differences_text(outcome.verification.differences, grid))
+        raise VerificationError(differences_text(outcome.verification.differences, job.space))
     return outcome
 
 
@@ -166,31 +160,91 @@ def _within(execution: Execution, budget: Budget) -> Execution:
     return replace(execution, workers=workers, least_workers=least and min(least, workers))
 
 
-def job_for(bars: Bars, grid: Grid, settings: Settings, engine: str, plan: Plan | None) -> Job:
+def job_for(bars: Bars, request: Request) -> Job:
     """What is to be computed: on all bars, or on those that the plan does not hold back.
 
     Raises
     ------
     DataError
-        If there are too few bars for what the plan holds back, or for its windows.
+        If no run could be made of the bars, or they are too few for what the plan holds back, or
+        for its windows.
     """
-    job = Job(grid, settings, engine)
+    job = Job(request.spec, request.space, request.account, request.engine)
+    job.spec.check_bars(bars, job.space)
     index: Any = bars.frame.index
-    span = None if plan is None else plan.span(index, job)
+    span = None if request.plan is None else request.plan.span(index, job)
     return job if span is None else replace(job, span=span)
+
+
+def validate_later(outcome: Outcome, plan: Plan, *, narrator: Narrator | None = None) -> None:
+    """Find out what the result of a finished run is worth, with workers of its own.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of `optimize_bars`, without a plan; gets the findings, and what of them broke off.
+    plan : Plan
+        Without anything that holds bars back, which would have come before the run.
+    narrator : Narrator, optional
+        Is told how it goes.
+
+    Raises
+    ------
+    SettingsError
+        If the bars were changed since.
+    Interrupted
+        By a signal.
+    """
+    leave_if_starting()
+    if bars_sha256(outcome.bars.frame) != outcome.bars.sha256:
+        raise SettingsError(
+            "the bars have changed since they were optimized on, so nothing can be found out "
+            "about that result any more; optimize again"
+        )
+    narrator = narrator or Narrator()
+    # What the run itself took, of time and memory, stays as it is.
+    own = replace(outcome, plan=plan, timings={}, broke_off={}, watcher=None, returns=None)
+
+    def validate(workshop: _Workshop) -> None:
+        with own.apart("the validation", narrator.event):
+            _validate(own, workshop.file, workshop.pool, narrator, Recorder())
+
+    with signals_raised():
+        _among_workers(own, narrator, validate)
+    outcome.findings = own.findings
+    outcome.broke_off.update(own.broke_off)
 
 
 def _carry_out(outcome: Outcome, budget: Budget, narrator: Narrator, recorder: Recorder) -> None:
     """The run itself, filling in the outcome stage by stage."""
+    with outcome.timed("store_s"):
+        _take_over(outcome, narrator, recorder)
+    _tell_forecast(outcome, budget, narrator)
+
+    def optimize(workshop: _Workshop) -> None:
+        _optimize(outcome, workshop, narrator, recorder)
+
+    _among_workers(outcome, narrator, optimize)
+
+
+@dataclass(frozen=True)
+class _Workshop:
+    """What is there while a run goes on: bars, engine and workers."""
+
+    file: pd.DataFrame
+    publication: Publication
+    engine: Engine
+    pool: WorkerPool
+
+
+def _among_workers(outcome: Outcome, narrator: Narrator, work: Callable[[_Workshop], None]) -> None:
+    """Publish the bars, start workers on them, do some work, and leave nothing behind."""
     publication: Publication | None = None
     pool: WorkerPool | None = None
     SHARED_MEMORY_IN_USE.begin()
     try:
-        with outcome.timed("store_s"):
-            _take_over(outcome, narrator, recorder)
-        _tell_forecast(outcome, budget, narrator)
         with outcome.timed("prepare_s"):
-            file = with_indicators(outcome.bars.frame, outcome.job.settings.week_edge_bars)
+            file = outcome.job.spec.columns(outcome.bars.frame)
         with outcome.timed("publish_s"):
             publication = publish(file, outcome.job)
             outcome.shared_kind = publication.kind
@@ -201,20 +255,8 @@ def _carry_out(outcome: Outcome, budget: Budget, narrator: Narrator, recorder: R
         narrator.shared(publication, outcome.execution.workers)
         with outcome.timed("start_workers_s"):
             pool = _start_pool(outcome, (publication.descriptor, prepared), narrator)
-            outcome.watcher = watcher = _watch(outcome, pool, narrator)
-        with outcome.timed("estimate_s"):
-            chunks = estimate(outcome, pool, narrator, recorder)
-        with outcome.timed("sweep_s"), watcher.sweeping(outcome.account):
-            sweep(outcome, pool, narrator, recorder, chunks)
-        _settle(outcome, engine, narrator, recorder)
-        outcome.memory = _memory(file, publication, pool, outcome.execution.workers)
-        if outcome.stopped_by is None:
-            try:
-                _verify(outcome, engine, pool, narrator, recorder)
-                with outcome.timed("validate_s"), outcome.apart("the validation", narrator.event):
-                    _validate(outcome, file, pool, narrator, recorder)
-            except Interrupted as stop_signal:  # The result is complete all the same.
-                outcome.stopped_by = stop_signal.signal_number
+            outcome.watcher = _watch(outcome, pool, narrator)
+        work(_Workshop(file, publication, engine, pool))
     finally:
         outcome.shared_bytes = SHARED_MEMORY_IN_USE.most
         with outcome.timed("clean_up_s"):
@@ -224,8 +266,35 @@ def _carry_out(outcome: Outcome, budget: Budget, narrator: Narrator, recorder: R
                 if pool is not None:
                     pool.close()
             finally:
+                if outcome.returns is not None:
+                    outcome.returns.close()
+                    outcome.returns = None
                 if publication is not None:
                     publication.close()
+
+
+def _optimize(
+    outcome: Outcome, workshop: _Workshop, narrator: Narrator, recorder: Recorder
+) -> None:
+    """Sweep the space, read the answer off the table, verify it, and find out what it is worth."""
+    file, engine, pool, watcher = workshop.file, workshop.engine, workshop.pool, outcome.watcher
+    assert watcher is not None
+    if outcome.plan is not None and outcome.plan.assess:
+        outcome.returns = keep_returns(file, outcome.job, most_bytes=MOST_BYTES)
+    with outcome.timed("estimate_s"):
+        chunks = estimate(outcome, pool, narrator, recorder)
+    with outcome.timed("sweep_s"), watcher.sweeping(outcome.account):
+        sweep(outcome, pool, narrator, recorder, chunks)
+    _settle(outcome, engine, narrator, recorder)
+    outcome.memory = _memory(file, workshop.publication, pool, outcome.execution.workers)
+    if outcome.stopped_by is not None:
+        return
+    try:
+        _verify(outcome, engine, pool, narrator, recorder)
+        with outcome.timed("validate_s"), outcome.apart("the validation", narrator.event):
+            _validate(outcome, file, pool, narrator, recorder)
+    except Interrupted as stop_signal:  # The result is complete all the same.
+        outcome.stopped_by = stop_signal.signal_number
 
 
 def _take_over(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None:
@@ -276,13 +345,13 @@ def _build_and_compile(
     job, attachment = outcome.job, publication.attachment
     file = attachment.frame()
     with outcome.timed("compile_s"):
-        if ENGINES[job.engine].warm_up is not None:
+        if kind_of(job.spec, job.engine).warm_up is not None:
             from bigbar.compiled.jit import is_cached
 
             if not is_cached():
                 narrator.compiling()
         with_room(partial(warm_up, job))
-        if ENGINES[job.engine].warm_up is not None:
+        if kind_of(job.spec, job.engine).warm_up is not None:
             from bigbar.compiled.jit import what_to_say
 
             for said in what_to_say():
@@ -302,7 +371,7 @@ def _start_pool(
 ) -> WorkerPool:
     execution = outcome.execution
     pool = WorkerPool(
-        min(execution.workers, len(outcome.job.grid)),
+        min(execution.workers, len(outcome.job.space)),
         start_method=execution.start_method,
         initializer=start_worker,
         initargs=published,
@@ -339,6 +408,7 @@ def _watch(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> Watcher:
 def _settle(outcome: Outcome, engine: Engine, narrator: Narrator, recorder: Recorder) -> None:
     """Read the answer off a table that is finished."""
     recorder.swept()
+    outcome.score()
     outcome.digest_aside()
     _choose(outcome, narrator)
     outcome.trades = None
@@ -386,6 +456,9 @@ def _validate(
         return
     if outcome.verification is not None and not outcome.verification.ok:
         return
+    if not isinstance(file.index, pd.DatetimeIndex):
+        outcome.break_off("the validation", "the bars have no dates", narrator.event)
+        return
     subject = Subject(
         file=file,
         job=outcome.job,
@@ -401,6 +474,7 @@ def _validate(
         seed=outcome.execution.seed,
         earlier_trials=recorder.earlier_trials(),
         count_opening=lambda split: recorder.count_opening(split.isoformat()),
+        returns=outcome.returns,
     )
     before = len(outcome.broke_off)
     found = examine(
@@ -409,7 +483,7 @@ def _validate(
     if found is not None:
         broken = list(outcome.broke_off.values())[before:]
         found = replace(found, notes=(*found.notes, *broken))
-        json.dumps(as_json(found, outcome.job.grid), allow_nan=False)  # It can be written, later.
+        json.dumps(as_json(found, outcome.job.space), allow_nan=False)  # It can be written, later.
     outcome.findings = found
 
 
@@ -432,34 +506,34 @@ def _alone(pid: int) -> int:
         return 0
 
 
-def time_a_backtest(
-    bars: Bars, *, sample_size: int = SAMPLE_SIZE, settings: Settings | None = None
-) -> float:
-    """Seconds per backtest of the default grid on these bars, by the fastest engine there is.
+def time_a_backtest(bars: Bars, job: Job, *, sample_size: int = SAMPLE_SIZE) -> float:
+    """Seconds per backtest of a job on these bars, in this process.
 
     Parameters
     ----------
     bars : Bars
+    job : Job
     sample_size : int, optional
         Backtests to time at least.
-    settings : Settings, optional
 
     Returns
     -------
     float
     """
-    from bigbar.engines.contract import available_engine
-
-    grid, settings = Grid.parse(), settings or Settings()
-    check_enough_bars(len(bars.frame), grid.max_atr_period, bars.source)
-    job = Job(grid, settings, available_engine("compiled")[0])
+    job.spec.check_bars(bars, job.space)
     with_room(partial(warm_up, job))
-    engine = build_engine(with_indicators(bars.frame, settings.week_edge_bars), job)
+    engine = build_engine(job.spec.columns(bars.frame), job)
 
-    def seconds(start: int, stop: int) -> float:
+    def seconds(slices: Sequence[tuple[int, int]]) -> float:
         begun = time.perf_counter()
-        engine.run(start, stop)
+        for start, stop in slices:
+            engine.run(start, stop)
         return time.perf_counter() - begun
 
-    slice_size = ENGINES[job.engine].sample_slice
-    return estimate_duration(seconds, len(grid), slice_size=slice_size, least=sample_size, seed=0)
+    return estimate_duration(
+        seconds,
+        len(job.space),
+        slice_size=kind_of(job.spec, job.engine).sample_slice,
+        least=sample_size,
+        seed=0,
+    )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.account import Parameters
-from bigbar.space import Grid
+from bigbar.by_value import ByValue
+from bigbar.errors import SettingsTypeError
+from bigbar.printable import shown
+from bigbar.space import Space
 from bigbar.statistics import COLUMN, STATISTICS, Better, Kind, Statistic, by_name, objective
 
 #: Rows that are hashed at once: a quarter of a megabyte, which stays in the processor's cache.
@@ -22,7 +24,7 @@ _HASHED_ROWS = 1024
 _COMPARED_ROWS = 1024
 
 #: One combination and its statistics.
-Pair = tuple[dict[str, float], pd.Series]
+Pair = tuple[dict[str, Any], pd.Series]
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,63 @@ class Choice:
         What is optimized, in the direction a trader wants it.
     min_trades : int
         Combinations with fewer trades do not count.
+    function : ByValue or None
+        What gives the objective of a combination, from its statistics as a Series; None where it
+        is a statistic itself.
     """
 
     objective: Statistic
     min_trades: int = 1
+    function: ByValue | None = None
 
     @classmethod
     def by_name(cls, name: str, min_trades: int = 1) -> Choice:
         """The choice by a statistic's name; see `bigbar.statistics.objective`."""
         return cls(objective(name), min_trades)
+
+    @classmethod
+    def by_function(cls, function: Callable[[pd.Series], float], min_trades: int = 1) -> Choice:
+        """The choice by a function of a combination's statistics; the higher the better."""
+        sent = ByValue(function)
+        name = sent.__name__.replace("<lambda>", "lambda")
+        return cls(Statistic(name, better=Better.HIGHER), min_trades, sent)
+
+    def objective_of(
+        self, rows: NDArray[np.float64], ends: tuple[Any, Any] | None = None
+    ) -> NDArray[np.float64]:
+        """The objective of rows of statistics.
+
+        Parameters
+        ----------
+        rows : ndarray of float, shape (combinations, statistics)
+        ends : tuple, optional
+            Times of the first and the last bar, for a function that asks for `Start` or `End`.
+
+        Returns
+        -------
+        ndarray of float, shape (combinations,)
+            A function is not asked about combinations without trades: NaN.
+
+        Raises
+        ------
+        SettingsTypeError
+            If the function returns no number.
+        """
+        if self.function is None:
+            return rows[:, COLUMN[self.objective.name]]
+        found = np.full(len(rows), np.nan)
+        for place in np.flatnonzero(rows[:, COLUMN["# Trades"]] > 0):
+            stats = series_of(rows[place], ends, number=np.float64)
+            found[place] = self._number(self.function(stats))
+        return found
+
+    def _number(self, found: object) -> float:
+        try:
+            return np.nan if found is None else float(found)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise SettingsTypeError(
+                f"`maximize` must return a number; {self.objective.name} returned {shown(found)}"
+            ) from None
 
     def scores(
         self, values: NDArray[np.float64], trades: NDArray[np.float64]
@@ -94,27 +144,29 @@ class ResultTable:
 
     Parameters
     ----------
-    grid : Grid
+    space : Space
     values : ndarray of float, shape (combinations, statistics)
         Columns as in `bigbar.statistics.STATISTICS`; durations in nanoseconds; NaN in all of a
         row for a combination that failed or was not reached.
     """
 
-    def __init__(self, grid: Grid, values: NDArray[np.float64]) -> None:
-        self.grid = grid
+    def __init__(self, space: Space, values: NDArray[np.float64]) -> None:
+        self.space = space
         self.values = values
+        #: Objectives that are no statistics, by name.
+        self.more: dict[str, NDArray[np.float64]] = {}
 
     @classmethod
-    def empty(cls, grid: Grid) -> ResultTable:
+    def empty(cls, space: Space) -> ResultTable:
         """A table with every combination still to come."""
-        return cls(grid, np.full((len(grid), len(STATISTICS)), np.nan))
+        return cls(space, np.full((len(space), len(STATISTICS)), np.nan))
 
     def __len__(self) -> int:
         return len(self.values)
 
     def column(self, name: str) -> NDArray[np.float64]:
         """One statistic of every combination, as floats; durations in nanoseconds."""
-        return self.values[:, COLUMN[name]]
+        return self.more[name] if name in self.more else self.values[:, COLUMN[name]]
 
     def reached(self) -> int:
         """How many combinations have been answered."""
@@ -203,16 +255,10 @@ class ResultTable:
             Floats, an int for the number of trades, timedeltas for durations; commissions are
             left out where there are none, as backtesting.py does.
         """
-        row = self.values[number]
-        shown = {
-            statistic.name: _as_shown(statistic, float(row[column]))
-            for column, statistic in enumerate(STATISTICS)
-            if statistic.name != "Commissions [$]" or row[column]
-        }
-        return pd.Series(shown, dtype=object)
+        return series_of(self.values[number])
 
     def frame(self, where: NDArray[np.bool_] | None = None) -> pd.DataFrame:
-        """The whole table: five parameter columns, then every statistic; durations as timedelta.
+        """The whole table: a column a parameter, then every statistic; durations as timedelta.
 
         Parameters
         ----------
@@ -221,12 +267,12 @@ class ResultTable:
 
         Returns
         -------
-        DataFrame, shape (combinations, 5 + statistics)
+        DataFrame, shape (combinations, parameters + statistics)
             In grid order.
         """
         kept = slice(None) if where is None else where
         columns: dict[str, np.ndarray] = {
-            name: values[kept] for name, values in self.grid.columns().items()
+            name: values[kept] for name, values in self.space.columns().items()
         }
         for column, statistic in enumerate(STATISTICS):
             values: np.ndarray = self.values[kept, column]
@@ -248,20 +294,46 @@ class ResultTable:
         Returns
         -------
         Series
-            Indexed by the five parameters; NaN where there were no trades.
+            Indexed by the parameters; NaN where there were no trades.
 
         Raises
         ------
         SettingsError
             If there is no such statistic.
         """
-        statistic = by_name(name)
+        statistic = Statistic(name) if name in self.more else by_name(name)
         values = np.where(self.column("# Trades") > 0, self.column(statistic.name), np.nan)
-        index = pd.MultiIndex.from_product(
-            [axis.values for axis in self.grid.axes], names=[axis.name for axis in self.grid.axes]
-        )
+        index = index_of(self.space)
         shown = as_timedeltas(values) if statistic.kind is Kind.DURATION else values
         return pd.Series(shown, index=index, name=statistic.name)
+
+
+def series_of(
+    row: NDArray[np.float64],
+    ends: tuple[Any, Any] | None = None,
+    *,
+    number: type[float] = float,
+) -> pd.Series:
+    """A row of statistics under backtesting.py's names; see `ResultTable.statistics`.
+
+    Its numbers are of the type given: those of NumPy can be divided by zero, as backtesting.py's.
+    """
+    shown: dict[str, object] = {} if ends is None else {"Start": ends[0], "End": ends[1]}
+    shown |= {
+        statistic.name: _as_shown(statistic, number(row[column]))
+        for column, statistic in enumerate(STATISTICS)
+        if statistic.name != "Commissions [$]" or row[column]
+    }
+    return pd.Series(shown, dtype=object)
+
+
+def index_of(space: Space) -> pd.MultiIndex:
+    """The points as the index of a heatmap, as `Backtest.optimize` makes it."""
+    if space.is_whole and all(parameter.array.dtype != object for parameter in space.parameters):
+        return pd.MultiIndex.from_product(
+            [parameter.values for parameter in space.parameters], names=list(space.names)
+        )
+    return pd.MultiIndex.from_tuples([tuple(point.values()) for point in space], names=space.names)
 
 
 def _as_bytes(rows: NDArray[np.float64]) -> list[bytes]:
@@ -309,8 +381,7 @@ class Pairs(Sequence[Pair]):
         number = place + len(self) if place < 0 else place
         if not 0 <= number < len(self):
             raise IndexError(f"combination {place} of {len(self)}")
-        parameters: Parameters = self._table.grid[number]
-        return dict(vars(parameters)), self._table.statistics(number)
+        return dict(self._table.space[number]), self._table.statistics(number)
 
     def __iter__(self) -> Iterator[Pair]:
         return (self[number] for number in range(len(self)))

@@ -1,270 +1,515 @@
-"""The parameter grid: axes as people write them, and combination number to parameter values."""
+"""The points that a strategy is tried at: parameters as people write them, and number to values.
+
+A space is finite, and a point of it is a number: chunks, rows and neighbours are integers, and
+nothing is built that is not asked for.
+"""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from itertools import islice
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bigbar.account import Parameters
-from bigbar.errors import SettingsError
-from bigbar.given import is_number, number, refusal
+from bigbar.errors import SettingsError, SettingsValueError
 
-#: The axes in grid order (the first varies slowest), with the default grid as a user types it.
-DEFAULT_AXES = {
-    "atr_period": "10:100:1",
-    "k_atr": "1.0:4.0:0.1",
-    "uptail_max_ratio": "0.5:0.9:0.1",
-    "previous_weight": "0.1:0.8:0.1",
-    "buffer_ratio": "0.01",
-}
-
-#: More values than this on one axis is a typing mistake (such as 0:1:1e-9), not a grid.
+#: More values than this of one parameter is a typing mistake (such as 0:1:1e-9), not a grid.
 MOST_VALUES = 100_000
 
-#: A larger product is one as well: the table of a row a combination would take 25 GB.
-MOST_COMBINATIONS = 100_000_000
+#: A larger product is one as well: the table of a row a point would take 25 GB.
+MOST_POINTS = 100_000_000
+
+#: Points that a constraint is asked about at once: some megabytes of columns.
+_BLOCK = 1 << 17
+
+#: What a constraint is asked: a point's parameters by attribute and by name.
+Constraint = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
-class Axis:
-    """One parameter and the values it takes, ascending and without repeats.
+class Parameter:
+    """One parameter and the values it takes, in the order given.
 
     Attributes
     ----------
     name : str
-        One of the strategy's parameters.
-    values : tuple of int or float
-        At least one value; whole numbers for `atr_period`.
+        As the strategy spells it.
+    values : tuple
+        At least one: numbers, truth values, text, None, or whatever the strategy takes.
     """
 
     name: str
-    values: tuple[float, ...]
+    values: tuple[Any, ...]
 
     def __post_init__(self) -> None:
-        if self.name not in DEFAULT_AXES:
-            raise SettingsError(
-                f"unknown parameter {self.name!r}; the strategy has {', '.join(DEFAULT_AXES)}"
-            )
         if not self.values:
             raise SettingsError(f"{self.name} has no values")
-        if any(not math.isfinite(value) for value in self.values):
-            raise SettingsError(f"{self.name} holds a value that is not a finite number")
-        if any(b <= a for a, b in zip(self.values, self.values[1:], strict=False)):
-            raise SettingsError(f"the values of {self.name} must be ascending, without repeats")
-        self._check_range()
-
-    def _check_range(self) -> None:
-        low = self.values[0]
-        if self.name == "atr_period" and (
-            low < 1 or any(value != int(value) for value in self.values)
-        ):
-            raise SettingsError("atr_period takes whole numbers of bars, from 1 up")
-        if self.name in ("k_atr", "uptail_max_ratio") and low < 0:
-            raise SettingsError(f"{self.name} cannot be negative, found {low}")
 
     @classmethod
-    def parse(cls, name: str, text: str) -> Axis:
-        """Read an axis as typed: `start:stop:step` (ends included), `a,b,c`, or one value.
+    def parse(cls, name: str, text: str, *, as_text: bool = False) -> Parameter:
+        """Read a parameter as typed: `start:stop:step` (ends included), `a,b,c`, or one value.
 
-        A decimal axis holds the doubles nearest to its printed decimals, so that the same
-        combination typed by hand is the same combination.
+        Decimal steps give the doubles nearest to their printed decimals, so that the same value
+        typed by hand is the same value.
 
         Parameters
         ----------
         name : str
-            The parameter.
         text : str
-            The axis as typed; a list may come in any order and is sorted.
+        as_text : bool, optional
+            Whether the strategy has text there: then values are taken as they stand.
 
         Returns
         -------
-        Axis
+        Parameter
+            Values are of the type of their literal: `5`, `0.5`, `True`, `None`; else text.
 
         Raises
         ------
         SettingsError
-            If the text is no such axis, naming the part that is not.
+            If the text is no such thing, naming the part that is not.
         """
-        parts = text.split(":")
-        if len(parts) == 3:
-            values = _steps(name, text, *(_decimal(name, text, part) for part in parts))
-        elif len(parts) == 1:
-            values = [_decimal(name, text, part) for part in text.split(",")]
-        else:
-            raise SettingsError(_axis_help(name, text))
-        if name == "atr_period":
-            fractional = next((value for value in values if value != int(value)), None)
-            if fractional is not None:
-                raise SettingsError(f"atr_period takes whole numbers, found {fractional}")
-            return cls(name, tuple(sorted({int(value) for value in values})))
-        # Repeats can come of rounding, too: 0.1 and 0.1000000000000000000001 are one double.
-        return cls(name, tuple(sorted({float(value) for value in values})))
+        parts = [part.strip() for part in text.split(":")]
+        if len(parts) == 3 and not as_text:
+            return cls(name, tuple(stepped(name, *parts)))
+        values = [part.strip() for part in text.split(",")]
+        if not all(values):
+            raise SettingsError(
+                f"{name} {text!r} has an empty value; write start:stop:step (ends included), a "
+                "list a,b,c or one value"
+            )
+        return cls(name, tuple(values if as_text else map(literal, values)))
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __str__(self) -> str:
-        if len(self.values) == 1:
-            return f"{self.values[0]:g}"
-        ends = f"{self.values[0]:g} … {self.values[-1]:g}"
-        return ends if len(self.values) > 2 else f"{self.values[0]:g}, {self.values[1]:g}"
+        shown = [value_text(value) for value in self.values]
+        if len(shown) > 3 or (len(shown) == 3 and self.is_ordered):
+            return f"{shown[0]} … {shown[-1]}"
+        return ", ".join(shown)
+
+    @cached_property
+    def are_numbers(self) -> bool:
+        """Whether all values are finite numbers."""
+        return all(is_number(value) for value in self.values)
+
+    @cached_property
+    def is_ordered(self) -> bool:
+        """Whether values next to each other are near each other: numbers that only rise or fall."""
+        if not self.are_numbers:
+            return False
+        steps = {b > a for a, b in itertools.pairwise(self.values) if a != b}
+        return len(steps) <= 1 and len(set(self.values)) == len(self.values)
+
+    @cached_property
+    def sort_values(self) -> tuple[float, ...]:
+        """What to sort a table by, for each value: itself, or its place where any is no number."""
+        if self.are_numbers:
+            return tuple(float(value) for value in self.values)
+        return tuple(float(place) for place in range(len(self)))
+
+    @cached_property
+    def array(self) -> NDArray[Any]:
+        """The values, typed as a column: int64, float64, bool, or objects."""
+        kinds = {_kind(value) for value in self.values}
+        if kinds == {"int"} and all(abs(int(value)) < 2**63 for value in self.values):
+            return np.array([int(value) for value in self.values], np.int64)
+        if kinds <= {"int", "float"}:
+            return np.array([float(value) for value in self.values], np.float64)
+        if kinds == {"bool"}:
+            return np.array(self.values, np.bool_)
+        found = np.empty(len(self.values), object)
+        found[:] = self.values
+        return found
 
 
-def _axis_help(name: str, text: str) -> str:
-    option = "--" + name.replace("_", "-")
-    return (
-        f"{option} {text!r} is no axis; write start:stop:step (ends included), "
-        f"a list a,b,c or one value, for example {option} {DEFAULT_AXES[name]}"
-    )
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number; truth values are none."""
+    return _kind(value) in ("int", "float") and math.isfinite(value)  # type: ignore[arg-type]
 
 
-def _decimal(name: str, text: str, part: str) -> Decimal:
+def _kind(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "bool"
+    if isinstance(value, int | np.integer):
+        return "int"
+    return "float" if isinstance(value, float | np.floating) else "other"
+
+
+def value_text(value: object) -> str:
+    """A value as a person writes it."""
+    return f"{value:.12g}" if _kind(value) == "float" else str(value)
+
+
+def plain_point(point: Mapping[str, object]) -> dict[str, Any]:
+    """A point as JSON holds it: numbers, truth values, text, null; others as a person has them."""
+    return {name: plain_value(value) for name, value in point.items()}
+
+
+def plain_value(value: object) -> Any:
+    """A value as JSON holds it; see `plain_point`."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else value_text(value)
+
+
+def setting_text(point: Mapping[str, object]) -> str:
+    """`n1=10, n2=20`: a point as a person reads it."""
+    return ", ".join(f"{name}={value_text(value)}" for name, value in point.items())
+
+
+_WORDS = {"true": True, "false": False, "none": None}
+
+
+def literal(text: str) -> Any:
+    """A value of the type that its literal has; text where it is none."""
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    for convert in (int, float):
+        try:
+            return convert(text)
+        except ValueError:
+            continue
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    return text
+
+
+def decimal(name: str, text: str) -> Decimal:
+    """A finite number as typed.
+
+    Raises
+    ------
+    SettingsError
+        If it is none.
+    """
     try:
-        value = Decimal(part.strip())
+        value = Decimal(text)
     except InvalidOperation:
-        raise SettingsError(_axis_help(name, text)) from None
+        value = Decimal("nan")
     if not (value.is_finite() and math.isfinite(float(value))):
-        raise SettingsError(_axis_help(name, text))
+        raise SettingsError(f"{name}: {text!r} is not a number")
     return value
 
 
-def _steps(name: str, text: str, start: Decimal, stop: Decimal, step: Decimal) -> list[Decimal]:
-    if step <= 0 or stop < start:
+def stepped(name: str, start: str, stop: str, step: str) -> list[int] | list[float]:
+    """The values from start to stop, both included; whole numbers where all three are.
+
+    Raises
+    ------
+    SettingsError
+        If they are no numbers, or make no range.
+    """
+    first, last, by = (decimal(name, part) for part in (start, stop, step))
+    text = f"{start}:{stop}:{step}"
+    if by <= 0 or last < first:
         raise SettingsError(
             f"{name} {text!r}: the step must be above 0 and the stop not below the start"
         )
     # Not (stop - start) / step: no decimal holds the quotient of 1e300 and 1e-999999.
-    if stop - start >= step * MOST_VALUES:
+    if last - first >= by * MOST_VALUES:
         raise SettingsError(f"{name} {text!r} has more than {MOST_VALUES:,} values")
-    count = int((stop - start) / step) + 1
-    return [start + step * i for i in range(count)]
+    values = [first + by * i for i in range(int((last - first) / by) + 1)]
+    if all(isinstance(literal(part), int) for part in (start, stop, step)):
+        return [int(value) for value in values]
+    # Repeats can come of rounding: 0.1 and 0.1000000000000000000001 are one double.
+    return list(dict.fromkeys(float(value) for value in values))
 
 
-def _refuse_unknown(names: Iterable[str]) -> None:
-    unknown = next((name for name in names if name not in DEFAULT_AXES), None)
-    if unknown is not None:
-        raise SettingsError(f"unknown axis {unknown!r}; there are {', '.join(DEFAULT_AXES)}")
+class _Point(dict[str, Any]):
+    """A point's parameters, by name and by attribute."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise _NoParameter(name) from None
 
 
-def _numbers(name: str, values: Any) -> list[float]:
-    """The values of an axis, given as a number or as anything that can be gone through."""
-    wanted = "a number, several of them, or text such as '1:4:0.1'"
-    if is_number(values):
-        return [number(name, values, wanted)]
-    if isinstance(values, str | bytes | Mapping):
-        raise refusal(name, values, wanted)
-    try:
-        several = iter(values)
-    except TypeError:
-        raise refusal(name, values, wanted) from None
-    # One more, so that too many are noticed, also where there is no end of them.
-    found = [number(f"a value of {name}", one) for one in islice(several, MOST_VALUES + 1)]
-    if len(found) > MOST_VALUES:
-        raise SettingsError(f"{name} has more than {MOST_VALUES:,} values")
-    return found
+class _NoParameter(AttributeError, KeyError):
+    """What is not a parameter of a point: a KeyError to `backtesting.py`, whose points are that."""
 
 
-@dataclass(frozen=True)
-class Grid:
-    """The product of five axes; a combination is a number, `atr_period` varying slowest.
+class Space:
+    """Points: the product of some parameters, the first varying slowest, or a part of it.
 
-    Attributes
+    Parameters
     ----------
-    axes : tuple of Axis
-        In the order of `DEFAULT_AXES`.
+    parameters : sequence of Parameter
+        Different names.
+    kept : ndarray of int64, optional
+        Numbers in the product of those points that belong to the space, ascending; all of them by
+        default. A point's own number is its place among them.
+
+    Raises
+    ------
+    SettingsError
+        If two parameters share a name, or there are too many points.
     """
 
-    axes: tuple[Axis, ...]
-
-    def __post_init__(self) -> None:
-        names = tuple(axis.name for axis in self.axes)
-        if names != tuple(DEFAULT_AXES):
-            raise SettingsError(f"a grid needs the axes {', '.join(DEFAULT_AXES)}, not {names}")
-        if len(self) > MOST_COMBINATIONS:
-            product = " × ".join(str(count) for count in self.shape)
+    def __init__(
+        self, parameters: Sequence[Parameter], kept: NDArray[np.int64] | None = None
+    ) -> None:
+        self.parameters = tuple(parameters)
+        if len(set(self.names)) < len(self.names):
+            raise SettingsError(f"a parameter is named twice: {', '.join(self.names)}")
+        self.kept = None if kept is None or len(kept) == self.product else _frozen(kept)
+        if len(self) > MOST_POINTS:
+            shown = " × ".join(str(count) for count in self.shape)
             raise SettingsError(
-                f"the grid has {product} = {len(self):,} combinations, more than "
-                f"{MOST_COMBINATIONS:,}; give an axis fewer values or a larger step"
+                f"the grid has {shown} = {len(self):,} combinations, more than {MOST_POINTS:,}; "
+                "give a parameter fewer values or a larger step"
             )
 
     @classmethod
-    def parse(cls, **texts: str) -> Grid:
-        """Build a grid from axes as typed; an axis not named keeps its default.
+    def of(cls, **values: Any) -> Space:
+        """A space from values: for each parameter one, or a sequence of them."""
+        return cls([Parameter(name, several(given)) for name, given in values.items()])
 
-        Raises
-        ------
-        SettingsError
-            For an unknown axis or one that cannot be read.
-        """
-        _refuse_unknown(texts)
-        typed = DEFAULT_AXES | texts
-        return cls(tuple(Axis.parse(name, typed[name]) for name in DEFAULT_AXES))
+    # -------------------------------------------------------------------------------- as a value
 
-    @classmethod
-    def from_values(cls, **values: float | Iterable[float]) -> Grid:
-        """Build a grid from numbers: for each axis one value or several; the rest default.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Space) and self._key == other._key
 
-        Several may come in any order and in anything that can be gone through.
+    def __hash__(self) -> int:
+        return hash(self._key)
 
-        Raises
-        ------
-        SettingsError
-            For an unknown axis or values the parameter cannot take.
-        """
-        _refuse_unknown(values)
-        axes = {axis.name: axis for axis in cls.parse().axes}
-        for name, wished in values.items():
-            several = np.unique(_numbers(name, wished)).tolist()
-            whole = name == "atr_period" and all(value.is_integer() for value in several)
-            axes[name] = Axis(name, tuple(int(v) for v in several) if whole else tuple(several))
-        return cls(tuple(axes.values()))
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{each.name}: {each}" for each in self.parameters)
+        return f"<Space of {len(self):,} points: {shown}>"
 
-    @classmethod
-    def single(cls, parameters: Parameters) -> Grid:
-        """The grid of one combination."""
-        return cls.from_values(**vars(parameters))
+    @cached_property
+    def _key(self) -> tuple[Any, ...]:
+        # Beside each value its type: 1, 1.0 and True are equal, and are not the same setting.
+        values = tuple((p.name, tuple((type(v).__name__, v) for v in p.values))
+                       for p in self.parameters)  # fmt: skip
+        return values, None if self.kept is None else self.kept.tobytes()
+
+    # ------------------------------------------------------------------------------------ points
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the parameters, in order."""
+        return tuple(parameter.name for parameter in self.parameters)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Number of values of each axis, in grid order."""
-        return tuple(len(axis) for axis in self.axes)
+        """Number of values of each parameter."""
+        return tuple(len(parameter) for parameter in self.parameters)
 
     @property
-    def max_atr_period(self) -> int:
-        """The largest ATR period: it decides how many bars the indicators need to warm up."""
-        return int(self.axes[0].values[-1])
-
-    def __len__(self) -> int:
+    def product(self) -> int:
+        """Points of the whole product, those left out included."""
         return math.prod(self.shape)
 
-    def __getitem__(self, number: int) -> Parameters:
-        if not 0 <= number < len(self):
-            raise IndexError(f"combination {number} of a grid of {len(self)}")
-        places = np.unravel_index(number, self.shape)
-        return Parameters(
-            *(axis.values[int(i)] for axis, i in zip(self.axes, places, strict=True))  # type: ignore[arg-type]
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the whole product."""
+        return self.kept is None
+
+    @property
+    def varying(self) -> tuple[Parameter, ...]:
+        """The parameters that take more than one value."""
+        return tuple(parameter for parameter in self.parameters if len(parameter) > 1)
+
+    @property
+    def per_slowest(self) -> int:
+        """Points that share a value of the slowest parameter, on average: what they cost comes
+        again with the next."""
+        return max(1, len(self) // len(self.parameters[0])) if self.parameters else 1
+
+    def __len__(self) -> int:
+        return self.product if self.kept is None else len(self.kept)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """A point's parameters by name, the values as they were given."""
+        return _Point(
+            {
+                parameter.name: parameter.values[place]
+                for parameter, place in zip(self.parameters, self.places(number), strict=True)
+            }
         )
 
-    def __iter__(self) -> Iterator[Parameters]:
+    def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[number] for number in range(len(self)))
 
-    def count_shared(self, other: Grid) -> int:
-        """How many combinations another grid has as well."""
-        return math.prod(
-            len(set(mine.values) & set(its.values))
-            for mine, its in zip(self.axes, other.axes, strict=True)
-        )
+    def places(self, number: int) -> tuple[int, ...]:
+        """Which of its values each parameter has at a point."""
+        if not 0 <= number < len(self):
+            raise IndexError(f"combination {number} of a grid of {len(self)}")
+        whole = number if self.kept is None else int(self.kept[number])
+        return tuple(int(place) for place in np.unravel_index(whole, self.shape))
 
-    def columns(self) -> dict[str, np.ndarray]:
-        """The parameter values of every combination, a column an axis, in grid order."""
-        places = np.unravel_index(np.arange(len(self)), self.shape)
+    def all_places(self) -> tuple[NDArray[np.int64], ...]:
+        """The same of all points, an array a parameter."""
+        whole = np.arange(self.product) if self.kept is None else self.kept
+        return _unravelled(whole, self.shape)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The values at every point, a typed column a parameter."""
         return {
-            axis.name: np.asarray(axis.values)[place]
-            for axis, place in zip(self.axes, places, strict=True)
+            parameter.name: parameter.array[place]
+            for parameter, place in zip(self.parameters, self.all_places(), strict=True)
         }
+
+    def on_product(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A value a point, laid out on the whole product; NaN where a point was left out.
+
+        Returns
+        -------
+        ndarray of float, shape of the space
+        """
+        if self.kept is None:
+            return values.reshape(self.shape)
+        whole = np.full(self.product, np.nan)
+        whole[self.kept] = values
+        return whole.reshape(self.shape)
+
+    def of_product(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What `on_product` laid out, a value a point again."""
+        flat = values.reshape(-1)
+        return flat if self.kept is None else flat[self.kept]
+
+    def number_of(self, point: Mapping[str, Any]) -> int | None:
+        """The number of a point by its parameters; None if it is not in the space."""
+        try:
+            places = [p.values.index(point[p.name]) for p in self.parameters]
+        except (KeyError, ValueError):
+            return None
+        whole = int(np.ravel_multi_index(places, self.shape)) if places else 0
+        if self.kept is None:
+            return whole
+        at = int(np.searchsorted(self.kept, whole))
+        return at if at < len(self.kept) and self.kept[at] == whole else None
+
+    # ------------------------------------------------------------------------------------- parts
+
+    def where(self, constraint: Constraint) -> Space:
+        """The points that a constraint admits.
+
+        Parameters
+        ----------
+        constraint : callable
+            Gets a point's parameters, by attribute and by name. One that has `of_columns` is
+            asked about many points at once instead.
+
+        Raises
+        ------
+        SettingsError
+            If it admits none.
+        """
+        whole = np.arange(self.product) if self.kept is None else self.kept
+        many = getattr(constraint, "of_columns", None)
+        admitted = np.zeros(len(whole), np.bool_)
+        for start in range(0, len(whole), _BLOCK):
+            part = whole[start : start + _BLOCK]
+            places = _unravelled(part, self.shape)
+            if many is not None:
+                columns = {
+                    p.name: p.array[place] for p, place in zip(self.parameters, places, strict=True)
+                }
+                admitted[start : start + len(part)] = many(columns)
+                continue
+            for row in range(len(part)):
+                point = _Point(
+                    {
+                        p.name: p.values[place[row]]
+                        for p, place in zip(self.parameters, places, strict=True)
+                    }
+                )
+                admitted[start + row] = bool(constraint(point))
+        if not admitted.any():
+            raise SettingsValueError("No admissible parameter combinations to test")
+        return Space(self.parameters, whole[admitted])
+
+    def only(self, numbers: NDArray[np.bool_] | NDArray[np.int64]) -> Space:
+        """Some of the points, in the same order."""
+        whole = np.arange(self.product) if self.kept is None else self.kept
+        return Space(self.parameters, np.asarray(whole[numbers], np.int64))
+
+    def shared_with(self, other: Space) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Points that two spaces have in common: the same parameters, values and types.
+
+        Returns
+        -------
+        numbers, numbers_in_other : ndarray of int64, shape (shared,)
+            In this space's order.
+        """
+        nothing = np.empty(0, np.int64)
+        if set(self.names) != set(other.names):
+            return nothing, nothing
+        if not self.names:
+            return np.zeros(1, np.int64), np.zeros(1, np.int64)
+        theirs = {parameter.name: parameter for parameter in other.parameters}
+        pairs = [_shared_values(mine, theirs[mine.name]) for mine in self.parameters]
+        if not all(len(ours) for ours, _ in pairs):
+            return nothing, nothing
+        order = [self.names.index(name) for name in other.names]
+        ours = _product_numbers([mine for mine, _ in pairs], self.shape)
+        grids = np.meshgrid(*(its for _, its in pairs), indexing="ij")
+        whole = np.ravel_multi_index(tuple(grids[place].ravel() for place in order), other.shape)
+        here, there = _places_in(self.kept, ours), _places_in(other.kept, np.asarray(whole))
+        both = (here >= 0) & (there >= 0)
+        return here[both], there[both]
+
+    def count_shared(self, other: Space) -> int:
+        """How many points another space has as well."""
+        return len(self.shared_with(other)[0])
+
+
+def several(given: Any) -> tuple[Any, ...]:
+    """The values of what was given for a parameter: a sequence's items, or the one value."""
+    if isinstance(given, str | bytes) or not isinstance(
+        given, Sequence | np.ndarray | range | Iterator
+    ):
+        listed = getattr(given, "tolist", None)
+        return tuple(given) if listed is not None and np.ndim(given) else (given,)
+    return tuple(given)
+
+
+def _unravelled(
+    numbers: NDArray[np.int64], shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], ...]:
+    if not shape:  # The one point without a parameter.
+        return ()
+    return tuple(np.asarray(found) for found in np.unravel_index(numbers, shape))
+
+
+def _frozen(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    view = np.ascontiguousarray(numbers, np.int64).view()
+    view.flags.writeable = False
+    return view
+
+
+def _shared_values(mine: Parameter, its: Parameter) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    places = {(type(value), value): place for place, value in enumerate(its.values)}
+    found = [
+        (here, there)
+        for here, value in enumerate(mine.values)
+        if (there := places.get((type(value), value))) is not None
+    ]
+    ours, theirs = zip(*found, strict=True) if found else ((), ())
+    return np.array(ours, np.int64), np.array(theirs, np.int64)
+
+
+def _product_numbers(
+    places: Sequence[NDArray[np.int64]], shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    return np.asarray(np.ravel_multi_index(np.ix_(*places), shape)).ravel()
+
+
+def _places_in(kept: NDArray[np.int64] | None, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where numbers of the product stand among those kept; -1 where they do not."""
+    if kept is None:
+        return numbers
+    at = np.minimum(np.searchsorted(kept, numbers), len(kept) - 1)
+    return np.where(kept[at] == numbers, at, -1)

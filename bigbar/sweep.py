@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bigbar.engines.contract import ENGINES
+from bigbar.engines.find import kind_of
 from bigbar.errors import Interrupted
 from bigbar.executors.chunks import (
+    KEPT_S,
     calculate_adaptive_chunk_size,
     chunks_in_order,
     estimate_duration,
@@ -20,15 +21,24 @@ from bigbar.executors.chunks import (
     whole_periods,
     without,
 )
-from bigbar.executors.local import Limit, Throttle, Unanswered, WorkerPool
+from bigbar.executors.local import Limit, Unanswered, WorkerPool
+from bigbar.executors.throttle import Throttle
 from bigbar.outcome import Outcome
 from bigbar.progress.events import Narrator
-from bigbar.space import Grid
 from bigbar.store.recording import Recorder
 from bigbar.store.rows import Slice
 from bigbar.stored_rows import distrust, wrong_rows
 from bigbar.verification.replay import Difference
-from bigbar.worker import Chunk, Failure, halves, run_chunk
+from bigbar.worker import (
+    Chunk,
+    ChunkResult,
+    Failure,
+    ReturnsTask,
+    halved_returns,
+    halves,
+    run_chunk,
+    run_chunk_with_returns,
+)
 
 #: Backtests to time at least before choosing the chunk size.
 SAMPLE_SIZE = 10
@@ -46,49 +56,110 @@ def estimate(
     list of Chunk
         What is to be run.
     """
-    grid, execution, carried = outcome.job.grid, outcome.execution, outcome.carried
+    grid, execution, carried = outcome.job.space, outcome.execution, outcome.carried
     if carried.retry is not None:
         outcome.chunk_size = 1
         return [(number, number + 1) for number in carried.retry]
-    if (carried.done | (carried.taken > 0)).all():
+    if outcome.have.all():
         return []
     wrong: list[Difference] = []
+    answered: list[ChunkResult] = []
 
-    def seconds(start: int, stop: int) -> float:
+    def seconds(slices: Sequence[Chunk]) -> float:
         spent = 0.0
-        limit = limit_of(outcome)
-        for piece, found in pool.imap_unordered(
-            run_chunk, [(start, stop)], split=halves, limit=limit
-        ):
+        for piece, found in _answers(outcome, pool, slices):
             if isinstance(found, Unanswered):
-                outcome.given_up.append(Failure(piece[0], found.reason()))
+                if all(one.number != piece[0] for one in outcome.given_up):  # May be timed twice.
+                    outcome.given_up.append(Failure(piece[0], found.reason()))
                 continue
             spent += found.seconds
+            answered.append(found)
             wrong.extend(wrong_rows(outcome, piece[0], found.rows))
         return spent
 
     outcome.estimated_duration_s = estimate_duration(
         seconds,
         len(grid),
-        slice_size=ENGINES[outcome.job.engine].sample_slice,
+        slice_size=kind_of(outcome.job.spec, outcome.job.engine).sample_slice,
         least=SAMPLE_SIZE,
         seed=execution.seed,
     )
     if wrong:
         distrust(outcome, narrator, recorder, wrong, computed=np.zeros(len(grid), dtype=bool))
-    have = carried.done | (carried.taken > 0)
+    if outcome.estimated_duration_s >= KEPT_S:
+        _keep_sample(outcome, recorder, answered)
+    have = outcome.have
     left = len(grid) - int(np.count_nonzero(have))
     work = left, execution.workers, outcome.estimated_duration_s
     size = calculate_adaptive_chunk_size(*work, most_seconds=longest_chunk(*work))
-    outcome.chunk_size = whole_periods(size, _period(grid))
+    outcome.chunk_size = whole_periods(size, grid.per_slowest)
     chunks = chunks_in_order(
         len(grid),
         outcome.chunk_size,
-        period=_period(grid),
+        period=grid.per_slowest,
         ranges=ranges_to_run(have, outcome.estimated_duration_s),
     )
     narrator.estimated(outcome.estimated_duration_s, outcome.chunk_size, len(chunks))
     return without(chunks, {failure.number for failure in outcome.given_up})
+
+
+def _keep_sample(outcome: Outcome, recorder: Recorder, answered: Sequence[ChunkResult]) -> None:
+    """Make rows of what was timed, where no row is there yet."""
+    have = outcome.have
+    for found in answered:
+        if have[found.start : found.stop].any():  # Of a run before, or timed twice.
+            continue
+        have[found.start : found.stop] = True
+        outcome.sampled += range(found.start, found.stop)
+        _take(outcome, recorder, (found.start, found.stop), found)
+
+
+def _answers(
+    outcome: Outcome,
+    pool: WorkerPool,
+    chunks: Sequence[Chunk],
+    throttle: Throttle | None = None,
+) -> Iterator[tuple[Chunk, ChunkResult | Unanswered]]:
+    """Slices of the grid with what came of them, as it comes; their returns are kept aside."""
+    limit, kept = limit_of(outcome), outcome.returns
+    if kept is None:
+        yield from pool.imap_unordered(
+            run_chunk, chunks, split=halves, limit=limit, throttle=throttle
+        )
+        return
+
+    def of_task(task: ReturnsTask, suspect: bool) -> float:
+        assert limit is not None
+        return limit((task.start, task.stop), suspect)
+
+    for task, found in pool.imap_unordered(
+        run_chunk_with_returns,
+        [kept.task(start, stop) for start, stop in chunks],
+        split=halved_returns,
+        limit=None if limit is None else of_task,
+        throttle=throttle,
+    ):
+        if isinstance(found, Unanswered):
+            kept.matrix[task.start : task.stop] = np.nan
+        kept.there[task.start : task.stop] = True
+        yield (task.start, task.stop), found
+
+
+def _take(
+    outcome: Outcome, recorder: Recorder, chunk: Chunk, result: ChunkResult | Unanswered
+) -> None:
+    """Put what came of a slice into the table, and into the store."""
+    start, stop = chunk
+    table = outcome.table
+    if isinstance(result, Unanswered):
+        piece, failures = Slice(start, stop), [Failure(start, result.reason())]
+    else:
+        table.values[start:stop] = result.rows
+        piece = Slice(start, stop, result.worker, result.begun, result.seconds)
+        failures = result.failures
+        outcome.account.add(result)
+    _replace_failures(outcome, chunk, failures)
+    recorder.add(piece, table.values[start:stop], failures)
 
 
 def throttle_of(outcome: Outcome) -> Throttle | None:
@@ -100,11 +171,6 @@ def limit_of(outcome: Outcome) -> Limit | None:
     """How long a slice may take, by what is known of a backtest so far."""
     timeout = outcome.execution.timeout
     return None if timeout is None else time_limit(timeout, outcome.estimated_duration_s)
-
-
-def _period(grid: Grid) -> int:
-    """Combinations of one ATR period: what they cost comes again with the next."""
-    return len(grid) // len(grid.axes[0])
 
 
 def sweep(
@@ -119,25 +185,13 @@ def sweep(
     _keep_what_is_there(outcome, narrator, recorder, chunks)
     done = len(table) - sum(stop - start for start, stop in chunks)
     throttle = throttle_of(outcome)
-    answers = pool.imap_unordered(
-        run_chunk, chunks, split=halves, limit=limit_of(outcome), throttle=throttle
-    )
     try:
         with narrator.progress(len(table), done, in_flight(chunks, pool.workers)) as bar:
-            for chunk, result in answers:
-                start, stop = chunk
-                if isinstance(result, Unanswered):
-                    piece, failures = Slice(start, stop), [Failure(start, result.reason())]
-                else:
-                    table.values[start:stop] = result.rows
-                    piece = Slice(start, stop, result.worker, result.begun, result.seconds)
-                    failures = result.failures
-                    outcome.account.add(result)
-                _replace_failures(outcome, chunk, failures)
-                recorder.add(piece, table.values[start:stop], failures)
+            for chunk, result in _answers(outcome, pool, chunks, throttle):
+                _take(outcome, recorder, chunk, result)
                 if throttle is not None:
                     bar.set_postfix_str(str(throttle), refresh=False)
-                bar.update(stop - start)
+                bar.update(chunk[1] - chunk[0])
     except Interrupted as stop_signal:
         outcome.stopped_by = stop_signal.signal_number
     outcome.failures.sort(key=lambda failure: failure.number)

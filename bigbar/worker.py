@@ -9,17 +9,21 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.engines.contract import BacktestingEngine, Engine, Job, build_engine, warm_up
+from bigbar.engines.contract import Engine
+from bigbar.engines.find import build_engine, warm_up
+from bigbar.engines.reference import BacktestingEngine
+from bigbar.job import Job
 from bigbar.printable import print_printable
 from bigbar.sharing.blocks import BlockHandle, open_block
-from bigbar.sharing.frames import Attachment, Descriptor, SharedObject, attach
+from bigbar.sharing.frames import Attachment, Descriptor, attach
 from bigbar.sharing.heap import trim_heap
+from bigbar.sharing.objects import SharedObject
 from bigbar.statistics import STATISTICS
 
 Chunk = tuple[int, int]
@@ -100,8 +104,8 @@ def start_worker(descriptor: Descriptor, prepared: SharedObject | None = None) -
     descriptor : Descriptor
         Of the file with its indicator columns, published with a `Job` as its payload.
     prepared : SharedObject, optional
-        From `bigbar.engines.contract.prepare`, published beside the file; each worker prepares its own
-        where it is not given.
+        From `bigbar.engines.contract.prepare`, published beside the file; each worker prepares its
+        own where it is not given.
     """
     if multiprocessing.parent_process() is not None:
         print_printable()
@@ -141,13 +145,17 @@ def run_chunk(chunk: Chunk) -> ChunkResult:
 
 def answer_slice(engine: Engine, chunk: Chunk) -> ChunkResult:
     """Answer one slice of the grid by a given engine."""
+    return _answered(engine.run, chunk)
+
+
+def _answered(run: Callable[[int, int], NDArray[np.float64]], chunk: Chunk) -> ChunkResult:
     start, stop = chunk
     begun, clock, processor = time.monotonic(), time.perf_counter(), time.thread_time()
     failures: list[Failure] = []
-    rows = _attempt(engine.run, start, stop, failures)
+    rows = _attempt(run, start, stop, failures)
     if rows is None:
         rows = np.empty((stop - start, len(STATISTICS)))
-        _fill_halves(engine.run, rows, start, failures)
+        _fill_halves(run, rows, start, failures)
     spent, used = time.perf_counter() - clock, time.thread_time() - processor
     return ChunkResult(start, stop, rows, failures, spent, begun, _worker(), used)
 
@@ -249,15 +257,44 @@ def run_returns(task: ReturnsTask) -> list[Failure]:
         Their rows are NaN.
     """
     failures: list[Failure] = []
+    _fill(desk().engine.returns, _returns_of(task), task.start, failures)
+    return failures
+
+
+def _returns_of(task: ReturnsTask) -> NDArray[np.float32]:
+    """Where the returns of a task go, as this process sees it."""
     shape = task.stop - task.start, task.periods
-    rows = np.frombuffer(
+    return np.frombuffer(
         open_block(task.block, writable=True),
         dtype=np.float32,
         count=shape[0] * shape[1],
         offset=4 * (task.start - task.first) * task.periods,
     ).reshape(shape)
-    _fill(desk().engine.returns, rows, task.start, failures)
-    return failures
+
+
+def run_chunk_with_returns(task: ReturnsTask) -> ChunkResult:
+    """Answer one slice of the grid, and write its returns into shared memory on the way.
+
+    Parameters
+    ----------
+    task : ReturnsTask
+
+    Returns
+    -------
+    ChunkResult
+        As of `run_chunk`; the returns of those that failed are NaN.
+    """
+    kept = _returns_of(task)
+    kept[:] = np.nan
+    engine: Any = desk().engine
+
+    def run(start: int, stop: int) -> NDArray[np.float64]:
+        rows, returns = engine.run_with_returns(start, stop)
+        kept[start - task.start : stop - task.start] = returns
+        found: NDArray[np.float64] = rows
+        return found
+
+    return _answered(run, (task.start, task.stop))
 
 
 def halved_returns(task: ReturnsTask) -> list[ReturnsTask]:

@@ -9,7 +9,9 @@ import pandas as pd
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
-from bigbar.engines.contract import BacktestingEngine, Job, build_engine
+from bigbar.engines.find import build_engine
+from bigbar.engines.reference import BacktestingEngine
+from bigbar.job import Job
 from bigbar.statistics import COLUMN
 from bigbar.verification.replay import compare, compare_trades
 from bigbar.verification.rounding import Reference
@@ -42,8 +44,8 @@ def disagreements(
     returns, to the last bit.
     """
     engine = build_engine(file, job)
-    rows = engine.run(0, len(job.grid))
-    returns = engine.returns(0, len(job.grid))
+    rows = engine.run(0, len(job.space))
+    returns = engine.returns(0, len(job.space))
     reference = BacktestingEngine(file, job)
     close = file["Close"].to_numpy(np.float64)[job.bars]
     for number in telling(rows, 3) if numbers is None else numbers:

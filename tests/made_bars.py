@@ -15,10 +15,12 @@ import pandas as pd
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bigbar.account import Account, Settings
-from bigbar.engines.contract import Job
-from bigbar.space import Grid
+from bigbar.account import Account
+from bigbar.job import Job
+from bigbar.space import Space
+from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 
 Floats = NDArray[np.float64]
 
@@ -92,12 +94,12 @@ class Case:
     """A file of bars and a job on it."""
 
     recipe: Recipe
-    grid: Grid
+    grid: Space
     settings: Settings
 
     def job(self, engine: str = "compiled") -> Job:
         """The job, for one of the engines."""
-        return Job(self.grid, self.settings, engine)
+        return job_of(self.grid, self.settings, engine)
 
     def file(self) -> pd.DataFrame:
         """The bars with their indicator columns."""
@@ -232,7 +234,7 @@ def _plant(
         at += 5 + going_on + int(random.integers(0, 6))
 
 
-def grids() -> st.SearchStrategy[Grid]:
+def grids() -> st.SearchStrategy[Space]:
     """Small grids: up to 3 values an axis, the ends of what the axes take among them.
 
     Most grids hold one combination that lets many bars through.
@@ -246,7 +248,7 @@ def grids() -> st.SearchStrategy[Grid]:
         return st.one_of(with_loose, with_loose, with_loose, some)
 
     return st.builds(
-        Grid.from_values,
+        grid_with,
         atr_period=axis(3, 1, 2, 5, 10, 14),
         k_atr=axis(0.7, 0.0, 0.3, 1.0, 1.1, 1.5, 2.0, 3.0),
         uptail_max_ratio=axis(0.7, 0.0, 0.1, 0.3, 0.5, 0.9, 1.5),
@@ -262,7 +264,7 @@ def accounts(price: float) -> st.SearchStrategy[Account]:
     relative = st.sampled_from((0.0, 0.0, 0.0002, 0.002, 0.03, 0.0999, -0.0002, -0.01, -0.1))
     fixed = st.sampled_from((0.0, 0.01, 0.3)).map(lambda share: share * price)
     return st.builds(
-        Account,
+        big_bar_account,
         cash=st.sampled_from((1000.1, 1000.1, 300.0, 40.0, 3.7, 1.3, 0.4)).map(
             lambda units: 100_000.0 if units == 300.0 else units * price
         ),

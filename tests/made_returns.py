@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bigbar.results import ResultTable
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.statistics import COLUMN, NAMES
+from bigbar.strategies.big_bar.parameters import grid_with
 
 
 def lcg(periods: int, combinations: int, seed: int) -> np.ndarray:
@@ -27,10 +28,10 @@ def noise(combinations: int, periods: int, seed: int, *, traded: float = 1.0) ->
     return values.astype(np.float32)
 
 
-def grid_of(*lengths: int) -> Grid:
+def grid_of(*lengths: int) -> Space:
     """A grid with so many values on its axes, `atr_period` first; the rest have one."""
     names = ("atr_period", "k_atr", "uptail_max_ratio", "previous_weight", "buffer_ratio")
-    return Grid.from_values(
+    return grid_with(
         **{
             name: tuple(range(1, length + 1))
             for name, length in zip(names, (*lengths, *[1] * (5 - len(lengths))), strict=True)
@@ -38,7 +39,7 @@ def grid_of(*lengths: int) -> Grid:
     )
 
 
-def table_with(grid: Grid, columns: dict[str, np.ndarray]) -> ResultTable:
+def table_with(grid: Space, columns: dict[str, np.ndarray]) -> ResultTable:
     """A table with these statistics, and ten trades each."""
     table = ResultTable(grid, np.full((len(grid), len(NAMES)), np.nan))
     for name, values in {"# Trades": np.full(len(grid), 10.0), **columns}.items():
@@ -46,7 +47,7 @@ def table_with(grid: Grid, columns: dict[str, np.ndarray]) -> ResultTable:
     return table
 
 
-def table_from_returns(grid: Grid, returns: np.ndarray) -> ResultTable:
+def table_from_returns(grid: Space, returns: np.ndarray) -> ResultTable:
     """Return, Sharpe ratio and number of trades, roughly as a run would have them."""
     values = returns.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -131,7 +131,7 @@ def _holdout(outcome: Outcome, made: np.random.Generator) -> Holdout:
     bar = index[1] - index[0]
     times = pd.date_range(index[-1] + bar, periods=len(index) // 4, freq=bar)
     steps = np.where(made.random(len(times)) < 0.08, made.normal(-0.00005, 0.0014, len(times)), 0.0)
-    equity = outcome.job.settings.account.cash * np.cumprod(1 + steps)
+    equity = outcome.job.account.cash * np.cumprod(1 + steps)
     optimized = full_statistics(outcome, outcome.best)
     unseen = optimized.copy()
     unseen["Return [%]"] = 100 * (equity[-1] / equity[0] - 1)
@@ -202,7 +202,7 @@ def _perturbation() -> Perturbation:
 
 def _luck_band(outcome: Outcome) -> pd.DataFrame:
     times = outcome.bars.frame.index[outcome.job.bars]
-    account = outcome.job.settings.account
+    account = outcome.job.account
     way = np.linspace(0, 1, len(times)) ** 0.6
     return pd.DataFrame(
         {

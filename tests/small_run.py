@@ -7,13 +7,14 @@ from functools import cache
 import numpy as np
 from backtesting.test import EURUSD
 
-from bigbar.account import Account, Settings
+from bigbar.account import Account
 from bigbar.data.read import Bars, bars_from_frame
-from bigbar.engines.contract import Job, build_engine
+from bigbar.engines.find import build_engine
+from bigbar.job import Job
 from bigbar.outcome import Execution, Outcome
 from bigbar.results import Choice, ResultTable
-from bigbar.space import Grid
-from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.description import job_of
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 from bigbar.verification.replay import Verification
 
 #: 12 combinations: many trades at the low `k_atr`, none at the high one.
@@ -34,18 +35,18 @@ def small_bars(count: int = 400) -> Bars:
 
 @cache
 def _values(axes: tuple[tuple[str, object], ...], account: Account) -> tuple[Job, np.ndarray]:
-    job = Job(Grid.from_values(**dict(axes)), Settings(account), "backtesting")
-    file = with_indicators(small_bars().frame, job.settings.week_edge_bars)
-    return job, build_engine(file, job).run(0, len(job.grid))
+    job = job_of(grid_with(**dict(axes)), Settings(account), "backtesting")
+    file = job.spec.columns(small_bars().frame)
+    return job, build_engine(file, job).run(0, len(job.space))
 
 
 def small_outcome(
     *, maximize: str = "Return [%]", min_trades: int = 1, account: Account | None = None, **axes
 ) -> Outcome:
     """A finished run on `small_bars`, fresh for every test that asks."""
-    job, values = _values(tuple((AXES | axes).items()), account or Account())
+    job, values = _values(tuple((AXES | axes).items()), account or big_bar_account())
     choice = Choice.by_name(maximize, min_trades)
-    table = ResultTable(job.grid, values.copy())
+    table = ResultTable(job.space, values.copy())
     outcome = Outcome(job, Execution(workers=2), choice, small_bars(), table)
     outcome.best = table.best(choice)
     outcome.verification = Verification(combinations=5, wanted=5, max_relative_difference=2e-13)
@@ -54,6 +55,6 @@ def small_outcome(
     outcome.shared_kind = "shared_memory"
     outcome.timings = {"load_s": 0.01, "sweep_s": 0.5, "verify_s": 0.06}
     if outcome.best is not None:
-        file = with_indicators(small_bars().frame, job.settings.week_edge_bars)
+        file = job.spec.columns(small_bars().frame)
         outcome.trades = build_engine(file, job).trades(outcome.best)
     return outcome

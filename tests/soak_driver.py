@@ -23,7 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import bigbar.outcome
 import bigbar_multiprocessing_optimized as command
-from bigbar.engines.contract import ENGINES, EngineKind, Job
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES
+from bigbar.job import Job
+from bigbar.strategies.big_bar.kind import KIND as COMPILED
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "0"))
 KIND, _, NUMBER = os.environ.get("SOAK_BAD", "").partition(":")
@@ -33,7 +36,7 @@ class Unhurried:
     """The compiled engine, in no hurry, and with one combination that may misbehave."""
 
     def __init__(self, file: pd.DataFrame, job: Job) -> None:
-        self._good = ENGINES["compiled"].build(file, job)
+        self._good = COMPILED.build(file, job)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._good, name)
@@ -58,7 +61,7 @@ def misbehave(kind: str) -> None:
             time.sleep(60)
 
 
-ENGINES["unhurried"] = EngineKind(Unhurried, sample_slice=1, warm_up=ENGINES["compiled"].warm_up)
+ENGINES["unhurried"] = EngineKind(Unhurried, sample_slice=1, warm_up=COMPILED.warm_up)
 
 
 def note(stage: str) -> None:

@@ -14,9 +14,7 @@ import numpy as np
 import pytest
 from small_run import small_bars
 
-from bigbar.account import Account, Settings
-from bigbar.engines.contract import Job
-from bigbar.space import Grid
+from bigbar.account import Account
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.owner import Owner
@@ -24,6 +22,8 @@ from bigbar.store.records import COLUMNS, TOLD, NewRun, run_seal, told_seal
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS
 from bigbar.store.seal import key_of, seal
+from bigbar.strategies.big_bar.description import job_of
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 
 #: 3 × 4 × 1 × 2 × 1 = 24 combinations.
 AXES = {
@@ -36,8 +36,10 @@ AXES = {
 
 
 def identity(*, engine: str = "backtesting", account: Account | None = None, **axes) -> Identity:
-    grid = Grid.from_values(**AXES | axes)
-    return identity_of(small_bars().frame, Job(grid, Settings(account or Account()), engine))
+    grid = grid_with(**AXES | axes)
+    return identity_of(
+        small_bars().frame, job_of(grid, Settings(account or big_bar_account()), engine)
+    )
 
 
 def new_run(found: Identity | None = None, **more) -> NewRun:

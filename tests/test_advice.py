@@ -10,28 +10,21 @@ from backtesting.test import EURUSD
 from test_forecast import DEFAULT, PRESENT
 
 from bigbar.data.read import bars_from_frame
-from bigbar.engines.contract import Job
 from bigbar.errors import DataError, SettingsError
 from bigbar.executors.local import _likely_cause
+from bigbar.job import Job
 from bigbar.machine.budget import Budget, budget_for
 from bigbar.machine.forecast import fit
 from bigbar.machine.metrics import Metrics, verdict
 from bigbar.options import parse_options
 from bigbar.pipeline import checked_job
-from bigbar.strategies.big_bar.indicators import check_enough_bars
+from bigbar.strategies.big_bar.description import check_enough_bars
 
 
 def job(words: list[str], bars: int) -> Job:
     """What a command line comes to on the first bars of EUR/USD, checked as a run checks it."""
-    options = parse_options(["f", *words])
-    return checked_job(
-        bars_from_frame(EURUSD.iloc[:bars]),
-        options.grid,
-        options.settings,
-        engine="compiled",
-        choice=options.choice,
-        plan=options.plan,
-    )
+    request = parse_options(["f", *words]).request
+    return checked_job(bars_from_frame(EURUSD.iloc[:bars]), request)
 
 
 def refusal(words: list[str], bars: int) -> str:

@@ -23,15 +23,17 @@ def found() -> bigbar.Optimization:
     return bigbar.optimize(small_bars().frame, **SMALL, **AXES)
 
 
-def test_the_package_offers_two_names():
-    assert bigbar.__all__ == ["Optimization", "__version__", "optimize"]
+def test_what_the_package_offers():
+    assert bigbar.__all__ == ["Backtest", "Optimization", "__version__", "optimize"]
+    for name in bigbar.__all__:
+        assert getattr(bigbar, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'optimise'"):
         bigbar.optimise  # noqa: B018
 
 
 def test_the_best(found):
     expected = small_outcome()
-    assert found.best_parameters == vars(expected.job.grid[expected.best])
+    assert found.best_parameters == expected.job.space[expected.best]
     pd.testing.assert_series_equal(found.best_statistics, full_statistics(expected, expected.best))
     pd.testing.assert_frame_equal(found.trades, expected.trades)
 
@@ -41,7 +43,7 @@ def test_the_table(found):
     assert len(found) == len(found.results) == 12
     pd.testing.assert_frame_equal(found.table(), expected.frame())
     parameters, statistics = found.results[3]
-    assert parameters == vars(expected.grid[3])
+    assert parameters == expected.space[3]
     assert statistics["# Trades"] == expected.statistics(3)["# Trades"]
 
 

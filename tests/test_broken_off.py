@@ -14,10 +14,13 @@ from small_run import AXES, small_bars
 from test_layers import ROOT
 
 import bigbar
-from bigbar.engines.contract import ENGINES, BacktestingEngine, EngineKind
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES
+from bigbar.engines.reference import BacktestingEngine
 from bigbar.errors import VerificationError
 from bigbar.report.files import RESULTS, SUMMARY
 from bigbar.statistics import COLUMN
+from bigbar.strategies.big_bar.kind import KIND as COMPILED
 from bigbar_multiprocessing_optimized import main
 
 WORDS = (
@@ -32,15 +35,15 @@ class Brittle:
     fails: tuple[str, ...] = ()
 
     def __init__(self, file: pd.DataFrame, job: Any) -> None:
-        self._good = ENGINES["compiled"].build(file, job)
+        self._good = COMPILED.build(file, job)
         self._job = job
 
     def __getattr__(self, name: str) -> Any:
         job = self._job
         kinds = {
-            "costs": len(job.grid) == 1 and job.settings.account.spread > 0,
-            "prices": len(job.grid) == 1 and job.settings.account.spread == 0,
-            "window": job.stop_bar is not None and len(job.grid) > 1,
+            "costs": len(job.space) == 1 and job.account.spread > 0,
+            "prices": len(job.space) == 1 and job.account.spread == 0,
+            "window": job.stop_bar is not None and len(job.space) > 1,
             name: True,
         }
         if any(kinds.get(what) for what in self.fails):

@@ -19,13 +19,12 @@ def run_fresh(body: str) -> str:
 
 REPLAY = """
 import sys
+from bigbar.strategies.big_bar.description import Parameters, Settings, job_of, single_point
 from bigbar.data.read import read_bars
-from bigbar.engines.contract import BacktestingEngine, Job
-from bigbar.space import Grid
+from bigbar.engines.reference import BacktestingEngine
 from bigbar.strategies.big_bar.indicators import with_indicators
-from bigbar.account import Parameters, Settings
 
-job = Job(Grid.single(Parameters()), Settings(), "backtesting")
+job = job_of(single_point(Parameters()), Settings(), "backtesting")
 engine = BacktestingEngine(with_indicators(read_bars("example.csv").frame.iloc[:400], 6), job)
 """
 
@@ -46,7 +45,7 @@ from backtesting import Backtest
 import backtesting
 backtesting.set_bokeh_output(notebook=False)
 engine.stats(0)
-engine._backtest.plot(filename={str(page)!r}, open_browser=False)
+engine.backtest.plot(filename={str(page)!r}, open_browser=False)
 import backtesting._plotting
 print(backtesting._plotting.__file__.endswith("_plotting.py"))
 """
@@ -57,9 +56,9 @@ print(backtesting._plotting.__file__.endswith("_plotting.py"))
 def test_a_version_that_takes_more_from_the_charts_is_imported_whole():
     body = """
 import sys
-from bigbar import without_charts as _chartless
-_chartless._NAMES = ("plot",)
-_chartless.import_backtesting()
+from bigbar import without_charts
+without_charts._NAMES = ("plot",)
+without_charts.import_backtesting()
 print("backtesting" in sys.modules)
 from backtesting import Backtest, set_bokeh_output
 print("bokeh" in sys.modules, Backtest.__module__)

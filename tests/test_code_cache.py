@@ -190,8 +190,8 @@ def copy_of_kept_code(tmp_path: Path, place: Path) -> Path:
     return Path(shutil.copytree(CACHE_FOLDER, place / CACHE_FOLDER.name))
 
 
-def codes_of_a_function(place: Path) -> list[Path]:
-    """One for each kind of arguments: of other kinds than the command's if tests have asked so."""
+def kept_of_one_function(place: Path) -> list[Path]:
+    """A file for each kind of argument: other tests may have called it with others."""
     found = [path for path in place.iterdir() if path.name.startswith("average-true-range")]
     assert found
     return found
@@ -199,7 +199,7 @@ def codes_of_a_function(place: Path) -> list[Path]:
 
 def test_the_command_with_damaged_code(tmp_path):
     place = copy_of_kept_code(tmp_path, tmp_path / "given" / "bigbar")
-    for damaged in codes_of_a_function(place):
+    for damaged in kept_of_one_function(place):
         damaged.write_bytes(flipped(damaged.read_bytes(), 20_000))
     done = run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "given"))
     assert done.returncode == 0, done.stderr
@@ -214,9 +214,9 @@ def test_the_command_from_a_read_only_installation_without_a_home(tmp_path):
     user = tmp_path / f"bigbar-cache-{os.geteuid()}"
     user.mkdir(mode=0o700)
     place = copy_of_kept_code(tmp_path, user)
-    lost = codes_of_a_function(place)
-    for code in lost:
-        code.unlink()
+    lost = kept_of_one_function(place)
+    for path in lost:
+        path.unlink()
     read_only = f'mount --bind {ROOT} {ROOT} && mount -o remount,ro,bind {ROOT} && exec "$@"'
     done = run(
         tmp_path, "unshare", "-m", "sh", "-c", read_only, "sh",
@@ -224,4 +224,4 @@ def test_the_command_from_a_read_only_installation_without_a_home(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    assert any(code.exists() for code in lost)
+    assert any(path.exists() for path in lost)

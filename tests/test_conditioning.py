@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from backtesting._stats import compute_stats
-from made_bars import Case, Grid, Recipe, make_bars
+from made_bars import Case, Recipe, make_bars
 
-from bigbar.account import Account, Settings
-from bigbar.engines.contract import BacktestingEngine
+from bigbar.account import Account
+from bigbar.engines.reference import BacktestingEngine
 from bigbar.statistics import NAMES
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 from bigbar.verification.rounding import EPS, Reference, looseness
 
 CANCELLING = (
@@ -29,7 +30,7 @@ CANCELLING = (
 )  # fmt: skip
 
 #: One combination that trades often.
-BUSY = Grid.from_values(
+BUSY = grid_with(
     atr_period=3, k_atr=0.7, uptail_max_ratio=0.7, previous_weight=0.0, buffer_ratio=0.01
 )
 
@@ -50,7 +51,7 @@ TRIALS = 60
 
 
 def _reference(recipe: Recipe, account: Account | None = None) -> tuple[Reference, pd.DataFrame]:
-    case = Case(recipe, BUSY, Settings(account or Account(cash=1000.1 * recipe.price), 0))
+    case = Case(recipe, BUSY, Settings(account or big_bar_account(cash=1000.1 * recipe.price), 0))
     file = case.file()
     stats = BacktestingEngine(file, case.job("backtesting")).stats(0)
     kept = file.iloc[case.job().first_bar :]
@@ -205,7 +206,7 @@ def test_a_formula_that_does_not_cancel_has_no_slack() -> None:
 
 
 def test_without_trades_everything_is_exact() -> None:
-    reference, _ = _reference(CASES["hourly"], Account(cash=1.0))
+    reference, _ = _reference(CASES["hourly"], big_bar_account(cash=1.0))
     assert reference.stats["# Trades"] == 0
     assert reference.value("Volatility (Ann.) [%]") == 0
     assert looseness("Volatility (Ann.) [%]", reference) == 0
@@ -256,7 +257,7 @@ def test_a_market_that_stands_still_has_exactly_no_beta() -> None:
 
 def test_ruin_is_exact() -> None:
     reference, _ = _reference(
-        Recipe(volatility=0.02, seed=1), Account(cash=100_000.0, margin=0.005)
+        Recipe(volatility=0.02, seed=1), big_bar_account(cash=100_000.0, margin=0.005)
     )
     assert reference.value("Equity Final [$]") == 0
     assert looseness("Beta", reference) == 0

@@ -10,17 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_bars import Case, Recipe
 
-from bigbar.account import Account, Settings
-from bigbar.engines.contract import BacktestingEngine, Job
-from bigbar.space import Grid
+from bigbar.account import Account
+from bigbar.engines.reference import BacktestingEngine
+from bigbar.strategies.big_bar.description import job_of
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 from bigbar.validation.costs import LIMIT, break_even, find_costs, with_costs
 
-GRID = Grid.from_values(
+GRID = grid_with(
     atr_period=[3, 7], k_atr=0.7, uptail_max_ratio=0.7, previous_weight=0.0, buffer_ratio=0.01
 )
 
 #: Two hundred hours that trade often and gain.
-CASE = Case(Recipe(bars=250, seed=3, volatility=0.001), GRID, Settings(Account(), 1))
+CASE = Case(Recipe(bars=250, seed=3, volatility=0.001), GRID, Settings(big_bar_account(), 1))
 
 
 def with_account(case: Case, account: Account) -> Case:
@@ -31,17 +32,17 @@ def returned(case: Case, number: int, *, commission: float, spread: float) -> fl
     """The return by backtesting.py under given costs."""
     account = with_costs(case.settings.account, commission=commission, spread=spread)
     settings = replace(case.settings, account=account)
-    stats = BacktestingEngine(case.file(), Job(case.grid, settings, "backtesting")).stats(number)
+    stats = BacktestingEngine(case.file(), job_of(case.grid, settings, "backtesting")).stats(number)
     return float(stats["Return [%]"])
 
 
 @pytest.mark.parametrize(
     "account",
     [
-        Account(),
-        Account(commission=0.0001, spread=0.0002),
-        Account(commission=(2.0, 0.0001)),
-        Account(commission=-0.0001, spread=0.0001, margin=0.2),
+        big_bar_account(),
+        big_bar_account(commission=0.0001, spread=0.0002),
+        big_bar_account(commission=(2.0, 0.0001)),
+        big_bar_account(commission=-0.0001, spread=0.0001, margin=0.2),
     ],
     ids=["none", "both", "fixed", "rebate"],
 )
@@ -66,7 +67,7 @@ def test_break_even_by_backtesting(account: Account, number: int) -> None:
 
 
 def test_the_table_is_backtestings() -> None:
-    case = with_account(CASE, Account(commission=(1.0, 0.0001), spread=0.0001))
+    case = with_account(CASE, big_bar_account(commission=(1.0, 0.0001), spread=0.0001))
     found = find_costs(case.file(), case.job(), 1)
     table = found.table
     assert list(table.columns) == [
@@ -77,7 +78,7 @@ def test_the_table_is_backtestings() -> None:
             case.settings.account, commission=row["commission"], spread=row["spread"]
         )
         settings = replace(case.settings, account=account)
-        job = Job(GRID, settings, "backtesting")
+        job = job_of(GRID, settings, "backtesting")
         stats = BacktestingEngine(case.file(), job).stats(1)
         assert row["Return [%]"] == pytest.approx(stats["Return [%]"], rel=1e-9)
         assert row["Sharpe Ratio"] == pytest.approx(stats["Sharpe Ratio"], rel=1e-9)
@@ -98,18 +99,18 @@ def test_the_table_is_backtestings() -> None:
 
 def test_the_span_of_the_job_counts() -> None:
     file = CASE.file()
-    job = Job(GRID, CASE.settings, "compiled", (7, 120))
+    job = job_of(GRID, CASE.settings, "compiled", (7, 120))
     found = find_costs(file, job, 0)
     even = found.break_even_commission
     assert even
-    settings = replace(CASE.settings, account=Account(commission=even))
-    engine = BacktestingEngine(file, Job(GRID, settings, "backtesting", (7, 120)))
+    settings = replace(CASE.settings, account=big_bar_account(commission=even))
+    engine = BacktestingEngine(file, job_of(GRID, settings, "backtesting", (7, 120)))
     assert 0 <= engine.stats(0)["Return [%]"] < 0.01
     assert even != find_costs(file, CASE.job(), 0).break_even_commission
 
 
 def test_what_loses_already_has_none() -> None:
-    case = with_account(CASE, Account(spread=0.005))
+    case = with_account(CASE, big_bar_account(spread=0.005))
     found = find_costs(case.file(), case.job(), 0)
     assert found.break_even_commission == 0
     assert found.break_even_spread
@@ -129,17 +130,17 @@ def test_what_never_loses_has_none_either() -> None:
 
 
 def test_another_commission_leaves_the_fixed_fee() -> None:
-    account = Account(commission=(3.0, 0.001), spread=0.1, cash=50.0, margin=0.5)
+    account = big_bar_account(commission=(3.0, 0.001), spread=0.1, cash=50.0, margin=0.5)
     changed = with_costs(account, commission=0.002, spread=0.0)
-    assert changed == Account(commission=(3.0, 0.002), spread=0.0, cash=50.0, margin=0.5)
-    assert with_costs(Account(), commission=0.002, spread=0.1) == Account(
+    assert changed == big_bar_account(commission=(3.0, 0.002), spread=0.0, cash=50.0, margin=0.5)
+    assert with_costs(big_bar_account(), commission=0.002, spread=0.1) == big_bar_account(
         commission=0.002, spread=0.1
     )
 
 
 def test_what_neither_gains_nor_loses_never_loses() -> None:
     """A setting that never trades: its return is 0 at any cost, and 0 is no loss."""
-    grid = Grid.from_values(
+    grid = grid_with(
         atr_period=[3, 7], k_atr=90.0, uptail_max_ratio=0.7, previous_weight=0.0, buffer_ratio=0.01
     )
     case = replace(CASE, grid=grid)

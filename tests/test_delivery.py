@@ -19,9 +19,9 @@ import bigbar
 import bigbar_multiprocessing_optimized as program
 from bigbar.errors import NothingCounts, SettingsError
 from bigbar.report.delivery import RUN_FILES, Delivery
-from bigbar.report.files import RECEIPT, OutputError, prepare_folder, receipt_of
+from bigbar.report.files import OutputError, prepare_folder, receipt_of
 from bigbar.report.ownership import check_folder, place_of, sha256_of
-from bigbar.store.receipt import read_receipt
+from bigbar.store.receipt import RECEIPT, read_receipt
 from bigbar.store.runs import RunStore
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -18,19 +18,21 @@ from hypothesis import strategies as st
 from made_bars import Case, Recipe, cases, make_bars
 from numpy.typing import NDArray
 
-from bigbar.account import Account, Settings
-from bigbar.engines.contract import (
-    ENGINES,
-    TRADE_COLUMNS,
-    Engine,
-    Job,
-    available_engine,
-    build_engine,
-)
+from bigbar.engines.contract import TRADE_COLUMNS, Engine
+from bigbar.engines.find import available_engine, build_engine, engine_names, kind_of
 from bigbar.errors import SettingsError
-from bigbar.space import Grid
+from bigbar.spec import StrategySpec
 from bigbar.statistics import COLUMN, NAMES
+from bigbar.strategies.big_bar.description import BigBar, job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.parameters import (
+    Settings,
+    big_bar_account,
+    grid_with,
+    longest_period,
+    parse_grid,
+)
+from bigbar.strategies.sma_cross import SmaCross
 
 #: What a backtest without a single trade has no value for.
 NOT_WITHOUT_TRADES = {
@@ -42,7 +44,7 @@ NOT_WITHOUT_TRADES = {
 
 thorough = settings(quick, max_examples=20 * EXAMPLES, derandomize=False)
 
-LOOSE = Grid.from_values(
+LOOSE = grid_with(
     atr_period=[3, 7], k_atr=[0.7, 1.2, 4.0], uptail_max_ratio=[0.3, 0.7],
     previous_weight=[0.0, 0.3], buffer_ratio=[-0.2, 0.01],
 )  # fmt: skip
@@ -51,7 +53,7 @@ LOOSE = Grid.from_values(
 # The contract, for any engine.
 
 
-@pytest.fixture(params=sorted(ENGINES))
+@pytest.fixture(params=engine_names(BigBar()))
 def kind(request: pytest.FixtureRequest) -> str:
     """The name of an engine."""
     return str(request.param)
@@ -60,7 +62,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def case() -> Case:
     """Bars that are traded often, and a grid of which some combinations trade nothing."""
-    return Case(Recipe(bars=120, seed=3), LOOSE, Settings(Account(commission=0.0002), 1))
+    return Case(Recipe(bars=120, seed=3), LOOSE, Settings(big_bar_account(commission=0.0002), 1))
 
 
 def engine_of(case: Case, kind: str) -> Engine:
@@ -109,7 +111,7 @@ def test_trades_of_no_combination_are_refused(kind: str, case: Case, number: int
 
 
 def test_without_trades_the_rest_is_still_told(kind: str, case: Case) -> None:
-    idle = Case(case.recipe, case.grid, Settings(Account(cash=50.0)))
+    idle = Case(case.recipe, case.grid, Settings(big_bar_account(cash=50.0)))
     engine = engine_of(idle, kind)
     row = engine.run(0, 1)[0]
     missing = {name for name, value in zip(NAMES, row, strict=True) if np.isnan(value)}
@@ -145,22 +147,34 @@ def test_the_file_is_left_alone(kind: str, case: Case) -> None:
 
 
 def test_unknown_engine() -> None:
-    with pytest.raises(SettingsError, match=r"compiled.*backtesting"):
-        available_engine("vectorized")
+    with pytest.raises(SettingsError, match=r"'vectorized' for BigBar.*compiled.*backtesting"):
+        available_engine(BigBar(), "vectorized")
+
+
+def test_the_engines_of_any_other_strategy() -> None:
+    spec = StrategySpec.of(SmaCross)
+    assert engine_names(spec) == ("backtesting",)
+    assert available_engine(spec) == ("backtesting", None)
+    with pytest.raises(SettingsError, match="'compiled' for SmaCross; choose from backtesting"):
+        available_engine(spec, "compiled")
+    with pytest.raises(SettingsError, match="SmaCross has no engine 'compiled'"):
+        kind_of(spec, "compiled")
 
 
 def test_engines_at_hand() -> None:
-    assert available_engine("compiled") == ("compiled", None)
-    assert available_engine("backtesting") == ("backtesting", None)
+    assert engine_names(BigBar()) == ("compiled", "backtesting")
+    assert available_engine(BigBar()) == ("compiled", None)
+    assert available_engine(BigBar(), "compiled") == ("compiled", None)
+    assert available_engine(BigBar(), "backtesting") == ("backtesting", None)
 
 
 def test_without_numba_the_reference_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)
-    name, reason = available_engine("compiled")
+    name, reason = available_engine(BigBar(), "compiled")
     assert name == "backtesting"
     assert reason is not None
     assert "pip install numba" in reason
-    assert available_engine("backtesting") == ("backtesting", None)
+    assert available_engine(BigBar(), "backtesting") == ("backtesting", None)
 
 
 # The compiled engine against backtesting.py.
@@ -231,7 +245,7 @@ def test_generated_cases_cover_what_they_should() -> None:
 @pytest.mark.parametrize("trading_bars", [2, 3, 4, 5])
 @pytest.mark.parametrize("edge", [0, 1])
 def test_a_file_of_a_few_bars(trading_bars: int, edge: int) -> None:
-    grid = Grid.from_values(atr_period=3, k_atr=[0.0, 0.7], previous_weight=[-1.0, 0.0])
+    grid = grid_with(atr_period=3, k_atr=[0.0, 0.7], previous_weight=[-1.0, 0.0])
     for seed in range(12):
         recipe = Recipe(seed=seed, bars=3 + trading_bars)
         check(Case(recipe, grid, Settings(week_edge_bars=edge)))
@@ -240,21 +254,21 @@ def test_a_file_of_a_few_bars(trading_bars: int, edge: int) -> None:
 @pytest.mark.parametrize("margin", [1.0, 0.5, 0.1, 0.02, 0.005])
 @pytest.mark.parametrize("commission", [0.0, 0.01, -0.01, (5.0, 0.001), (5.0, -0.001)])
 def test_leverage_and_commissions(margin: float, commission: float | tuple[float, float]) -> None:
-    account = Account(commission=commission, margin=margin, spread=0.0005)
+    account = big_bar_account(commission=commission, margin=margin, spread=0.0005)
     check(Case(Recipe(seed=7, volatility=0.01), LOOSE, Settings(account, 1)))
 
 
 @pytest.mark.parametrize("units", [0.9, 1.0, 1.2, 2.0, 3.5])
 def test_a_cash_for_very_few_units(units: float) -> None:
     recipe = Recipe(seed=5, ticks=4)
-    check(Case(recipe, LOOSE, Settings(Account(cash=units * recipe.price), 0)))
+    check(Case(recipe, LOOSE, Settings(big_bar_account(cash=units * recipe.price), 0)))
 
 
 @pytest.mark.timeout(120)
 def test_more_units_than_whole_numbers_can_count() -> None:
     """Rebates on borrowed money multiply the equity until a unit more or less has no digit."""
-    account = Account(commission=-0.1, margin=0.005)
-    grid = Grid.from_values(atr_period=3, k_atr=0.3, previous_weight=0.0, uptail_max_ratio=0.9)
+    account = big_bar_account(commission=-0.1, margin=0.005)
+    grid = grid_with(atr_period=3, k_atr=0.3, previous_weight=0.0, uptail_max_ratio=0.9)
     case = Case(Recipe(price=1e-4, volatility=0.0002, bars=260), grid, Settings(account, 0))
     rows = build_engine(case.file(), case.job()).run(0, 1)
     assert rows[0, COLUMN["Equity Peak [$]"]] > 2.0**53 * 1e-4
@@ -267,7 +281,7 @@ LOOP = [
     (67.5, 67.75, 66, 66.5), (66.5, 67, 64, 65), (65, 66, 63, 64), (64, 65, 63, 64),
 ]  # fmt: skip
 
-ONE_EACH = Grid.from_values(
+ONE_EACH = grid_with(
     atr_period=3, k_atr=1.2, uptail_max_ratio=0.7, previous_weight=0.1, buffer_ratio=0.01
 )
 
@@ -281,7 +295,7 @@ def looped(loops: int, *ending: tuple[float, float, float, float]) -> pd.DataFra
 
 def test_equal_profits_have_no_deviation() -> None:
     file = looped(12)
-    job = Job(ONE_EACH, Settings(Account(cash=80.0), 0), "compiled")
+    job = job_of(ONE_EACH, Settings(big_bar_account(cash=80.0), 0), "compiled")
     row = build_engine(file, job).run(0, 1)[0]
     assert row[COLUMN["# Trades"]] == 11  # The first loop warms up the indicators.
     assert row[COLUMN["Expectancy [%]"]] < 0
@@ -292,7 +306,7 @@ def test_equal_profits_have_no_deviation() -> None:
 def test_a_drawdown_on_the_last_bar_only() -> None:
     up = (64, 65, 63, 64.5)
     file = looped(2, (64, 65, 63, 64), up, up, up, (64, 68, 63.5, 67.5), (67.5, 70, 66, 66.5))
-    job = Job(ONE_EACH, Settings(Account(cash=80.0), 0), "compiled")
+    job = job_of(ONE_EACH, Settings(big_bar_account(cash=80.0), 0), "compiled")
     before = file.iloc[len(LOOP) * 2 - 3 :]  # Without the trades of the loops.
     bars = with_indicators(before[["Open", "High", "Low", "Close", "Volume"]], 0)
     row = build_engine(bars, job).run(0, 1)[0]
@@ -317,13 +331,13 @@ def test_the_last_bars(extra: int) -> None:
         (70, 71, 67, 68),
     ]
     file = looped(2, *tail[: 3 + extra])
-    job = Job(ONE_EACH, Settings(Account(cash=80.0), 0), "compiled")
+    job = job_of(ONE_EACH, Settings(big_bar_account(cash=80.0), 0), "compiled")
     assert not list(disagreements(file, job))
 
 
 def test_numbers_outside_the_usual_annual_range() -> None:
     """Gains of a few minutes, made annual, overflow; what is left must be just as infinite."""
-    account = Account(margin=0.005, commission=-0.01)
+    account = big_bar_account(margin=0.005, commission=-0.01)
     recipe = Recipe(step_min=1, volatility=0.0002, bars=200)
     case = Case(recipe, LOOSE, Settings(account, 0))
     rows = build_engine(case.file(), case.job()).run(0, len(case.grid))
@@ -337,28 +351,28 @@ CUT_STEP = 997
 
 
 def example_bars(trading_bars: int) -> pd.DataFrame:
-    grid = Grid.parse()
-    bars = EURUSD.iloc[-(trading_bars + grid.max_atr_period) :]
+    grid = parse_grid()
+    bars = EURUSD.iloc[-(trading_bars + longest_period(grid)) :]
     return with_indicators(bars, Settings().week_edge_bars)
 
 
 def test_a_cut_through_the_default_grid() -> None:
-    file, job = example_bars(1_500), Job(Grid.parse(), Settings(), "compiled")
-    numbers = list(range(0, len(job.grid), CUT_STEP))
+    file, job = example_bars(1_500), job_of(parse_grid(), Settings(), "compiled")
+    numbers = list(range(0, len(job.space), CUT_STEP))
     assert not list(disagreements(file, job, numbers))
-    rows = build_engine(file, job).run(0, len(job.grid))
+    rows = build_engine(file, job).run(0, len(job.space))
     assert np.median(rows[numbers, COLUMN["# Trades"]]) >= 1
 
 
 def _check_numbers(numbers: range) -> list[object]:
-    file, job = example_bars(300), Job(Grid.parse(), Settings(), "compiled")
+    file, job = example_bars(300), job_of(parse_grid(), Settings(), "compiled")
     return list(disagreements(file, job, list(numbers)))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(4 * 3600)
 def test_the_whole_default_grid() -> None:
-    total = len(Grid.parse())
+    total = len(parse_grid())
     parts = [range(start, min(start + 2_000, total)) for start in range(0, total, 2_000)]
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         found = [one for part in pool.map(_check_numbers, parts) for one in part]

@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 from small_run import small_bars
 
-from bigbar.account import Settings
-from bigbar.engines.contract import ENGINES, EngineKind
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
 from bigbar.progress.events import Narrator
+from bigbar.request import Request
 from bigbar.results import Choice
-from bigbar.space import Grid
 from bigbar.store.recording import StoreRecorder, Wish
 from bigbar.store.records import Ending
 from bigbar.store.runs import RunStore
+from bigbar.strategies.big_bar.description import BigBar
+from bigbar.strategies.big_bar.kind import KIND as COMPILED
+from bigbar.strategies.big_bar.parameters import big_bar_account, parse_grid
 
 #: 12 combinations.
 GRID = {"atr_period": "10,20", "k_atr": "0.8,1.1,9", "uptail_max_ratio": "0.7",
@@ -32,7 +35,7 @@ class Moody:
     bad: frozenset[int] = frozenset()
 
     def __init__(self, file, job) -> None:
-        self._good = ENGINES["compiled"].build(file, job)
+        self._good = COMPILED.build(file, job)
 
     def run(self, start: int, stop: int) -> np.ndarray:
         if self.bad & set(range(start, stop)):
@@ -57,7 +60,7 @@ class StopsAtOnce(Narrator):
 @pytest.fixture
 def attempt(monkeypatch, tmp_path: Path):
     """Run the grid with a store while some combinations raise; workers are forked with the list."""
-    kind = EngineKind(Moody, 4, warm_up=ENGINES["compiled"].warm_up)
+    kind = EngineKind(Moody, 4, warm_up=COMPILED.warm_up)
     monkeypatch.setitem(ENGINES, "moody", kind)
 
     def attempt_it(
@@ -68,11 +71,14 @@ def attempt(monkeypatch, tmp_path: Path):
         with StoreRecorder(tmp_path, wish=wish, tell=pytest.fail) as recorder:
             outcome = optimize_bars(
                 small_bars(),
-                Grid.parse(**GRID),
-                settings=Settings(),
-                engine="moody",
-                choice=Choice.by_name("Return [%]"),
-                execution=Execution(workers=1, start_method="fork", verify=0),
+                Request(
+                    BigBar(),
+                    parse_grid(**GRID),
+                    big_bar_account(),
+                    "moody",
+                    Choice.by_name("Return [%]"),
+                    Execution(workers=1, start_method="fork", verify=0),
+                ),
                 narrator=narrator,
                 recorder=recorder,
             )

@@ -14,23 +14,21 @@ from made_bars import Case, Recipe, make_bars
 
 import bigbar
 import bigbar_multiprocessing_optimized as program
-from bigbar.account import Account, Settings
 from bigbar.data.read import Bars, bars_from_frame
-from bigbar.engines.contract import BacktestingEngine, Job, build_engine
+from bigbar.engines.find import build_engine
+from bigbar.engines.reference import BacktestingEngine
 from bigbar.errors import DataError, NothingCounts, SettingsError
 from bigbar.results import Choice
-from bigbar.space import Grid
+from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.feasibility import (
     bar_name,
     check_affordable,
-    check_feasible,
-    edge_note,
     most_trades,
-    why_no_trade,
 )
 from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 
-GRID = Grid.from_values(
+GRID = grid_with(
     atr_period=[3, 7], k_atr=[0.7, 1.0], uptail_max_ratio=0.7, previous_weight=0.0,
     buffer_ratio=0.01,
 )  # fmt: skip
@@ -63,9 +61,9 @@ TIMES = {
 
 
 def refused(bars: Bars, *, settings: Settings | None = None, min_trades: int = 1, **span) -> str:
-    job = Job(GRID, settings or Settings(), "compiled", **span)
+    job = job_of(GRID, settings or Settings(), "compiled", **span)
     with pytest.raises((DataError, SettingsError)) as problem:
-        check_feasible(bars, job, Choice.by_name("Return [%]", min_trades))
+        job.spec.check_feasible(bars, job, Choice.by_name("Return [%]", min_trades))
     return str(problem.value)
 
 
@@ -139,13 +137,13 @@ def test_bars_held_back_that_all_lie_at_the_edges():
 def test_a_note_where_most_bars_lie_at_the_edges():
     """Three bars a day are fifteen a week, of which twelve are at its edges."""
     bars = bars_at(stock_hours(100, "9h30min", "12h30min", "15h30min"))
-    job = Job(GRID, Settings(), "compiled")
+    job = job_of(GRID, Settings(), "compiled")
     free = bars.frame.index[job.bars]
-    note = edge_note(bars, job)
+    note = job.spec.note(bars, job)
     assert note is not None
     assert note.startswith("3-hour bars: ")
     assert f" of {len(free):,} lie within 6 bars of a week edge" in note
-    assert edge_note(bars_at(pd.date_range("2024-01-07", periods=400, freq="h")), job) is None
+    assert job.spec.note(bars_at(pd.date_range("2024-01-07", periods=400, freq="h")), job) is None
 
 
 @pytest.mark.parametrize(
@@ -175,7 +173,8 @@ def test_more_trades_than_fit_in():
         "--min-trades 79 is out of reach: no more than 78 trades fit into the 155 bars on which "
         "BigBar may trade; lower --min-trades or use a longer file"
     )
-    check_feasible(bars, Job(GRID, Settings(), "compiled"), Choice.by_name("SQN", 78))
+    job = job_of(GRID, Settings(), "compiled")
+    job.spec.check_feasible(bars, job, Choice.by_name("SQN", 78))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +194,7 @@ def test_most_trades(free, most):
 )
 def test_no_engine_makes_more_trades_than_fit_in(seed, style, calendar, edge):
     recipe = Recipe(seed=seed, style=style, calendar=calendar, bars=150)
-    case = Case(recipe, Grid.from_values(
+    case = Case(recipe, grid_with(
         atr_period=1, k_atr=0.0, uptail_max_ratio=9.0, previous_weight=-9.0, buffer_ratio=0.01
     ), Settings(week_edge_bars=edge))  # fmt: skip
     file, job = case.file(), case.job()
@@ -208,7 +207,7 @@ def test_no_engine_makes_more_trades_than_fit_in(seed, style, calendar, edge):
 
 def test_a_unit_that_costs_alone_cannot_be_paid():
     bars = bars_at(pd.date_range("2024-01-07", periods=400, freq="h"))
-    account = Account(cash=1000.0, commission=(950.0, 0.0))
+    account = big_bar_account(cash=1000.0, commission=(950.0, 0.0))
     lowest = bars.frame["Close"].min()
     text = refused(bars, settings=Settings(account))
     assert text == (
@@ -221,10 +220,10 @@ def test_a_unit_that_costs_alone_cannot_be_paid():
 @pytest.mark.parametrize(
     "account",
     [
-        Account(commission=(500.0, 0.0)),
-        Account(commission=(500.0, 0.002), spread=0.01),
-        Account(commission=-0.001, spread=0.02),
-        Account(commission=0.001, margin=0.5),
+        big_bar_account(commission=(500.0, 0.0)),
+        big_bar_account(commission=(500.0, 0.002), spread=0.01),
+        big_bar_account(commission=-0.001, spread=0.02),
+        big_bar_account(commission=0.001, margin=0.5),
     ],
     ids=["fixed", "all", "rebate", "margin"],
 )
@@ -238,15 +237,15 @@ def test_what_is_asked_is_what_the_broker_asks(account):
     enough, less = (
         Settings(replace(account, cash=cash), 0) for cash in (least + 1e-6, least - 1e-6)
     )
-    grid = Grid.from_values(
+    grid = grid_with(
         atr_period=1, k_atr=0.0, uptail_max_ratio=0.5, previous_weight=0.0, buffer_ratio=0.01
     )
     file = with_indicators(bars, 0)
-    check_affordable(bars, enough)
-    assert len(BacktestingEngine(file, Job(grid, enough, "backtesting")).trades(0)) > 0
+    check_affordable(bars, enough.account)
+    assert len(BacktestingEngine(file, job_of(grid, enough, "backtesting")).trades(0)) > 0
     with pytest.raises(DataError, match="not one unit can be bought"):
-        check_affordable(bars, less)
-    assert len(BacktestingEngine(file, Job(grid, less, "backtesting")).trades(0)) == 0
+        check_affordable(bars, less.account)
+    assert len(BacktestingEngine(file, job_of(grid, less, "backtesting")).trades(0)) == 0
 
 
 # ------------------------------------------------------------------- what no bar was enough for
@@ -268,8 +267,8 @@ def test_why_nothing_traded(axes, words):
         "atr_period": [3], "k_atr": [0.7], "uptail_max_ratio": [0.7], "previous_weight": [0.0],
         "buffer_ratio": [0.01],
     }  # fmt: skip
-    job = Job(Grid.from_values(**usual | axes), Settings(), "compiled")
-    assert words in why_no_trade(HOURS, job)
+    job = job_of(grid_with(**usual | axes), Settings(), "compiled")
+    assert words in job.spec.why_no_trade(HOURS, job)
     with pytest.raises(NothingCounts) as problem:
         bigbar.optimize(HOURS.frame, **usual | axes, workers=1, verify=0)
     assert str(problem.value).startswith("No combination traded at all: ")

@@ -1,6 +1,7 @@
-"""Axes as people type them, and combination numbers."""
+"""BigBar's grid: its axes as people type them, and its combinations by number."""
 
 import itertools
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -8,19 +9,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigbar.account import Parameters
 from bigbar.errors import SettingsError
-from bigbar.space import DEFAULT_AXES, MOST_COMBINATIONS, MOST_VALUES, Axis, Grid
+from bigbar.space import MOST_POINTS, MOST_VALUES, Parameter, Space
+from bigbar.strategies.big_bar.description import BigBar, job_of
+from bigbar.strategies.big_bar.parameters import (
+    DEFAULT_GRID,
+    Parameters,
+    Settings,
+    big_bar_account,
+    grid_with,
+    longest_period,
+    parse_grid,
+    parse_parameter,
+    single_point,
+)
 
 
-def small_grid() -> Grid:
-    return Grid.from_values(
+def small_grid() -> Space:
+    return grid_with(
         atr_period=[10, 11, 12],
         k_atr=[1.0, 1.1],
         uptail_max_ratio=[0.5, 0.6],
         previous_weight=0.3,
         buffer_ratio=[0.01, 0.02],
     )
+
+
+def replaced(**values) -> Space:
+    """The small grid with some of its axes as they are given, checked by nobody."""
+    axes = small_grid().parameters
+    return Space([Parameter(axis.name, values.get(axis.name, axis.values)) for axis in axes])
 
 
 # --------------------------------------------------------------------------------------- axes
@@ -46,21 +64,21 @@ def small_grid() -> Grid:
     ],
 )
 def test_parse(name, text, values):
-    axis = Axis.parse(name, text)
+    axis = parse_parameter(name, text)
     assert axis.values == values
     assert len(axis) == len(values)
     assert [type(value) for value in axis.values] == [type(value) for value in values]
 
 
 def test_decimals_are_the_literal_doubles():
-    values = Axis.parse("k_atr", "1.0:4.0:0.1").values
+    values = parse_parameter("k_atr", "1.0:4.0:0.1").values
     assert values == tuple(float(f"{tenths // 10}.{tenths % 10}") for tenths in range(10, 41))
     assert values[1] == 1.1
-    assert Axis.parse("uptail_max_ratio", "0.5:0.9:0.1").values == (0.5, 0.6, 0.7, 0.8, 0.9)
+    assert parse_parameter("uptail_max_ratio", "0.5:0.9:0.1").values == (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def test_whole_periods():
-    values = Axis.parse("atr_period", "10:100:1").values
+    values = parse_parameter("atr_period", "10:100:1").values
     assert values == tuple(range(10, 101))
     assert len(values) == 91
     assert all(type(value) is int for value in values)
@@ -71,7 +89,9 @@ def test_steps_are_exact_decimals(start, step, count, places):
     def text(number: int) -> str:
         return str(Decimal(number).scaleb(-places))
 
-    axis = Axis.parse("previous_weight", f"{text(start)}:{text(start + step * count)}:{text(step)}")
+    axis = parse_parameter(
+        "previous_weight", f"{text(start)}:{text(start + step * count)}:{text(step)}"
+    )
     assert axis.values == tuple(float(text(start + step * i)) for i in range(count + 1))
 
 
@@ -82,7 +102,7 @@ def test_steps_are_exact_decimals(start, step, count, places):
 )  # fmt: skip
 def test_what_is_no_axis_is_shown_with_an_example(text):
     with pytest.raises(SettingsError, match="is no axis; write start:stop:step") as caught:
-        Axis.parse("k_atr", text)
+        parse_parameter("k_atr", text)
     assert repr(text) in str(caught.value)
     assert "--k-atr 1.0:4.0:0.1" in str(caught.value)
     assert caught.value.exit_code == 2
@@ -110,63 +130,63 @@ def test_what_is_no_axis_is_shown_with_an_example(text):
 )
 def test_refusals(name, text, words):
     with pytest.raises(SettingsError, match=words):
-        Axis.parse(name, text)
+        parse_parameter(name, text)
 
 
 def test_the_most_values_of_an_axis():
-    assert len(Axis.parse("k_atr", f"1:{MOST_VALUES}:1")) == MOST_VALUES
+    assert len(parse_parameter("k_atr", f"1:{MOST_VALUES}:1")) == MOST_VALUES
     with pytest.raises(SettingsError, match="more than"):
-        Axis.parse("k_atr", f"1:{MOST_VALUES + 1}:1")
+        parse_parameter("k_atr", f"1:{MOST_VALUES + 1}:1")
 
 
 @pytest.mark.parametrize("values", [(), (1.0, 1.0), (2.0, 1.0), (np.nan,), (1.0, np.inf)])
 def test_an_axis_is_finite_ascending_and_not_empty(values):
     with pytest.raises(SettingsError, match="k_atr"):
-        Axis("k_atr", values)
+        BigBar().check(replaced(k_atr=values), big_bar_account())
 
 
 @pytest.mark.parametrize(
     ("text", "shown"), [("1:4:0.1", "1 … 4"), ("0.01", "0.01"), ("2,3", "2, 3")]
 )
 def test_an_axis_reads_well(text, shown):
-    assert str(Axis.parse("k_atr", text)) == shown
+    assert str(parse_parameter("k_atr", text)) == shown
 
 
 # --------------------------------------------------------------------------------------- grid
 
 
 def test_the_default_grid():
-    grid = Grid.parse()
+    grid = parse_grid()
     assert grid.shape == (91, 31, 5, 8, 1)
     assert len(grid) == 112_840
-    assert grid.max_atr_period == 100
-    assert grid[0] == Parameters(10, 1.0, 0.5, 0.1, 0.01)
-    assert grid[112_839] == Parameters(100, 4.0, 0.9, 0.8, 0.01)
+    assert longest_period(grid) == 100
+    assert grid[0] == vars(Parameters(10, 1.0, 0.5, 0.1, 0.01))
+    assert grid[112_839] == vars(Parameters(100, 4.0, 0.9, 0.8, 0.01))
 
 
 def test_atr_period_is_slowest_and_buffer_ratio_fastest():
     grid = small_grid()
-    assert grid[1] == Parameters(10, 1.0, 0.5, 0.3, 0.02)
-    assert grid[2] == Parameters(10, 1.0, 0.6, 0.3, 0.01)
-    assert grid[4] == Parameters(10, 1.1, 0.5, 0.3, 0.01)
-    assert grid[8] == Parameters(11, 1.0, 0.5, 0.3, 0.01)
+    assert grid[1] == vars(Parameters(10, 1.0, 0.5, 0.3, 0.02))
+    assert grid[2] == vars(Parameters(10, 1.0, 0.6, 0.3, 0.01))
+    assert grid[4] == vars(Parameters(10, 1.1, 0.5, 0.3, 0.01))
+    assert grid[8] == vars(Parameters(11, 1.0, 0.5, 0.3, 0.01))
 
 
-@pytest.mark.parametrize("grid", [small_grid(), Grid.parse()], ids=["small", "default"])
+@pytest.mark.parametrize("grid", [small_grid(), parse_grid()], ids=["small", "default"])
 def test_columns_are_the_product(grid):
-    product = list(itertools.product(*(axis.values for axis in grid.axes)))
+    product = list(itertools.product(*(axis.values for axis in grid.parameters)))
     columns = grid.columns()
-    assert list(columns) == list(DEFAULT_AXES)
+    assert list(columns) == list(DEFAULT_GRID)
     assert columns["atr_period"].dtype == np.int64
     assert list(zip(*(column.tolist() for column in columns.values()), strict=True)) == product
     some = range(0, len(grid), max(1, len(grid) // 500))
-    assert [tuple(vars(grid[n]).values()) for n in some] == [product[n] for n in some]
+    assert [tuple(grid[n].values()) for n in some] == [product[n] for n in some]
 
 
 def test_iterating_gives_every_combination():
     grid = small_grid()
     assert list(grid) == [grid[number] for number in range(24)]
-    assert len(set(grid)) == 24
+    assert len({tuple(point.values()) for point in grid}) == 24
 
 
 @pytest.mark.parametrize("number", [-1, 24, 10**30])
@@ -176,14 +196,14 @@ def test_there_is_no_such_combination(number):
 
 
 def test_numbers_and_text_make_the_same_grid():
-    assert Grid.from_values(k_atr=np.array([1.2, 1.0, 1.1, 1.0])) == Grid.parse(k_atr="1,1.1,1.2")
-    assert Grid.from_values(atr_period=14) == Grid.parse(atr_period="14")
+    assert grid_with(k_atr=np.array([1.2, 1.0, 1.1, 1.0])) == parse_grid(k_atr="1,1.1,1.2")
+    assert grid_with(atr_period=14) == parse_grid(atr_period="14")
 
 
 def test_one_combination():
-    grid = Grid.single(Parameters(k_atr=1.7))
+    grid = single_point(Parameters(k_atr=1.7))
     assert len(grid) == 1
-    assert grid[0] == Parameters(k_atr=1.7)
+    assert grid[0] == vars(Parameters(k_atr=1.7))
 
 
 @pytest.mark.parametrize(
@@ -197,20 +217,53 @@ def test_one_combination():
 )
 def test_values_refused(values, words):
     with pytest.raises(SettingsError, match=words):
-        Grid.from_values(**values)
+        grid_with(**values)
 
 
 def test_unknown_axis_as_text():
     with pytest.raises(SettingsError, match="unknown axis 'katr'"):
-        Grid.parse(katr="1")
+        parse_grid(katr="1")
 
 
 def test_axes_in_another_order_are_refused():
-    with pytest.raises(SettingsError, match="needs the axes"):
-        Grid(tuple(reversed(small_grid().axes)))
+    with pytest.raises(SettingsError, match="a grid of BigBar needs atr_period, k_atr"):
+        BigBar().check(Space(small_grid().parameters[::-1]), big_bar_account())
+
+
+@pytest.mark.parametrize("name", list(DEFAULT_GRID))
+def test_an_axis_left_out_is_refused(name):
+    left = [axis for axis in small_grid().parameters if axis.name != name]
+    with pytest.raises(SettingsError, match="a grid of BigBar needs"):
+        BigBar().check(Space(left), big_bar_account())
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"atr_period": (0,)}, "from 1 up"),
+        ({"atr_period": (2.5,)}, "whole numbers of bars"),
+        ({"k_atr": (-0.1, 1.0)}, "k_atr cannot be negative"),
+        ({"uptail_max_ratio": (-0.1,)}, "uptail_max_ratio cannot be negative"),
+        ({"k_atr": ("1.0",)}, "not a finite number"),
+        ({"k_atr": (True,)}, "not a finite number"),
+    ],
+)
+def test_a_job_of_values_that_big_bar_does_not_take_is_refused(values, words):
+    with pytest.raises(SettingsError, match=words):
+        job_of(replaced(**values), Settings(), "compiled")
+
+
+@pytest.mark.parametrize(
+    "fill", ["trade_on_close", "hedging", "exclusive_orders", "finalize_trades"]
+)
+def test_big_bar_is_always_filled_alike(fill):
+    account = big_bar_account()
+    other = replace(account, **{fill: not getattr(account, fill)})
+    with pytest.raises(SettingsError, match=f"always run with {fill}="):
+        BigBar().check(small_grid(), other)
 
 
 def test_a_grid_beyond_any_memory_is_refused_at_once():
     with pytest.raises(SettingsError, match=r"fewer values") as caught:
-        Grid.parse(k_atr="1:10:0.001", previous_weight="0:10:0.001", atr_period="10")
-    assert f"{MOST_COMBINATIONS:,}" in str(caught.value)
+        parse_grid(k_atr="1:10:0.001", previous_weight="0:10:0.001", atr_period="10")
+    assert f"{MOST_POINTS:,}" in str(caught.value)

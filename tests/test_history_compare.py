@@ -105,7 +105,7 @@ def test_with_itself(capsys, kept_runs):
 
 
 def test_grids_that_share_nothing(capsys, spoilable_runs):
-    axis = "UPDATE runs SET identity = json_set(identity, '$.grid.k_atr', json('[5, 6, 7]'))"
+    axis = "UPDATE runs SET identity = json_set(identity, '$.grid.values.k_atr', json('[5, 6, 7]'))"
     forge(spoilable_runs, f"{axis} WHERE id = 2")
     asked = Asked(capsys, spoilable_runs, "compare", "1", "2")
     words = " ".join(asked.out.split())
@@ -117,8 +117,11 @@ def test_grids_that_share_nothing(capsys, spoilable_runs):
 
 
 def test_axes_of_the_same_ends(capsys, spoilable_runs):
-    axis = "UPDATE runs SET identity = json_set(identity, '$.grid.k_atr', json('[0.8, 1.2, 9.0]'))"
-    forge(spoilable_runs, f"{axis} WHERE id = 2")
+    forge(
+        spoilable_runs,
+        "UPDATE runs SET identity = json_set(identity, '$.grid.values.k_atr', "
+        "json('[0.8, 1.2, 9.0]')) WHERE id = 2",
+    )
     told = Asked(capsys, spoilable_runs, "compare", "1", "2", "--json").json
     assert told["differing"][1]["values"] == ["0.8 … 9 (3) with 1.1", "0.8 … 9 (3) with 1.2"]
 

@@ -116,7 +116,7 @@ def test_as_far_as_a_run_goes(capsys, unfinished, kind):
     run, values, done = stored(unfinished, 1)
     assert len(found) == np.count_nonzero(done) == 10
     numbers = np.flatnonzero(done)
-    assert found["k_atr"].tolist() == [run.grid[int(n)].k_atr for n in numbers]
+    assert found["k_atr"].tolist() == [run.grid[int(n)]["k_atr"] for n in numbers]
     shown = pd.to_numeric(found["Beta"]).to_numpy(np.float64)
     np.testing.assert_array_equal(shown, values[numbers, NAMES.index("Beta")])
 

@@ -12,19 +12,21 @@ import pytest
 from made_bars import Case, Recipe, make_bars
 from worker_here import worker_here
 
-from bigbar.account import Account, Settings
-from bigbar.engines.contract import ENGINES, Job, build_engine
+from bigbar.engines.find import build_engine, engine_names
+from bigbar.engines.reference import run_quietly
 from bigbar.errors import VerificationError
+from bigbar.job import Job
 from bigbar.results import Choice, ResultTable
-from bigbar.space import Grid
+from bigbar.strategies.big_bar.description import BigBar, job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
-from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
+from bigbar.strategies.big_bar.strategy import reference_backtest
 from bigbar.validation.findings import Holdout
 from bigbar.validation.holdout import open_holdout
 from bigbar.validation.splits import holdout_split
 from bigbar.validation.tasks import one_by_one
 
-GRID = Grid.from_values(
+GRID = grid_with(
     atr_period=[3, 7], k_atr=[0.7, 1.2, 1.8], uptail_max_ratio=0.7, previous_weight=[0.0, 0.3],
     buffer_ratio=0.01,
 )  # fmt: skip
@@ -32,14 +34,14 @@ GRID = Grid.from_values(
 CASE = Case(
     Recipe(bars=700, calendar="forex", seed=4, zone="Europe/Berlin"),
     GRID,
-    Settings(Account(commission=0.0002, margin=0.5), 6),
+    Settings(big_bar_account(commission=0.0002, margin=0.5), 6),
 )
 
 
 def job_before_the_split(case: Case, engine: str = "compiled") -> Job:
     index = case.file().index
-    split = holdout_split(index, (7, len(index)), 0.3)
-    return Job(case.grid, case.settings, engine, (7, split))
+    split = holdout_split(BigBar(), index, (7, len(index)), 0.3)
+    return job_of(case.grid, case.settings, engine, (7, split))
 
 
 def opened(
@@ -49,7 +51,7 @@ def opened(
         return open_holdout(file, job, number, imap, share=0.3, openings=openings)
 
 
-@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("engine", engine_names(BigBar()))
 @pytest.mark.parametrize("number", [0, 5, 11])
 def test_both_spans_are_what_backtesting_says(number: int, engine: str) -> None:
     file, job = CASE.file(), job_before_the_split(CASE, engine)
@@ -93,12 +95,12 @@ def test_what_is_held_back_decides_nothing() -> None:
 
 def test_indicators_of_the_first_unseen_bars_come_from_before() -> None:
     """No warm-up is taken from the unseen bars: a trade can begin on the second of them."""
-    case = replace(CASE, settings=Settings(Account(), 0))
+    case = replace(CASE, settings=Settings(big_bar_account(), 0))
     file = case.file()
-    engine = build_engine(file, Job(GRID, case.settings, "compiled"))
+    engine = build_engine(file, job_of(GRID, case.settings, "compiled"))
     entries = engine.trades(0)["EntryBar"].to_numpy() + 7
     entry = int(entries[entries > 350][0])
-    found = opened(file, Job(GRID, case.settings, "compiled", (7, entry - 1)), 0)
+    found = opened(file, job_of(GRID, case.settings, "compiled", (7, entry - 1)), 0)
     assert found.equity.iloc[1] == 100_000
     assert found.equity.iloc[2] != 100_000
 

@@ -22,6 +22,8 @@ from bigbar.errors import BigBarError, DataError, SettingsError
 from bigbar.machine.other_programs import MOST_WORKERS
 from bigbar.progress.events import Narrator
 from bigbar.report.files import summary
+from bigbar.strategies.big_bar.description import BigBar
+from bigbar.strategies.big_bar.parameters import DEFAULT_GRID
 
 SMALL = {**AXES, "engine": "backtesting", "workers": 1, "verify": 0, "validate": False}
 
@@ -90,19 +92,25 @@ WORKS: dict[str, tuple[str, ...]] = {
     "time_format": ("none",),
     "time_zone": ("none",),
     "date_order": ("none",),
-    "maximize": (),
+    "strategy": ("none",),
+    "maximize": ("function", "class"),
     "min_trades": ("zero",),
     "atr_period": ("none", "text", "large"),
     "k_atr": AXIS,
     "uptail_max_ratio": AXIS,
     "previous_weight": (*AXIS, "minus"),
     "buffer_ratio": (*AXIS, "minus"),
-    "cash": ("large", "half"),
-    "commission": ("zero",),
+    "constraint": ("none", "text", "function"),
+    "cash": ("none", "large", "half"),
+    "commission": ("zero", "function", "class"),
     "spread": ("zero", "half"),
     "margin": ("half",),
+    "trade_on_close": ("none", "true", "numpy true"),  # BigBar's, and nothing else.
+    "hedging": ("none", "zero"),
+    "exclusive_orders": ("none", "zero"),
+    "finalize_trades": ("none", "zero"),
     "week_edge_bars": ("zero",),
-    "engine": (),
+    "engine": ("none",),
     "workers": ("none",),
     "min_workers": ("none",),
     "max_workers": ("none",),
@@ -120,12 +128,17 @@ WORKS: dict[str, tuple[str, ...]] = {
     "seed": ("zero",),
     "store": ("none", "text", "bytes", "path", "escape"),
     "fresh": FLAG,
+    "progress": FLAG,
     "narrator": ("none",),
 }
 
 
-#: Every parameter of `bigbar.optimize` but the bars.
-PARAMETERS = [name for name in inspect.signature(bigbar.optimize).parameters if name != "data"]
+#: Every parameter of `bigbar.optimize` but the bars, those of BigBar among them.
+PARAMETERS = [
+    name
+    for name in inspect.signature(bigbar.optimize).parameters
+    if name not in ("data", "parameters")
+] + [*DEFAULT_GRID, *BigBar().settings]
 
 
 def test_every_parameter_is_tried():

@@ -9,15 +9,15 @@ from backtesting.test import EURUSD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bigbar.calendar import utc_nanoseconds
 from bigbar.errors import DataError
+from bigbar.strategies.big_bar.description import check_enough_bars
 from bigbar.strategies.big_bar.indicators import (
     average_true_range,
-    check_enough_bars,
     first_trading_bar,
     momentum,
     restricted_bars,
     true_range,
-    utc_nanoseconds,
     with_indicators,
 )
 

@@ -21,7 +21,7 @@ pytest.importorskip("numba")
 from bigbar.account import Account
 from bigbar.compiled.jit import compiled
 from bigbar.compiled.statistics import new_stack, pairwise_sum
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.strategies.big_bar.batches import run_lanes
 from bigbar.strategies.big_bar.buffers import LANE_STEP, new_batch
 from bigbar.strategies.big_bar.candidates import lay_groundwork
@@ -37,6 +37,7 @@ from bigbar.strategies.big_bar.one_walk import (
     affordable_units,
     walk,
 )
+from bigbar.strategies.big_bar.parameters import big_bar_account, parse_grid
 from bigbar.strategies.big_bar.signals import (
     compiled_average_true_range,
     exit_bars,
@@ -320,14 +321,14 @@ def assert_same(walks: Walks) -> None:
 
 
 ACCOUNTS = {
-    "plain": Account(),
-    "poor": Account(cash=150.0),
-    "spread": Account(spread=0.002),
-    "fees": Account(commission=(1.0, 0.0005)),
-    "dear": Account(cash=5_000.0, commission=(20.0, 0.02)),
-    "rebate": Account(commission=-0.0001),
-    "leverage": Account(margin=0.05, commission=0.0002),
-    "ruin": Account(margin=0.01, spread=0.001),
+    "plain": big_bar_account(),
+    "poor": big_bar_account(cash=150.0),
+    "spread": big_bar_account(spread=0.002),
+    "fees": big_bar_account(commission=(1.0, 0.0005)),
+    "dear": big_bar_account(cash=5_000.0, commission=(20.0, 0.02)),
+    "rebate": big_bar_account(commission=-0.0001),
+    "leverage": big_bar_account(margin=0.05, commission=0.0002),
+    "ruin": big_bar_account(margin=0.01, spread=0.001),
 }
 
 
@@ -397,13 +398,13 @@ def test_logarithm_by_series(old, ratio):
 
 # ---- the sweep ---------------------------------------------------------------------------------
 
-GRID = Grid.parse(
+GRID = parse_grid(
     atr_period="3,10", k_atr="0.5:2.0:0.1", uptail_max_ratio="0.3:0.9:0.2",
     previous_weight="-0.5,0.1,0.3,0.35", buffer_ratio="0,0.2",
 )  # fmt: skip
 
 
-def sweep(account: Account, grid: Grid = GRID) -> CompiledSweep:
+def sweep(account: Account, grid: Space = GRID) -> CompiledSweep:
     market = market_of(with_indicators(made_bars(3, 600), 2), 10)
     return CompiledSweep(lay_groundwork(market, grid, account), grid)
 
@@ -435,7 +436,7 @@ def test_answers_by_another_walk_are_its_own(account):
 
 
 def test_a_grid_nothing_passes():
-    grid = Grid.parse(k_atr="50,60", atr_period="10", previous_weight="0.1", buffer_ratio="0.01")
-    rows = sweep(Account(), grid).run(0, len(grid))
+    grid = parse_grid(k_atr="50,60", atr_period="10", previous_weight="0.1", buffer_ratio="0.01")
+    rows = sweep(big_bar_account(), grid).run(0, len(grid))
     assert (rows[:, 19] == 0).all()
     assert (rows[:, 2] == 100_000.0).all()

@@ -7,35 +7,26 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: The layer of every room: a module of `bigbar`, or a folder of them. Within a layer a room builds
-#: only on those before it in the list.
+#: The layer of every room: a module of `bigbar`, a folder of them, or a part of a folder that
+#: stands elsewhere. Within a layer a room builds only on those before it in the list.
 LAYERS = (
     (
-        "errors", "version", "printable", "command_line", "_signals", "_tracker", "_leftovers",
-        "_streams", "_chartless", "_heap", "_roomy", "resources",
+        "errors", "version", "printable", "given", "units", "command_line", "interrupts",
+        "streams", "without_charts", "machine.resources",
     ),
     (
-        "quantities", "given", "settings", "statistics", "indicators", "periods", "grid",
-        "_csv_bytes", "_packed", "_tables", "_csv_names", "_csv_days", "_time_zones",
-        "reading", "_csv_clocks", "_csv_epochs", "_csv_times", "_csv_zone_columns",
-        "_csv_time_columns", "_csv_layout",
-        "_csv_headerless", "_csv_dialect", "_csv_numbers", "_csv_rows", "_bar_checks",
-        "_csv_errors", "_csv_quick", "_frame_columns", "_time_agreement", "data",
+        "by_value", "account", "statistics", "calendar", "space", "constraint", "results",
+        "user_code", "data", "spec", "job",
     ),
-    ("strategy", "kernel"),
+    ("compiled", "sharing", "engines", "strategies.big_bar", "strategies"),
+    ("worker", "executors"),
+    ("verification", "validation", "store", "machine"),
+    ("progress", "outcome", "stored_rows", "sweep", "verification.replays", "request", "pipeline"),
     (
-        "any_strategy", "engines", "_blocks", "_columns", "_objects", "shared_memory", "results",
-        "feasibility",
+        "report", "strategy_options", "options", "api", "own_run", "grid_search",
+        "backtest", "lib",
     ),
-    ("workers",),
-    ("scheduling", "_gate", "_stopwatch", "_worker_side", "_crew", "pool"),
-    (
-        "conditioning", "verification", "validation", "store", "load", "metrics",
-        "sampling", "forecast", "budget", "narrator", "bar", "terminal", "outcome", "stored_rows",
-        "fan_out", "replays", "pipeline", "standings", "report", "output", "ownership", "delivery",
-        "plots", "page", "options", "api",
-    ),
-    ("history", "__main__", "bigbar_multiprocessing_optimized"),
+    ("bigbar_multiprocessing_optimized", "history", "__main__"),
 )  # fmt: skip
 
 PLACE = {room: place for place, room in enumerate(room for rooms in LAYERS for room in rooms)}
@@ -51,8 +42,11 @@ MODULES = {module_of(path): path for path in SOURCES}
 
 
 def room_of(module: str) -> str:
-    """`bigbar.compiled.jit` stands in the room `kernel`."""
-    return module.split(".")[1] if module.startswith("bigbar.") else module
+    """`bigbar.machine.watch` stands in `machine`, `bigbar.machine.resources` in a room alone."""
+    name = module.removeprefix("bigbar.")
+    while name not in PLACE and "." in name:
+        name = name.rpartition(".")[0]
+    return name
 
 
 def imports_of(path: Path) -> set[str]:
@@ -100,12 +94,81 @@ def test_no_circles():
     assert not left, f"in a circle, or on one: {sorted(left)}"
 
 
-def test_the_package_shows_the_api_and_the_version_only():
-    assert IMPORTS["bigbar"] == {"bigbar.api", "bigbar.version"}
+def test_the_package_shows_what_it_says_and_the_version_only():
+    assert IMPORTS["bigbar"] == {"bigbar.api", "bigbar.backtest", "bigbar.version"}
+
+
+#: Where BigBar is at home, and the script with the functions that it was first known by.
+BIG_BAR = "bigbar.strategies.big_bar"
+ITS_SCRIPT = "bigbar_multiprocessing_optimized"
+
+
+def test_nobody_knows_big_bar_but_the_script_that_is_named_for_it():
+    knowing = {
+        module
+        for module, others in IMPORTS.items()
+        if not module.startswith(BIG_BAR) and any(other.startswith(BIG_BAR) for other in others)
+    }
+    assert knowing == {ITS_SCRIPT}
+    known = {other for other in IMPORTS[ITS_SCRIPT] if other.startswith(BIG_BAR)}
+    assert known <= {f"{BIG_BAR}.description", f"{BIG_BAR}.parameters"}
+
+
+def test_it_is_named_in_one_place_only():
+    """As text, by which a module could import it all the same."""
+    naming = {
+        module
+        for module, path in MODULES.items()
+        if not module.startswith(BIG_BAR) and module != ITS_SCRIPT
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and BIG_BAR in str(node.value)
+    }
+    assert naming == {"bigbar.strategies.find"}
+
+
+#: What only BigBar knows: its parameters and columns.
+ITS_WORDS = (
+    "atr_period", "k_atr", "uptail_max_ratio", "previous_weight", "buffer_ratio", "TrueRange",
+    "Momentum", "Restricted",
+)  # fmt: skip
+
+
+def test_nobody_else_speaks_of_its_parameters_and_columns():
+    speaking = {
+        (module, word)
+        for module, path in MODULES.items()
+        if not module.startswith(BIG_BAR) and module != ITS_SCRIPT
+        for word in ITS_WORDS
+        if word in code_of(path)
+    }
+    assert not speaking
+
+
+def code_of(path: Path) -> set[str]:
+    """Names, attributes and texts that are one word; docstrings and comments are not code."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.arg | ast.keyword) and node.arg:
+            found.add(node.arg)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return found
 
 
 def test_the_reading_of_imports():
-    """Lazy ones count, and so does a module imported from its package."""
-    assert "bigbar.strategies.big_bar.strategy" in IMPORTS["bigbar.engines.contract"]
-    assert "bigbar.strategies.big_bar.engine" in IMPORTS["bigbar.engines.contract"]
-    assert "bigbar.strategies.big_bar.indicators" in IMPORTS["bigbar.strategies.big_bar.signals"]
+    """Lazy ones count, those for types only too, and so does a module imported from a package."""
+    assert "bigbar.backtest" in IMPORTS["bigbar"]
+    assert "bigbar.engines.runner" in IMPORTS["bigbar.engines.reference"]
+    assert "bigbar.data.read" in IMPORTS["bigbar.spec"]
+    assert "bigbar.given" in IMPORTS["bigbar.account"]
+
+
+def test_a_part_of_a_folder_may_stand_elsewhere():
+    assert room_of("bigbar.machine.resources") == "machine.resources"
+    assert room_of("bigbar.machine.watch") == room_of("bigbar.machine") == "machine"
+    assert room_of("bigbar.strategies.big_bar.kind") == "strategies.big_bar"
+    assert room_of("bigbar.strategies.sma_cross") == "strategies"

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 from small_run import small_bars
 
-from bigbar.account import Settings
-from bigbar.engines.contract import Job, build_engine, prepare
+from bigbar.engines.find import build_engine, prepare
 from bigbar.errors import BigBarError
 from bigbar.sharing.blocks import SHARED_MEMORY_IN_USE
-from bigbar.sharing.frames import Descriptor, Publication, SharedObject, attach, publish
-from bigbar.space import Grid
+from bigbar.sharing.frames import Descriptor, Publication, attach, publish
+from bigbar.sharing.objects import SharedObject
+from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.parameters import Settings, parse_grid
 from bigbar.worker import run_chunk, start_worker
 
 ZONES = [None, "UTC", "Europe/Berlin"]
@@ -90,8 +91,8 @@ def test_nothing_is_left_of_it(frame):
 
 # ------------------------------------------------------------------ what an engine prepares
 
-GRID = Grid.parse(atr_period="5,10", k_atr="1:2:0.5", buffer_ratio="0.01")
-SEVERAL = Grid.parse(atr_period="5,10", k_atr="1:2:0.5", buffer_ratio="0.01,0.1")
+GRID = parse_grid(atr_period="5,10", k_atr="1:2:0.5", buffer_ratio="0.01")
+SEVERAL = parse_grid(atr_period="5,10", k_atr="1:2:0.5", buffer_ratio="0.01,0.1")
 
 
 def arrays_in(thing: Any) -> list[np.ndarray]:
@@ -106,7 +107,7 @@ def arrays_in(thing: Any) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("grid", [GRID, SEVERAL])
 def test_an_engine_on_what_was_prepared_gives_the_same_bits(grid):
-    job = Job(grid, Settings(), "compiled")
+    job = job_of(grid, Settings(), "compiled")
     file = with_indicators(small_bars().frame, 6)
     with publish(file, job) as publication:
         seen = publication.attachment.frame()
@@ -127,7 +128,7 @@ def begin(descriptor: Descriptor, prepared: SharedObject) -> bool:
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_in_a_process_of_its_own(method):
-    job = Job(GRID, Settings(), "compiled")
+    job = job_of(GRID, Settings(), "compiled")
     file = with_indicators(small_bars().frame, 6)
     with (
         publish(file, job) as publication,

@@ -8,27 +8,33 @@ from pathlib import Path
 
 import pytest
 
-from bigbar.account import Account, Parameters, Settings
-from bigbar.engines.contract import ENGINES
+from bigbar.engines.find import engine_names
 from bigbar.errors import SettingsError
 from bigbar.machine.budget import Files
 from bigbar.machine.resources import usable_processors
 from bigbar.options import make_parser, parse_options
 from bigbar.outcome import Execution
-from bigbar.space import DEFAULT_AXES, Grid
 from bigbar.store.recording import Wish
+from bigbar.strategies.big_bar.description import BigBar
+from bigbar.strategies.big_bar.parameters import (
+    DEFAULT_GRID,
+    Parameters,
+    big_bar_account,
+    parse_grid,
+)
 from bigbar.version import __version__
 
 
 def test_defaults():
     options = parse_options(["bars.csv"])
     assert options.file == "bars.csv"
-    assert options.grid == Grid.parse()
-    assert options.settings == Settings()
-    assert options.engine == "compiled"
-    assert options.choice.objective.name == "Return [%]"
-    assert options.choice.min_trades == 1
-    assert options.execution == Execution(
+    assert options.request.space == parse_grid()
+    assert options.request.spec == BigBar()
+    assert options.request.account == big_bar_account()
+    assert options.request.engine == "compiled"
+    assert options.request.choice.objective.name == "Return [%]"
+    assert options.request.choice.min_trades == 1
+    assert options.request.execution == Execution(
         workers=usable_processors(), verify=20, seed=0, files=Files(Path("bigbar_output"))
     )
     assert options.optimize
@@ -46,13 +52,14 @@ def test_everything_given():
         "backtesting", "--start-method", "spawn", "--top", "3", "--plot", "--output", "out",
         "--export", "csv", "--seed", "7", "--verify", "0", "bars.csv",
     ])  # fmt: skip
-    assert options.grid.shape == (3, 2, 2, 1, 1)
-    assert options.grid[0] == Parameters(10, 1.1, 0.5, -0.1, 0.0)
-    assert options.settings == Settings(Account(5e4, (5.0, 0.001), 0.0002, 0.02), 0)
-    assert options.engine == "backtesting"
-    assert options.choice.objective.name == "Sharpe Ratio"
-    assert options.choice.min_trades == 30
-    assert options.execution == Execution(
+    assert options.request.space.shape == (3, 2, 2, 1, 1)
+    assert options.request.space[0] == vars(Parameters(10, 1.1, 0.5, -0.1, 0.0))
+    assert options.request.spec == BigBar(week_edge_bars=0)
+    assert options.request.account == big_bar_account(5e4, (5.0, 0.001), 0.0002, 0.02)
+    assert options.request.engine == "backtesting"
+    assert options.request.choice.objective.name == "Sharpe Ratio"
+    assert options.request.choice.min_trades == 30
+    assert options.request.execution == Execution(
         workers=8, start_method="spawn", verify=0, verify_seconds=math.inf, seed=7,
         files=Files(Path("out"), True, True),
     )  # fmt: skip
@@ -93,13 +100,14 @@ def test_wishes_that_exclude_each_other_or_make_no_sense(given):
     [("0", 0.0), ("0.001", 0.001), ("-0.0001", -0.0001), ("1,0", (1.0, 0.0)), ("1e-3", 0.001)],
 )
 def test_commission(text, commission):
-    assert parse_options(["f", f"--commission={text}"]).settings.account.commission == commission
+    options = parse_options(["f", f"--commission={text}"])
+    assert options.request.account.commission == commission
 
 
 def test_one_backtest_with_the_single_run_defaults():
     options = parse_options(["f", "--no-optimize", "--k-atr", "1.5"])
     assert not options.optimize
-    assert list(options.grid) == [Parameters(k_atr=1.5)]
+    assert list(options.request.space) == [vars(Parameters(k_atr=1.5))]
 
 
 @pytest.mark.parametrize(
@@ -180,6 +188,10 @@ def test_a_name_that_is_near_to_none():
         parse_options(["f", "--xyzzy"])
 
 
+#: Fills, which are BigBar's own.
+REFUSED = ("--trade-on-close", "--exclusive-orders", "--hedging", "--finalize-trades")
+
+
 @pytest.mark.parametrize("name", [one for a in make_parser()._actions for one in a.option_strings])
 def test_underscores_are_hyphens(name):
     """Every option, also where its value comes with it, and as it can be cut short."""
@@ -194,12 +206,17 @@ def test_underscores_are_hyphens(name):
         words += ["--workers", "auto"]
     meant = {
         "--maximize": "SQN", "--holdout": "0.2", "--columns": "time=1", "--time-format": "%Y",
-        "--time-zone": "UTC",
+        "--time-zone": "UTC", "--strategy": "big_bar", "--param": "k_atr=1.5",
+        "--constraint": "k_atr > 2",
     }  # fmt: skip
     if name in meant:
         words[1] = meant[name]
     if name in ("--commission", "--spread"):
         words[1] = "0.01"
+    if name in REFUSED:
+        with pytest.raises(SettingsError, match=f"{name} cannot be chosen for BigBar"):
+            parse_options(["f", *words])
+        words += ["--strategy", "sma_cross", "--param", "fast=5,10"]
     written = name[:2] + name[2:].replace("-", "_")
     both = [parse_options(["f", one, *words[1:]]) for one in (name, written)]
     if action.nargs != 0:
@@ -210,8 +227,8 @@ def test_underscores_are_hyphens(name):
 
 def test_replays_that_were_asked_for_have_all_the_time():
     """Also as many as the default is: that alone is cut by the time that it may take."""
-    assert parse_options(["f"]).execution.verify_seconds == 6
-    asked = parse_options(["f", "--verify", "20"]).execution
+    assert parse_options(["f"]).request.execution.verify_seconds == 6
+    asked = parse_options(["f", "--verify", "20"]).request.execution
     assert (asked.verify, asked.verify_seconds) == (20, math.inf)
 
 
@@ -223,14 +240,18 @@ def test_a_file_after_two_hyphens_is_no_option():
     assert parse_options(["--top", "3", "--", "--k_atr"]).file == "--k_atr"
 
 
+def previous_weights(*words):
+    return parse_options(words).request.space.parameters[3].values
+
+
 @pytest.mark.parametrize(
     ("text", "values"),
     [("-0.1:0.1:0.1", (-0.1, 0.0, 0.1)), ("-.5", (-0.5,)), ("-1,2", (-1.0, 2.0)), ("-1", (-1.0,))],
 )
 def test_values_may_begin_with_a_minus(text, values):
-    assert parse_options(["f", "--previous_weight", text]).grid.axes[3].values == values
-    assert parse_options(["--previous-w", text, "f"]).grid.axes[3].values == values
-    assert parse_options(["f", f"--previous-weight={text}"]).grid.axes[3].values == values
+    assert previous_weights("f", "--previous_weight", text) == values
+    assert previous_weights("--previous-w", text, "f") == values
+    assert previous_weights("f", f"--previous-weight={text}") == values
 
 
 def test_a_command_line_given_from_python():
@@ -257,14 +278,23 @@ def help_text(capsys, monkeypatch) -> str:
 
 
 def test_help_has_groups(help_text):
-    for group in ("what to look for", "grid", "money and costs", "running", "output"):
+    for group in (
+        "the price file",
+        "what to look for",
+        "strategy and grid",
+        "money, costs and fills",
+        "what it is worth",
+        "running",
+        "earlier runs",
+        "output",
+    ):
         assert f"\n{group}:\n" in help_text
     assert "Exit codes: 0 done;" in help_text
 
 
 def test_help_shows_the_defaults(help_text):
     text = " ".join(help_text.split())
-    for default in (*DEFAULT_AXES.values(), "Return [%]", "100000.0", "bigbar_output", "compiled"):
+    for default in (*DEFAULT_GRID.values(), "Return [%]", "100000.0", "bigbar_output", "compiled"):
         assert f"(default: {default})" in text
     assert f"here {usable_processors()})" in text
     defaults = ", ".join(f"{name}={value:g}" for name, value in vars(Parameters()).items())
@@ -278,5 +308,5 @@ def test_every_option_that_takes_a_value_tells_its_default(help_text):
 
 
 def test_choices_are_those_there_are(help_text):
-    assert "{" + ",".join(ENGINES) + "}" in help_text
+    assert "{" + ",".join(engine_names(BigBar())) + "}" in help_text
     assert "{" + ",".join(multiprocessing.get_all_start_methods()) + "}" in help_text

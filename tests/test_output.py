@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 from small_run import AXES, small_bars, small_outcome
 
-from bigbar.account import Account
 from bigbar.data.quick import EXACT
 from bigbar.errors import BigBarError
 from bigbar.outcome import Memory
@@ -32,6 +31,7 @@ from bigbar.report.files import (
     write_whole,
 )
 from bigbar.statistics import NAMES
+from bigbar.strategies.big_bar.parameters import big_bar_account
 from bigbar.version import __version__
 from bigbar.worker import Failure
 
@@ -207,7 +207,7 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
 
 @pytest.fixture(params=["complete", "with a failed row"])
 def outcome(request):
-    found = small_outcome(account=Account(commission=1e-4))
+    found = small_outcome(account=big_bar_account(commission=1e-4))
     if request.param != "complete":
         found.table.values[3] = np.nan
     return found
@@ -218,7 +218,7 @@ def test_parquet_round_trip(tmp_path, outcome):
     assert os.listdir(tmp_path) == ["results.parquet"]
     assert pq.read_schema(path).names == [*AXES, *NAMES]
     found = pd.read_parquet(path)
-    pd.testing.assert_frame_equal(found, outcome.table.frame())  # Grid order, to the last bit.
+    pd.testing.assert_frame_equal(found, outcome.table.frame())  # Space order, to the last bit.
     assert found["Avg. Trade Duration"].dtype == np.dtype("timedelta64[ns]")
 
 
@@ -244,7 +244,7 @@ def test_csv_durations_are_readable(tmp_path):
 
 
 def test_trades(tmp_path):
-    outcome = small_outcome(account=Account(commission=1e-4))
+    outcome = small_outcome(account=big_bar_account(commission=1e-4))
     found = pd.read_csv(write_trades(tmp_path, outcome.trades))
     assert list(found.columns) == [
         "entry_time", "exit_time", "direction", "size", "entry_price", "exit_price", "profit",
@@ -253,7 +253,7 @@ def test_trades(tmp_path):
     statistics = full_statistics(outcome, outcome.best)
     assert len(found) == statistics["# Trades"]
     assert found["profit"].sum() == pytest.approx(
-        statistics["Equity Final [$]"] - outcome.job.settings.account.cash
+        statistics["Equity Final [$]"] - outcome.job.account.cash
     )
     assert found["commission"].sum() == pytest.approx(statistics["Commissions [$]"])
     assert set(found["direction"]) == {"long", "short"}
@@ -280,13 +280,15 @@ def strict(text: str) -> dict:
 
 
 def test_summary(tmp_path):
-    outcome = small_outcome(account=Account(commission=(1.0, 1e-4)))
+    outcome = small_outcome(account=big_bar_account(commission=(1.0, 1e-4)))
     outcome.memory = Memory(data=100, shared=120, parent=9000, workers=(50, 60), independent=200)
     found = strict(write_summary(tmp_path, outcome).read_text(encoding="utf-8"))
     assert found["version"] == __version__
     assert found["settings"] == {
-        "maximize": "Return [%]", "min_trades": 1, "cash": 100_000.0, "commission": [1.0, 1e-4],
-        "spread": 0.0, "margin": 1.0, "week_edge_bars": 6, "seed": 0, "verify": 20,
+        "strategy": "big_bar", "maximize": "Return [%]", "min_trades": 1,
+        "cash": 100_000.0, "commission": [1.0, 1e-4], "spread": 0.0, "margin": 1.0,
+        "trade_on_close": True, "hedging": False, "exclusive_orders": False,
+        "finalize_trades": False, "week_edge_bars": 6, "seed": 0, "verify": 20,
     }  # fmt: skip
     assert found["data"]["path"] == "eurusd.csv"
     assert found["data"]["rows"] == 400
@@ -307,14 +309,14 @@ def test_summary(tmp_path):
     assert found["failures"] == []
     assert found["verification"] == {
         "combinations": 5, "wanted": 5, "statistics": 30, "max_relative_difference": 2e-13,
-        "ok": True,
+        "answered_differently": [], "ok": True,
     }  # fmt: skip
 
 
 def test_the_best_in_the_summary():
     outcome = small_outcome()
     best = summary(outcome)["best"]
-    assert best["parameters"] == vars(outcome.job.grid[outcome.best])
+    assert best["parameters"] == outcome.job.space[outcome.best]
     assert list(best["statistics"]) == [
         "Start", "End", *(name for name in NAMES if name != "Commissions [$]")
     ]  # fmt: skip
@@ -352,7 +354,7 @@ def test_the_summary_of_a_run_without_an_answer(tmp_path):
     assert found["failures"] == [
         {
             "combination": 3,
-            "parameters": vars(outcome.job.grid[3]),
+            "parameters": outcome.job.space[3],
             "reason": "Traceback …\nZeroDivisionError: 1 / 0",
         }
     ]

@@ -18,7 +18,6 @@ import pandas as pd
 import pytest
 from page_findings import VERDICT, only, page_findings
 
-from bigbar.account import Account
 from bigbar.data.read import bars_from_frame
 from bigbar.outcome import Outcome
 from bigbar.report.files import OutputError
@@ -28,6 +27,7 @@ from bigbar.report.page.markup import Cell, escaped, json_data, table, tag
 from bigbar.report.page.numbers import NONE, duration, number, percent, share, statistic
 from bigbar.report.page.report import SECTIONS, report_html, write_report
 from bigbar.report.page.thinning import join_bars, telling_points
+from bigbar.strategies.big_bar.parameters import big_bar_account, grid_with
 from bigbar.validation.findings import Findings
 from tests.small_run import small_outcome
 
@@ -255,7 +255,7 @@ def test_key_figures_are_those_of_the_table(outcome, findings, page):
     found = outcome.table.statistics(outcome.best)
     assert f"Return {percent(found['Return [%]'])}".replace("\xa0", " ") in page.text
     assert f"Trades {found['# Trades']} unseen 71" in page.text
-    for name, value in vars(outcome.job.grid[outcome.best]).items():
+    for name, value in outcome.job.space[outcome.best].items():
         assert f"{name} {value:g}" in page.text
 
 
@@ -397,7 +397,7 @@ def test_any_objective_has_a_page(maximize):
 
 
 def test_a_ruined_account_has_a_page():
-    outcome = small_outcome(account=Account(margin=0.002))
+    outcome = small_outcome(account=big_bar_account(margin=0.002))
     page = Page(report_html(outcome, None))
     assert "equity" in page.sections
 
@@ -523,8 +523,8 @@ def brute_heatmap(outcome: Outcome, x: str, y: str, how: str) -> pd.DataFrame:
     frame = frame[frame["# Trades"] > 0]
     found = frame.groupby([y, x])[outcome.choice.objective.name].agg(how).unstack()
     return found.reindex(
-        index=[v for axis in outcome.job.grid.axes if axis.name == y for v in axis.values],
-        columns=[v for axis in outcome.job.grid.axes if axis.name == x for v in axis.values],
+        index=[v for axis in outcome.job.space.parameters if axis.name == y for v in axis.values],
+        columns=[v for axis in outcome.job.space.parameters if axis.name == x for v in axis.values],
     )
 
 
@@ -546,10 +546,9 @@ def test_heatmaps_are_those_of_pandas(maximize, how):
 
 def test_long_axes_share_cells(outcome):
     from bigbar.results import ResultTable
-    from bigbar.space import Grid
 
     count = 2 * MOST_CELLS + 1
-    grid = Grid.from_values(
+    grid = grid_with(
         k_atr=np.arange(count), previous_weight=(0.1, 0.2), atr_period=10, uptail_max_ratio=0.7
     )
     table = ResultTable(grid, np.ones((len(grid), outcome.table.values.shape[1])))
@@ -565,7 +564,7 @@ def test_long_axes_share_cells(outcome):
 def test_profiles_are_those_of_numpy(outcome):
     landscape = landscape_of(outcome.table, outcome.choice)
     for profile in profiles(landscape):
-        place = [axis.name for axis in landscape.grid.axes].index(profile.axis.name)
+        place = [axis.name for axis in landscape.space.parameters].index(profile.axis.name)
         rows = np.moveaxis(landscape.values, place, 0).reshape(len(profile.axis), -1)
         for row, *found in zip(
             rows, profile.best, profile.upper, profile.median, profile.lower, strict=True
@@ -705,7 +704,10 @@ def test_assets_are_installed_with_the_package():
 
     root = Path(__file__).resolve().parents[1]
     project = tomllib.loads((root / "pyproject.toml").read_text())
-    assert project["tool"]["setuptools"]["package-data"] == {"bigbar.report.page": ["assets/*"]}
-    assert {path.name for path in (root / "bigbar" / "page" / "assets").iterdir()} == {
+    assert project["tool"]["setuptools"]["package-data"] == {
+        "bigbar": ["py.typed"],
+        "bigbar.report.page": ["assets/*"],
+    }
+    assert {path.name for path in (root / "bigbar" / "report" / "page" / "assets").iterdir()} == {
         "report.css", "charts.js", "page.js", "logo.svg",
     }  # fmt: skip

@@ -6,27 +6,30 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bigbar.account import Account, Parameters, Settings
+from bigbar.account import Account
 from bigbar.data.read import bars_from_frame
-from bigbar.engines.contract import Job, build_engine
+from bigbar.engines.find import build_engine
+from bigbar.engines.reference import run_quietly
+from bigbar.job import Job
 from bigbar.outcome import Execution, Outcome
 from bigbar.report.page.equity import drawdown, monthly_returns
 from bigbar.report.page.subject import Subject
 from bigbar.results import Choice, ResultTable
-from bigbar.space import Grid
+from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
-from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
+from bigbar.strategies.big_bar.parameters import Parameters, Settings, big_bar_account, single_point
+from bigbar.strategies.big_bar.strategy import reference_backtest
 from tests.small_run import small_bars
 
 PARAMETERS = Parameters(atr_period=10, k_atr=0.8)
-COSTLY = Account(cash=20_000, commission=(2.0, 0.00005), spread=0.0001, margin=0.1)
+COSTLY = big_bar_account(cash=20_000, commission=(2.0, 0.00005), spread=0.0001, margin=0.1)
 ACCOUNTS = {
-    "free": Account(),
-    "commission": Account(commission=(5.0, 0.0001)),
-    "spread": Account(spread=0.0003),
-    "margin": Account(margin=0.05),
+    "free": big_bar_account(),
+    "commission": big_bar_account(commission=(5.0, 0.0001)),
+    "spread": big_bar_account(spread=0.0003),
+    "margin": big_bar_account(margin=0.05),
     "everything": COSTLY,
-    "ruin": Account(margin=0.002),
+    "ruin": big_bar_account(margin=0.002),
 }
 
 
@@ -35,9 +38,9 @@ def outcome_of(
 ) -> Outcome:
     """A finished run of one combination."""
     file = bars_from_frame(small_bars().frame.iloc[:bars])
-    job = Job(Grid.single(PARAMETERS), Settings(account, edge), "compiled", span)
+    job = job_of(single_point(PARAMETERS), Settings(account, edge), "compiled", span)
     engine = build_engine(with_indicators(file.frame, edge), job)
-    table = ResultTable(job.grid, engine.run(0, 1))
+    table = ResultTable(job.space, engine.run(0, 1))
     outcome = Outcome(job, Execution(), Choice.by_name("Return [%]"), file, table, best=0)
     outcome.trades = engine.trades(0)
     return outcome
@@ -50,13 +53,17 @@ def drawn(outcome: Outcome) -> pd.Series:
     return equity
 
 
+def settings_of(job: Job) -> Settings:
+    return Settings(job.account, job.spec.settings["week_edge_bars"])
+
+
 def reference(outcome: Outcome) -> pd.Series:
     """backtesting.py's."""
     job = outcome.job
     backtest = reference_backtest(
-        outcome.bars.frame, job.first_bar, job.settings, stop_bar=job.stop_bar
+        outcome.bars.frame, job.first_bar, settings_of(job), stop_bar=job.stop_bar
     )
-    return run_quietly(backtest, PARAMETERS)["_equity_curve"]["Equity"]
+    return run_quietly(backtest, vars(PARAMETERS))["_equity_curve"]["Equity"]
 
 
 @pytest.mark.parametrize("account", ACCOUNTS.values(), ids=ACCOUNTS)
@@ -88,9 +95,9 @@ def test_a_position_open_at_the_end_is_noticed():
 def trades_begun(outcome: Outcome) -> int:
     """Closed or not: backtesting.py closes what is open when told to."""
     job = outcome.job
-    backtest = reference_backtest(outcome.bars.frame, job.first_bar, job.settings)
+    backtest = reference_backtest(outcome.bars.frame, job.first_bar, settings_of(job))
     backtest._finalize_trades = True
-    return int(run_quietly(backtest, PARAMETERS)["# Trades"])
+    return int(run_quietly(backtest, vars(PARAMETERS))["# Trades"])
 
 
 def test_after_ruin_nothing_is_open():

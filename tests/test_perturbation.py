@@ -13,18 +13,20 @@ from hypothesis import strategies as st
 from made_bars import Case, Recipe, recipes
 from worker_here import worker_here
 
-from bigbar.account import Account, Settings
-from bigbar.engines.contract import BacktestingEngine, Job, build_engine
+from bigbar.engines.find import build_engine
+from bigbar.engines.reference import BacktestingEngine
 from bigbar.executors.local import WorkerDied, WorkerPool
 from bigbar.sharing.frames import publish
-from bigbar.space import Grid
+from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 from bigbar.validation.findings import Perturbation
 from bigbar.validation.price_noise import (
     COLUMNS,
     NOISE,
     QUANTILES,
     PricesTask,
+    on_other_prices,
     other_prices,
     perturb,
     redrawn,
@@ -35,12 +37,14 @@ from bigbar.validation.single import single_job, whole_span
 from bigbar.validation.tasks import one_by_one
 from bigbar.worker import start_worker
 
-GRID = Grid.from_values(
+GRID = grid_with(
     atr_period=[3, 7], k_atr=[0.7, 9.0], uptail_max_ratio=0.7, previous_weight=0.0,
     buffer_ratio=0.01,
 )  # fmt: skip
 
-CASE = Case(Recipe(bars=250, seed=3), GRID, Settings(Account(commission=0.0002, margin=0.5), 1))
+CASE = Case(
+    Recipe(bars=250, seed=3), GRID, Settings(big_bar_account(commission=0.0002, margin=0.5), 1)
+)
 
 
 def perturbed(case: Case, number: int = 0, imap: Any = one_by_one, **how: Any) -> Perturbation:
@@ -118,7 +122,8 @@ def test_the_mean_of_the_draws_is_the_setting_itself() -> None:
 @given(recipe=recipes(most_bars=60), noise=st.sampled_from([0.0, 0.05, 1.0, 50.0]))
 def test_moved_prices_are_prices(recipe: Recipe, noise: float) -> None:
     bars = Case(recipe, GRID, Settings()).file()
-    moved = other_prices(bars, noise, np.random.default_rng(1))
+    case = Case(recipe, GRID, Settings())
+    moved = on_other_prices(bars, case.job(), noise, np.random.default_rng(1))
     ohlc = moved[["Open", "High", "Low", "Close"]].to_numpy()
     assert (ohlc > 0).all()
     assert (ohlc[:, 1] == ohlc.max(axis=1)).all()
@@ -129,6 +134,16 @@ def test_moved_prices_are_prices(recipe: Recipe, noise: float) -> None:
     pd.testing.assert_frame_equal(with_indicators(plain, 6), moved)
     if noise == 0:
         pd.testing.assert_frame_equal(moved, bars)
+
+
+def test_the_week_is_that_of_the_whole_file() -> None:
+    """A span that ends in the middle of a week has no week edge there."""
+    file = CASE.file()
+    job = job_of(GRID, CASE.settings, "compiled", (7, 150))
+    moved = on_other_prices(file, job, 0.1, np.random.default_rng(1))
+    assert len(moved) == 150
+    assert not file["Restricted"].iloc[149]
+    pd.testing.assert_series_equal(moved["Restricted"], file["Restricted"].iloc[:150])
 
 
 def test_a_price_keeps_half_of_its_low() -> None:
@@ -161,7 +176,7 @@ def test_a_repetition_is_backtestings(span: tuple[int, int] | None) -> None:
     assert len(np.unique(found[:, 0])) == 3
     for row, repetition in zip(found, range(3, 6), strict=True):
         random = np.random.default_rng((42, repetition))
-        moved = other_prices(file.iloc[: job.stop_bar], 0.1, random)
+        moved = on_other_prices(file, job, 0.1, random)
         stats = BacktestingEngine(moved, job).stats(0)
         assert stats["# Trades"] >= 5
         assert row.tolist() == pytest.approx([stats[name] for name in COLUMNS], rel=1e-9)
@@ -178,7 +193,7 @@ def test_bars_after_the_span_are_not_looked_at() -> None:
     file = CASE.file()
     other = file.copy()
     other.iloc[150:, :4] *= 2
-    job = Job(GRID, CASE.settings, "compiled", (7, 150))
+    job = job_of(GRID, CASE.settings, "compiled", (7, 150))
     found = []
     for bars in (file, other):
         with worker_here(bars, job):
@@ -228,6 +243,11 @@ def test_a_setting_without_trades() -> None:
 )
 def test_repetitions_follow_from_the_bars(bars: int, wanted: int) -> None:
     assert repetitions_for(bars) == wanted
+
+
+@pytest.mark.parametrize(("bars", "wanted"), [(300, 200), (2_000, 200), (8_000, 50), (10**6, 20)])
+def test_without_a_kernel_long_files_are_run_less_often(bars: int, wanted: int) -> None:
+    assert repetitions_for(bars, played=True) == wanted
 
 
 def test_repetitions_that_kill_their_worker_are_left_out() -> None:

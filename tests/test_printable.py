@@ -154,7 +154,8 @@ def test_what_a_strategy_prints(method, tmp_path):
     script.write_text(f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from bigbar.engines.contract import ENGINES, EngineKind
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES
 import bigbar_multiprocessing_optimized as command
 
 class Loud:

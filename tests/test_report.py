@@ -11,10 +11,9 @@ import pytest
 from backtesting.test import EURUSD
 from small_run import small_outcome
 
-from bigbar.account import Account, Parameters, Settings
 from bigbar.data.read import bars_from_frame
 from bigbar.engines.any_strategy.statistics import statistics_row
-from bigbar.engines.contract import Job
+from bigbar.engines.reference import run_quietly
 from bigbar.outcome import Execution, Memory, Outcome
 from bigbar.report.answer import (
     answer,
@@ -26,8 +25,9 @@ from bigbar.report.answer import (
     verification_text,
 )
 from bigbar.results import Choice, ResultTable
-from bigbar.space import Grid
-from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
+from bigbar.strategies.big_bar.description import job_of
+from bigbar.strategies.big_bar.parameters import Parameters, Settings, big_bar_account, single_point
+from bigbar.strategies.big_bar.strategy import reference_backtest
 from bigbar.units import as_bytes, as_seconds
 from bigbar.validation.findings import Findings, Verdict
 from bigbar.validation.plan import Plan
@@ -87,7 +87,7 @@ def test_without_a_verdict_the_costs_have_a_line_of_their_own():
     )
     outcome.findings = Findings(verdict=VERDICT)
     assert "\nCosts " not in answer(outcome, top=0, files=[])
-    charged = small_outcome(account=Account(commission=(2.0, 5e-5), spread=1e-4))
+    charged = small_outcome(account=big_bar_account(commission=(2.0, 5e-5), spread=1e-4))
     text = answer(charged, top=0, files=[])
     assert "\nCosts      commission 2 + 0.5 bp, spread 1 bp\n" in text
 
@@ -114,7 +114,11 @@ def test_the_robust_choice_is_called_so():
 
 CASES = {
     "defaults": (EURUSD, Settings(), Parameters()),
-    "costs": (EURUSD[:900], Settings(Account(commission=2e-4, margin=0.1)), Parameters(k_atr=1.2)),
+    "costs": (
+        EURUSD[:900],
+        Settings(big_bar_account(commission=2e-4, margin=0.1)),
+        Parameters(k_atr=1.2),
+    ),
     "no trades": (EURUSD[:300], Settings(), Parameters(k_atr=9.0)),
     "one trade": (EURUSD[:460], Settings(), Parameters(k_atr=3.5)),
 }
@@ -125,9 +129,9 @@ def replayed(request) -> tuple[pd.Series, Outcome]:
     """A real run of backtesting.py, and the same numbers as an outcome."""
     frame, settings, parameters = CASES[request.param]
     bars = bars_from_frame(frame)
-    job = Job(Grid.single(parameters), settings, "backtesting")
-    stats = run_quietly(reference_backtest(bars.frame, job.first_bar, settings), parameters)
-    table = ResultTable(job.grid, statistics_row(stats)[np.newaxis])
+    job = job_of(single_point(parameters), settings, "backtesting")
+    stats = run_quietly(reference_backtest(bars.frame, job.first_bar, settings), vars(parameters))
+    table = ResultTable(job.space, statistics_row(stats)[np.newaxis])
     choice = Choice.by_name("Return [%]")
     outcome = Outcome(job, Execution(), choice, bars, table, best=table.best(choice))
     return stats, outcome
@@ -180,7 +184,7 @@ def test_the_top_table():
     numbers = [one.number for one in outcome.table.top(outcome.choice, 4)]
     assert [row[0] for row in rows] == ["1", "2", "3", "4"]
     for row, number in zip(rows, numbers, strict=True):
-        parameters = vars(outcome.job.grid[number])
+        parameters = outcome.job.space[number]
         varying = ("atr_period", "k_atr", "previous_weight")
         assert row[1:4] == [f"{parameters[name]:g}" for name in varying]
         assert row[4] == f"{outcome.table.column('Return [%]')[number]:,.3f}"

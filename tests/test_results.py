@@ -13,11 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_run import AXES, small_bars, small_outcome
 
-from bigbar.account import Account
 from bigbar.errors import SettingsError
 from bigbar.results import Choice, Pairs, ResultTable, Standing, as_timedeltas
-from bigbar.space import Grid
 from bigbar.statistics import COLUMN, NAMES, STATISTICS, Kind
+from bigbar.strategies.big_bar.parameters import big_bar_account, grid_with, parse_grid
 from bigbar.strategies.big_bar.strategy import BigBarAllIn
 
 RETURN = Choice.by_name("Return [%]")
@@ -25,7 +24,7 @@ RETURN = Choice.by_name("Return [%]")
 
 def table_of(returns: list[float], trades: list[float] | None = None, name: str = "Return [%]"):
     """A table with one statistic and the number of trades; the rest 0."""
-    grid = Grid.from_values(
+    grid = grid_with(
         atr_period=list(range(1, len(returns) + 1)), k_atr=1, uptail_max_ratio=1,
         previous_weight=1,
     )  # fmt: skip
@@ -52,7 +51,7 @@ def test_the_digest_is_of_every_value_in_grid_order(rows):
     table.values[:, 3] = np.inf
     table.values[::2, 4] = np.nan
     assert table.sha256() == by_the_book(table.values)
-    assert ResultTable(table.grid, np.asfortranarray(table.values)).sha256() == table.sha256()
+    assert ResultTable(table.space, np.asfortranarray(table.values)).sha256() == table.sha256()
 
 
 def test_the_digest_takes_all_nan_for_one_and_nothing_else():
@@ -176,7 +175,7 @@ def test_counts():
     table = table_of([1, 2, 3, 4], trades=[0, np.nan, 0, 7])
     assert table.reached() == 3
     assert table.without_trades() == 2
-    empty = ResultTable.empty(Grid.parse(atr_period="10"))
+    empty = ResultTable.empty(parse_grid(atr_period="10"))
     assert len(empty) == 1240
     assert empty.reached() == 0
     assert empty.best(RETURN) is None
@@ -186,7 +185,7 @@ def test_counts():
 
 
 def test_statistics_of_a_row():
-    found = small_outcome(account=Account(commission=1e-4)).table.statistics(0)
+    found = small_outcome(account=big_bar_account(commission=1e-4)).table.statistics(0)
     assert list(found.index) == list(NAMES)
     for statistic in STATISTICS:
         kinds = {Kind.DURATION: pd.Timedelta, Kind.COUNT: int, Kind.NUMBER: float}
@@ -205,7 +204,7 @@ def test_statistics_without_trades():
 
 
 def test_statistics_of_a_failed_row():
-    table = ResultTable.empty(Grid.parse(atr_period="10"))
+    table = ResultTable.empty(parse_grid(atr_period="10"))
     assert table.statistics(3).isna().all()
 
 
@@ -218,9 +217,9 @@ def test_frame():
         is_duration = frame[statistic.name].dtype == np.dtype("timedelta64[ns]")
         assert is_duration == (statistic.kind is Kind.DURATION)
     assert frame["Max. Trade Duration"].isna().sum() == (frame["# Trades"] == 0).sum() == 4
-    grid = Grid.from_values(**AXES)
+    grid = grid_with(**AXES)
     assert [tuple(row) for row in frame[list(AXES)].itertuples(index=False)] == [
-        tuple(vars(parameters).values()) for parameters in grid
+        tuple(parameters.values()) for parameters in grid
     ]
 
 
@@ -252,7 +251,7 @@ def test_the_heatmap_is_what_backtesting_gives(name):
     outcome = small_outcome()
     bars = small_bars().frame.iloc[outcome.job.first_bar :]
     reference = Backtest(bars, BigBarOnSmallBars, cash=100_000, trade_on_close=True)
-    axes = {axis.name: list(axis.values) for axis in outcome.job.grid.axes}
+    axes = {axis.name: list(axis.values) for axis in outcome.job.space.parameters}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _, expected = reference.optimize(maximize=name, return_heatmap=True, **axes)
@@ -278,7 +277,7 @@ def test_the_heatmap_of_nothing():
 
 
 def test_pairs_are_made_when_asked_for():
-    table = ResultTable.empty(Grid.parse())
+    table = ResultTable.empty(parse_grid())
     pairs = Pairs(table)
     assert len(pairs) == 112_840
     table.values[112_839, COLUMN["# Trades"]] = 7  # Nothing was copied when the sequence was made.

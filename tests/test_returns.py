@@ -16,35 +16,37 @@ from made_bars import CALENDARS, COARSE, Case, Recipe, cases
 from numpy.typing import NDArray
 
 import bigbar.worker
-from bigbar.account import Account, Settings
 from bigbar.calendar import calendar_of, period_returns
-from bigbar.engines.contract import ENGINES, BacktestingEngine, EngineKind, Job, build_engine
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES, build_engine, engine_names
+from bigbar.engines.reference import BacktestingEngine
 from bigbar.executors.local import WorkerPool
 from bigbar.sharing.frames import publish
-from bigbar.space import Grid
 from bigbar.statistics import COLUMN
+from bigbar.strategies.big_bar.description import BigBar, job_of
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 from bigbar.validation.returns import daily_returns
 from bigbar.validation.tasks import one_by_one
 from bigbar.worker import start_worker
 
-GRID = Grid.from_values(
+GRID = grid_with(
     atr_period=[3, 7], k_atr=[0.7, 1.2, 4.0], uptail_max_ratio=[0.3, 0.7],
     previous_weight=[0.0, 0.3], buffer_ratio=[-0.2, 0.01],
 )  # fmt: skip
 
 #: The same without most of it: `backtesting.py` takes its time.
-FEW = Grid.from_values(
+FEW = grid_with(
     atr_period=[3, 7], k_atr=[0.7, 1.2, 4.0], uptail_max_ratio=0.7, previous_weight=0.0,
     buffer_ratio=0.01,
 )  # fmt: skip
 
-CASE = Case(Recipe(bars=200, seed=3), GRID, Settings(Account(commission=0.0002), 1))
+CASE = Case(Recipe(bars=200, seed=3), GRID, Settings(big_bar_account(commission=0.0002), 1))
 
 #: Leverage and costs that end some combinations, not all.
 RUINOUS = Case(
     Recipe(bars=200, seed=3, volatility=0.02),
     GRID,
-    Settings(Account(margin=0.02, commission=0.002), 1),
+    Settings(big_bar_account(margin=0.02, commission=0.002), 1),
 )
 
 
@@ -80,7 +82,7 @@ def test_after_ruin_there_is_nothing() -> None:
     assert not (returns[final > 0] == -1).any()
 
 
-@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("engine", engine_names(BigBar()))
 def test_slices_give_the_same_returns(engine: str) -> None:
     case = CASE if engine == "compiled" else replace(CASE, grid=FEW)
     made = build_engine(case.file(), case.job(engine))
@@ -113,7 +115,7 @@ def test_returns_are_those_of_the_equity() -> None:
 
 
 @pytest.mark.parametrize("number", [-1, 48])
-@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("engine", engine_names(BigBar()))
 def test_equity_of_no_combination_is_refused(engine: str, number: int) -> None:
     with pytest.raises(IndexError):
         build_engine(CASE.file(), CASE.job(engine)).equity(number)
@@ -121,8 +123,8 @@ def test_equity_of_no_combination_is_refused(engine: str, number: int) -> None:
 
 def test_a_single_day_has_no_returns() -> None:
     file = Case(Recipe(bars=20, step_min=1), GRID, Settings(week_edge_bars=0)).file()
-    for engine in ENGINES:
-        made = build_engine(file, Job(GRID, Settings(week_edge_bars=0), engine))
+    for engine in engine_names(BigBar()):
+        made = build_engine(file, job_of(GRID, Settings(week_edge_bars=0), engine))
         assert made.returns(0, 3).shape == (3, 0)
 
 

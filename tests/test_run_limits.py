@@ -21,14 +21,18 @@ from small_run import small_bars
 from test_pool import posix_only, wait_until
 
 import bigbar
-from bigbar.account import Settings
-from bigbar.engines.contract import ENGINES, Engine, EngineKind, Job
+from bigbar.engines.contract import Engine, EngineKind
+from bigbar.engines.find import ENGINES
+from bigbar.job import Job
 from bigbar.machine.forecast import forecast
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
 from bigbar.progress.events import Narrator
+from bigbar.request import Request
 from bigbar.results import Choice
-from bigbar.space import Grid
+from bigbar.strategies.big_bar.description import BigBar
+from bigbar.strategies.big_bar.kind import KIND as COMPILED
+from bigbar.strategies.big_bar.parameters import big_bar_account, parse_grid
 
 pytestmark = [pytest.mark.timeout(120), posix_only]
 
@@ -85,20 +89,23 @@ def run(monkeypatch):
 
     def run_it(endless: int | None = None, greedy: int | None = None, **options: object) -> Outcome:
         def build(file: pd.DataFrame, job: Job) -> Odd:
-            good = ENGINES["compiled"].build(file, job)
+            good = COMPILED.build(file, job)
             return Odd(good, endless=endless, greedy=greedy, once=once)
 
         slice_size = options.pop("sample_slice", 16)
         narrator, once = options.pop("narrator", None), options.pop("once", None)
-        warm_up = ENGINES["compiled"].warm_up
+        warm_up = COMPILED.warm_up
         monkeypatch.setitem(ENGINES, "odd", EngineKind(build, slice_size, warm_up=warm_up))
         return optimize_bars(
             small_bars(),
-            Grid.parse(**GRID),
-            settings=Settings(),
-            engine="odd",
-            choice=Choice.by_name("Return [%]"),
-            execution=Execution(workers=2, start_method="fork", verify=0, **options),
+            Request(
+                BigBar(),
+                parse_grid(**GRID),
+                big_bar_account(),
+                "odd",
+                Choice.by_name("Return [%]"),
+                Execution(workers=2, start_method="fork", verify=0, **options),
+            ),
             narrator=narrator,
         )
 
@@ -109,11 +116,14 @@ def run(monkeypatch):
 def undisturbed() -> np.ndarray:
     return optimize_bars(
         small_bars(),
-        Grid.parse(**GRID),
-        settings=Settings(),
-        engine="compiled",
-        choice=Choice.by_name("Return [%]"),
-        execution=Execution(workers=1, verify=0),
+        Request(
+            BigBar(),
+            parse_grid(**GRID),
+            big_bar_account(),
+            "compiled",
+            Choice.by_name("Return [%]"),
+            Execution(workers=1, verify=0),
+        ),
     ).table.values
 
 
@@ -198,12 +208,14 @@ def test_stopped_workers_in_a_run(run, undisturbed):
 SCRIPT = f"""
 import itertools, os, sys
 sys.path.insert(0, {str(ROOT)!r})
-from bigbar.engines.contract import ENGINES, EngineKind
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES
+from bigbar.strategies.big_bar.kind import KIND as COMPILED
 import bigbar_multiprocessing_optimized as command
 
 class Odd:
     def __init__(self, file, job):
-        self._good = ENGINES["compiled"].build(file, job)
+        self._good = COMPILED.build(file, job)
     def run(self, start, stop):
         self.wait(start, stop)
         return self._good.run(start, stop)

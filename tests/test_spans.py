@@ -13,15 +13,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_bars import Case, Recipe, cases, make_bars
 
-from bigbar.account import Account, Settings
-from bigbar.engines.contract import ENGINES, Job, build_engine
+from bigbar.calendar import trading_weeks
+from bigbar.engines.find import build_engine, engine_names
 from bigbar.errors import DataError, SettingsError
-from bigbar.space import Grid
+from bigbar.job import Job
+from bigbar.spec import StrategySpec
 from bigbar.statistics import COLUMN
-from bigbar.strategies.big_bar.indicators import first_trading_bar, trading_weeks, with_indicators
-from bigbar.validation.splits import holdout_split, walk_forward_spans, week_edges
+from bigbar.strategies.big_bar.description import BigBar, job_of
+from bigbar.strategies.big_bar.indicators import first_trading_bar, with_indicators
+from bigbar.strategies.big_bar.parameters import (
+    Settings,
+    big_bar_account,
+    grid_with,
+    longest_period,
+)
+from bigbar.validation.splits import holdout_split, walk_forward_spans
 
-GRID = Grid.from_values(
+SPEC = BigBar()
+
+GRID = grid_with(
     atr_period=[3, 7], k_atr=[0.7, 1.2], uptail_max_ratio=0.7, previous_weight=[0.0, 0.3],
 )  # fmt: skip
 
@@ -30,7 +40,7 @@ FOREX = Recipe(bars=700, calendar="forex", seed=4)
 
 
 def job_on(case: Case, first: int, stop: int, engine: str = "compiled") -> Job:
-    return Job(case.grid, case.settings, engine, (first, stop))
+    return job_of(case.grid, case.settings, engine, (first, stop))
 
 
 # The engines.
@@ -40,7 +50,7 @@ def job_on(case: Case, first: int, stop: int, engine: str = "compiled") -> Job:
 def cases_with_spans(draw: st.DrawFn) -> tuple[Case, Job]:
     """Anything from two bars to all of them, anywhere."""
     case = draw(cases())
-    warm, bars = first_trading_bar(case.grid.max_atr_period), case.recipe.bars
+    warm, bars = first_trading_bar(longest_period(case.grid)), case.recipe.bars
     longest = draw(st.sampled_from((6, 40, bars)))
     first = draw(st.integers(warm, bars - 2))
     stop = draw(st.integers(first + 2, min(bars, first + max(2, longest))))
@@ -60,7 +70,7 @@ def test_the_engines_agree_on_any_span() -> None:
         assert job.span is not None
         first, stop = job.span
         weeks = trading_weeks(file.index)
-        trades = build_engine(file, job).run(0, len(job.grid))[:, COLUMN["# Trades"]]
+        trades = build_engine(file, job).run(0, len(job.space))[:, COLUMN["# Trades"]]
         seen["up to five bars"] += stop - first <= 5
         seen["not to the end"] += stop < len(file)
         seen["starts inside a week"] += weeks[first - 1] == weeks[first]
@@ -76,7 +86,7 @@ def test_the_engines_agree_on_any_span() -> None:
 
 def test_wherever_a_span_ends() -> None:
     """No trade, one trade and more; trades closed, open, and ordered too late to be filled."""
-    case = Case(FOREX, GRID, Settings(Account(commission=0.0001), 1))
+    case = Case(FOREX, GRID, Settings(big_bar_account(commission=0.0001), 1))
     file = case.file()
     trades, open_ends = set(), 0
     for stop in range(142, 184):
@@ -90,11 +100,11 @@ def test_wherever_a_span_ends() -> None:
     assert open_ends >= 3
 
 
-@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("engine", engine_names(SPEC))
 def test_the_whole_file_is_the_default(engine: str) -> None:
-    case = Case(FOREX, GRID, Settings(Account(), 1))
+    case = Case(FOREX, GRID, Settings(big_bar_account(), 1))
     file = case.file()
-    plain = Job(GRID, case.settings, engine)
+    plain = job_of(GRID, case.settings, engine)
     spanned = job_on(case, 7, len(file), engine)
     assert (plain.first_bar, plain.stop_bar, plain.bars) == (7, None, slice(7, None))
     assert (spanned.first_bar, spanned.stop_bar, spanned.bars) == (7, 700, slice(7, 700))
@@ -105,9 +115,9 @@ def test_the_whole_file_is_the_default(engine: str) -> None:
 
 def test_what_comes_after_a_span_changes_nothing_but_the_week() -> None:
     """A span's answer is that of the file cut off there, if that is where a week ends anyway."""
-    case = Case(FOREX, GRID, Settings(Account(), 6))
+    case = Case(FOREX, GRID, Settings(big_bar_account(), 6))
     file = case.file()
-    edges = week_edges(file.index, (7, len(file)))
+    edges = SPEC.cuts(file.index, (7, len(file)))
     stop = int(edges[2])
     cut = with_indicators(make_bars(case.recipe).iloc[:stop], 6)
     answers = [build_engine(bars, job_on(case, 7, stop)).run(0, len(GRID)) for bars in (file, cut)]
@@ -116,9 +126,9 @@ def test_what_comes_after_a_span_changes_nothing_but_the_week() -> None:
 
 def test_weeks_are_cut_on_the_whole_file() -> None:
     """In the middle of a week no bar is restricted, though it is the span's first or last."""
-    case = Case(FOREX, GRID, Settings(Account(), 6))
+    case = Case(FOREX, GRID, Settings(big_bar_account(), 6))
     file = case.file()
-    week = int(week_edges(file.index, (7, len(file)))[1])
+    week = int(SPEC.cuts(file.index, (7, len(file)))[1])
     first, stop = week + 30, week + 90
     assert not file["Restricted"].to_numpy()[first:stop].any()
     within = build_engine(file, job_on(case, first, stop))
@@ -135,18 +145,18 @@ def test_weeks_are_cut_on_the_whole_file() -> None:
 def test_a_span_before_the_indicators_is_refused() -> None:
     for span in ((6, 100), (0, 100), (-5, 100)):
         with pytest.raises(SettingsError, match="ATR period 7 is from bar 7 on"):
-            Job(GRID, Settings(), "compiled", span)
+            job_of(GRID, Settings(), "compiled", span)
     with pytest.raises(SettingsError, match="from bar 3 on"):
-        Job(Grid.from_values(atr_period=1), Settings(), "compiled", (2, 100))
+        job_of(grid_with(atr_period=1), Settings(), "compiled", (2, 100))
 
 
 @pytest.mark.parametrize("stop", [5, 7, 8])
 def test_a_span_too_short_to_trade_in_is_refused(stop: int) -> None:
     with pytest.raises(SettingsError, match="at least 2 bars"):
-        Job(GRID, Settings(), "compiled", (7, stop))
+        job_of(GRID, Settings(), "compiled", (7, stop))
 
 
-@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("engine", engine_names(SPEC))
 def test_a_span_beyond_the_file_is_refused(engine: str) -> None:
     case = Case(Recipe(bars=50), GRID, Settings())
     with pytest.raises(DataError, match="to bar 51 of a file of 50 bars"):
@@ -168,44 +178,44 @@ def index_of(weeks: list[int], start: str = "2024-01-07 23:00") -> pd.DatetimeIn
 
 def test_week_edges() -> None:
     index = index_of([120, 120, 90, 120])
-    assert week_edges(index, (0, 450)).tolist() == [0, 120, 240, 330, 450]
-    assert week_edges(index, (20, 400)).tolist() == [20, 120, 240, 330, 400]
-    assert week_edges(index, (240, 330)).tolist() == [240, 330]
+    assert SPEC.cuts(index, (0, 450)).tolist() == [0, 120, 240, 330, 450]
+    assert SPEC.cuts(index, (20, 400)).tolist() == [20, 120, 240, 330, 400]
+    assert SPEC.cuts(index, (240, 330)).tolist() == [240, 330]
 
 
 def test_a_sliver_of_a_week_goes_with_its_neighbour() -> None:
     index = index_of([120, 120, 90, 120])
-    assert week_edges(index, (100, 450)).tolist() == [100, 240, 330, 450]
-    assert week_edges(index, (0, 340)).tolist() == [0, 120, 240, 340]
-    assert week_edges(index, (118, 243)).tolist() == [118, 243]
-    assert week_edges(index, (239, 335)).tolist() == [239, 335]
+    assert SPEC.cuts(index, (100, 450)).tolist() == [100, 240, 330, 450]
+    assert SPEC.cuts(index, (0, 340)).tolist() == [0, 120, 240, 340]
+    assert SPEC.cuts(index, (118, 243)).tolist() == [118, 243]
+    assert SPEC.cuts(index, (239, 335)).tolist() == [239, 335]
 
 
 @pytest.mark.parametrize(("bars", "own"), [(61, True), (60, True), (59, False)])
 def test_half_of_a_week_is_a_week(bars: int, own: bool) -> None:
     """At either end, where the longest has 120 bars: less than half of them is none."""
-    at_the_end = week_edges(index_of([120, 120, bars]), (0, 240 + bars)).tolist()
+    at_the_end = SPEC.cuts(index_of([120, 120, bars]), (0, 240 + bars)).tolist()
     assert at_the_end == ([0, 120, 240, 240 + bars] if own else [0, 120, 240 + bars])
     index, first = index_of([120, 120, 120]), 120 - bars
-    at_the_start = week_edges(index, (first, 360)).tolist()
+    at_the_start = SPEC.cuts(index, (first, 360)).tolist()
     assert at_the_start == ([first, 120, 240, 360] if own else [first, 240, 360])
 
 
 @pytest.mark.parametrize(("weeks", "cut"), [([2, 3], 2), ([3, 2], 3), ([2, 2], 2)])
 def test_two_bars_are_enough_on_either_side_of_a_cut(weeks: list[int], cut: int) -> None:
     """Bars from week to week, so that the weeks themselves are that short."""
-    assert holdout_split(index_of(weeks), (0, sum(weeks)), 0.5) == cut
+    assert holdout_split(SPEC, index_of(weeks), (0, sum(weeks)), 0.5) == cut
 
 
 @pytest.mark.parametrize("weeks", [[1, 2], [2, 1], [1, 1]])
 def test_a_single_bar_is_not(weeks: list[int]) -> None:
     with pytest.raises(DataError, match="at least 2 trading weeks"):
-        holdout_split(index_of(weeks), (0, sum(weeks)), 0.5)
+        holdout_split(SPEC, index_of(weeks), (0, sum(weeks)), 0.5)
 
 
 def test_windows_of_two_bars_are_enough() -> None:
     spans = walk_forward_spans(
-        index_of([2] * 9), (0, 18), windows=6, share=0.25, anchored=False
+        SPEC, index_of([2] * 9), (0, 18), windows=6, share=0.25, anchored=False
     )  # fmt: skip
     assert [stop - first for first, stop in (one.test for one in spans)] == [2] * 6
 
@@ -213,43 +223,43 @@ def test_windows_of_two_bars_are_enough() -> None:
 def test_week_edges_are_in_universal_time() -> None:
     """Sunday evening in New York is Sunday in London, and its Saturday 20:00 is as well."""
     index = pd.date_range("2024-01-06 16:00", periods=8, freq="h", tz="America/New_York")
-    assert week_edges(index, (0, 8)).tolist() == [0, 3, 8]
+    assert SPEC.cuts(index, (0, 8)).tolist() == [0, 3, 8]
 
 
 def test_holdout_is_cut_at_the_nearest_week() -> None:
     index = index_of([100] * 10)
-    assert holdout_split(index, (0, 1000), 0.2) == 800
-    assert holdout_split(index, (0, 1000), 0.24) == 800
-    assert holdout_split(index, (0, 1000), 0.26) == 700
-    assert holdout_split(index, (0, 1000), 0.01) == 900
-    assert holdout_split(index, (0, 1000), 0.99) == 100
-    assert holdout_split(index, (300, 1000), 0.2) == 900
-    assert holdout_split(index, (0, 900), 0.5) == 400
+    assert holdout_split(SPEC, index, (0, 1000), 0.2) == 800
+    assert holdout_split(SPEC, index, (0, 1000), 0.24) == 800
+    assert holdout_split(SPEC, index, (0, 1000), 0.26) == 700
+    assert holdout_split(SPEC, index, (0, 1000), 0.01) == 900
+    assert holdout_split(SPEC, index, (0, 1000), 0.99) == 100
+    assert holdout_split(SPEC, index, (300, 1000), 0.2) == 900
+    assert holdout_split(SPEC, index, (0, 900), 0.5) == 400
 
 
 def test_holdout_needs_two_weeks() -> None:
     index = index_of([100, 100, 100])
-    assert holdout_split(index, (0, 200), 0.2) == 100
+    assert holdout_split(SPEC, index, (0, 200), 0.2) == 100
     with pytest.raises(DataError, match=r"at least 2 trading weeks .* 100 bars .* are in 1"):
-        holdout_split(index, (100, 200), 0.2)
+        holdout_split(SPEC, index, (100, 200), 0.2)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.2, 1.5, float("nan")])
 def test_holdout_share(share: float) -> None:
     with pytest.raises(SettingsError, match="above 0 and below 1"):
-        holdout_split(index_of([100] * 3), (0, 300), share)
+        holdout_split(SPEC, index_of([100] * 3), (0, 300), share)
 
 
 def test_rolling_windows() -> None:
     index = index_of([100] * 9)
-    spans = walk_forward_spans(index, (0, 900), windows=6, share=0.25, anchored=False)
+    spans = walk_forward_spans(SPEC, index, (0, 900), windows=6, share=0.25, anchored=False)
     assert [one.train for one in spans] == [(a, a + 300) for a in range(0, 600, 100)]
     assert [one.test for one in spans] == [(a, a + 100) for a in range(300, 900, 100)]
 
 
 def test_anchored_windows() -> None:
     index = index_of([100] * 9)
-    spans = walk_forward_spans(index, (20, 900), windows=6, share=0.25, anchored=True)
+    spans = walk_forward_spans(SPEC, index, (20, 900), windows=6, share=0.25, anchored=True)
     assert [one.train for one in spans] == [(20, a) for a in range(300, 900, 100)]
     assert [one.test for one in spans] == [(a, a + 100) for a in range(300, 900, 100)]
 
@@ -269,13 +279,13 @@ def test_any_windows(
     span = cut[0], len(index) - cut[1]
     if span[1] - span[0] < 2:
         return
-    edges = week_edges(index, span).tolist()
+    edges = SPEC.cuts(index, span).tolist()
     ratio = (1 - share) / share
     if len(edges) - 1 < windows + max(ratio / 2, 1) - 1e-9:
         with pytest.raises(DataError, match=f"are in {len(edges) - 1}$"):
-            walk_forward_spans(index, span, windows=windows, share=share, anchored=anchored)
+            walk_forward_spans(SPEC, index, span, windows=windows, share=share, anchored=anchored)
         return
-    spans = walk_forward_spans(index, span, windows=windows, share=share, anchored=anchored)
+    spans = walk_forward_spans(SPEC, index, span, windows=windows, share=share, anchored=anchored)
     assert len(spans) == windows
     assert spans[0].train[0] == span[0]
     assert spans[-1].test[1] == span[1]
@@ -299,7 +309,7 @@ def test_any_windows(
 
 def test_training_windows_shrink_where_weeks_are_few() -> None:
     index = index_of([100] * 14)
-    spans = walk_forward_spans(index, (0, 1400), windows=12, share=0.25, anchored=False)
+    spans = walk_forward_spans(SPEC, index, (0, 1400), windows=12, share=0.25, anchored=False)
     assert {stop - first for first, stop in (one.train for one in spans)} == {200}
     assert {stop - first for first, stop in (one.test for one in spans)} == {100}
 
@@ -307,22 +317,47 @@ def test_training_windows_shrink_where_weeks_are_few() -> None:
 def test_too_few_weeks_for_the_windows() -> None:
     index = index_of([100] * 13)
     with pytest.raises(DataError, match=r"need 14 trading weeks, and the 1,300 .* are in 13"):
-        walk_forward_spans(index, (0, 1300), windows=12, share=0.25, anchored=False)
+        walk_forward_spans(SPEC, index, (0, 1300), windows=12, share=0.25, anchored=False)
     with pytest.raises(DataError, match="50% out of sample need 14 trading weeks"):
-        walk_forward_spans(index, (0, 1300), windows=13, share=0.5, anchored=False)
-    assert len(walk_forward_spans(index, (0, 1300), windows=12, share=0.5, anchored=False)) == 12
+        walk_forward_spans(SPEC, index, (0, 1300), windows=13, share=0.5, anchored=False)
+    assert (
+        len(walk_forward_spans(SPEC, index, (0, 1300), windows=12, share=0.5, anchored=False)) == 12
+    )
 
 
 def test_windows_of_a_single_bar_are_refused() -> None:
     index = pd.date_range("2024-01-07", periods=40, freq="W")
     with pytest.raises(DataError, match="have 1 bar"):
-        walk_forward_spans(index, (0, 40), windows=30, share=0.25, anchored=False)
-    assert len(walk_forward_spans(index, (0, 40), windows=5, share=0.25, anchored=False)) == 5
+        walk_forward_spans(SPEC, index, (0, 40), windows=30, share=0.25, anchored=False)
+    assert len(walk_forward_spans(SPEC, index, (0, 40), windows=5, share=0.25, anchored=False)) == 5
 
 
 def test_windows_that_make_no_sense() -> None:
     index = index_of([100] * 9)
     with pytest.raises(SettingsError, match="at least 1 window"):
-        walk_forward_spans(index, (0, 900), windows=0, share=0.25, anchored=False)
+        walk_forward_spans(SPEC, index, (0, 900), windows=0, share=0.25, anchored=False)
     with pytest.raises(SettingsError, match="out of sample is 1"):
-        walk_forward_spans(index, (0, 900), windows=3, share=1, anchored=False)
+        walk_forward_spans(SPEC, index, (0, 900), windows=3, share=1, anchored=False)
+
+
+# Strategies that may be cut at any bar.
+
+
+def test_any_strategy_is_cut_at_the_nearest_bar() -> None:
+    spec = StrategySpec("my.py:Mine")
+    index = index_of([100] * 3)
+    assert holdout_split(spec, index, (0, 300), 0.2) == 240
+    assert holdout_split(spec, index, (37, 300), 0.5) == 168
+    assert holdout_split(spec, index, (10, 14), 0.01) == 12
+    with pytest.raises(DataError, match="at least 4 bars are needed, and 3 take part: use a long"):
+        holdout_split(spec, index, (10, 13), 0.5)
+
+
+def test_windows_of_any_strategy_are_of_bars() -> None:
+    spec = StrategySpec("my.py:Mine")
+    index = index_of([100] * 3)
+    spans = walk_forward_spans(spec, index, (0, 300), windows=3, share=0.25, anchored=False)
+    assert [one.train for one in spans] == [(0, 150), (50, 200), (100, 250)]
+    assert [one.test for one in spans] == [(150, 200), (200, 250), (250, 300)]
+    with pytest.raises(DataError, match=r"25% out of sample need 6 bars, and 5 take part$"):
+        walk_forward_spans(spec, index, (0, 5), windows=4, share=0.25, anchored=False)

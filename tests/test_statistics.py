@@ -4,16 +4,17 @@ import pandas as pd
 import pytest
 from backtesting.test import EURUSD
 
-from bigbar.account import Account, Parameters, Settings
+from bigbar.engines.reference import run_quietly
 from bigbar.errors import SettingsError
 from bigbar.statistics import COLUMN, NAMES, STATISTICS, Better, Kind, by_name, objective
-from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
+from bigbar.strategies.big_bar.parameters import Parameters, Settings, big_bar_account
+from bigbar.strategies.big_bar.strategy import reference_backtest
 
 
 @pytest.fixture(scope="module")
 def printed() -> pd.Series:
-    backtest = reference_backtest(EURUSD.iloc[:500], 20, Settings(Account(commission=1e-4)))
-    stats = run_quietly(backtest, Parameters(k_atr=1.0))
+    backtest = reference_backtest(EURUSD.iloc[:500], 20, Settings(big_bar_account(commission=1e-4)))
+    stats = run_quietly(backtest, vars(Parameters(k_atr=1.0)))
     assert stats["# Trades"] > 10
     return stats[[name for name in stats.index if not name.startswith("_")]]
 

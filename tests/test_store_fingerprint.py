@@ -1,8 +1,10 @@
 """The fingerprint: the same for the same numbers, another for what could change them."""
 
+import ast
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +14,13 @@ import pandas as pd
 import pytest
 from small_run import small_bars
 from store_tools import AXES, identity
-from test_layers import IMPORTS
+from test_layers import MODULES
 
-from bigbar.account import Account, Settings
-from bigbar.engines.contract import ENGINES, EngineKind, Job
-from bigbar.space import Grid
+from bigbar.account import Account
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES
+from bigbar.job import Job
+from bigbar.spec import StrategySpec
 from bigbar.store import fingerprint
 from bigbar.store.fingerprint import (
     _FOLDERS,
@@ -25,17 +29,24 @@ from bigbar.store.fingerprint import (
     Identity,
     bars_sha256,
     canonical,
-    grid_of,
     identity_of,
     sources_sha256,
 )
+from bigbar.store.points import grid_of
+from bigbar.strategies.big_bar.description import BigBar, job_of
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
+from bigbar.strategies.find import find_strategy
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: What the engines import besides: the words of errors, and how a strategy's class gets to where it
+#: is run, whose own code counts by itself.
+NO_NUMBERS = {"errors.py", "printable.py", "user_code.py", "by_value.py"}
+
 
 def job(**changes) -> Job:
-    given = {"settings": Settings(), "engine": "backtesting", "grid": Grid.from_values(**AXES)}
-    return Job(**given | changes)
+    given = {"settings": Settings(), "engine": "backtesting", "grid": grid_with(**AXES)}
+    return job_of(**given | changes)
 
 
 def test_the_same_for_the_same():
@@ -62,20 +73,20 @@ def test_it_survives_the_file():
 
 
 def test_numbers_given_as_whole_ones_are_the_same():
-    one = identity_of(small_bars().frame, job(settings=Settings(Account(cash=5000))))
-    other = identity_of(small_bars().frame, job(settings=Settings(Account(cash=5000.0))))
+    one = identity_of(small_bars().frame, job(settings=Settings(big_bar_account(cash=5000))))
+    other = identity_of(small_bars().frame, job(settings=Settings(big_bar_account(cash=5000.0))))
     assert one.fingerprint == other.fingerprint
 
 
 @pytest.mark.parametrize(
     ("changed", "part"),
     [
-        ({"settings": Settings(Account(cash=99_999.0))}, "cash or costs"),
-        ({"settings": Settings(Account(commission=1e-4))}, "cash or costs"),
-        ({"settings": Settings(Account(commission=(0.0, 1e-4)))}, "cash or costs"),
-        ({"settings": Settings(Account(spread=1e-5))}, "cash or costs"),
-        ({"settings": Settings(Account(margin=0.5))}, "cash or costs"),
-        ({"settings": Settings(week_edge_bars=5)}, "--week-edge-bars"),
+        ({"settings": Settings(big_bar_account(cash=99_999.0))}, "cash or costs"),
+        ({"settings": Settings(big_bar_account(commission=1e-4))}, "cash or costs"),
+        ({"settings": Settings(big_bar_account(commission=(0.0, 1e-4)))}, "cash or costs"),
+        ({"settings": Settings(big_bar_account(spread=1e-5))}, "cash or costs"),
+        ({"settings": Settings(big_bar_account(margin=0.5))}, "cash or costs"),
+        ({"settings": Settings(week_edge_bars=5)}, "the strategy's settings (--week-edge-bars)"),
         ({"engine": "compiled"}, "the engine"),
         ({"span": (20, 300)}, "which bars take part (the longest ATR period, --holdout)"),
     ],
@@ -143,6 +154,18 @@ def test_times_and_their_zone_count():
     assert len(digests) == 5
 
 
+def test_columns_of_whatever_kind_count():
+    lists = [[1], {"a": 2}] * 200
+
+    def with_column(values: list) -> str:
+        return changed_bars(lambda frame: frame.assign(Kind=values))
+
+    plain = changed_bars(lambda frame: frame)
+    assert with_column(lists) == with_column(list(lists)) != plain
+    assert with_column([[1], {"a": 3}] * 200) != with_column(lists)
+    assert with_column([object()] * 400) != plain
+
+
 def test_the_unit_of_the_times_does_not_count():
     def change(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.set_axis(pd.DatetimeIndex(frame.index).as_unit("us"))
@@ -153,21 +176,42 @@ def test_the_unit_of_the_times_does_not_count():
 # ------------------------------------------------------------------------------------- sources
 
 
+ENGINE_NAMES = "compiled", "backtesting"
+
+
+def sources() -> tuple[str, ...]:
+    """Digest of BigBar's sources, by either engine."""
+    return tuple(sources_sha256(job(engine=name)) for name in ENGINE_NAMES)
+
+
 @pytest.mark.parametrize(
     "name",
-    ["strategy.py", "indicators.py", "engines.py", "kernel/hop.py", "any_strategy/statistics.py"],
-)
+    [
+        "space.py", "engines/contract.py", "engines/any_strategy/statistics.py", "compiled/jit.py",
+        "strategies/big_bar/strategy.py", "strategies/big_bar/indicators.py",
+        "strategies/big_bar/trade_selection.py",
+    ],
+)  # fmt: skip
 def test_an_edit_of_the_code_counts(tmp_path, monkeypatch, name):
-    for folder in ("", *_FOLDERS):
-        (tmp_path / folder).mkdir(exist_ok=True)
-        for source in (ROOT / "bigbar" / folder).glob("*.py"):
-            (tmp_path / folder / source.name).write_bytes(source.read_bytes())
-    monkeypatch.setattr(fingerprint, "_HERE", tmp_path)
-    before = sources_sha256("compiled"), sources_sha256("backtesting")
-    assert before == (sources_sha256("compiled"), sources_sha256("backtesting"))
-    (tmp_path / name).write_text((tmp_path / name).read_text() + "\n# changed\n")
-    after = sources_sha256("compiled"), sources_sha256("backtesting")
-    assert all(one != other for one, other in zip(before, after, strict=True))
+    shutil.copytree(ROOT / "bigbar", tmp_path / "bigbar", ignore=lambda *_: ["__pycache__"])
+    monkeypatch.setattr(fingerprint, "_HERE", tmp_path / "bigbar")
+    before = sources()
+    assert before == sources()
+    file = tmp_path / "bigbar" / name
+    file.write_text(file.read_text() + "\n# changed\n")
+    assert all(one != other for one, other in zip(before, sources(), strict=True))
+
+
+def test_a_strategy_that_comes_along_counts_with_its_file(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "bigbar", tmp_path / "bigbar", ignore=lambda *_: ["__pycache__"])
+    monkeypatch.setattr(fingerprint, "_HERE", tmp_path / "bigbar")
+    spec = find_strategy("sma_cross")
+    other = Job(spec, spec.space({"fast": [5]}), spec.default_account(), "backtesting")
+    before = sources_sha256(other), sources()
+    file = tmp_path / "bigbar" / "strategies" / "sma_cross.py"
+    file.write_text(file.read_text() + "\n# changed\n")
+    assert sources_sha256(other) != before[0]
+    assert sources() == before[1]
 
 
 def test_an_engine_from_elsewhere_counts_with_its_file(tmp_path, monkeypatch):
@@ -177,38 +221,60 @@ def test_an_engine_from_elsewhere_counts_with_its_file(tmp_path, monkeypatch):
     import elsewhere
 
     monkeypatch.setitem(ENGINES, "elsewhere", EngineKind(elsewhere.Engine, sample_slice=1))
-    before = sources_sha256("elsewhere")
-    assert before == sources_sha256("elsewhere")
+    before = sources_sha256(job(engine="elsewhere"))
+    assert before == sources_sha256(job(engine="elsewhere"))
     script.write_text("class Engine: ...\n")
-    assert sources_sha256("elsewhere") != before
+    assert sources_sha256(job(engine="elsewhere")) != before
 
 
 def test_an_engine_without_a_file_is_like_no_other(monkeypatch):
     space = {"__name__": "nowhere"}
     exec("class Engine: pass", space)
     monkeypatch.setitem(ENGINES, "typed", EngineKind(space["Engine"], sample_slice=1))
-    assert sources_sha256("typed") != sources_sha256("typed")
+    assert sources_sha256(job(engine="typed")) != sources_sha256(job(engine="typed"))
+
+
+def built_on(module: str) -> set[str]:
+    """Modules that another one imports when it runs; not those that are named for types alone."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found & (set(MODULES) - {"bigbar"})
 
 
 def test_all_sources_that_make_the_numbers_count():
-    """Whatever the engines build on, but for the words of errors."""
-    reached, left = set(), {"bigbar.engines.contract"}
+    """Whatever the engines build on, but for what makes no number."""
+    reached = set()
+    left = {name for name in MODULES if name.split(".")[1:2] in (["engines"], ["compiled"])}
     while left:
         module = left.pop()
         reached.add(module)
-        left |= IMPORTS[module] - reached
-    names = {module.removeprefix("bigbar.") for module in reached}
-    rest = {name for name in names if name.split(".")[0] not in _FOLDERS}
-    assert rest - {"errors", "printable"} == set(_SOURCES)
+        left |= built_on(module) - reached
+    names = {"/".join(module.split(".")[1:]) + ".py" for module in reached}
+    rest = {
+        name for name in names if name.split("/")[0] not in (*_FOLDERS, "compiled.py", "engines.py")
+    }
+    assert rest - NO_NUMBERS == set(_SOURCES)
 
 
 def test_everything_that_decides_the_numbers_counts():
     """A field more in one of these has to become part of the identity first."""
     known = {
-        Job: {"grid", "settings", "engine", "span"},
-        Settings: {"account", "week_edge_bars"},
-        Account: {"cash", "commission", "spread", "margin"},
-    }
+        Job: {"spec", "space", "account", "engine", "span"},
+        StrategySpec: {"path", "by_value"},
+        BigBar: {"path", "by_value", "week_edge_bars"},
+        Account: {
+            "cash", "commission", "spread", "margin", "trade_on_close", "hedging",
+            "exclusive_orders", "finalize_trades",
+        },
+    }  # fmt: skip
     for kind, names in known.items():
         assert {field.name for field in dataclasses.fields(kind)} == names
 
@@ -222,11 +288,28 @@ def test_canonical_text_is_one_and_exact():
         canonical(float("nan"))
 
 
+def grid(**changes) -> dict:
+    """The parts of a grid, some of them changed."""
+    whole = {"order": ["fast", "slow"], "values": {"fast": [1, 2], "slow": [3]}, "kept": None}
+    return whole | changes
+
+
 @pytest.mark.parametrize(
-    "grid",
-    [None, [], {}, {"k_atr": [1.0]}, {**{name: [1.0] for name in AXES}, "more": [1.0]},
-     dict.fromkeys(AXES, "1"), {name: ["1"] for name in AXES}, {name: [True] for name in AXES}],
+    "parts",
+    [
+        None, [], {}, {"order": []}, {"k_atr": [1.0]}, grid() | {"more": 1}, grid(order=None),
+        grid(order=["fast"]), grid(order=["fast", "other"]), grid(values=[]), grid(order="fs"),
+        grid(values={"fast": 1, "slow": [3]}), grid(values={"fast": [[1]], "slow": [3]}),
+        grid(kept="!"), grid(kept=3), grid(kept=""), grid(kept="eJxjAAAAAQAB"),
+        grid(kept="eJz7DwABAQEA"),
+    ],
 )  # fmt: skip
-def test_parts_that_hold_no_grid(grid):
-    with pytest.raises(ValueError, match=r"axes|axis"):
-        grid_of({"grid": grid})
+def test_parts_that_hold_no_grid(parts):
+    with pytest.raises(ValueError, match=r"^no (parameters|values|points) of a (grid|parameter)"):
+        grid_of({"grid": parts})
+
+
+def test_the_parts_of_a_whole_grid_hold_one():
+    assert [dict(point) for point in grid_of({"grid": grid()})] == [
+        {"fast": 1, "slow": 3}, {"fast": 2, "slow": 3},
+    ]  # fmt: skip

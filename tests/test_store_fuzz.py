@@ -21,7 +21,7 @@ from history_tools import Asked
 from store_tools import forge, identity, new_run, reseal
 
 from bigbar.results import Choice, ResultTable
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity
 from bigbar.store.recording import StoreRecorder
@@ -46,7 +46,7 @@ COUNT = 24
 
 def truth(found: Identity) -> np.ndarray:
     """What every combination of a grid comes to."""
-    return np.array([_row(tuple(vars(point).values())) for point in found.grid()])
+    return np.array([_row(tuple(point.values())) for point in found.grid()])
 
 
 def _row(point: tuple[float, ...]) -> np.ndarray:
@@ -405,4 +405,4 @@ def test_seals_can_be_forged_and_the_tests_do(original, tmp_path):
         reseal(connection)
     with RunStore(folder) as store:
         assert store.run(1).best_value == 5.0
-        assert isinstance(store.run(1).grid, Grid)
+        assert isinstance(store.run(1).grid, Space)

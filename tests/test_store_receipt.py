@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from small_run import small_outcome
 
-from bigbar.report.files import RECEIPT, receipt_of, summary, write_receipt
+from bigbar.report.files import receipt_of, summary, write_receipt
 from bigbar.store.fingerprint import canonical
-from bigbar.store.receipt import FORMAT, identity_in, read_receipt
+from bigbar.store.receipt import FORMAT, RECEIPT, identity_in, read_receipt
 from bigbar.store.schema import StoreError
 from bigbar.version import __version__
 
@@ -38,10 +38,14 @@ def test_what_it_holds(path):
     assert found["code_sha256"] == outcome.identity.code_sha256
     assert found["engine"] == "backtesting"
     assert {"backtesting", "numpy", "pandas"} <= set(found["packages"])
-    assert found["grid"]["k_atr"] == [0.8, 1.1, 9.0]
-    assert found["costs"] == {
+    assert found["grid"]["order"] == list(outcome.job.space.names)
+    assert found["grid"]["values"]["k_atr"] == [0.8, 1.1, 9.0]
+    assert found["strategy"] == {"name": "big_bar", "code": {}}
+    assert found["settings"] == {"week_edge_bars": 6}
+    assert found["account"] == {
         "cash": 100_000.0, "commission": [0.0, 0.0], "spread": 0.0, "margin": 1.0,
-        "week_edge_bars": 6,
+        "trade_on_close": True, "hedging": False, "exclusive_orders": False,
+        "finalize_trades": False,
     }  # fmt: skip
     assert found["command"] == ["eurusd.csv", "--k-atr", "0.8,1.1,9"]
     assert (found["seed"], found["run"], found["state"]) == (0, None, "finished")
@@ -77,8 +81,8 @@ def test_another_form(path):
 
 
 @pytest.mark.parametrize(
-    "parts", [{"engine": "compiled"}, {"grid": {}}, {"fingerprint": "0" * 64}, {"costs": {}},
-              {"costs": None}, {"data": []}],
+    "parts", [{"engine": "compiled"}, {"grid": {}}, {"fingerprint": "0" * 64}, {"account": {}},
+              {"account": None}, {"settings": {}}, {"strategy": {}}, {"data": []}],
 )  # fmt: skip
 def test_a_receipt_that_was_changed(path, parts):
     changed(path, **parts)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from store_tools import change, dead_owner, disk, identity, made_rows, new_run
 
-from bigbar.account import Account
 from bigbar.errors import Interrupted, SettingsError, VerificationError
 from bigbar.results import ResultTable
 from bigbar.statistics import NAMES
@@ -19,6 +18,7 @@ from bigbar.store.records import Ending, Run, Told
 from bigbar.store.rows import Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError
+from bigbar.strategies.big_bar.parameters import big_bar_account
 from bigbar.worker import Failure
 
 ROWS = made_rows(24)
@@ -206,7 +206,7 @@ def test_resuming_one_of_several(tmp_path):
     ("other", "words"),
     [
         ({"k_atr": (1.0, 9.0)}, "what differs: the grid. Its own command line was: file.csv"),
-        ({"account": Account(cash=1e4)}, "what differs: cash or costs"),
+        ({"account": big_bar_account(cash=1e4)}, "what differs: cash or costs"),
         ({"engine": "compiled"}, "what differs: the engine"),
     ],
 )
@@ -256,7 +256,7 @@ def test_from_which_runs_rows_are_taken(tmp_path, state, taken):
 @pytest.mark.parametrize(
     "other",
     [
-        {"account": Account(spread=1e-5)},
+        {"account": big_bar_account(spread=1e-5)},
         {"engine": "compiled"},
         {"atr_period": (10, 15, 20, 30)},  # Fewer bars take part.
     ],

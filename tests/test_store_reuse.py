@@ -4,23 +4,24 @@ import numpy as np
 import pytest
 from store_tools import begun, identity, made_rows
 
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.statistics import NAMES
 from bigbar.store.records import Run
-from bigbar.store.reuse import shared_combinations, take_over
+from bigbar.store.reuse import take_over
 from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS
 from bigbar.store.writer import SliceWriter
+from bigbar.strategies.big_bar.parameters import grid_with
 from bigbar.worker import Failure
 
 
-def by_hand(grid: Grid, other: Grid) -> list[tuple[int, int]]:
-    places = {tuple(vars(p).values()): number for number, p in enumerate(other)}
+def by_hand(grid: Space, other: Space) -> list[tuple[int, int]]:
+    places = {tuple(p.values()): number for number, p in enumerate(other)}
     return [
         (number, places[key])
         for number, p in enumerate(grid)
-        if (key := tuple(vars(p).values())) in places
+        if (key := tuple(p.values())) in places
     ]
 
 
@@ -31,24 +32,24 @@ def test_shared_combinations_are_those_found_one_by_one(seed):
     def some(values) -> list[float]:
         return sorted(rng.choice(values, size=rng.integers(1, len(values)), replace=False))
 
-    def grid() -> Grid:
-        return Grid.from_values(
+    def grid() -> Space:
+        return grid_with(
             atr_period=some(range(5, 11)), k_atr=some([1.0, 1.1, 1.2, 1.3]),
             uptail_max_ratio=some([0.5, 0.6, 0.7]), previous_weight=some([0.1, 0.2, 0.3]),
             buffer_ratio=some([0.0, 0.01]),
         )  # fmt: skip
 
     one, other = grid(), grid()
-    ours, theirs = shared_combinations(one, other)
+    ours, theirs = one.shared_with(other)
     assert list(zip(ours.tolist(), theirs.tolist(), strict=True)) == by_hand(one, other)
 
 
 def test_values_must_be_the_same_to_the_last_bit():
-    one = Grid.from_values(k_atr=0.1 + 0.2, atr_period=10, uptail_max_ratio=0.5,
+    one = grid_with(k_atr=0.1 + 0.2, atr_period=10, uptail_max_ratio=0.5,
                            previous_weight=0.1)  # fmt: skip
-    other = Grid.from_values(k_atr=0.3, atr_period=10, uptail_max_ratio=0.5, previous_weight=0.1)
-    assert len(shared_combinations(one, other)[0]) == 0
-    assert len(shared_combinations(one, one)[0]) == 1
+    other = grid_with(k_atr=0.3, atr_period=10, uptail_max_ratio=0.5, previous_weight=0.1)
+    assert len(one.shared_with(other)[0]) == 0
+    assert len(one.shared_with(one)[0]) == 1
 
 
 def kept(folder, seed: int, *, failed=(), until: int | None = None, **axes) -> Run:
@@ -70,7 +71,7 @@ def kept(folder, seed: int, *, failed=(), until: int | None = None, **axes) -> R
         return store.run(run)
 
 
-def taken_by(folder, runs, done=None, **axes) -> tuple[Grid, np.ndarray, np.ndarray]:
+def taken_by(folder, runs, done=None, **axes) -> tuple[Space, np.ndarray, np.ndarray]:
     grid = identity(**axes).grid()
     values = np.full((len(grid), len(NAMES)), np.nan)
     done = np.zeros(len(grid), dtype=bool) if done is None else done

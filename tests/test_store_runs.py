@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from store_tools import begun, change, dead_owner, identity, made_rows, new_run
 
-from bigbar.account import Account
 from bigbar.errors import SettingsError
 from bigbar.store.owner import Owner
 from bigbar.store.records import DamagedRun, Ending, Told
@@ -17,6 +16,7 @@ from bigbar.store.rows import Finished, Slice, write_slices
 from bigbar.store.run_rows import amend_run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError, open_store, transaction
+from bigbar.strategies.big_bar.parameters import big_bar_account
 from bigbar.worker import Failure
 
 
@@ -69,7 +69,7 @@ def test_a_run_from_beginning_to_end(store):
     store.end(number, owner, Ending("finished", 2.5, 7, np.inf, "ab" * 32, None, told))
     run = store.run(number)
     assert (run.state, run.seconds, run.best, run.best_value) == ("finished", 2.5, 7, np.inf)
-    assert run.best_parameters == vars(run.grid[7])
+    assert run.best_parameters == run.grid[7]
     assert run.result_sha256 == "ab" * 32
     assert run.ended is not None
     assert run.ended >= run.started
@@ -147,7 +147,7 @@ def test_a_claimed_run_belongs_to_the_one_who_claimed_it(store):
 
 def test_runs_are_found_by_their_digests(store):
     one, other = finished_run(store), finished_run(store, k_atr=(1.0, 3.0))
-    apart = finished_run(store, account=Account(cash=5e4))
+    apart = finished_run(store, account=big_bar_account(cash=5e4))
     assert [run.id for run in store.with_fingerprint(identity().fingerprint)] == [one]
     assert [run.id for run in store.with_context(identity().context)] == [other, one]
     assert store.run(apart).context != identity().context
@@ -185,7 +185,7 @@ def test_trials_on_the_same_bars(store):
     finished_run(store)  # The same: no more tries.
     finished_run(store, engine="compiled")
     assert store.trials_on_data(elsewhere) == 24
-    finished_run(store, account=Account(commission=1e-4))  # Other costs are another try.
+    finished_run(store, account=big_bar_account(commission=1e-4))  # Other costs are another try.
     assert store.trials_on_data(elsewhere) == 48
     finished_run(store, k_atr=(1.0, 3.0), done=7, state="interrupted")
     assert store.trials_on_data(elsewhere) == 55
@@ -199,7 +199,7 @@ def test_trials_on_the_same_bars(store):
 def test_trials_of_the_grid_at_hand_are_no_others(store):
     finished_run(store)
     assert store.trials_on_data(identity()) == 0
-    assert store.trials_on_data(identity(account=Account(spread=1e-4))) == 24
+    assert store.trials_on_data(identity(account=big_bar_account(spread=1e-4))) == 24
     grown = identity(k_atr=(0.8, 1.1, 9.0, 10.0))
     assert store.trials_on_data(grown) == 24 - grown.grid().count_shared(identity().grid())
 
@@ -294,7 +294,7 @@ def test_one_damaged_run_does_not_hide_the_others(tmp_path, store):
 def test_the_columns_by_which_a_run_is_found_are_those_of_its_identity(tmp_path, store):
     """One changed, and sealed again: it is not taken for a run of other bars."""
     number = finished_run(store)
-    other = identity(account=Account(cash=1.0))
+    other = identity(account=big_bar_account(cash=1.0))
     for column in ("fingerprint", "context", "bars_sha256"):
         before = getattr(store.run(number), column)
         value = "0" * 64 if column == "bars_sha256" else getattr(other, column)

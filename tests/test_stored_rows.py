@@ -13,7 +13,8 @@ from store_tools import change, forge, reseal
 from test_store_resume import GRID, Interrupter
 
 import bigbar
-from bigbar.engines.contract import ENGINES, EngineKind
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES
 from bigbar.errors import Interrupted, VerificationError
 from bigbar.history.show import show
 from bigbar.results import ResultTable
@@ -21,6 +22,7 @@ from bigbar.statistics import COLUMN
 from bigbar.store.rows import pack, unpack
 from bigbar.store.runs import RunStore
 from bigbar.stored_rows import sample_stored
+from bigbar.strategies.big_bar.kind import KIND as COMPILED
 from bigbar.verification.replay import first_difference
 
 #: 960 combinations of the first grid, and 320 more.
@@ -198,7 +200,7 @@ def test_it_is_found_even_where_nothing_wins(tmp_path):
 
 def off(file, job, prepared=None):
     """An engine that is wrong by a euro, always by the same."""
-    good = ENGINES["compiled"].build(file, job)
+    good = COMPILED.build(file, job)
     right = good.run
 
     def run(start: int, stop: int) -> np.ndarray:
@@ -212,7 +214,7 @@ def off(file, job, prepared=None):
 
 def test_an_engine_that_is_wrong_is_the_one_to_blame(tmp_path, monkeypatch):
     """What it had stored is what it computes to; `backtesting.py` says otherwise."""
-    monkeypatch.setitem(ENGINES, "off", EngineKind(off, 40, warm_up=ENGINES["compiled"].warm_up))
+    monkeypatch.setitem(ENGINES, "off", EngineKind(off, 40, warm_up=COMPILED.warm_up))
     options = {"engine": "off", "start_method": "fork", "store": tmp_path}
     optimize(verify=0, **options)
     narrator = Interrupter()

@@ -6,6 +6,7 @@ import multiprocessing
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 import backtesting
 import numpy as np
@@ -15,10 +16,11 @@ from backtesting import Backtest
 from hypothesis import HealthCheck, given, settings
 from made_bars import Case, Recipe, cases, make_bars
 
-from bigbar.account import Parameters, Settings
-from bigbar.space import Grid
+from bigbar.engines.reference import run_quietly
+from bigbar.space import Space
 from bigbar.strategies.big_bar.indicators import first_trading_bar
-from bigbar.strategies.big_bar.strategy import BigBarAllIn, reference_backtest, run_quietly
+from bigbar.strategies.big_bar.parameters import Parameters, Settings, longest_period
+from bigbar.strategies.big_bar.strategy import BigBarAllIn, reference_backtest
 
 Row = tuple[float, float, float, float]
 
@@ -289,15 +291,15 @@ def test_the_broker_never_cancels_an_order(case: Case) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for parameters in _spread(case.grid):
-            first_bar = first_trading_bar(case.grid.max_atr_period)
+            first_bar = first_trading_bar(longest_period(case.grid))
             test = reference_backtest(make_bars(case.recipe), first_bar, case.settings)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(backtesting.backtesting, "_tqdm", lambda bars, **_: bars)
-                test.run(**asdict(parameters))
+                test.run(**parameters)
     assert not [one for one in caught if "canceled" in str(one.message)]
 
 
-def _spread(grid: Grid) -> Iterator[Parameters]:
+def _spread(grid: Space) -> Iterator[dict[str, Any]]:
     yield from (grid[number] for number in sorted({0, len(grid) // 2, len(grid) - 1}))
 
 
@@ -307,8 +309,8 @@ def _spread(grid: Grid) -> Iterator[Parameters]:
 @pytest.mark.parametrize("period", [2, 3, 10])
 def test_stand_alone_warms_up_on_its_own_bars(period: int) -> None:
     bars = make_bars(Recipe(seed=4, bars=300))
-    parameters = Parameters(atr_period=period, k_atr=0.7, previous_weight=0.0)
-    alone = run(bars, **asdict(parameters), week_edge_bars=1)["_trades"]
+    parameters = vars(Parameters(atr_period=period, k_atr=0.7, previous_weight=0.0))
+    alone = run(bars, **parameters, week_edge_bars=1)["_trades"]
     first_bar = first_trading_bar(period)
     prepared = run_quietly(
         reference_backtest(bars, first_bar, Settings(week_edge_bars=1)), parameters
@@ -323,7 +325,7 @@ def test_stand_alone_needs_no_volume_and_no_settings() -> None:
     bars = make_bars(Recipe(seed=4, bars=300)).drop(columns="Volume")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        stats = run_quietly(Backtest(bars, BigBarAllIn, trade_on_close=True), Parameters())
+        stats = run_quietly(Backtest(bars, BigBarAllIn, trade_on_close=True), vars(Parameters()))
     strategy = stats["_strategy"]
     assert asdict(Parameters()) == {name: getattr(strategy, name) for name in asdict(Parameters())}
     assert strategy.week_edge_bars == Settings().week_edge_bars == 6
@@ -355,7 +357,7 @@ def test_backtest_optimize(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_backtests_on_different_files_do_not_share_state() -> None:
-    parameters = Parameters(atr_period=3, k_atr=0.7, previous_weight=0.0)
+    parameters = vars(Parameters(atr_period=3, k_atr=0.7, previous_weight=0.0))
     files = [make_bars(Recipe(seed=seed, bars=200)) for seed in (1, 2)]
 
     def test(file: pd.DataFrame) -> Backtest:
@@ -373,16 +375,8 @@ def test_run_quietly_puts_the_bar_back(capsys: pytest.CaptureFixture[str]) -> No
     test = reference_backtest(make_bars(Recipe()), 3, Settings())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        run_quietly(test, Parameters(atr_period=3))
+        run_quietly(test, vars(Parameters(atr_period=3)))
     with pytest.raises(AttributeError, match="nonsense"):
-        run_quietly(test, _Nonsense())
+        run_quietly(test, vars(Parameters()) | {"nonsense": 1})
     assert backtesting.backtesting._tqdm is bar
     assert capsys.readouterr() == ("", "")
-
-
-class _Nonsense(Parameters):
-    """A parameter that the strategy does not have, which `backtesting.py` refuses."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.__dict__["nonsense"] = 1

@@ -8,12 +8,11 @@ import pytest
 from backtesting.test import EURUSD
 from small_run import small_bars
 
-from bigbar.account import Settings
 from bigbar.data.read import bars_from_frame
-from bigbar.engines.contract import Job
 from bigbar.progress.terminal import Terminal, wants_bar
 from bigbar.sharing.frames import publish
-from bigbar.space import Grid
+from bigbar.strategies.big_bar.description import job_of
+from bigbar.strategies.big_bar.parameters import Settings, parse_grid
 
 
 def narrate(*, show_bar: bool, workers: int = 2) -> str:
@@ -21,8 +20,8 @@ def narrate(*, show_bar: bool, workers: int = 2) -> str:
     stream = io.StringIO()
     terminal = Terminal(stream, show_bar=show_bar)
     bars = small_bars()
-    terminal.data(bars, Job(Grid.parse(), Settings(), "backtesting"))
-    terminal.grid(Grid.parse())
+    terminal.data(bars, job_of(parse_grid(), Settings(), "backtesting"))
+    terminal.grid(parse_grid())
     with publish(bars.frame) as publication:
         terminal.shared(publication, workers)
     terminal.compiling()
@@ -119,7 +118,7 @@ def test_notes_about_the_data_stand_below_it():
     stream = io.StringIO()
     bars = bars_from_frame(frame)
     assert len(bars.notes) >= 2
-    job = Job(Grid.parse(atr_period="10"), Settings(), "backtesting")
+    job = job_of(parse_grid(atr_period="10"), Settings(), "backtesting")
     Terminal(stream, show_bar=False).data(bars, job)
     assert stream.getvalue().splitlines()[2:] == [" " * 11 + note for note in bars.notes]
 
@@ -127,7 +126,7 @@ def test_notes_about_the_data_stand_below_it():
 def test_bars_held_back_are_told():
     stream = io.StringIO()
     bars = small_bars()
-    job = Job(Grid.parse(atr_period="10"), Settings(), "backtesting", span=(10, 300))
+    job = job_of(parse_grid(atr_period="10"), Settings(), "backtesting", span=(10, 300))
     Terminal(stream, show_bar=False).data(bars, job)
     assert "290 take part, 100 from 2017-05-07 21:00:00 on are held back" in stream.getvalue()
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from test_docs import DOCS, ROOT, blocks, table_after, text_of
 
-from bigbar.account import Settings
 from bigbar.calendar import calendar_of
 from bigbar.data.read import read_bars
-from bigbar.engines.contract import Job, build_engine
+from bigbar.engines.find import build_engine
 from bigbar.results import Choice, ResultTable
-from bigbar.space import Grid
+from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.parameters import Settings, parse_grid
 from bigbar.validation.benchmark import buy_and_hold
 from bigbar.validation.bootstrap import RETURN_LIKE
 from bigbar.validation.costs import find_costs
@@ -57,15 +57,15 @@ def test_the_example_is_what_the_command_says():
     """Up to the parts that are drawn, all of it: the same seed gives the same draws."""
     bars = read_bars(ROOT / "example.csv")
     settings = Settings()
-    job = Job(Grid.parse(), settings, "compiled")
+    job = job_of(parse_grid(), settings, "compiled")
     file = with_indicators(bars.frame, settings.week_edge_bars)
     engine = build_engine(file, job)
     table, choice = (
-        ResultTable(job.grid, engine.run(0, len(job.grid))),
+        ResultTable(job.space, engine.run(0, len(job.space))),
         Choice.by_name("Return [%]"),
     )
     found = assess_luck(
-        engine.returns(0, len(job.grid)),
+        engine.returns(0, len(job.space)),
         table,
         choice,
         table.best(choice),
@@ -75,7 +75,7 @@ def test_the_example_is_what_the_command_says():
     assert best is not None
     trades = table.column("# Trades")
     verdict = conclude(
-        job.grid,
+        job.space,
         best,
         trades=int(trades[best]),
         most_trades=int(trades.max()),

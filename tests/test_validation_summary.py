@@ -77,10 +77,10 @@ def test_what_there_is_not_is_null():
 
 def test_combinations_have_their_parameters_beside_them():
     found = as_json(everything(), GRID)
-    assert found["plateau"]["robust_parameters"] == vars(GRID[9])
+    assert found["plateau"]["robust_parameters"] == GRID[9]
     assert found["plateau"]["peak_parameters"]["k_atr"] == GRID[5].k_atr
-    assert found["holdout"]["parameters"] == vars(GRID[5])
-    assert [w["parameters"] for w in found["walk_forward"]["windows"]] == [vars(GRID[5]), None]
+    assert found["holdout"]["parameters"] == GRID[5]
+    assert [w["parameters"] for w in found["walk_forward"]["windows"]] == [GRID[5], None]
     none = dataclasses.replace(everything(), plateau=plateau(robust=None))
     assert as_json(none, GRID)["plateau"]["robust_parameters"] is None
 

@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 from made_bars import Case, Recipe
 
-from bigbar.account import Account, Settings
 from bigbar.engines.any_strategy.statistics import statistics_row
-from bigbar.engines.contract import TRADE_COLUMNS, BacktestingEngine, build_engine
+from bigbar.engines.contract import TRADE_COLUMNS
+from bigbar.engines.find import build_engine
+from bigbar.engines.reference import BacktestingEngine
 from bigbar.sharing.frames import publish
-from bigbar.space import Grid
 from bigbar.statistics import COLUMN, NAMES
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 from bigbar.verification.replay import (
     TOLERANCE,
     Difference,
@@ -32,10 +33,10 @@ from bigbar.verification.replay import (
 from bigbar.verification.rounding import Reference, looseness
 from bigbar.worker import start_worker
 
-GRID = Grid.from_values(
-    atr_period=3, k_atr=[0.7, 1.0], uptail_max_ratio=0.7, previous_weight=[0.0, 0.1]
+GRID = grid_with(atr_period=3, k_atr=[0.7, 1.0], uptail_max_ratio=0.7, previous_weight=[0.0, 0.1])
+CASE = Case(
+    Recipe(price=1.1, volatility=0.01), GRID, Settings(big_bar_account(commission=0.0002), 1)
 )
-CASE = Case(Recipe(price=1.1, volatility=0.01), GRID, Settings(Account(commission=0.0002), 1))
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,7 @@ def test_a_missing_or_infinite_statistic_is_named(
 
 
 def test_a_number_in_place_of_a_missing_one_is_named() -> None:
-    idle = Case(CASE.recipe, GRID, Settings(Account(cash=0.5)))
+    idle = Case(CASE.recipe, GRID, Settings(big_bar_account(cash=0.5)))
     file, job = idle.file(), idle.job("backtesting")
     stats = BacktestingEngine(file, job).stats(0)
     reference = Reference(stats, file["Close"].to_numpy(np.float64)[job.first_bar :])

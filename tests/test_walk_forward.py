@@ -15,15 +15,17 @@ import pytest
 from made_bars import Case, Recipe
 from worker_here import worker_here
 
-from bigbar.account import Account, Settings
-from bigbar.engines.contract import ENGINES, BacktestingEngine, EngineKind, Job, build_engine
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES, build_engine
+from bigbar.engines.reference import BacktestingEngine, run_quietly
 from bigbar.errors import DataError, SettingsError, VerificationError, WorkersLostError
 from bigbar.executors.local import WorkerDied, WorkerPool
+from bigbar.job import Job
 from bigbar.results import Choice
 from bigbar.sharing.frames import publish
-from bigbar.space import Grid
-from bigbar.statistics import COLUMN
-from bigbar.strategies.big_bar.strategy import reference_backtest, run_quietly
+from bigbar.strategies.big_bar.description import BigBar, job_of
+from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
+from bigbar.strategies.big_bar.strategy import reference_backtest
 from bigbar.validation.findings import WalkForward
 from bigbar.validation.splits import walk_forward_spans
 from bigbar.validation.tasks import one_by_one
@@ -37,7 +39,7 @@ from bigbar.validation.walk_forward import (
 )
 from bigbar.worker import start_worker
 
-GRID = Grid.from_values(
+GRID = grid_with(
     atr_period=[3, 7], k_atr=[0.7, 1.2, 1.8], uptail_max_ratio=0.7, previous_weight=[0.0, 0.3],
     buffer_ratio=0.01,
 )  # fmt: skip
@@ -46,12 +48,12 @@ GRID = Grid.from_values(
 RECIPE = Recipe(
     bars=900, calendar="forex", style="trend", seed=2, zone="America/New_York", volatility=0.002
 )
-CASE = Case(RECIPE, GRID, Settings(Account(commission=0.0002), 6))
+CASE = Case(RECIPE, GRID, Settings(big_bar_account(commission=0.0002), 6))
 
 #: Less of everything, for `backtesting.py` to go through alone.
 SMALL = Case(
     replace(RECIPE, bars=500, style="walk", seed=10),
-    Grid.from_values(
+    grid_with(
         atr_period=[3, 7], k_atr=[0.7, 1.2, 1.8], uptail_max_ratio=0.7, previous_weight=0.0,
         buffer_ratio=0.01,
     ),
@@ -86,7 +88,7 @@ def analysed(
     slices: int = 3,
     **how: Any,
 ) -> WalkForward:
-    file, job = case.file(), Job(case.grid, case.settings, engine, span)
+    file, job = case.file(), job_of(case.grid, case.settings, engine, span)
     how = {"windows": 4, "share": 0.3} | how
     with worker_here(file, job):
         winners = Winners(job, choice or Choice.by_name("Return [%]"), imap, slices=slices)
@@ -105,7 +107,7 @@ def by_hand(
     """Winners, joined equity, and each winner's objective in training, by backtesting.py alone."""
     file = case.file()
     spans = walk_forward_spans(
-        file.index, (7, len(file)), windows=windows, share=share, anchored=anchored
+        BigBar(), file.index, (7, len(file)), windows=windows, share=share, anchored=anchored
     )
 
     def run(span: tuple[int, int], number: int, cash: float) -> pd.Series:
@@ -165,7 +167,7 @@ def test_the_figures_are_those_of_the_joined_equity() -> None:
     assert found.t_statistic == pytest.approx(expected)
     trained = []
     for one in found.windows:
-        job = Job(GRID, CASE.settings, "backtesting", one.train)
+        job = job_of(GRID, CASE.settings, "backtesting", one.train)
         stats = BacktestingEngine(file, job).stats(one.combination or 0)
         inside = stats["_equity_curve"]["Equity"].resample("D").last().dropna().pct_change()
         trained.append(inside.mean() * 252 * 100)
@@ -178,7 +180,7 @@ def test_the_figures_are_those_of_the_joined_equity() -> None:
 def test_a_small_profit_in_training_has_an_efficiency_as_well() -> None:
     """Prices that hardly move, without costs: a third of a per cent a year."""
     recipe = replace(RECIPE, volatility=1e-6)
-    found = analysed(replace(CASE, recipe=recipe, settings=Settings(Account(), 6)))
+    found = analysed(replace(CASE, recipe=recipe, settings=Settings(big_bar_account(), 6)))
     assert 0 < found.in_sample_annual_return < 1
     assert found.efficiency == pytest.approx(found.annual_return / found.in_sample_annual_return)
 
@@ -226,7 +228,7 @@ def test_only_the_bars_of_the_job_are_cut_up() -> None:
     assert found.windows[-1].test[1] == 700
     falsified = file.copy()
     falsified.iloc[700:, :4] *= 3
-    job = Job(GRID, CASE.settings, "compiled", (7, 700))
+    job = job_of(GRID, CASE.settings, "compiled", (7, 700))
     with worker_here(falsified, job):
         winners = Winners(job, Choice.by_name("Return [%]"), one_by_one, slices=1)
         again = walk_forward(falsified, job, winners, windows=3, share=0.3)
@@ -235,14 +237,14 @@ def test_only_the_bars_of_the_job_are_cut_up() -> None:
 
 def test_a_position_open_at_a_windows_end_counts_at_its_close() -> None:
     """Without restricted bars trades are cut by windows; equity goes on from the close."""
-    case = replace(CASE, settings=Settings(Account(), 0))
+    case = replace(CASE, settings=Settings(big_bar_account(), 0))
     found = analysed(case, windows=5)
     file = case.file()
     open_ends = 0
     cash = case.settings.account.cash
     for one in found.windows:
         settings = replace(case.settings, account=replace(case.settings.account, cash=cash))
-        stats = BacktestingEngine(file, Job(GRID, settings, "backtesting", one.test)).stats(
+        stats = BacktestingEngine(file, job_of(GRID, settings, "backtesting", one.test)).stats(
             one.combination or 0
         )
         assert found.equity[one.test_times[0]] == cash
@@ -267,7 +269,7 @@ def test_where_nothing_counts_nothing_is_traded() -> None:
 
 
 def test_after_ruin_nothing_is_traded() -> None:
-    account = Account(margin=0.01, commission=0.002)
+    account = big_bar_account(margin=0.01, commission=0.002)
     case = Case(replace(RECIPE, volatility=0.01), GRID, Settings(account, 6))
     found = analysed(case)
     assert found.total_return == -100
@@ -292,7 +294,7 @@ def test_each_window_is_a_few_slices_of_whole_periods() -> None:
     tasks = counting.windows()
     assert len(tasks) == 4 * 2
     assert {(task.start, task.stop) for task in tasks} == {(0, 6), (6, 12)}
-    assert {task.column for task in tasks} == {COLUMN["Return [%]"]}
+    assert {task.choice for task in tasks} == {Choice.by_name("Return [%]")}
 
 
 @pytest.mark.parametrize("slices", [1, 3, 5, 50])
@@ -420,7 +422,7 @@ def test_a_combination_that_raises_does_not_count(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(ENGINES, "moody", EngineKind(Moody, 1))  # type: ignore[arg-type]
     file, job = CASE.file(), CASE.job("moody")
     with worker_here(file, job):
-        found = run_window(WindowTask((7, 400), 0, 12, COLUMN["# Trades"]))
+        found = run_window(WindowTask((7, 400), 0, 12, Choice.by_name("# Trades")))
     assert np.flatnonzero(np.isnan(found[0])).tolist() == [4]
     assert np.flatnonzero(np.isnan(found[1])).tolist() == [4]
 

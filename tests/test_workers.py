@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from small_run import AXES, small_bars, small_outcome
 
 import bigbar.worker
-from bigbar.account import Settings
-from bigbar.engines.contract import ENGINES, BacktestingEngine, EngineKind, Job
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import ENGINES
+from bigbar.engines.reference import BacktestingEngine
+from bigbar.job import Job
 from bigbar.sharing.frames import publish
-from bigbar.space import Grid
 from bigbar.statistics import STATISTICS
+from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.strategies.big_bar.parameters import Settings, grid_with
 from bigbar.worker import desk, halves, reference_engine, run_chunk, start_worker
 
 
@@ -43,7 +46,7 @@ def start(monkeypatch):
     publications = []
 
     def start_here(engine: str = "backtesting", **axes) -> Job:
-        job = Job(Grid.from_values(**AXES | axes), Settings(), engine)
+        job = job_of(grid_with(**AXES | axes), Settings(), engine)
         publications.append(publish(with_indicators(small_bars().frame, 6), job))
         start_worker(publications[-1].descriptor)
         return job

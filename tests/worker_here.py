@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pandas as pd
 
 import bigbar.worker
-from bigbar.engines.contract import Job
+from bigbar.job import Job
 from bigbar.sharing.frames import publish
 from bigbar.worker import start_worker
 

@@ -16,7 +16,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _HERE = Path(__file__).resolve().parent
 #: Sources that are compiled into each other. numba notices an edit of the file a function
 #: stands in, not of a helper in another file, so all of them are part of the cache's key.
-_SOURCES = (*sorted(_HERE.glob("*.py")), _HERE.parent / "indicators.py")
+_SOURCES = (*sorted(_HERE.glob("*.py")), *sorted((_HERE.parent / "strategies").rglob("*.py")))
 
 
 def source_key() -> str:

@@ -1,7 +1,7 @@
 """The slow, careful way through a price file: it knows lines and columns, and says what is wrong.
 
-`bigbar.data.read` reads a good file with pandas and comes here only when that fails or a check fails.
-What this module accepts is the definition; pandas is the fast way to the same arrays.
+`bigbar.data.read` reads a good file with pandas and comes here only when that fails or a check
+fails. What this module accepts is the definition; pandas is the fast way to the same arrays.
 """
 
 import re

@@ -42,6 +42,13 @@ from bigbar.data.frame_columns import as_floats, frame_times, one_level
 from bigbar.data.layout import NO_VOLUME, Dialect
 from bigbar.data.names import PRICES, find_columns
 from bigbar.data.numbers import NumberStyle
+from bigbar.data.other_columns import (
+    beside,
+    kept_positions,
+    may_hold_instruments,
+    notes_with,
+    of_text,
+)
 from bigbar.data.packed import unpack
 from bigbar.data.quick import are_times_sound, read_quickly, texts_of, usable_threads
 from bigbar.data.reading import AS_FOUND, Reading
@@ -62,9 +69,10 @@ class Bars:
 
     Attributes
     ----------
-    frame : pandas.DataFrame, shape (n, 5), n >= 2
-        float64 columns Open, High, Low, Close, Volume (Volume is NaN where absent); a strictly
-        increasing, unnamed `DatetimeIndex` of nanoseconds. Every price is finite and above zero,
+    frame : pandas.DataFrame, shape (n, 5 or more), n >= 2
+        float64 columns Open, High, Low, Close, Volume (Volume is NaN where absent), and behind them
+        the others of the file where they were asked for; a strictly increasing, unnamed
+        `DatetimeIndex` of nanoseconds. Every price is finite and above zero,
         no High is below and no Low above another price of its bar.
     source : str
         The path as given, "standard input", or "DataFrame".
@@ -88,7 +96,11 @@ class Bars:
 
 
 def read_bars(
-    file: PriceFile, *, reading: Reading = AS_FOUND, max_memory: int | None = None
+    file: PriceFile,
+    *,
+    reading: Reading = AS_FOUND,
+    max_memory: int | None = None,
+    others: bool = False,
 ) -> Bars:
     """Read and check a file of price bars.
 
@@ -107,6 +119,8 @@ def read_bars(
         What the file itself does not tell; found out, by default.
     max_memory : int, optional
         Bytes that this process may take; what the machine has, by default.
+    others : bool, optional
+        Whether to keep the other columns as well, for a strategy to see.
 
     Returns
     -------
@@ -131,7 +145,8 @@ def read_bars(
         if mended is None or not mended.sound:
             mended = _mended(read_carefully(data, dialect, shown, reading))
         sha256 = digest.result()
-    return _bars_of_text(_TextFile(data, source, shown, dialect), mended, sha256, reading)
+    text = _TextFile(data, source, shown, dialect)
+    return _bars_of_text(text, mended, sha256, reading, others=others)
 
 
 @dataclass(frozen=True)
@@ -165,7 +180,9 @@ def _mended(columns: Columns) -> _Mended:
     return _Mended(columns, rows, not len(unsound) and are_times_sound(columns.kinds))
 
 
-def _bars_of_text(file: _TextFile, mended: _Mended, sha256: str, reading: Reading) -> Bars:
+def _bars_of_text(
+    file: _TextFile, mended: _Mended, sha256: str, reading: Reading, *, others: bool
+) -> Bars:
     """The checks that the cells of a file have to pass together."""
     columns = mended.columns
 
@@ -195,7 +212,8 @@ def _bars_of_text(file: _TextFile, mended: _Mended, sha256: str, reading: Readin
     values = np.array([*columns.prices, columns.volume])
     try:
         for position, cells in columns.others.items():
-            refuse_several(file.name(position), pd.unique(pd.Series(cells, dtype=object)))
+            if may_hold_instruments(file.name(position), seen=others):
+                refuse_several(file.name(position), pd.unique(pd.Series(cells, dtype=object)))
         notes += _agreement_notes(file, columns, place, reading)
         _refuse_finer(file, columns, place, reading)
         certain = reading.time_format is not None
@@ -205,6 +223,9 @@ def _bars_of_text(file: _TextFile, mended: _Mended, sha256: str, reading: Readin
     frame = _frame(values, index, ordered.rows)
     if len(frame) < 2:
         raise DataError(f"{file.source} has only one bar. Give a file with two bars or more.")
+    if others:
+        seen = of_text(file.data, file.dialect, columns)
+        frame, notes = beside(frame, seen, ordered.rows), notes_with(notes, seen)
     return Bars(frame, file.source, sha256, len(index), (*notes, *ordered.notes), reading)
 
 
@@ -216,7 +237,11 @@ def _text(raw: bytes, source: str, limit: int) -> tuple[bytes, str]:
 
 
 def bars_from_frame(
-    df: pd.DataFrame, *, source: str = "DataFrame", reading: Reading = AS_FOUND
+    df: pd.DataFrame,
+    *,
+    source: str = "DataFrame",
+    reading: Reading = AS_FOUND,
+    others: bool = False,
 ) -> Bars:
     """Check the bars of a DataFrame.
 
@@ -230,6 +255,8 @@ def bars_from_frame(
         Name for messages and for `Bars.source`.
     reading : Reading, optional
         As for files; a time zone is that of times that have none.
+    others : bool, optional
+        Whether to keep the other columns as well, for a strategy to see.
 
     Returns
     -------
@@ -274,7 +301,8 @@ def bars_from_frame(
         notes.append("times without time zone: read as UTC")
     try:
         for position, name in ignored.items():
-            if df.dtypes.iloc[position].kind not in "iufbcmM" or is_identity(name):
+            texts = df.dtypes.iloc[position].kind not in "iufbcmM"
+            if is_identity(name) or (texts and may_hold_instruments(name, seen=others)):
                 refuse_several(name, df.iloc[:, position].dropna().unique())
         ordered = in_order(
             index.asi8,
@@ -292,6 +320,9 @@ def bars_from_frame(
     digest = hashlib.sha256(pd.DatetimeIndex(frame.index).asi8.astype("<i8").tobytes())
     for name in COLUMNS:
         digest.update(frame[name].to_numpy().astype("<f8").tobytes())
+    if others:
+        seen = {name: df.iloc[:, i] for i, name in kept_positions(names, ignored).items()}
+        frame, notes = beside(frame, seen, ordered.rows), notes_with(notes, seen)
     return Bars(frame, source, digest.hexdigest(), len(df), (*notes, *ordered.notes), reading)
 
 

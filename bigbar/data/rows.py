@@ -23,8 +23,6 @@ _NUMBER = re.compile(r"[-+$€£¥₹]*\d+([.,]\d+)*", re.ASCII)
 _MOST_REMARKS = 20
 _LONGEST_SHOWN = 60
 _PLAIN = re.compile(r"\d+([.,]\d+)?", re.ASCII)
-#: Prices of one bar are no further apart than this, unless one has lost its last digits.
-_MOST_APART = 5
 #: Of the prices, that end in zeros by chance.
 _FEW = 0.02
 
@@ -123,10 +121,11 @@ def is_cut_short(cells: list[str], dialect: Dialect) -> bool:
     others = [style.number(cells[i]) for i in dialect.prices if i != last]
     digits = [len(cells[i].strip().partition(dialect.decimal)[2]) for i in dialect.prices]
     low = max(others) if last == dialect.prices[1] else min(others)
-    if price < low and digits[dialect.prices.index(last)] < max(digits):
-        return True
-    return not (min(others) / _MOST_APART < price < max(others) * _MOST_APART) and all(
-        other > 0 for other in others
+    # A low may be as low as it likes: what can be a bar is one, and `cut_note` says the rest.
+    return (
+        price < low
+        and last != dialect.prices[2]
+        and (digits[dialect.prices.index(last)] < max(digits))
     )
 
 

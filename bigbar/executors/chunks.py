@@ -46,6 +46,10 @@ FEW_PIECES = 1000
 #: Timing noise of a shared machine is some milliseconds; a sample this long drowns it.
 SAMPLE_S = 0.03
 
+#: What was timed is not run again where a backtest takes so many seconds or more. Below, running it
+#: again costs less than cutting the slices around it.
+KEPT_S = 0.001
+
 #: Slices of the grid in a sample: cheap and dear combinations differ a hundredfold.
 LEAST_SLICES = 6
 
@@ -140,7 +144,7 @@ def longest_chunk(total_combinations: int, workers: int, estimated_duration: flo
 
 
 def whole_periods(size: int, period: int) -> int:
-    """A chunk size cut to whole ATR periods, where it holds one: what a period needs once, a
+    """A chunk size cut to whole periods, where it holds one: what a period needs once, a
     chunk that ends inside it would leave the next one to compute again.
 
     Parameters
@@ -148,7 +152,7 @@ def whole_periods(size: int, period: int) -> int:
     size : int
         Combinations.
     period : int
-        Combinations of one ATR period.
+        Combinations that share a value of the slowest parameter.
 
     Returns
     -------
@@ -288,7 +292,7 @@ def _imbalance(waves: NDArray[np.float64], sizes: NDArray[np.int64]) -> float:
 
 
 def estimate_duration(
-    run: Callable[[int, int], float],
+    run: Callable[[Sequence[tuple[int, int]]], float],
     total: int,
     *,
     slice_size: int,
@@ -300,8 +304,8 @@ def estimate_duration(
     Parameters
     ----------
     run : callable
-        Runs the combinations from a start to a stop and returns the seconds that took;
-        compiled already.
+        Runs some slices, side by side where it can, and returns the seconds that each took, added
+        up; compiled already. Where a backtest is slow it gets all of the sample's at once.
     total : int
         Combinations of the grid.
     slice_size : int
@@ -320,15 +324,20 @@ def estimate_duration(
     size = min(slice_size, total)
     timed = slices = 0
     seconds = 0.0
+    at_once = 1
     while True:
-        place = (offset + slices * _GOLDEN) % 1
-        start = int(place * (total - size + 1))
-        seconds += run(start, start + size)
-        timed += size
-        slices += 1
+        places = [(offset + (slices + i) * _GOLDEN) % 1 for i in range(at_once)]
+        starts = [int(place * (total - size + 1)) for place in places]
+        seconds += run([(start, start + size) for start in starts])
+        timed += size * at_once
+        slices += at_once
         enough = timed >= least and slices >= LEAST_SLICES and seconds >= SAMPLE_S
         if enough or timed >= total or (timed >= least and seconds >= 1.0):
             return seconds / timed
+        if seconds / timed >= KEPT_S:
+            wanted = max(least - timed, size * (LEAST_SLICES - slices), 1)
+            # Of a small grid no more than there is: what takes long in it would take long again.
+            at_once = -(-min(wanted, total - timed) // size)
 
 
 def without(chunks: Iterable[tuple[int, int]], numbers: Collection[int]) -> list[tuple[int, int]]:

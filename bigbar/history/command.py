@@ -1,4 +1,4 @@
-"""The command line of `python -m bigbar`."""
+"""The commands of `bigbar` that look at earlier runs."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _failed(problem: str) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """The parser, a command each."""
     parser = Parser(
-        prog="python -m bigbar",
+        prog="bigbar",
         description="Look at what is kept of earlier runs, compare them, and check them.",
         epilog="A run is named by its number, or last. 'COMMAND --help' says more. Exit codes: 0 "
         "done; 1 verify found a difference; 2 the store or an option cannot be used; "
@@ -223,6 +223,11 @@ def _add_verify(add: _Add) -> argparse.ArgumentParser:
         help="seed of the sample (default: %(default)s)",
     )
     command.add_argument("--data", metavar="FILE", help="the price file, if it was moved")
+    command.add_argument(
+        "--strategy",
+        metavar="WHICH",
+        help="the strategy, if it was moved: file.py:Class or package.module:Class",
+    )
     return command
 
 
@@ -307,7 +312,14 @@ def _verify(store: RunStore, given: argparse.Namespace) -> Answer:
     from bigbar.history.verify import verify
 
     run = _named(store, given.id)
-    return verify(store, run, count=given.sample, seed=given.seed, data=given.data)
+    return verify(
+        store,
+        run,
+        count=given.sample,
+        seed=given.seed,
+        data=given.data,
+        strategy=given.strategy,
+    )
 
 
 def _profile(store: RunStore, given: argparse.Namespace) -> Answer:

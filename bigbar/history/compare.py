@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,9 @@ from bigbar.history.tables import (
     value_text,
 )
 from bigbar.results import Choice, ResultTable
-from bigbar.space import Axis
+from bigbar.space import Parameter, is_number, plain_point
+from bigbar.store.points import encoded
 from bigbar.store.records import Run
-from bigbar.store.reuse import shared_combinations
 from bigbar.store.runs import RunStore
 
 #: The combinations that moved most.
@@ -56,12 +57,12 @@ class Winner:
 
     Attributes
     ----------
-    parameters : dict of str to float
+    parameters : dict of str to object
     standings : tuple of two Standing
         In the first run and in the second, by the objective that both are compared by.
     """
 
-    parameters: dict[str, float]
+    parameters: dict[str, Any]
     standings: tuple[Standing, Standing]
 
 
@@ -69,7 +70,7 @@ class Winner:
 class Mover:
     """A combination, and its objective in the first run and in the second."""
 
-    parameters: dict[str, float]
+    parameters: dict[str, Any]
     values: tuple[float, float]
 
 
@@ -163,7 +164,7 @@ def compare_runs(store: RunStore, first: Run, second: Run) -> Comparison:
     """
     choice = choice_of(first)
     sides = tuple(_Side.of(store, run, choice) for run in (first, second))
-    numbers = shared_combinations(first.grid, second.grid)
+    numbers = first.grid.shared_with(second.grid)
     scores = [side.scores[shared] for side, shared in zip(sides, numbers, strict=True)]
     counts = [~np.isnan(one) for one in scores]
     both = counts[0] & counts[1]
@@ -203,7 +204,7 @@ def _winner(
     places: list[int | None] = [int(shared[at[0]]) if len(at) else None for shared in numbers]
     places[which] = best
     return Winner(
-        dict(vars(sides[which].run.grid[best])),
+        dict(sides[which].run.grid[best]),
         (sides[0].standing(places[0]), sides[1].standing(places[1])),
     )
 
@@ -230,7 +231,7 @@ def _movers(
         if moved[at]:
             here, there = (int(shared[at]) for shared in numbers)
             yield Mover(
-                dict(vars(sides[0].run.grid[here])),
+                dict(sides[0].run.grid[here]),
                 (float(sides[0].values[here]), float(sides[1].values[there])),
             )
 
@@ -249,31 +250,46 @@ def _facts(run: Run) -> dict[str, str]:
     parts = run.identity.parts
     facts = {"data": str(run.data.get("path", "?")), "bars": run.bars_sha256[:12]}
     facts |= {"took part": span_text(run)}
+    facts |= {f"code of {name}": digest[:12] for name, digest in run.identity.strategy_code.items()}
     facts |= flat("", run.settings)
     facts |= {"engine": run.engine, "code": run.identity.code_sha256[:12]}
     return facts | flat("", parts["packages"]) | flat("machine", parts["machine"])
 
 
 def _differing_axes(first: Run, second: Run) -> Iterator[tuple[str, str, str]]:
-    for axis, other in zip(first.grid.axes, second.grid.axes, strict=True):
-        if axis.values == other.values:
-            continue
-        mine, others = axis_text(axis), axis_text(other)
-        if mine == others:  # The same ends and as many: what is in between is not the same.
-            mine += _only_in(axis, other)
-            others += _only_in(other, axis)
-        yield axis.name, mine, others
+    mine, others = ({axis.name: axis for axis in run.grid.parameters} for run in (first, second))
+    for name in dict.fromkeys([*mine, *others]):
+        axis, other = mine.get(name), others.get(name)
+        if axis is None or other is None:
+            texts = ["--" if one is None else axis_text(one) for one in (axis, other)]
+            yield name, texts[0], texts[1]
+        elif repr(_typed(axis)) != repr(_typed(other)):
+            text, its_text = axis_text(axis), axis_text(other)
+            if text == its_text:  # The same ends and as many: what is between is not the same.
+                text += _only_in(axis, other)
+                its_text += _only_in(other, axis)
+            yield name, text, its_text
 
 
-def _only_in(axis: Axis, other: Axis) -> str:
-    values = [f"{value:.15g}" for value in axis.values if value not in other.values]
-    return f" with {', '.join(values[:3])}" + (" …" if len(values) > 3 else "")
+def _typed(axis: Parameter) -> list[Any]:
+    """The values as the store has them: 1, 1.0 and True are three."""
+    return [encoded(value) for value in axis.values]
+
+
+def _only_in(axis: Parameter, other: Parameter) -> str:
+    known = list(map(repr, _typed(other)))
+    values = [value for value in axis.values if repr(encoded(value)) not in known]
+    shown = [f"{value:.15g}" if is_number(value) else repr(value) for value in values[:3]]
+    return f" with {', '.join(shown)}" + (" …" if len(values) > 3 else "")
 
 
 def compare(store: RunStore, first: Run, second: Run) -> Answer:
     """What `compare_runs` found."""
     found = compare_runs(store, first, second)
     told = {"runs": [first.id, second.id], **asdict(found)}
+    for one in (*told["winners"], *told["movers"]):
+        if one is not None:
+            one["parameters"] = plain_point(one["parameters"])
     told["differing"] = [
         {"name": name, "values": [mine, other]} for name, mine, other in found.differing
     ]

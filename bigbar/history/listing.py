@@ -19,6 +19,7 @@ from bigbar.history.tables import (
     value_text,
 )
 from bigbar.printable import one_line
+from bigbar.space import plain_point
 from bigbar.store.records import DamagedRun, Run
 from bigbar.store.runs import RunStore
 from bigbar.units import counted
@@ -122,7 +123,7 @@ def _best_value(run: Run) -> float | None:
     return run.best_value if has_ended(run) else None
 
 
-def _best_parameters(run: Run) -> dict[str, float] | None:
+def _best_parameters(run: Run) -> dict[str, Any] | None:
     return run.best_parameters if has_ended(run) else None
 
 
@@ -152,6 +153,7 @@ def _local(moment: datetime) -> datetime:
 
 def told(run: Run) -> dict[str, Any]:
     """What is known of a run, as JSON holds it."""
+    at = _best_parameters(run)
     return {
         "id": run.id,
         "state": run.state,
@@ -163,7 +165,7 @@ def told(run: Run) -> dict[str, Any]:
         "failed": run.failed,
         "objective": run.objective,
         "best": run.best if has_ended(run) else None,
-        "best_parameters": _best_parameters(run),
+        "best_parameters": None if at is None else plain_point(at),
         "best_value": _best_value(run),
         "result_sha256": run.result_sha256 if has_ended(run) else None,
         "fingerprint": run.fingerprint,

@@ -11,15 +11,17 @@ from bigbar.history import listing
 from bigbar.history.answer import Answer
 from bigbar.history.tables import pairs, paragraph, parameters_named, value_text
 from bigbar.printable import one_line
-from bigbar.space import Axis, Grid
+from bigbar.space import Parameter, Space, plain_point
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
+from bigbar.store.strategy_code import UNFOLLOWED
 from bigbar.units import as_bytes, counted
 
 #: Failures that are named where a run came to no answer; all of them are in `--json`.
 _FAILURES = 3
 
-_COSTS = ("cash", "commission", "spread", "margin", "week_edge_bars")
+_COSTS = ("cash", "commission", "spread", "margin")
+_FILLS = ("trade_on_close", "hedging", "exclusive_orders", "finalize_trades")
 
 
 def show(store: RunStore, run: Run) -> Answer:
@@ -43,7 +45,7 @@ def show(store: RunStore, run: Run) -> Answer:
         "failures": [
             {
                 "combination": failure.number,
-                "parameters": vars(run.grid[failure.number]),
+                "parameters": plain_point(run.grid[failure.number]),
                 "reason": failure.reason,
             }
             for failure in failures
@@ -62,7 +64,7 @@ def show(store: RunStore, run: Run) -> Answer:
         blocks.append(
             "\n".join(
                 paragraph(
-                    f"{parameters_named(vars(grid[failure.number]))}\n{_last_line(failure.reason)}",
+                    f"{parameters_named(grid[failure.number])}\n{_last_line(failure.reason)}",
                     first="Failed  ",
                     indent=" " * 8,
                 )
@@ -100,7 +102,7 @@ def _so_far(store: RunStore, run: Run) -> str:
     value = value_text(float(table.column(choice_of(run).objective.name)[best]))
     lead = (
         f"Best of the {counted(table.reached(), 'combination')} so far by {run.objective}: "
-        f"{value} at {parameters_named(vars(run.grid[best]))}"
+        f"{value} at {parameters_named(run.grid[best])}"
     )
     return f"{paragraph(lead)}\n\n{printed_statistics(table.statistics(best))}"
 
@@ -122,11 +124,16 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "File sha256", str(data.get("sha256", ""))
     yield "Bars sha256", run.bars_sha256
     yield "Took part", span_text(run)
+    yield "Strategy", strategy_text(run)
     yield "Grid", grid_text(run.grid)
     least = run.settings.get("min_trades", 1)
     yield "Objective", f"{run.objective}, of those with {value_text(least)} or more trades"
     costs = {name: run.settings.get(name) for name in _COSTS}
+    own = parts["settings"]
+    costs |= own if isinstance(own, dict) else {"settings": own}
     yield "Costs", ", ".join(f"{name} {value}" for name, value in flat("", costs).items())
+    fills = [name for name in _FILLS if run.settings.get(name) is True]
+    yield "Fills", ", ".join(fills) or "as by default"
     yield "Seed", value_text(run.settings.get("seed"))
     yield "Engine", run.engine
     yield "Code sha256", run.identity.code_sha256
@@ -138,13 +145,23 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
         yield "Result sha256", run.result_sha256 or ""
 
 
-def grid_text(grid: Grid) -> str:
+def strategy_text(run: Run) -> str:
+    """Where a strategy is had from, and the modules that it is built on."""
+    where = str(run.settings.get("strategy", run.identity.strategy_name))
+    code = run.identity.strategy_code
+    if UNFOLLOWED in code:
+        return f"{where}, whose code could not be followed"
+    modules = [name for name in code if not name.startswith(".")]
+    return f"{where}, of {', '.join(modules)}" if modules else where
+
+
+def grid_text(grid: Space) -> str:
     """All axes, and their product."""
-    axes = [f"{axis.name} {axis_text(axis)}" for axis in grid.axes]
+    axes = [f"{axis.name} {axis_text(axis)}" for axis in grid.parameters]
     return f"{', '.join(axes)}: {counted(len(grid), 'combination')}"
 
 
-def axis_text(axis: Axis) -> str:
+def axis_text(axis: Parameter) -> str:
     """`1 … 4 (31)`: the ends, and how many values there are."""
     return f"{axis} ({len(axis)})" if len(axis) > 2 else str(axis)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from bigbar.printable import one_line
+from bigbar.space import is_number
 
 #: Between columns.
 _GAP = "  "
@@ -164,11 +167,17 @@ def value_text(value: Any) -> str:
     return str(value)
 
 
-def parameters_text(parameters: dict[str, float] | None) -> str:
-    """`22 1.3 0.5 0.3 0.01`: the five parameters in grid order."""
-    return "--" if parameters is None else " ".join(f"{value:g}" for value in parameters.values())
+def parameters_text(parameters: Mapping[str, Any] | None) -> str:
+    """`22 1.3 0.5 0.3 0.01`: the parameters' values in grid order."""
+    if parameters is None:
+        return "--"
+    return " ".join(map(_short, parameters.values())) or "as it is"
 
 
-def parameters_named(parameters: dict[str, float]) -> str:
+def parameters_named(parameters: Mapping[str, Any]) -> str:
     """`atr_period 22, k_atr 1.3, …`."""
-    return ", ".join(f"{name} {value:g}" for name, value in parameters.items())
+    return ", ".join(f"{name} {_short(value)}" for name, value in parameters.items()) or "as it is"
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if is_number(value) else one_line(str(value))

@@ -9,24 +9,30 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bigbar.account import Account, Settings
+from bigbar.account import Account
 from bigbar.data.encoding import named_file
 from bigbar.data.read import Bars, read_bars
 from bigbar.data.reading import Reading
-from bigbar.engines.contract import ENGINES, BacktestingEngine, Job
+from bigbar.engines.find import engine_names
+from bigbar.engines.reference import BacktestingEngine
 from bigbar.errors import DataError, InputError, SettingsError
 from bigbar.history.answer import Answer
 from bigbar.history.rows import choice_of, table_of, winner_of
 from bigbar.history.tables import pairs
+from bigbar.job import Job
 from bigbar.results import ResultTable
+from bigbar.spec import StrategySpec
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import identity_of
+from bigbar.store.points import FunctionNotStored, Unmade, account_of
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
-from bigbar.strategies.big_bar.indicators import with_indicators
+from bigbar.store.strategy_code import strategy_name
+from bigbar.strategies.find import described
 from bigbar.units import counted
-from bigbar.verification.replay import Difference, Reference, compare, differences_text, sample
+from bigbar.verification.replay import Difference, compare, differences_text, sample
+from bigbar.verification.rounding import Reference
 
 
 @dataclass
@@ -51,6 +57,8 @@ class Findings:
     changed : list of str
         Parts of the fingerprint that are not as they were, the bars aside. Not wrong by itself:
         that is what the replays are for.
+    edited : str or None
+        What of the strategy's own code changed since the run, where it did.
     problems : list of str
         What is wrong; empty where all is well.
     """
@@ -63,6 +71,7 @@ class Findings:
     differing: int = 0
     largest: float = 0.0
     changed: list[str] = field(default_factory=list)
+    edited: str | None = None
     problems: list[str] = field(default_factory=list)
 
     def wrong(self, what: str) -> None:
@@ -72,7 +81,13 @@ class Findings:
 
 
 def verify(
-    store: RunStore, run: Run, *, count: int, seed: int = 1, data: str | None = None
+    store: RunStore,
+    run: Run,
+    *,
+    count: int,
+    seed: int = 1,
+    data: str | None = None,
+    strategy: str | None = None,
 ) -> Answer:
     """Check the digests, then replay the winner and a sample.
 
@@ -86,6 +101,8 @@ def verify(
         Of the sample; another one than a run's own by default, so that it meets others.
     data : str, optional
         The price file, if it is not where it was.
+    strategy : str, optional
+        The strategy, if it is not where it was. Its code is run, so it has to be one to trust.
 
     Returns
     -------
@@ -96,22 +113,37 @@ def verify(
     ------
     DataError
         If the price file cannot be read.
+    InputError
+        If the strategy cannot be had any more.
     StoreError
         If the rows are of another version.
     """
-    found = check(store, run, count=count, seed=seed, data=data)
+    found = check(store, run, count=count, seed=seed, data=data, strategy=strategy)
     ok = not found.problems
     return Answer(_text(found), {**asdict(found), "ok": ok}, 0 if ok else 1)
 
 
-def check(store: RunStore, run: Run, *, count: int, seed: int, data: str | None) -> Findings:
+def check(
+    store: RunStore,
+    run: Run,
+    *,
+    count: int,
+    seed: int,
+    data: str | None,
+    strategy: str | None = None,
+) -> Findings:
     """What `verify` finds."""
     found = Findings(run.id, str(run.data.get("path", "")) if data is None else data)
-    job = job_of(run)
+    job = job_of(run, strategy)
     table, done = table_of(store, run, damaged=found.wrong)
     _check_rows(found, run, table, done)
     try:
-        bars = _bars(found.data, moved=data is not None, reading=reading_of(run))
+        bars = _bars(
+            found.data,
+            moved=data is not None,
+            reading=reading_of(run),
+            others=job.spec.sees_other_columns,
+        )
     except DataError as problem:
         if not found.problems:
             raise
@@ -127,9 +159,9 @@ def check(store: RunStore, run: Run, *, count: int, seed: int, data: str | None)
     return found
 
 
-def _bars(path: str, *, moved: bool, reading: Reading) -> Bars:
+def _bars(path: str, *, moved: bool, reading: Reading, others: bool) -> Bars:
     try:
-        return read_bars(named_file(path) if moved else path, reading=reading)
+        return read_bars(named_file(path) if moved else path, reading=reading, others=others)
     except DataError as problem:
         if moved:
             raise
@@ -165,12 +197,13 @@ def _check_bars(found: Findings, run: Run, job: Job, bars: Bars) -> bool:
         )
         return False
     found.changed = run.identity.differences(now)
+    found.edited = run.identity.code_difference(now)
     return True
 
 
 def _replay(found: Findings, job: Job, bars: Bars, table: ResultTable, numbers: list[int]) -> None:
     """Compare stored rows with what `backtesting.py` answers now."""
-    file = with_indicators(bars.frame, job.settings.week_edge_bars)
+    file = job.spec.columns(bars.frame)
     reference = BacktestingEngine(file, job)
     close = file["Close"].to_numpy(np.float64)[job.bars]
     differences: list[Difference] = []
@@ -183,7 +216,12 @@ def _replay(found: Findings, job: Job, bars: Bars, table: ResultTable, numbers: 
         differences += replayed.differences
     if differences:
         lead = "stored rows and backtesting.py disagree:"
-        found.wrong(differences_text(differences, job.grid, lead))
+        if found.edited is not None:
+            lead = (
+                f"{found.edited} changed since the run, so this is of another strategy than the "
+                "stored rows are of, and they disagree:"
+            )
+        found.wrong(differences_text(differences, job.space, lead))
 
 
 def reading_of(run: Run) -> Reading:
@@ -201,42 +239,75 @@ def reading_of(run: Run) -> Reading:
         raise StoreError(f"run {run.id} is damaged ({problem})") from problem
 
 
-def job_of(run: Run) -> Job:
+def job_of(run: Run, strategy: str | None = None) -> Job:
     """The job that a run computed, from its identity.
+
+    Parameters
+    ----------
+    run : Run
+    strategy : str, optional
+        Where its strategy is now, if not where it was.
 
     Raises
     ------
     InputError
-        If its engine is none of this program's.
+        If its engine is none of this program's, or its strategy or a value of its grid cannot be
+        had any more.
     StoreError
         If its identity is damaged.
     SettingsError
         If a setting in it makes no sense.
     """
     parts = run.identity.parts
-    if run.engine not in ENGINES:
-        raise InputError(
-            f"run {run.id} is by the engine {run.engine!r}, which this program does not have"
-        )
+    where = strategy or str(run.settings.get("strategy", run.identity.strategy_name))
     try:
-        account, (first, stop) = parts["account"], parts["span"]
-        fixed, relative = account["commission"]
-        return Job(
-            run.grid,
-            Settings(
-                Account(
-                    account["cash"],
-                    (fixed, relative) if fixed else relative,
-                    account["spread"],
-                    account["margin"],
-                ),
-                parts["week_edge_bars"],
-            ),
-            run.engine,
-            (first, stop),
-        )
+        (first, stop), settings = parts["span"], dict(parts["settings"])
+        spec = _spec_of(run, where, settings, moved=strategy is not None)
+        if run.engine not in engine_names(spec):
+            raise InputError(
+                f"run {run.id} is by the engine {run.engine!r}, which this program does not have"
+            )
+        _refuse_unmade(run)
+        return Job(spec, run.grid, _account_of(run), run.engine, (first, stop))
     except (KeyError, TypeError, ValueError) as problem:
         raise StoreError(f"run {run.id} is damaged ({problem!r})") from problem
+
+
+def _spec_of(run: Run, where: str, settings: dict[str, object], *, moved: bool) -> StrategySpec:
+    """The strategy of a run, which has to be of the name that it had."""
+    try:
+        spec = described(where, settings)
+    except SettingsError as problem:
+        if moved:
+            raise
+        raise InputError(
+            f"the strategy of run {run.id} cannot be had any more: "
+            f"{str(problem).removeprefix('--strategy: ')}; where it was moved, name it with "
+            "--strategy; history, show, compare and export work without it"
+        ) from problem
+    name = strategy_name(spec)
+    if name != run.identity.strategy_name:
+        raise InputError(
+            f"run {run.id} is of the strategy {run.identity.strategy_name}, and {where} is {name}"
+        )
+    return spec
+
+
+def _refuse_unmade(run: Run) -> None:
+    for axis in run.grid.parameters:
+        for value in axis.values:
+            if isinstance(value, Unmade):
+                raise InputError(
+                    f"run {run.id} cannot be replayed: of the value {value} of {axis.name} only "
+                    "its text was stored"
+                )
+
+
+def _account_of(run: Run) -> Account:
+    try:
+        return account_of(run.identity.parts)
+    except FunctionNotStored as problem:
+        raise InputError(f"run {run.id} cannot be replayed: {problem}") from problem
 
 
 def _text(found: Findings) -> str:

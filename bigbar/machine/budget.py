@@ -7,7 +7,7 @@ import multiprocessing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bigbar.engines.contract import Job
+from bigbar.job import Job
 from bigbar.machine.forecast import Forecast, Workload, fit, forecast, worker_growth
 from bigbar.machine.resources import (
     available_memory,
@@ -152,7 +152,7 @@ def workload(
     files : Files or None
         None where nothing is written.
     """
-    combinations = len(job.grid)
+    combinations = len(job.space)
     plan = plan or Plan(assess=False)
     matrix = len(MATRIX_WINDOWS) * len(MATRIX_SHARES) if plan.matrix else 0
     method = multiprocessing.get_context(start_method).get_start_method()

@@ -61,6 +61,8 @@ class Account:
 
     def add(self, result: ChunkResult) -> None:
         """Count a slice. Those of one worker come in the order in which it did them."""
+        if not self._begun:  # The sample that was timed before the sweep is no part of it.
+            return
         begun, seconds = result.begun, result.seconds
         self.slices += 1
         self.combinations += result.stop - result.start

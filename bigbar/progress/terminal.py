@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TextIO
 
 from bigbar.data.read import Bars
-from bigbar.engines.contract import Job
+from bigbar.job import Job
 from bigbar.machine.budget import Budget
 from bigbar.printable import one_line
 from bigbar.progress.events import Narrator, Progress
 from bigbar.sharing.frames import Publication
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.streams import Listened
 from bigbar.units import as_bytes, as_seconds, counted
 
@@ -68,24 +69,33 @@ class Terminal(Narrator):
         frame = bars.frame
         used = frame.index[job.bars]
         held_back = len(frame) - job.first_bar - len(used)
-        taking_part = f"the first {job.first_bar:,} warm up the indicators, {len(used):,} take part"
+        taking_part = f"{len(used):,} take part"
+        if job.first_bar:
+            taking_part = f"the first {job.first_bar:,} warm up the indicators, {taking_part}"
         if held_back:
             taking_part += f", {held_back:,} from {frame.index[-held_back]} on are held back"
         self.line(
             "Data",
             f"{bars.source} · {len(frame):,} bars · {frame.index[0]} to {frame.index[-1]}",
-            taking_part,
+            *([taking_part] if len(used) < len(frame) else []),
             *bars.notes,
         )
 
-    def grid(self, grid: Grid) -> None:
+    def grid(self, grid: Space) -> None:
         """The grid, as a product."""
         named = [
             f"{axis.name} {axis}" + (f" ({len(axis)})" if len(axis) > 1 else "")
-            for axis in grid.axes
+            for axis in grid.parameters
         ]
         product = " × ".join(str(count) for count in grid.shape)
-        self.line("Grid", *named, f"{product} = {counted(len(grid), 'combination')}")
+        whole = counted(len(grid), "combination")
+        if not named:
+            whole = f"{whole}: the strategy as its class has it"
+        elif grid.is_whole:
+            whole = f"{product} = {whole}"
+        else:
+            whole = f"{product} = {grid.product:,}, of which the constraint leaves {whole}"
+        self.line("Grid", *named, whole)
 
     def shared(self, publication: Publication, workers: int) -> None:
         where = "shared memory" if publication.kind == "shared_memory" else "a memory-mapped file"
@@ -173,3 +183,18 @@ class Terminal(Narrator):
 def wants_bar(stream: TextIO | None, *, no_progress: bool) -> bool:
     """Whether a bar may be drawn: on a terminal, unless it was switched off."""
     return not no_progress and Listened(stream).isatty()
+
+
+class BarOnly(Narrator):
+    """Draws the bar, and tells only what is out of the ordinary: for use from Python."""
+
+    def __init__(self) -> None:
+        self._terminal = Terminal(sys.stderr, show_bar=True)
+
+    def progress(
+        self, total: int, done: int = 0, in_flight: float = 0.0
+    ) -> AbstractContextManager[Progress]:
+        return self._terminal.progress(total, done, in_flight)
+
+    def event(self, what: str) -> None:
+        self._terminal.event(what)

@@ -10,16 +10,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from bigbar.account import Parameters
 from bigbar.outcome import PROOF, Outcome
 from bigbar.printable import one_line
 from bigbar.progress.terminal import LABEL
 from bigbar.report.standings import standings
 from bigbar.results import ResultTable
-from bigbar.strategies.big_bar.feasibility import why_no_trade
+from bigbar.space import setting_text, value_text
 from bigbar.units import as_bytes, as_seconds, counted
 from bigbar.validation.findings import Findings
-from bigbar.validation.wording import costs_text
+from bigbar.validation.wording import charges_text
 
 #: Lines are broken so as to fit terminals this wide, where nothing else is known.
 WIDTH = 100
@@ -96,7 +95,8 @@ def why_nothing(outcome: Outcome) -> str:
         return "No combination was finished."
     most = int(np.nanmax(table.column("# Trades")))
     if most == 0:
-        return f"No combination traded at all: {why_no_trade(outcome.bars, outcome.job)}."
+        job = outcome.job
+        return f"No combination traded at all: {job.spec.why_no_trade(outcome.bars, job)}."
     if most < choice.min_trades:
         return (
             f"No combination made {choice.min_trades:,} trades; the most is {most:,}. Lower "
@@ -115,10 +115,11 @@ def why_nothing(outcome: Outcome) -> str:
 
 
 def _best(outcome: Outcome, best: int) -> str:
-    parameters = vars(outcome.job.grid[best])
-    width = max(len(name) for name in parameters)
-    lines = [f"  {name:<{width}}  {value:g}" for name, value in parameters.items()]
-    return "\n".join(lines) + "\n\n" + statistics_text(outcome, best)
+    parameters = outcome.job.space[best]
+    width = max((len(name) for name in parameters), default=0)
+    lines = [f"  {name:<{width}}  {value_text(value)}" for name, value in parameters.items()]
+    told = "\n".join(lines) + "\n\n" if lines else ""  # Nothing was asked of it: as the class is.
+    return told + statistics_text(outcome, best)
 
 
 def full_statistics(outcome: Outcome, number: int) -> pd.Series:
@@ -155,8 +156,7 @@ def _closing(outcome: Outcome, files: Sequence[str], width: int) -> str:
     if len(table) > 1:
         lines.append(("Counted", _counted(outcome, table)))
     if outcome.findings is None:  # Otherwise the verdict tells it, and what more of it would do.
-        account = outcome.job.settings.account
-        told = costs_text(*account.commission_parts, account.spread)
+        told = charges_text(outcome.job.account)
         lines.append(("Costs", told or "none charged (--commission, --spread)"))
     if outcome.failures:
         lines.extend(_failures(outcome))
@@ -200,12 +200,8 @@ def _counted(outcome: Outcome, table: ResultTable) -> str:
 def _failures(outcome: Outcome) -> Iterable[tuple[str, str]]:
     yield "Failed", f"{counted(len(outcome.failures), 'combination')}, in summary.json; the first:"
     first = outcome.failures[0]
-    yield "", _named(outcome.job.grid[first.number])
+    yield "", setting_text(outcome.job.space[first.number])
     yield "", first.reason.strip().splitlines()[-1]
-
-
-def _named(parameters: Parameters) -> str:
-    return ", ".join(f"{name}={value:g}" for name, value in vars(parameters).items())
 
 
 def verification_text(outcome: Outcome) -> str:
@@ -218,10 +214,18 @@ def verification_text(outcome: Outcome) -> str:
         f"{found.statistics} statistics and every trade equal "
         f"(largest relative difference {found.max_relative_difference:.0e})"
     )
+    if found.unsteady and not found.combinations:
+        text = "nothing could be compared"
+    left = found.wanted - found.combinations - len(found.unsteady)
     if PROOF in outcome.broke_off:
-        text += f"; {found.wanted - found.combinations} more were not replayed"
-    elif found.combinations < found.wanted:
-        text += f"; {found.wanted - found.combinations} more did not fit the time budget"
+        text += f"; {left} more were not replayed"
+    elif left:
+        text += f"; {left} more did not fit the time budget"
+    if found.unsteady:
+        text += (
+            f"; {counted(len(found.unsteady), 'combination')} answered differently when run again "
+            "(random numbers, or the clock)"
+        )
     return text
 
 

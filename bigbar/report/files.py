@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.errors import BigBarError
+from bigbar import given
+from bigbar.errors import BigBarError, SettingsError
 from bigbar.machine.metrics import as_json
 from bigbar.machine.resources import process_exists
 from bigbar.outcome import Outcome, data_told, settings_told
 from bigbar.report.answer import full_statistics
 from bigbar.results import ResultTable
+from bigbar.space import plain_point, plain_value
 from bigbar.store.owner import place
 from bigbar.store.receipt import RECEIPT, receipt, receipt_text
 from bigbar.store.records import Ending, Told
@@ -134,7 +138,7 @@ def write_results(
     import pyarrow.parquet as pq
 
     arrow = pa.Table.from_pandas(table.frame(where), preserve_index=False)
-    parameters = [axis.name for axis in table.grid.axes]
+    parameters = [axis.name for axis in table.space.parameters]
     return write_whole(
         path,
         # Parameters repeat, so a dictionary shrinks them; statistics do not, and trying costs
@@ -206,6 +210,49 @@ def receipt_of(outcome: Outcome, command: Sequence[str]) -> dict[str, Any]:
     )
 
 
+def page_path(asked: str | os.PathLike[str] | None = None) -> Path:
+    """Where the page about a run is to stand; its folder is made.
+
+    Parameters
+    ----------
+    asked : path, optional
+        A file that ends in `.html`, or a folder. By default a new folder `bigbar_report` here,
+        with a number where there is one of that name; a temporary one if none can be made here.
+
+    Raises
+    ------
+    SettingsError
+        If it is a file of another kind.
+    OutputError
+        If the folder cannot be made.
+    """
+    if asked is None:
+        return _new_folder() / PAGE
+    path = Path(given.path("path", asked))
+    is_page = path.suffix.lower() in (".html", ".htm") and not path.is_dir()
+    if path.is_file() and not is_page:
+        raise SettingsError(f"{path} is a file, and no page; name one that ends in .html")
+    page = path if is_page else path / PAGE
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise OutputError(f"cannot write {page}: {problem.strerror or problem}") from problem
+    return page
+
+
+def _new_folder() -> Path:
+    for number in itertools.count(1):
+        folder = Path("bigbar_report" if number == 1 else f"bigbar_report_{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        except OSError:
+            break
+        return folder
+    return Path(tempfile.mkdtemp(prefix="report_of_bigbar_"))
+
+
 def write_receipt(folder: Path, found: dict[str, Any]) -> Path:
     """`receipt.json`: what `receipt_of` found."""
     text = receipt_text(found)
@@ -226,7 +273,9 @@ def ending(outcome: Outcome, text: str) -> Ending:
         best=outcome.best,
         best_value=value,
         result_sha256=outcome.result_sha256,
-        error=None if outcome.stopped_by is None else f"stopped by signal {outcome.stopped_by}",
+        error=outcome.unsteady
+        if outcome.stopped_by is None
+        else f"stopped by signal {outcome.stopped_by}",
         told=Told(text, summary(outcome), dict(outcome.timings), metrics),
     )
 
@@ -240,8 +289,11 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "settings": settings_told(outcome),
         "data": data_told(outcome),
         "grid": {
-            "axes": {axis.name: list(axis.values) for axis in job.grid.axes},
-            "combinations": len(job.grid),
+            "axes": {
+                each.name: [plain_value(value) for value in each.values]
+                for each in job.space.parameters
+            },
+            "combinations": len(job.space),
         },
         "engine": job.engine,
         "workers": execution.workers,
@@ -263,7 +315,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "failures": [
             {
                 "combination": failure.number,
-                "parameters": vars(job.grid[failure.number]),
+                "parameters": plain_point(job.space[failure.number]),
                 "reason": failure.reason,
             }
             for failure in outcome.failures
@@ -302,14 +354,14 @@ def _best(outcome: Outcome) -> dict[str, Any] | None:
     statistics = full_statistics(outcome, outcome.best)
     return {
         "combination": outcome.best,
-        "parameters": vars(outcome.job.grid[outcome.best]),
-        "statistics": {name: plain_value(value) for name, value in statistics.items()},
+        "parameters": plain_point(outcome.job.space[outcome.best]),
+        "statistics": {name: plain_statistic(value) for name, value in statistics.items()},
     }
 
 
 def _worth(outcome: Outcome) -> dict[str, Any]:
     """Every figure of the validation under its name; null where there is none."""
-    found = findings_as_json(outcome.findings, outcome.job.grid)
+    found = findings_as_json(outcome.findings, outcome.job.space)
     found["validation_notes"] = found.pop("notes")
     return found
 
@@ -322,13 +374,14 @@ def _verification(outcome: Outcome) -> dict[str, Any] | None:
         "combinations": found.combinations,
         "wanted": found.wanted,
         "statistics": found.statistics,
-        "max_relative_difference": plain_value(found.max_relative_difference),
+        "max_relative_difference": plain_statistic(found.max_relative_difference),
         "ok": found.ok,
+        "answered_differently": list(found.unsteady),
     }
 
 
-def plain_value(value: object) -> object:
-    """A value as JSON holds it: no NaN (null), infinity as text, times and durations as text."""
+def plain_statistic(value: object) -> object:
+    """A statistic as JSON holds it: NaN is null; infinity, times and durations are text."""
     if value is None or value is pd.NaT:
         return None
     if isinstance(value, pd.Timestamp):

@@ -22,8 +22,8 @@ from bigbar.sharing.leftovers import temporary_folder
 if TYPE_CHECKING:
     from backtesting import Backtest
 
-BACKTEST_TITLE = "BigBar: equity and trades"
-HEATMAPS_TITLE = "BigBar: heatmaps of the grid"
+BACKTEST_TITLE = "Equity and trades"
+HEATMAPS_TITLE = "Heatmaps of the grid"
 
 # Pixels. A lone heatmap gets the larger size; three of the smaller fit a 1280-pixel window.
 _HEATMAP_SIZE = 410

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bigbar.outcome import Outcome
+from bigbar.space import value_text
 
 #: Columns besides the parameters and the objective. Where there is no room for all of them, they
 #: are left out from the last but one on: how many trades there were always stays.
@@ -37,17 +38,18 @@ def standings(outcome: Outcome, count: int, *, width: int) -> str:
     """
     table, choice = outcome.table, outcome.choice
     held = table.top(choice, count)
-    axes = [axis.name for axis in table.grid.axes if len(axis) > 1] or ["atr_period"]
+    # Of a single point the first parameter stands for all.
+    axes = [each.name for each in table.space.varying or table.space.parameters[:1]]
     shared = any(one.sharing > 1 for one in held)
     shown = list(dict.fromkeys((choice.objective.name, *_COLUMNS)))
     while True:
         heads = [_head(name) for name in ("#", *axes, *shown, *(["shared by"] if shared else []))]
         rows = [[head[line] for head in heads] for line in range(_HEAD_LINES)]
         for rank, one in enumerate(held, 1):
-            parameters, statistics = vars(table.grid[one.number]), table.statistics(one.number)
+            parameters, statistics = table.space[one.number], table.statistics(one.number)
             rows.append(
                 [str(rank)]
-                + [f"{parameters[name]:g}" for name in axes]
+                + [value_text(parameters[name]) for name in axes]
                 + [_cell(statistics.get(name, 0.0)) for name in shown]
                 + ([f"{one.sharing:,}"] if shared else [])
             )

@@ -93,8 +93,8 @@ class Block:
 
     A block that nobody closed is removed when it is garbage collected or the interpreter ends;
     when the process is killed, by its workers or by multiprocessing's resource tracker; when all
-    of these are killed, by the next run (see `bigbar.sharing.leftovers`). A process forked from the owner
-    does not remove it while the owner lives.
+    of these are killed, by the next run (see `bigbar.sharing.leftovers`). A process forked from the
+    owner does not remove it while the owner lives.
 
     Attributes
     ----------

@@ -7,36 +7,41 @@ import inspect
 import json
 import platform
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bigbar.space import DEFAULT_AXES, Axis, Grid
+from bigbar.space import Space
 from bigbar.statistics import NAMES
+from bigbar.store.code_objects import value_text
+from bigbar.store.points import account_parts, grid_of, grid_parts
+from bigbar.store.strategy_code import strategy_code
 
 if TYPE_CHECKING:  # Whoever only reads an identity does not wait for pandas.
     import pandas as pd
 
-    from bigbar.engines.contract import Job
+    from bigbar.job import Job
 
 #: Packages whose code makes the numbers.
 PACKAGES = ("backtesting", "numpy", "pandas", "numba", "llvmlite")
 
 #: Names of the parts of an identity.
 PARTS = (
-    "bars", "span", "grid", "account", "week_edge_bars", "engine", "sources", "statistics",
+    "bars", "span", "strategy", "settings", "grid", "account", "engine", "sources", "statistics",
     "packages", "machine",
 )  # fmt: skip
+
+_PRICES = ("Open", "High", "Low", "Close", "Volume")
 
 _HERE = Path(__file__).resolve().parents[1]
 
 #: Sources whose code makes the numbers, whatever the engine: modules, and folders of them.
 _SOURCES = (
-    "_chartless", "engines", "given", "grid", "indicators", "periods", "settings", "statistics",
-    "strategy",
+    "account.py", "calendar.py", "given.py", "job.py", "space.py", "spec.py", "statistics.py",
+    "without_charts.py",
 )  # fmt: skip
-_FOLDERS = ("any_strategy", "kernel")
+_FOLDERS = ("engines", "compiled")
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,13 @@ class Identity:
     Attributes
     ----------
     parts : dict
-        As JSON holds them: `bars`, `span`, `grid`, `account`, `week_edge_bars`, `engine`,
-        `sources`, `statistics`, `packages`, `machine`.
+        As JSON holds them, named as in `PARTS`.
+    problem : str or None
+        Why no other run will have this fingerprint, for a person; None where one can.
     """
 
     parts: dict[str, Any]
+    problem: str | None = field(default=None, compare=False)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -71,11 +78,21 @@ class Identity:
         return str(self.parts["bars"])
 
     @property
+    def strategy_name(self) -> str:
+        """Name of the strategy's class; of one that comes along, the name that it goes by."""
+        return str(self.parts["strategy"]["name"])
+
+    @property
+    def strategy_code(self) -> dict[str, str]:
+        """Digests of the strategy's code, by module."""
+        return dict(self.parts["strategy"]["code"])
+
+    @property
     def code_sha256(self) -> str:
         """Of the sources that make the numbers."""
         return str(self.parts["sources"])
 
-    def grid(self) -> Grid:
+    def grid(self) -> Space:
         """The grid.
 
         Raises
@@ -86,17 +103,36 @@ class Identity:
         return self._grid
 
     @cached_property
-    def _grid(self) -> Grid:
+    def _grid(self) -> Space:
         return grid_of(self.parts)
 
     def differences(self, other: Identity) -> list[str]:
         """The parts that differ, for a person."""
         names = dict.fromkeys([*self.parts, *other.parts])
         return [
-            _NAMED.get(name, name)
+            self._named(name, other)
             for name in names
             if canonical(self.parts.get(name)) != canonical(other.parts.get(name))
         ]
+
+    def code_difference(self, other: Identity) -> str | None:
+        """What of the strategy's own code differs, for a person; None where nothing does."""
+        mine, others = self.strategy_code, other.strategy_code
+        differing = [each for each in {**mine, **others} if mine.get(each) != others.get(each)]
+        if not differing:
+            return None
+        return f"{_NAMED['strategy']} ({', '.join(sorted(differing)[:3])})"
+
+    def _named(self, name: str, other: Identity) -> str:
+        """A part that differs, for a person; of a strategy's code, which of its modules."""
+        if name == "strategy":
+            try:
+                if self.strategy_name != other.strategy_name:
+                    return "the strategy"
+                return self.code_difference(other) or _NAMED[name]
+            except (KeyError, TypeError, ValueError):  # It holds none.
+                return _NAMED[name]
+        return _NAMED.get(name, name)
 
 
 _NAMED = {
@@ -104,7 +140,8 @@ _NAMED = {
     "span": "which bars take part (the longest ATR period, --holdout)",
     "grid": "the grid",
     "account": "cash or costs",
-    "week_edge_bars": "--week-edge-bars",
+    "strategy": "the strategy's own code",
+    "settings": "the strategy's settings (--week-edge-bars)",
     "engine": "the engine",
     "sources": "the optimizer's own code",
     "statistics": "the list of statistics",
@@ -126,25 +163,23 @@ def identity_of(bars: pd.DataFrame, job: Job) -> Identity:
     -------
     Identity
     """
-    account = job.settings.account
+    code = strategy_code(job.spec)
+    account, problem = account_parts(job.account)
     return Identity(
         {
             "bars": bars_sha256(bars),
             "span": [job.first_bar, len(bars) if job.stop_bar is None else job.stop_bar],
-            "grid": grid_parts(job.grid),
-            "account": {
-                "cash": float(account.cash),
-                "commission": list(account.commission_parts),
-                "spread": float(account.spread),
-                "margin": float(account.margin),
-            },
-            "week_edge_bars": int(job.settings.week_edge_bars),
+            "strategy": {"name": code.name, "code": code.parts},
+            "settings": dict(job.spec.settings),
+            "grid": grid_parts(job.space),
+            "account": account,
             "engine": job.engine,
-            "sources": sources_sha256(job.engine),
+            "sources": sources_sha256(job),
             "statistics": list(NAMES),
-            "packages": package_versions(),
+            "packages": package_versions() | code.packages,
             "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        }
+        },
+        code.problem or problem,
     )
 
 
@@ -163,63 +198,67 @@ def bars_sha256(bars: pd.DataFrame) -> str:
     Returns
     -------
     str
-        SHA-256 of the time zone, the times (int64 nanoseconds) and the columns (float64), all
-        little-endian.
+        SHA-256 of the time zone, the times (int64 nanoseconds) and the five columns (float64), all
+        little-endian; then, where there are others, of their names, types and values.
     """
     import pandas as pd
 
-    index = pd.DatetimeIndex(bars.index).as_unit("ns")
-    digest = hashlib.sha256(f"{index.tz}\n".encode())
-    digest.update(index.asi8.astype("<i8").tobytes())
-    for name in ("Open", "High", "Low", "Close", "Volume"):
+    if isinstance(bars.index, pd.DatetimeIndex):
+        index = bars.index.as_unit("ns")
+        digest = hashlib.sha256(f"{index.tz}\n".encode())
+        digest.update(index.asi8.astype("<i8").tobytes())
+    else:
+        digest = hashlib.sha256(f"{bars.index.dtype}\n".encode())
+        digest.update(pd.util.hash_pandas_object(bars.index).to_numpy().tobytes())
+    for name in _PRICES:
         digest.update(bars[name].to_numpy().astype("<f8").tobytes())
+    others = bars.drop(columns=list(_PRICES))
+    if len(others.columns):
+        digest.update(json.dumps([[str(n), str(t)] for n, t in others.dtypes.items()]).encode())
+        try:
+            digest.update(pd.util.hash_pandas_object(others, index=False).to_numpy().tobytes())
+        except TypeError:  # Lists, dictionaries; what has no text is like no other.
+            text = value_text(others.to_numpy().tolist())
+            digest.update(secrets.token_bytes(32) if text is None else text.encode())
     return digest.hexdigest()
 
 
-def grid_parts(grid: Grid) -> dict[str, list[float]]:
-    """The values of each axis, exactly."""
-    return {axis.name: list(axis.values) for axis in grid.axes}
+def sources_sha256(job: Job) -> str:
+    """Digest of the sources that make the numbers of a job's engine.
 
-
-def grid_of(parts: dict[str, Any]) -> Grid:
-    """The grid of an identity's parts.
-
-    Raises
-    ------
-    bigbar.errors.SettingsError, ValueError
-        If they hold none.
+    An engine counts with the file that it stands in, and a strategy that comes along as well; with
+    all files of a folder of their own. If one cannot be read, no two digests are the same: its rows
+    are never taken for those of another run.
     """
-    axes = parts.get("grid")
-    if not isinstance(axes, dict) or set(axes) != set(DEFAULT_AXES):
-        raise ValueError("no axes of a grid")
-    for values in axes.values():
-        if not isinstance(values, list) or any(type(value) not in (int, float) for value in values):
-            raise ValueError("no values of an axis")
-    return Grid(tuple(Axis(name, tuple(axes[name])) for name in DEFAULT_AXES))
-
-
-def sources_sha256(engine: str) -> str:
-    """Digest of the sources that make the numbers of an engine.
-
-    An engine made elsewhere counts with the file that it stands in. If that cannot be read, no
-    two digests are the same: its rows are never taken for those of another run.
-    """
-    from bigbar.engines.contract import ENGINES
+    from bigbar.engines.find import kind_of
 
     digest = hashlib.sha256()
-    files = [_HERE / f"{name}.py" for name in _SOURCES]
+    files = [_HERE / name for name in _SOURCES]
     for folder in _FOLDERS:
-        files += sorted((_HERE / folder).glob("*.py"))
-    build = ENGINES[engine].build
+        files += sorted((_HERE / folder).rglob("*.py"))
     try:
-        made_in = Path(inspect.getsourcefile(build) or "").resolve()
-        if made_in.parent != _HERE:
-            files.append(made_in)
-        for file in files:
+        for kind in (kind_of(job.spec, job.engine).build, type(job.spec), job.spec.strategy):
+            files += _files_with(kind)
+        for file in dict.fromkeys(files):
             digest.update(file.read_bytes())
     except (OSError, TypeError):
         digest.update(secrets.token_bytes(32))
     return digest.hexdigest()
+
+
+def _files_with(thing: Any) -> list[Path]:
+    """The sources that something of an engine or of a strategy that comes along stands in.
+
+    In a folder of its own, all of that folder; a strategy from elsewhere is followed by itself,
+    see `bigbar.store.strategy_code`.
+    """
+    top, *names = thing.__module__.split(".")
+    if top != "bigbar":
+        is_strategy = isinstance(thing, type) and hasattr(thing, "init")
+        return [] if is_strategy else [Path(inspect.getsourcefile(thing) or "").resolve()]
+    if len(names) > 2:
+        return sorted(_HERE.joinpath(*names[:2]).glob("*.py"))
+    return [_HERE.joinpath(*names).with_suffix(".py")]
 
 
 def package_versions() -> dict[str, str]:

@@ -21,7 +21,7 @@ FILES = "files"
 REPLACING = "replacing"
 
 #: Of the receipt's form; another one is refused.
-FORMAT = 1
+FORMAT = 2
 
 
 def receipt(
@@ -73,7 +73,9 @@ def receipt(
         "engine": parts["engine"],
         "packages": parts["packages"],
         "machine": parts["machine"],
-        "costs": {**parts["account"], "week_edge_bars": parts["week_edge_bars"]},
+        "strategy": parts["strategy"],
+        "settings": parts["settings"],
+        "account": parts["account"],
         "grid": parts["grid"],
         "statistics": parts["statistics"],
         "objective": settings["maximize"],
@@ -98,15 +100,12 @@ def identity_in(found: dict[str, Any]) -> Identity:
     KeyError, TypeError
         If it is none.
     """
-    data, costs = found["data"], dict(found["costs"])
-    week_edge_bars = costs.pop("week_edge_bars")
+    data = found["data"]
     parts = {
         "bars": data["bars_sha256"],
         "span": data["span"],
-        "account": costs,
-        "week_edge_bars": week_edge_bars,
         "sources": found["code_sha256"],
-        **{name: found[name] for name in ("grid", "engine", "statistics", "packages", "machine")},
+        **{name: found[name] for name in PARTS if name in found},
     }
     return Identity({name: parts[name] for name in PARTS})
 

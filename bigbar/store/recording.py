@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bigbar.errors import BigBarError, SettingsError, VerificationError
 from bigbar.executors.chunks import gaps_in
 from bigbar.interrupts import signals_deferred
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.store.fingerprint import Identity
 from bigbar.store.owner import Owner
 from bigbar.store.records import Ending, NewRun, Run
@@ -219,7 +219,7 @@ class StoreRecorder(Recorder):
         self._told: set[str] = set()
         self._begun = time.monotonic()
         self._seconds_before = 0.0
-        self._grid: Grid | None = None
+        self._grid: Space | None = None
         self._identity: Identity | None = None
         self._carried: Carried | None = None
         self._writer: SliceWriter | None = None
@@ -248,6 +248,11 @@ class StoreRecorder(Recorder):
             values[:] = np.nan
             return Carried.nothing(len(values))
         self._carried = carried
+        if new.identity.problem is not None:
+            self._tell_once(
+                f"the rows of this run will not be used again, nor can it be continued: "
+                f"{new.identity.problem}"
+            )
         return carried
 
     def add(self, slice_: Slice, rows: NDArray[np.float64], failures: Sequence[Failure]) -> None:
@@ -266,7 +271,7 @@ class StoreRecorder(Recorder):
                 )
         if slice_.begun is not None:
             slice_ = replace(slice_, begun=slice_.begun - self._begun)
-        named = [(vars(grid[failure.number]), failure) for failure in failures]
+        named = [(grid[failure.number], failure) for failure in failures]
         self._writer.put(Finished(slice_, rows, named))
         self._give_up(self._writer.problem)
 
@@ -374,7 +379,7 @@ class StoreRecorder(Recorder):
         """Keep these rows and no others."""
         grid = self._grid
         assert grid is not None
-        named = [(vars(grid[failure.number]), failure) for failure in failures]
+        named = [(grid[failure.number], failure) for failure in failures]
         pieces = [
             Finished(
                 Slice(start, stop),
@@ -394,7 +399,7 @@ class StoreRecorder(Recorder):
         self._tell_once(f"{what}; they are computed again")
 
     def _is_left_out(self, what: str) -> None:
-        self._tell_once(f"{what}; it is left out (python -m bigbar delete removes it)")
+        self._tell_once(f"{what}; it is left out (bigbar delete removes it)")
 
     def _counts_anew(self, what: str) -> None:
         self._tell_once(f"{what}; counting begins anew")
@@ -425,7 +430,21 @@ class StoreRecorder(Recorder):
             carried.taken = take_over(
                 store, others, new.identity.grid(), values, carried.done, damaged=self._are_damaged
             )
+            if not (others or same):
+                self._tell_of_an_edit(store, new.identity)
         return carried
+
+    def _tell_of_an_edit(self, store: RunStore, new: Identity) -> None:
+        """Why nothing of the last run is used, where that is an edit of the strategy."""
+        run = next((one for one in store.like(new, damaged=self._is_left_out) if one.done), None)
+        if (
+            run is None
+            or new.problem is not None
+            or run.identity.strategy_code == new.strategy_code
+        ):
+            return
+        differing = [part for part in run.identity.differences(new) if part != "the grid"]
+        self._tell_once(f"nothing of run {run.id} is used: since then {_and(differing)} changed")
 
     def _continue(
         self, store: RunStore, run: Run, carried: Carried, values: NDArray[np.float64]
@@ -463,6 +482,10 @@ class StoreRecorder(Recorder):
             return _to_retry(ended, store.path)
         # A run that was finished later has the answer: then this one is meant to be another.
         return ended[0] if ended and ended[0].state == "interrupted" else None
+
+
+def _and(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _to_resume(run: Run, new: NewRun) -> Run:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from bigbar.errors import SettingsError
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.store.fingerprint import PARTS, Identity
 from bigbar.store.owner import Owner
 from bigbar.store.schema import StoreError
@@ -84,7 +84,7 @@ class Run:
     error: str | None
 
     @property
-    def grid(self) -> Grid:
+    def grid(self) -> Space:
         """Its grid."""
         return self.identity.grid()
 
@@ -94,9 +94,9 @@ class Run:
         return str(self.identity.parts["engine"])
 
     @property
-    def best_parameters(self) -> dict[str, float] | None:
+    def best_parameters(self) -> dict[str, Any] | None:
         """Of the winning combination."""
-        return None if self.best is None else dict(vars(self.grid[self.best]))
+        return None if self.best is None else dict(self.grid[self.best])
 
 
 @dataclass(frozen=True)

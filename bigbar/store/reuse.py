@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 
@@ -15,39 +15,10 @@ from bigbar.store.runs import RunStore
 _MOST_RUNS = 5
 
 
-def shared_combinations(grid: Grid, other: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Combinations that two grids have in common, the same parameters to the last bit.
-
-    Parameters
-    ----------
-    grid, other : Grid
-
-    Returns
-    -------
-    numbers, numbers_in_other : ndarray of int, shape (shared,)
-        In grid order.
-    """
-    found = [
-        np.intersect1d(
-            np.asarray(axis.values, dtype=np.float64),
-            np.asarray(other_axis.values, dtype=np.float64),
-            assume_unique=True,
-            return_indices=True,
-        )[1:]
-        for axis, other_axis in zip(grid.axes, other.axes, strict=True)
-    ]
-    ours, theirs = zip(*found, strict=True)
-    return _numbers(ours, grid.shape), _numbers(theirs, other.shape)
-
-
-def _numbers(places: Sequence[NDArray[np.int64]], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    return np.asarray(np.ravel_multi_index(np.ix_(*places), shape)).ravel()
-
-
 def take_over(
     store: RunStore,
     runs: Sequence[Run],
-    grid: Grid,
+    grid: Space,
     values: NDArray[np.float64],
     done: NDArray[np.bool_],
     *,
@@ -60,7 +31,7 @@ def take_over(
     store : RunStore
     runs : sequence of Run
         To take from.
-    grid : Grid
+    grid : Space
     values : ndarray of float, shape (combinations, statistics)
         Filled in where `done` says that nothing is there yet.
     done : ndarray of bool, shape (combinations,)
@@ -76,7 +47,7 @@ def take_over(
     taken = np.zeros(len(done), dtype=np.int64)
     ranked = sorted(runs, key=lambda run: (grid.count_shared(run.grid), run.id), reverse=True)
     for run in ranked[:_MOST_RUNS]:
-        ours, theirs = shared_combinations(grid, run.grid)
+        ours, theirs = grid.shared_with(run.grid)
         wanted = ~done[ours] & (taken[ours] == 0)
         if not wanted.any():
             continue

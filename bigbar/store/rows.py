@@ -7,7 +7,7 @@ because similar rows pack better: 27 MB of the default grid become about 6.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.store.fingerprint import canonical
+from bigbar.store.points import encoded
 from bigbar.store.schema import storable
 from bigbar.store.seal import key_of, seal
 
@@ -70,7 +71,7 @@ class Finished:
 
     slice: Slice
     rows: NDArray[np.float64]
-    failures: Sequence[tuple[dict[str, float], Failure]] = ()
+    failures: Sequence[tuple[Mapping[str, Any], Failure]] = ()
 
 
 def write_slices(connection: sqlite3.Connection, run: int, finished: Sequence[Finished]) -> None:
@@ -105,7 +106,7 @@ def write_slices(connection: sqlite3.Connection, run: int, finished: Sequence[Fi
         [(run, one.slice.start, one.slice.stop) for one in finished],
     )
     failed = [
-        (failure.number, canonical(parameters), storable(failure.reason))
+        (failure.number, canonical(_encoded(parameters)), storable(failure.reason))
         for one in finished
         for parameters, failure in one.failures
     ]
@@ -113,6 +114,10 @@ def write_slices(connection: sqlite3.Connection, run: int, finished: Sequence[Fi
         "INSERT INTO failures (run, number, parameters, reason, checksum) VALUES (?, ?, ?, ?, ?)",
         [(run, *one, seal("failure", key, *one)) for one in failed],
     )
+
+
+def _encoded(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: encoded(value) for name, value in parameters.items()}
 
 
 def delete_rows(connection: sqlite3.Connection, run: int) -> None:

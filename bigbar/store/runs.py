@@ -28,6 +28,7 @@ from bigbar.store.schema import (
     storable,
     transaction,
 )
+from bigbar.store.strategy_code import UNFOLLOWED
 from bigbar.units import counted
 
 if TYPE_CHECKING:
@@ -116,6 +117,11 @@ class RunStore:
         """Runs that agree wherever their grids meet, the newest first."""
         found = self._found("WHERE context = ? ORDER BY id DESC", context, damaged)
         return [run for run in found if run.context == context]
+
+    def like(self, identity: Identity, *, damaged: Damaged | None = None) -> list[Run]:
+        """Runs of the same bars and a strategy of the same name, the newest first."""
+        found = self._found("WHERE bars_sha256 = ? ORDER BY id DESC", identity.bars_sha256, damaged)
+        return [run for run in found if run.identity.strategy_name == identity.strategy_name]
 
     def told(self, number: int) -> Told:
         """What a run said at its end."""
@@ -361,4 +367,8 @@ class RunStore:
 
 
 def _costs(identity: Identity) -> str:
-    return canonical([identity.parts[name] for name in ("account", "week_edge_bars")])
+    strategy = dict(identity.parts["strategy"])
+    strategy["code"] = {
+        name: digest for name, digest in dict(strategy["code"]).items() if name != UNFOLLOWED
+    }
+    return canonical([strategy, *(identity.parts[name] for name in ("settings", "account"))])

@@ -24,9 +24,10 @@ RUNS = "runs.sqlite"
 #: "BgBr": marks the file as this program's, see https://sqlite.org/pragma.html#pragma_application_id.
 APPLICATION_ID = 0x42674272
 
-#: Of the tables below; another one is refused. Version 1 had no checksums over what a row of
-#: statistics belongs to, so there is no telling which of its rows are right.
-VERSION = 2
+#: Of the tables below and what is in them; another one is refused. Version 1 had no checksums over
+#: what a row of statistics belongs to, so there is no telling which of its rows are right.
+#: Version 2 knew one strategy, and nothing of the code, the fills and the values of others.
+VERSION = 3
 
 #: How long to wait for another program that is writing, in seconds.
 BUSY_S = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bigbar.engines.contract import Job
+from bigbar.job import Job
 from bigbar.results import ResultTable
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import BuyAndHold

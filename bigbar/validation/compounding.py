@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.calendar import calendar_of
-from bigbar.engines.contract import Job
-from bigbar.validation.returns import daily_returns
+from bigbar.job import Job
+from bigbar.validation.returns import KeptReturns, daily_returns
 from bigbar.validation.tasks import Imap
 
 #: The matrix of returns takes no more than this, in bytes: the default grid on 800 days. Testing
@@ -19,7 +19,13 @@ MOST_BYTES = 400_000_000
 
 
 def returns_within(
-    file: pd.DataFrame, job: Job, imap: Imap, *, chunk_size: int, most_bytes: int = MOST_BYTES
+    file: pd.DataFrame,
+    job: Job,
+    imap: Imap,
+    *,
+    chunk_size: int,
+    most_bytes: int = MOST_BYTES,
+    kept: KeptReturns | None = None,
 ) -> tuple[NDArray[np.float32], int]:
     """Returns of every combination, of days, or of several days each where the file is long.
 
@@ -29,6 +35,8 @@ def returns_within(
         As of `bigbar.validation.returns.daily_returns`.
     most_bytes : int, optional
         What the matrix may take.
+    kept : KeptReturns, optional
+        Those that came along with the rows.
 
     Returns
     -------
@@ -37,9 +45,11 @@ def returns_within(
     days : int
         Days in a period.
     """
+    if kept is not None:
+        return kept.complete(imap, chunk_size=chunk_size), 1
     index: Any = file.index[job.bars]
     periods = calendar_of(index).periods - 1
-    combinations = len(job.grid)
+    combinations = len(job.space)
     days = max(1, -(-4 * combinations * periods // most_bytes))
     if days == 1:
         return daily_returns(file, job, imap, chunk_size=chunk_size), days

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from bigbar.account import Account
-from bigbar.engines.contract import Job, build_engine
+from bigbar.engines.find import build_engine
 from bigbar.errors import SettingsError
+from bigbar.job import Job
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import Costs
 from bigbar.validation.single import single_job, whole_span
@@ -52,7 +53,7 @@ class _Setting:
         """Return, Sharpe ratio and trades, see `_COLUMNS`."""
         costs = commission, spread
         if costs not in self.known:
-            account = with_costs(self.job.settings.account, commission=commission, spread=spread)
+            account = with_costs(self.job.account, commission=commission, spread=spread)
             span = whole_span(self.file, self.job)
             engine = build_engine(self.file, single_job(self.job, self.number, span, account))
             row = engine.run(0, 1)[0]
@@ -99,7 +100,7 @@ def find_costs(file: pd.DataFrame, job: Job, number: int, *, limit: float = LIMI
     Costs
     """
     setting = _Setting(file, job, number)
-    account = job.settings.account
+    account = job.account
     (fixed, commission), spread = account.commission_parts, float(account.spread)
     even_commission = break_even(lambda cost: setting.loses(cost, spread), limit)
     even_spread = break_even(lambda cost: setting.loses(commission, cost), limit)

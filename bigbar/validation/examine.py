@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from bigbar.calendar import calendar_of
-from bigbar.engines.contract import Job
+from bigbar.job import Job
 from bigbar.results import Choice, ResultTable
-from bigbar.space import Grid
 from bigbar.validation.benchmark import buy_and_hold
 from bigbar.validation.compounding import returns_within
+from bigbar.validation.conduct import find_conduct
 from bigbar.validation.costs import find_costs
 from bigbar.validation.findings import Findings, Holdout
 from bigbar.validation.holdout import open_holdout
@@ -23,6 +23,7 @@ from bigbar.validation.luck import LuckFindings, assess_luck
 from bigbar.validation.plan import MATRIX_SHARES, MATRIX_WINDOWS, TEST_SHARE, Plan
 from bigbar.validation.plateau import find_plateau
 from bigbar.validation.price_noise import perturb
+from bigbar.validation.returns import KeptReturns
 from bigbar.validation.tasks import Imap
 from bigbar.validation.verdict import WEIGHED, conclude
 from bigbar.validation.walk_forward import Winners, walk_forward, walk_forward_matrix
@@ -54,6 +55,8 @@ class Subject:
     count_opening : callable
         Is told the first bar held back, when the bars from there on are looked at; says how often
         they have been by now.
+    returns : KeptReturns or None
+        Of the whole grid, where they came along with the rows.
     """
 
     file: pd.DataFrame
@@ -66,6 +69,7 @@ class Subject:
     seed: int = 0
     earlier_trials: int = 0
     count_opening: Callable[[pd.Timestamp], int] = field(default=lambda _: 1)
+    returns: KeptReturns | None = None
 
 
 def choose(plan: Plan, table: ResultTable, choice: Choice) -> int | None:
@@ -125,18 +129,25 @@ def examine(
                 )
     if plan.walk_forward or plan.matrix:
         parts |= _forward(plan, subject, tell, apart)
+    if plan.assess and subject.chosen is not None and not subject.job.spec.comes_along:
+        tell("what the strategy sees and changes")
+        with apart("the look at what the strategy sees and changes"):
+            parts["conduct"] = find_conduct(subject.job, subject.chosen, subject.imap)
     if plan.assess and subject.chosen is not None:
         tell("costs, other orders of the trades, other prices")
         file, job, chosen = subject.file, subject.job, subject.chosen
         with apart("the comparison with buy and hold"):
             parts["buy_and_hold"] = buy_and_hold(file, job, subject.table, chosen)
-        with apart("the search for costs that break even"):
-            parts["costs"] = find_costs(file, job, chosen)
+        if callable(job.account.commission):
+            notes.append("costs that break even were not looked for: the commission is a function")
+        else:
+            with apart("the search for costs that break even"):
+                parts["costs"] = find_costs(file, job, chosen)
         with apart("the test on other orders and prices"):
             parts["perturbation"] = perturb(file, job, chosen, subject.imap, seed=subject.seed)
     trades = subject.table.column("# Trades")
     verdict = conclude(
-        subject.job.grid,
+        subject.job.space,
         subject.chosen,
         trades=None if subject.chosen is None else int(trades[subject.chosen]),
         most_trades=0 if np.isnan(trades).all() else int(np.nanmax(trades)),
@@ -148,7 +159,13 @@ def examine(
 def _luck(plan: Plan, subject: Subject) -> tuple[LuckFindings, list[str]]:
     """Hold the result against what luck finds in the same grid."""
     job = subject.job
-    returns, days = returns_within(subject.file, job, subject.imap, chunk_size=_period(job.grid))
+    returns, days = returns_within(
+        subject.file,
+        job,
+        subject.imap,
+        chunk_size=job.space.per_slowest,
+        kept=subject.returns,
+    )
     index: Any = subject.file.index[job.bars]
     calendar = calendar_of(index)
     first_end = (calendar.periods - 1) % days + days  # The first period has no return.
@@ -159,7 +176,7 @@ def _luck(plan: Plan, subject: Subject) -> tuple[LuckFindings, list[str]]:
         subject.chosen,
         periods_per_year=calendar.annual_periods / days,
         times=index[calendar.ends[first_end::days]],
-        cash=job.settings.account.cash,
+        cash=job.account.cash,
         earlier_trials=subject.earlier_trials,
         seed=subject.seed,
         thorough=plan.thorough,
@@ -211,8 +228,3 @@ def _forward(
                 anchored=plan.anchored,
             )
     return parts
-
-
-def _period(grid: Grid) -> int:
-    """Combinations of one ATR period, which share work."""
-    return len(grid) // len(grid.axes[0])

@@ -403,6 +403,31 @@ class Perturbation:
 
 
 @dataclass(frozen=True)
+class Conduct:
+    """How the chosen setting of a trader's strategy behaves, whatever it earns.
+
+    Attributes
+    ----------
+    combination : int
+        The chosen setting.
+    cuts : tuple of int
+        The file was cut short to so many bars each time, to compare indicators and trades.
+    sees_future : str or None
+        What is another on the file cut short; None where nothing is, or nothing could be told.
+    answers_differently : str or None
+        What is another when the same is run again.
+    changed_class_attributes : tuple of str
+        Class attributes that a run changes, as "Class.attribute".
+    """
+
+    combination: int
+    cuts: tuple[int, ...]
+    sees_future: str | None
+    answers_differently: str | None
+    changed_class_attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What it comes to.
 
@@ -413,7 +438,7 @@ class Verdict:
     headline : str
         The verdict in a sentence.
     lines : tuple of str
-        At most nine, the headline last: what a terminal shows.
+        At most nine, and three of conduct; the headline last: what a terminal shows.
     """
 
     light: str
@@ -440,6 +465,8 @@ class Findings:
     buy_and_hold : BuyAndHold or None
     costs : Costs or None
     perturbation : Perturbation or None
+    conduct : Conduct or None
+        None for a strategy that comes along.
     luck_band : DataFrame or None
         Columns `low`, `typical`, `high` by time: equity of luck's best setting (5 %, median,
         95 %), for the equity chart.
@@ -460,5 +487,6 @@ class Findings:
     buy_and_hold: BuyAndHold | None = None
     costs: Costs | None = None
     perturbation: Perturbation | None = None
+    conduct: Conduct | None = None
     luck_band: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bigbar.engines.contract import Job
+from bigbar.job import Job
 from bigbar.validation.findings import Holdout
 from bigbar.validation.single import prove, run_single, whole_span
 from bigbar.validation.tasks import Imap
@@ -49,7 +49,7 @@ def open_holdout(
         raise ValueError("nothing was held back: the job goes to the end of the file")
     optimized = run_single(file, job, number, (first, split))
     unseen = run_single(file, job, number, (split, len(file)))
-    prove([unseen], job.grid, imap)
+    prove([unseen], job.space, imap)
     return Holdout(
         share=share,
         split=file.index[split],

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bigbar.engines.contract import Job
 from bigbar.errors import DataError, SettingsError
 from bigbar.given import flag, number, text, whole
-from bigbar.validation.splits import Span, holdout_split, walk_forward_spans, week_edges
+from bigbar.job import Job
+from bigbar.spec import StrategySpec
+from bigbar.validation.splits import Span, holdout_split, walk_forward_spans
 
 #: Which setting is judged, and shown as the answer.
 CHOICES = ("peak", "robust")
@@ -100,36 +101,59 @@ class Plan:
         Raises
         ------
         DataError
-            If there are too few trading weeks to hold any back, or for the windows.
+            If there are too few bars to hold any back, or for the windows; or if they have no
+            dates.
         """
+        spec = job.spec
+        self._check_dates(index)
         whole = job.first_bar, len(index)
         optimized = whole
         if self.holdout is not None:
-            optimized = job.first_bar, holdout_split(index, whole, self.holdout)
+            optimized = job.first_bar, holdout_split(spec, index, whole, self.holdout)
         if self.walk_forward:
             try:
-                self._windows(index, optimized, self.walk_forward)
+                self._windows(spec, index, optimized, self.walk_forward)
             except DataError as problem:
-                advice = self._fewer_windows(index, whole, optimized)
+                advice = self._fewer_windows(spec, index, whole, optimized)
                 raise DataError(f"{problem}; {advice}") from problem
         return None if optimized == whole else optimized
 
-    def _windows(self, index: pd.DatetimeIndex, span: Span, windows: int) -> None:
-        walk_forward_spans(index, span, windows=windows, share=TEST_SHARE, anchored=self.anchored)
+    def _check_dates(self, index: pd.Index) -> None:
+        """Refuse what was asked for by name and means nothing for bars that are only numbered."""
+        asked = {
+            "--holdout": self.holdout is not None,
+            "--walk-forward": self.walk_forward > 0,
+            _NAMES["matrix"]: self.matrix,
+        }
+        named = [option for option, wanted in asked.items() if wanted]
+        if named and not isinstance(index, pd.DatetimeIndex):
+            raise DataError(
+                f"the bars have no dates, which {' and '.join(named)} "
+                f"{'needs' if len(named) == 1 else 'need'}: give the frame a DatetimeIndex"
+            )
 
-    def _fewer_windows(self, index: pd.DatetimeIndex, whole: Span, optimized: Span) -> str:
+    def _windows(
+        self, spec: StrategySpec, index: pd.DatetimeIndex, span: Span, windows: int
+    ) -> None:
+        walk_forward_spans(
+            spec, index, span, windows=windows, share=TEST_SHARE, anchored=self.anchored
+        )
+
+    def _fewer_windows(
+        self, spec: StrategySpec, index: pd.DatetimeIndex, whole: Span, optimized: Span
+    ) -> str:
         """What can be done about too many windows: each way does."""
         ways = ["use a longer file"]
-        if optimized != whole and self._most_windows(index, whole) >= self.walk_forward:
+        if optimized != whole and self._most_windows(spec, index, whole) >= self.walk_forward:
             ways.insert(0, "leave out --holdout")
-        if most := self._most_windows(index, optimized):
+        if most := self._most_windows(spec, index, optimized):
             ways.insert(0, f"use --walk-forward {most}" + (" or fewer" if most > 1 else ""))
         return ", or ".join(filter(None, (", ".join(ways[:-1]), ways[-1])))
 
-    def _most_windows(self, index: pd.DatetimeIndex, span: Span) -> int:
+    def _most_windows(self, spec: StrategySpec, index: pd.DatetimeIndex, span: Span) -> int:
         """As many as fit, up to those that are asked for; 0 where not even one does."""
-        for windows in range(min(self.walk_forward, len(week_edges(index, span))), 0, -1):
+        for windows in range(min(self.walk_forward, len(spec.cuts(index, span))), 0, -1):
             with contextlib.suppress(DataError):
-                self._windows(index, span, windows)
+                self._windows(spec, index, span, windows)
                 return windows
         return 0

@@ -14,13 +14,14 @@ much in a rough surface, next to nothing in a smooth one. The edge is neither fa
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.results import Choice, ResultTable
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.statistics import Better
 from bigbar.validation.findings import Plateau
 
@@ -43,13 +44,16 @@ class Crosses:
     worst: Floats
 
 
-def crosses(scores: Floats) -> Crosses:
+def crosses(scores: Floats, *, ordered: Sequence[bool] | None = None) -> Crosses:
     """Cross mean and worst neighbour of every combination.
 
     Parameters
     ----------
     scores : ndarray of float, shape of the grid
         The higher the better; NaN where a combination does not count.
+    ordered : sequence of bool, optional
+        Of each axis, whether values next to each other are near each other. There are no
+        neighbours along one that is not (text, truth values). All are, by default.
 
     Returns
     -------
@@ -60,6 +64,8 @@ def crosses(scores: Floats) -> Crosses:
     known, members = counts.astype(np.int64), np.ones(scores.shape, np.int64)
     worst = np.full(scores.shape, np.inf)
     for axis, length in enumerate(scores.shape):
+        if ordered is not None and not ordered[axis]:
+            continue
         below = (slice(None),) * axis + (slice(0, length - 1),)
         above = (slice(None),) * axis + (slice(1, length),)
         for here, there in ((below, above), (above, below)):
@@ -71,18 +77,20 @@ def crosses(scores: Floats) -> Crosses:
     mean = np.full(scores.shape, np.nan)
     np.divide(total, known, out=mean, where=counts & (2 * known > members))
     return Crosses(
-        _corrected(mean, known, int(members.max()), _likeness(scores, counts)),
+        _corrected(mean, known, int(members.max()), _likeness(scores, counts, ordered)),
         np.where(np.isinf(worst), np.nan, worst),
     )
 
 
-def _likeness(scores: Floats, counts: NDArray[np.bool_]) -> float:
+def _likeness(scores: Floats, counts: NDArray[np.bool_], ordered: Sequence[bool] | None) -> float:
     """Correlation of neighbours, from 0 to 1."""
     if not counts.any():
         return 0.0
     deviations = np.where(counts, scores - scores[counts].mean(), 0.0)
     products, pairs = 0.0, 0
     for axis, length in enumerate(scores.shape):
+        if ordered is not None and not ordered[axis]:
+            continue
         below = (slice(None),) * axis + (slice(0, length - 1),)
         above = (slice(None),) * axis + (slice(1, length),)
         products += float((deviations[below] * deviations[above]).sum())
@@ -105,15 +113,15 @@ def _corrected(mean: Floats, known: NDArray[np.int64], full: int, likeness: floa
     return np.where(known < full, drawn, mean)
 
 
-def _edges(grid: Grid, number: int | None) -> tuple[str, ...]:
+def _edges(grid: Space, number: int | None) -> tuple[str, ...]:
     """Axes with more than one value at whose end a combination stands."""
     if number is None:
         return ()
-    places = np.unravel_index(number, grid.shape)
+    places = grid.places(number)
     return tuple(
         axis.name
-        for axis, place in zip(grid.axes, places, strict=True)
-        if len(axis) > 1 and int(place) in (0, len(axis) - 1)
+        for axis, place in zip(grid.parameters, places, strict=True)
+        if len(axis) > 1 and axis.is_ordered and place in (0, len(axis) - 1)
     )
 
 
@@ -143,9 +151,9 @@ def find_plateau(table: ResultTable, choice: Choice) -> Plateau:
         Of equal combinations the lowest number. Values as the objective has them, also where
         lower is better.
     """
-    grid, scores = table.grid, table.scores(choice)
-    around = crosses(scores.reshape(grid.shape))
-    means, worst = around.mean.ravel(), around.worst.ravel()
+    grid, scores = table.space, table.scores(choice)
+    around = crosses(grid.on_product(scores), ordered=[p.is_ordered for p in grid.parameters])
+    means, worst = grid.of_product(around.mean), grid.of_product(around.worst)
     sign = -1.0 if choice.objective.better is Better.LOWER else 1.0
     peak, robust, median = table.best(choice), _first_highest(means), _median(scores)
 

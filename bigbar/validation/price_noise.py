@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.engines.contract import Job, build_engine
+from bigbar.engines.find import build_engine
 from bigbar.executors.local import Unanswered
+from bigbar.job import Job
 from bigbar.statistics import COLUMN
-from bigbar.strategies.big_bar.indicators import momentum, true_range
 from bigbar.validation.findings import Perturbation
 from bigbar.validation.single import single_job, whole_span
 from bigbar.validation.tasks import Imap
@@ -37,6 +37,9 @@ ORDERS, REPETITIONS = 1000, 200
 #: On long files the strategy is run again on so many bars altogether: about two seconds of one
 #: worker. The number follows from the file alone, so the same run gives the same figures.
 _MOST_BARS = 4_000_000
+
+#: By `backtesting.py`'s broker, bar by bar, that takes ten times as long: on so many then.
+_MOST_BARS_PLAYED = 400_000
 
 #: But not less often than this.
 _LEAST_REPETITIONS = 20
@@ -76,9 +79,13 @@ def perturb(
     """
     single = single_job(job, number, whole_span(file, job))
     trades = build_engine(file, single).trades(0)
-    orders = redrawn(trades["PnL"].to_numpy(np.float64), job.settings.account.cash, ORDERS, seed)
+    orders = redrawn(trades["PnL"].to_numpy(np.float64), job.account.cash, ORDERS, seed)
     prices = _on_other_prices(
-        single, repetitions_for(len(file.index[single.bars])), noise, seed, imap
+        single,
+        repetitions_for(len(file.index[single.bars]), played=not job.spec.engines),
+        noise,
+        seed,
+        imap,
     )
     return Perturbation(
         repetitions=len(orders),
@@ -93,9 +100,10 @@ def perturb(
     )
 
 
-def repetitions_for(bars: int) -> int:
-    """How often the strategy is run again on a file of so many bars."""
-    return min(REPETITIONS, max(_LEAST_REPETITIONS, _MOST_BARS // bars))
+def repetitions_for(bars: int, *, played: bool = False) -> int:
+    """How often a strategy is run again on a file of so many bars; `played`: it has no kernel."""
+    most = _MOST_BARS_PLAYED if played else _MOST_BARS
+    return min(REPETITIONS, max(_LEAST_REPETITIONS, most // bars))
 
 
 def _losses(results: Floats) -> float:
@@ -190,12 +198,11 @@ def run_on_other_prices(task: PricesTask) -> Floats:
     ndarray of float, shape (stop - start, 2)
         Return and drawdown, in per cent.
     """
-    job = task.job
-    bars = desk().file.iloc[: job.stop_bar]
+    file, job = desk().file, task.job
     results = np.empty((task.stop - task.start, len(COLUMNS)))
     for place, repetition in enumerate(range(task.start, task.stop)):
         random = np.random.default_rng((task.seed, repetition))
-        row = build_engine(other_prices(bars, task.noise, random), job).run(0, 1)[0]
+        row = build_engine(on_other_prices(file, job, task.noise, random), job).run(0, 1)[0]
         results[place] = row[[COLUMN[name] for name in COLUMNS]]
     return results
 
@@ -205,13 +212,36 @@ def halved_prices(task: PricesTask) -> list[PricesTask]:
     return [replace(task, start=a, stop=b) for a, b in halves((task.start, task.stop))]
 
 
+def on_other_prices(
+    file: pd.DataFrame, job: Job, noise: float, random: np.random.Generator
+) -> pd.DataFrame:
+    """A file up to the last bar that takes part, on other prices, the strategy's columns anew.
+
+    Parameters
+    ----------
+    file : DataFrame
+        The whole file.
+    job : Job
+    noise, random
+        As of `other_prices`.
+
+    Returns
+    -------
+    DataFrame
+    """
+    bars = file.iloc[: job.stop_bar]
+    moved = other_prices(bars, noise, random)
+    if len(bars) < len(file):  # Columns may hang on later bars' times: where a week ends.
+        moved = pd.concat([moved, file.iloc[len(bars) :]])
+    return job.spec.columns(moved).iloc[: len(bars)]
+
+
 def other_prices(bars: pd.DataFrame, noise: float, random: np.random.Generator) -> pd.DataFrame:
-    """The bars with every price moved a little, and what the strategy reads off them.
+    """The bars with every price moved a little; what else is in them stays as it is.
 
     Parameters
     ----------
     bars : DataFrame
-        As `bigbar.strategies.big_bar.indicators.with_indicators` returns them.
     noise : float
         Standard deviation of the change, as a share of the bar's range.
     random : Generator
@@ -219,7 +249,7 @@ def other_prices(bars: pd.DataFrame, noise: float, random: np.random.Generator) 
     Returns
     -------
     DataFrame
-        The same columns. High and Low are the highest and lowest of a bar's four moved prices.
+        High and Low are the highest and lowest of a bar's four moved prices.
     """
     names = ("Open", "High", "Low", "Close")
     prices = np.stack([bars[name].to_numpy(np.float64) for name in names])
@@ -228,11 +258,4 @@ def other_prices(bars: pd.DataFrame, noise: float, random: np.random.Generator) 
     moved = np.maximum(moved, _LEAST_PRICE * prices[2])
     open_, close = moved[0], moved[3]
     high, low = moved.max(axis=0), moved.min(axis=0)
-    return bars.assign(
-        Open=open_,
-        High=high,
-        Low=low,
-        Close=close,
-        TrueRange=true_range(high, low, close),
-        Momentum=momentum(open_, close),
-    )
+    return bars.assign(Open=open_, High=high, Low=low, Close=close)

@@ -9,8 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.calendar import calendar_of
-from bigbar.engines.contract import Job
+from bigbar.engines.find import kind_of
+from bigbar.executors.chunks import gaps_in
 from bigbar.executors.local import Unanswered
+from bigbar.job import Job
 from bigbar.sharing.blocks import create_block, open_block
 from bigbar.validation.tasks import Imap
 from bigbar.worker import ReturnsTask, halved_returns, run_returns
@@ -38,7 +40,8 @@ def daily_returns(
         What the workers were started for.
     imap : Imap
     chunk_size : int
-        Combinations a task; whole ATR periods are best, see `bigbar.executors.chunks.whole_periods`.
+        Combinations a task; whole values of the slowest parameter are best, see
+        `bigbar.executors.chunks.whole_periods`.
     start, stop : int, optional
         A slice of the grid, where the whole of it would take too much memory: 4 bytes times
         combinations times periods.
@@ -46,9 +49,10 @@ def daily_returns(
     Returns
     -------
     ndarray of float32, shape (stop - start, periods - 1)
-        See `bigbar.engines.contract.Engine.returns`; NaN in all of a row for a combination that failed.
+        See `bigbar.engines.contract.Engine.returns`; NaN in all of a row for a combination that
+        failed.
     """
-    stop = len(job.grid) if stop is None else stop
+    stop = len(job.space) if stop is None else stop
     index: Any = file.index[job.bars]
     shape = stop - start, calendar_of(index).periods - 1
     if not shape[0] * shape[1]:
@@ -68,3 +72,68 @@ def daily_returns(
     finally:
         block.close()
     return matrix
+
+
+class KeptReturns:
+    """The returns of a whole grid in shared memory, filled in while the grid is swept.
+
+    Parameters
+    ----------
+    combinations, periods : int
+        Rows, and returns of each.
+
+    Attributes
+    ----------
+    matrix : ndarray of float32, shape (combinations, periods)
+        Stays valid after `close`.
+    there : ndarray of bool, shape (combinations,)
+        Which rows have been filled in.
+    """
+
+    def __init__(self, combinations: int, periods: int) -> None:
+        self.there = np.zeros(combinations, dtype=bool)
+        self._periods = periods
+        self._block = create_block(4 * combinations * periods)
+        self.matrix = np.frombuffer(
+            open_block(self._block.handle, writable=True), np.float32, combinations * periods
+        ).reshape(combinations, periods)
+
+    def task(self, start: int, stop: int) -> ReturnsTask:
+        """A slice of the grid whose returns are to be filled in."""
+        return ReturnsTask(start, stop, self._block.handle, 0, self._periods)
+
+    def complete(self, imap: Imap, *, chunk_size: int) -> NDArray[np.float32]:
+        """Fill in what is missing: rows that were not run, but came from a store."""
+        tasks = [
+            self.task(at, min(at + chunk_size, stop))
+            for start, stop in gaps_in(self.there)
+            for at in range(start, stop, chunk_size)
+        ]
+        for task, result in imap(run_returns, tasks, split=halved_returns):
+            if isinstance(result, Unanswered):
+                self.matrix[task.start : task.stop] = np.nan
+            self.there[task.start : task.stop] = True
+        return self.matrix
+
+    def close(self) -> None:
+        """Remove the block from the system; a second call does nothing."""
+        self._block.close()
+
+
+def keep_returns(file: pd.DataFrame, job: Job, *, most_bytes: int) -> KeptReturns | None:
+    """Room for the returns of a grid, where its engine gives them along with its rows.
+
+    Parameters
+    ----------
+    file : DataFrame
+        The bars that the workers were started on.
+    job : Job
+    most_bytes : int
+        What they may take: None is made where they take more.
+    """
+    if not kind_of(job.spec, job.engine).returns_come_along:
+        return None
+    index: Any = file.index[job.bars]
+    periods = calendar_of(index).periods - 1
+    wanted = 4 * len(job.space) * periods
+    return KeptReturns(len(job.space), periods) if 0 < wanted <= most_bytes else None

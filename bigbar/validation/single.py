@@ -10,15 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.account import Account
-from bigbar.engines.contract import BacktestingEngine, Job, build_engine
+from bigbar.engines.find import build_engine
+from bigbar.engines.reference import BacktestingEngine
 from bigbar.errors import VerificationError, WorkersLostError
 from bigbar.executors.local import Unanswered
+from bigbar.job import Job
 from bigbar.results import ResultTable
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.statistics import COLUMN
 from bigbar.validation.splits import Span
 from bigbar.validation.tasks import Imap
-from bigbar.verification.replay import Replay, compare_engines, differences_text
+from bigbar.verification.replay import Replay, compare_engines, differences_text, judged
 from bigbar.worker import desk
 
 
@@ -49,7 +51,7 @@ class Run:
 
     def statistics(self) -> pd.Series:
         """All statistics as a person reads them, under backtesting.py's names."""
-        return ResultTable(self.job.grid, self.row[None]).statistics(0)
+        return ResultTable(self.job.space, self.row[None]).statistics(0)
 
 
 def whole_span(file: pd.DataFrame, job: Job) -> Span:
@@ -77,8 +79,12 @@ def single_job(job: Job, number: int, span: Span, account: Account | None = None
     -------
     Job
     """
-    settings = job.settings if account is None else replace(job.settings, account=account)
-    return Job(Grid.single(job.grid[number]), settings, job.engine, span)
+    return replace(
+        job,
+        space=Space.of(**{name: (value,) for name, value in job.space[number].items()}),
+        account=job.account if account is None else account,
+        span=span,
+    )
 
 
 def run_single(
@@ -104,23 +110,25 @@ def replay_run(task: RunReplay) -> Replay:
     file, job = desk().file, task.job
     close = file["Close"].to_numpy(np.float64)[job.bars]
     engine, reference = build_engine(file, job), BacktestingEngine(file, job)
-    return compare_engines(0, task.row, close, engine, reference)
+    found = compare_engines(0, task.row, close, engine, reference)
+    return judged(found, task.row, job, engine, reference) if found.differences else found
 
 
-def prove(runs: Sequence[Run], grid: Grid, imap: Imap) -> int:
+def prove(runs: Sequence[Run], grid: Space, imap: Imap) -> int:
     """Replay runs through `backtesting.py`, every statistic and trade compared.
 
     Parameters
     ----------
     runs : sequence of Run
-    grid : Grid
+    grid : Space
         Whose combinations their numbers are.
     imap : Imap
 
     Returns
     -------
     int
-        How many were replayed, all of them equal.
+        How many were replayed, all of them equal; those that the strategy answers differently each
+        time do not count.
 
     Raises
     ------
@@ -129,7 +137,7 @@ def prove(runs: Sequence[Run], grid: Grid, imap: Imap) -> int:
     WorkersLostError
         If a replay kills its worker.
     """
-    differences = []
+    differences, equal = [], 0
     # The longest first, so that no worker is left with one at the end.
     ordered = sorted(runs, key=lambda one: len(one.equity), reverse=True)
     tasks = [RunReplay(one.number, one.job, one.row) for one in ordered]
@@ -139,7 +147,8 @@ def prove(runs: Sequence[Run], grid: Grid, imap: Imap) -> int:
                 f"combination {task.number} could not be replayed through backtesting.py: "
                 f"{result.reason()}"
             )
+        equal += not result.unsteady
         differences += [replace(one, number=task.number) for one in result.differences]
     if differences:
         raise VerificationError(differences_text(differences, grid))
-    return len(runs)
+    return equal

@@ -1,7 +1,7 @@
 """Where the bars are cut: what is put away before anything is optimized, and walk-forward windows.
 
-Every cut is at the edge of a trading week, where the strategy is flat (as long as
-`week_edge_bars` is above 0), so nothing overlaps and no trade is cut in two.
+Every cut is where the strategy's description allows one (`StrategySpec.cuts`): at any bar, or only
+where the strategy is flat, so that no trade is cut in two.
 """
 
 from __future__ import annotations
@@ -12,20 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bigbar.errors import DataError, SettingsError
-from bigbar.strategies.big_bar.indicators import LEAST_TRADING_BARS, trading_weeks
+from bigbar.job import LEAST_TRADING_BARS
+from bigbar.spec import StrategySpec
 from bigbar.units import counted
 
 #: Bars of the file: the first, and the one after the last.
 Span = tuple[int, int]
 
-#: A week at either end of the bars with less than this share of the longest week's bars is no week
-#: to speak of (the warm-up ended inside it, or the file does): it goes with its neighbour.
-_WHOLE_WEEK = 0.5
-
-#: Weeks are fractions of fractions here: what is a whole number but for rounding is one.
+#: Parts are fractions of fractions here: what is a whole number but for rounding is one.
 _FUZZ = 1e-9
 
 
@@ -48,38 +44,13 @@ class WindowSpans:
     test: Span
 
 
-def week_edges(index: pd.DatetimeIndex, span: Span) -> NDArray[np.int64]:
-    """Where the trading weeks of a stretch of bars begin and end.
-
-    Parameters
-    ----------
-    index : DatetimeIndex
-        Times of the whole file.
-    span : tuple of (int, int)
-
-    Returns
-    -------
-    ndarray of int64, shape (weeks + 1,)
-        The first bar of each week, the first of the span among them, and the span's end. A week
-        at either end with less than half of the longest one's bars goes with its neighbour.
-    """
-    first, stop = span
-    weeks = trading_weeks(index[first:stop])
-    edges = np.append(first + np.flatnonzero(np.diff(weeks, prepend=weeks[0] - 1)), stop)
-    lengths = np.diff(edges)
-    least = _WHOLE_WEEK * lengths.max()
-    if len(lengths) > 1 and lengths[-1] < least:
-        edges = np.delete(edges, -2)
-    if len(lengths) > 1 and lengths[0] < least:
-        edges = np.delete(edges, 1)
-    return edges
-
-
-def holdout_split(index: pd.DatetimeIndex, span: Span, share: float) -> int:
+def holdout_split(spec: StrategySpec, index: pd.DatetimeIndex, span: Span, share: float) -> int:
     """The first bar to put away before anything is optimized.
 
     Parameters
     ----------
+    spec : StrategySpec
+        Says where the bars may be cut.
     index : DatetimeIndex
         Times of the whole file.
     span : tuple of (int, int)
@@ -90,41 +61,48 @@ def holdout_split(index: pd.DatetimeIndex, span: Span, share: float) -> int:
     Returns
     -------
     int
-        The first bar of the trading week whose beginning is nearest to that share.
+        The place to cut that is nearest to that share.
 
     Raises
     ------
     SettingsError
         If the share is none.
     DataError
-        If there are no two trading weeks to cut between.
+        If there is no place to cut.
     """
     _check_share("the share to hold back", share)
     first, stop = span
-    edges = week_edges(index, span)
+    edges = spec.cuts(index, span)
     inner = edges[(edges - first >= LEAST_TRADING_BARS) & (stop - edges >= LEAST_TRADING_BARS)]
     if not len(inner):
         raise DataError(
-            f"to hold back unseen days the bars must be in at least 2 trading weeks (Sunday 00:00 "
-            f"UTC to the next); the {stop - first:,} bars that take part are in "
-            f"{len(edges) - 1}: use a longer file, or leave out --holdout"
+            f"to hold back unseen days {_taking_part(spec, span, len(edges) - 1)}: use a longer "
+            "file, or leave out --holdout"
         )
     return int(inner[np.argmin(np.abs(inner - (stop - share * (stop - first))))])
 
 
 def walk_forward_spans(
-    index: pd.DatetimeIndex, span: Span, *, windows: int, share: float, anchored: bool
+    spec: StrategySpec,
+    index: pd.DatetimeIndex,
+    span: Span,
+    *,
+    windows: int,
+    share: float,
+    anchored: bool,
 ) -> tuple[WindowSpans, ...]:
     """The training and test windows of a walk-forward analysis.
 
     The test windows follow each other without a gap, and cover all that comes after the first
     training window. With a share s and N windows, a test window is one part in (1 - s) / s + N
-    of all weeks, a training window (1 - s) / s such parts, both rounded to whole weeks. Where a
-    part is less than a week, test windows are of a week, and training windows shorter for it, down
-    to half of what the share asks for.
+    of all units between places to cut (bars, or trading weeks), a training window (1 - s) / s such
+    parts, both rounded to whole units. Where a part is less than a unit, test windows are of one,
+    and training windows shorter for it, down to half of what the share asks for.
 
     Parameters
     ----------
+    spec : StrategySpec
+        Says where the bars may be cut.
     index : DatetimeIndex
         Times of the whole file.
     span : tuple of (int, int)
@@ -135,7 +113,7 @@ def walk_forward_spans(
         What the test window is of a training window and its test window together.
     anchored : bool
         Whether every training window begins with the span. Otherwise it moves with the test
-        window, and keeps its length in weeks.
+        window, and keeps its length in units.
 
     Returns
     -------
@@ -146,24 +124,24 @@ def walk_forward_spans(
     SettingsError
         If the number or the share makes no sense.
     DataError
-        If there are too few trading weeks, saying how many there are and how many are needed.
+        If there are too few units, saying how many there are and how many are needed.
     """
     if windows < 1:
         raise SettingsError(f"walk-forward needs at least 1 window, not {windows}")
     _check_share("the share out of sample", share)
-    edges = week_edges(index, span)
-    weeks = len(edges) - 1
+    edges = spec.cuts(index, span)
+    units = len(edges) - 1
     ratio = (1 - share) / share
     needed = windows + max(1, math.ceil(ratio / 2 - _FUZZ))
-    if weeks < needed:
+    if units < needed:
         raise DataError(
             f"{counted(windows, 'walk-forward window')} with {share:.0%} out of sample "
-            f"{'needs' if windows == 1 else 'need'} {needed:,} trading weeks, and the "
-            f"{span[1] - span[0]:,} bars that take part are in {weeks}"
+            f"{'needs' if windows == 1 else 'need'} {needed:,} {spec.cut_unit}, and "
+            f"{_bars_in(spec, span, units)}"
         )
-    part = weeks / (windows + ratio)
-    train = max(part * ratio, 1.0) if part >= 1.0 else float(weeks - windows)
-    test = (weeks - train) / windows
+    part = units / (windows + ratio)
+    train = max(part * ratio, 1.0) if part >= 1.0 else float(units - windows)
+    test = (units - train) / windows
     bounds = [math.floor(train + i * test + 0.5 + _FUZZ) for i in range(windows + 1)]
     found = tuple(
         WindowSpans(
@@ -179,6 +157,24 @@ def walk_forward_spans(
             f"nothing can be traded in fewer than {LEAST_TRADING_BARS}"
         )
     return found
+
+
+def _taking_part(spec: StrategySpec, span: Span, units: int) -> str:
+    """How many units there must be to hold some back, and how many there are."""
+    if not spec.cut_unit_means:
+        return (
+            f"at least {2 * LEAST_TRADING_BARS} bars are needed, and {_bars_in(spec, span, units)}"
+        )
+    return (
+        f"the bars must be in at least 2 {spec.cut_unit} ({spec.cut_unit_means}); "
+        f"{_bars_in(spec, span, units)}"
+    )
+
+
+def _bars_in(spec: StrategySpec, span: Span, units: int) -> str:
+    if not spec.cut_unit_means:
+        return f"{length(span):,} take part"
+    return f"the {length(span):,} bars that take part are in {units:,}"
 
 
 def _check_share(what: str, share: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bigbar.space import Grid
+from bigbar.space import Space, plain_point
 from bigbar.units import json_number
 from bigbar.validation.findings import Findings
 
@@ -20,13 +20,13 @@ SECTIONS = tuple(part.name for part in dataclasses.fields(Findings) if part.name
 MOST_VALUES = 100
 
 
-def as_json(findings: Findings | None, grid: Grid) -> dict[str, Any]:
+def as_json(findings: Findings | None, grid: Space) -> dict[str, Any]:
     """Every figure under its name; null for what there is not.
 
     Parameters
     ----------
     findings : Findings or None
-    grid : Grid
+    grid : Space
         Whose combinations the findings name: their parameters are put beside the numbers.
 
     Returns
@@ -51,8 +51,8 @@ def as_json(findings: Findings | None, grid: Grid) -> dict[str, Any]:
     return found
 
 
-def _parameters(grid: Grid, number: int | None) -> dict[str, float] | None:
-    return None if number is None else dict(vars(grid[number]))
+def _parameters(grid: Space, number: int | None) -> dict[str, Any] | None:
+    return None if number is None else plain_point(grid[number])
 
 
 def _is_long(value: object) -> bool:

@@ -12,7 +12,8 @@ from bigbar.worker import GridTask
 
 
 class Imap(Protocol):
-    """What `bigbar.executors.local.WorkerPool.imap_unordered` does: every task with its result, as it comes.
+    """What `bigbar.executors.local.WorkerPool.imap_unordered` does: every task with its result, as
+    it comes.
 
     The workers have been started by `bigbar.worker.start_worker` on the file that the validation
     is about.

@@ -1,4 +1,4 @@
-"""What all the findings come to: a light, a sentence, and nine lines at most.
+"""What all the findings come to: a light, a sentence, and nine lines (three more of conduct).
 
 The rule, explained in `docs/validation.md`. p is how often luck alone does as well, counting the
 trials of earlier runs on the same data. *Unseen lost*: the setting on the holdout, or the windows
@@ -7,6 +7,8 @@ something with 95 % confidence, each time the holdout was opened adding to the d
 
 - green: p is at most `STRONG`, or at most `WEAK` and unseen convinces; and nothing speaks against
   it: nothing unseen lost, and the probability of backtest overfitting is at most `MOST_PBO`.
+- red, whatever else there is: the strategy sees the future. One that answers differently each
+  time it is run is amber at best.
 - red: there is no p; or p is above `WEAK` and unseen does not convince; or p is above `STRONG` and
   something unseen lost.
 - amber: everything between.
@@ -18,11 +20,12 @@ import math
 from dataclasses import dataclass
 
 from bigbar.calendar import period_returns
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.validation import wording
 from bigbar.validation.findings import (
     Bootstrap,
     BuyAndHold,
+    Conduct,
     Costs,
     Holdout,
     Overfitting,
@@ -54,6 +57,8 @@ class Evidence:
     overfit : bool
     where : str
         It lost, in words.
+    sees_future, unsteady : bool
+        The strategy does, see `bigbar.validation.conduct`.
     """
 
     p_value: float
@@ -61,10 +66,19 @@ class Evidence:
     unseen_convinces: bool = False
     overfit: bool = False
     where: str = "on unseen days"
+    sees_future: bool = False
+    unsteady: bool = False
 
     @property
     def light(self) -> str:
         """The light that the rule gives."""
+        if self.sees_future:
+            return "red"
+        light = self._by_figures
+        return "amber" if light == "green" and self.unsteady else light
+
+    @property
+    def _by_figures(self) -> str:
         strong, weak = self.p_value <= STRONG, self.p_value <= WEAK
         evidence = strong or (weak and self.unseen_convinces)
         if evidence and not self.unseen_lost and not self.overfit:
@@ -92,6 +106,7 @@ def weigh(
     pbo: Overfitting | None = None,
     holdout: Holdout | None = None,
     walk_forward: WalkForward | None = None,
+    conduct: Conduct | None = None,
 ) -> Evidence:
     """See the findings as the rule does."""
     lost = holdout is not None and float(holdout.unseen["Return [%]"]) < 0.0
@@ -102,18 +117,20 @@ def weigh(
         unseen_convinces=holdout is not None and unseen_confidence(holdout) >= CONFIDENCE,
         overfit=pbo is not None and pbo.pbo > MOST_PBO,
         where=Evidence.where if lost or not lost_forward else "walking forward",
+        sees_future=conduct is not None and conduct.sees_future is not None,
+        unsteady=conduct is not None and conduct.answers_differently is not None,
     )
 
 
 #: The findings that are put into words, by their names in `bigbar.validation.findings.Findings`.
 WEIGHED = (
     "bootstrap", "sharpe_bootstrap", "pbo", "plateau", "holdout", "walk_forward", "buy_and_hold",
-    "costs",
+    "costs", "conduct",
 )  # fmt: skip
 
 
 def conclude(
-    grid: Grid,
+    grid: Space,
     chosen: int | None,
     *,
     trades: int | None = None,
@@ -126,12 +143,13 @@ def conclude(
     walk_forward: WalkForward | None = None,
     buy_and_hold: BuyAndHold | None = None,
     costs: Costs | None = None,
+    conduct: Conduct | None = None,
 ) -> Verdict:
     """Put the findings into words.
 
     Parameters
     ----------
-    grid : Grid
+    grid : Space
         That was tried.
     chosen : int or None
         The setting that was judged.
@@ -139,14 +157,14 @@ def conclude(
         That it made; None where they are not to be spoken of.
     most_trades : int
         That any setting of the grid made.
-    bootstrap, sharpe_bootstrap, pbo, plateau, holdout, walk_forward, buy_and_hold, costs
+    bootstrap, sharpe_bootstrap, pbo, plateau, holdout, walk_forward, buy_and_hold, costs, conduct
         As in `bigbar.validation.findings.Findings`; None for what there is not.
 
     Returns
     -------
     Verdict
     """
-    evidence = weigh(bootstrap, pbo, holdout, walk_forward)
+    evidence = weigh(bootstrap, pbo, holdout, walk_forward, conduct)
     headline = f"Verdict: {_headline(evidence, chosen)}"
     lines = [
         wording.tries(grid, bootstrap, sharpe_bootstrap or bootstrap),
@@ -157,6 +175,9 @@ def conclude(
         wording.charged(costs),
         wording.few_trades(grid, trades, most_trades),
         wording.robust(grid, plateau, chosen),
+        wording.foresight(conduct),
+        wording.unsteady(conduct),
+        wording.class_changes(conduct),
         headline,
     ]
     return Verdict(evidence.light, headline, tuple(line for line in lines if line))
@@ -165,6 +186,8 @@ def conclude(
 def _headline(evidence: Evidence, chosen: int | None) -> str:
     if chosen is None:
         return "no combination counts, so there is nothing to judge."
+    if evidence.sees_future:
+        return "the strategy sees the future, so nobody can trade this result."
     if math.isnan(evidence.p_value):
         return "too little data to tell skill from luck."
     if evidence.light == "green":
@@ -174,6 +197,8 @@ def _headline(evidence: Evidence, chosen: int | None) -> str:
         return f"cannot be told apart from luck.{also}"
     if evidence.unseen_lost:
         return f"better than luck where it was optimized, but it lost {evidence.where}: not proven."
+    if evidence.unsteady:
+        return "the strategy answers differently each time it is run: not proven."
     if evidence.overfit and evidence.p_value <= STRONG:
         return "better than luck, but what wins on one half fails on the other: not proven."
     if evidence.p_value > WEAK:

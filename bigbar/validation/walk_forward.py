@@ -1,9 +1,9 @@
 """Walk-forward: the whole grid optimized again and again, each winner run on the bars that follow.
 
-Each test window begins with the equity of the one before. Windows end at trading-week edges, where
-the strategy is flat. Where it is not (no restricted bars), a position that is open at a window's
-last close counts at that close, as `backtesting.py` values it, and the next window begins flat
-with that equity: the position is closed there, at no further cost.
+Each test window begins with the equity of the one before. Windows end where the strategy's
+description lets the bars be cut. A position that is open at a window's last close counts at that
+close, as `backtesting.py` values it, and the next window begins flat with that equity: the position
+is closed there, at no further cost.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.calendar import calendar_of, period_returns
-from bigbar.engines.contract import Job
 from bigbar.errors import DataError
 from bigbar.executors.chunks import whole_periods
 from bigbar.executors.local import Unanswered
+from bigbar.job import Job
 from bigbar.results import Choice, best_of
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import WalkForward, WalkForwardMatrix, Window
@@ -47,14 +47,14 @@ class WindowTask(GridTask):
         Bars.
     start, stop : int
         The slice.
-    column : int
-        The objective's, in `bigbar.statistics.STATISTICS`.
+    choice : Choice
+        What the objective is.
     """
 
     span: Span
     start: int
     stop: int
-    column: int
+    choice: Choice
 
 
 def run_window(task: WindowTask) -> NDArray[np.float64]:
@@ -67,7 +67,7 @@ def run_window(task: WindowTask) -> NDArray[np.float64]:
     """
     engine = engine_of(replace(desk().job, span=task.span))
     rows = answer_slice(engine, (task.start, task.stop)).rows
-    return np.ascontiguousarray(rows[:, [task.column, COLUMN["# Trades"]]].T)
+    return np.stack([task.choice.objective_of(rows), rows[:, COLUMN["# Trades"]]])
 
 
 def halved_window(task: WindowTask) -> list[WindowTask]:
@@ -119,11 +119,12 @@ class Winners:
         """The winner on each stretch of bars; None where no combination counts."""
         new = [span for span in dict.fromkeys(spans) if span not in self._known]
         new.sort(key=length, reverse=True)  # So that no worker is left with a long one at the end.
-        column = COLUMN[self.choice.objective.name]
         tasks = [
-            WindowTask(span, start, stop, column) for span in new for start, stop in self._cuts()
+            WindowTask(span, start, stop, self.choice)
+            for span in new
+            for start, stop in self._cuts()
         ]
-        total = len(self._job.grid)
+        total = len(self._job.space)
         answers = {span: np.full((2, total), np.nan) for span in new}
         left = dict.fromkeys(new, total)
         for task, result in self.imap(run_window, tasks, split=halved_window):
@@ -136,9 +137,9 @@ class Winners:
         return [self._known[span] for span in spans]
 
     def _cuts(self) -> list[tuple[int, int]]:
-        """The slices of the grid, of whole ATR periods where there are enough."""
-        grid = self._job.grid
-        size = whole_periods(-(-len(grid) // self._slices), len(grid) // len(grid.axes[0]))
+        """Slices of the grid, of whole values of the slowest parameter where there are enough."""
+        grid = self._job.space
+        size = whole_periods(-(-len(grid) // self._slices), grid.per_slowest)
         ends = [*range(0, len(grid), size), len(grid)]
         return list(itertools.pairwise(ends))
 
@@ -192,11 +193,11 @@ def walk_forward(
     """
     index: Any = file.index
     spans = walk_forward_spans(
-        index, whole_span(file, job), windows=windows, share=share, anchored=anchored
+        job.spec, index, whole_span(file, job), windows=windows, share=share, anchored=anchored
     )
     steps = _steps(file, job, spans, winners)
     runs = [run for step in steps for run in (step.train, step.test) if run is not None]
-    replayed = prove(runs, job.grid, winners.imap)
+    replayed = prove(runs, job.space, winners.imap)
     equity = pd.concat([step.equity for step in steps])
     profits = [float(step.equity.iloc[-1] - step.equity.iloc[0]) for step in steps]
     total = sum(profits)
@@ -250,7 +251,7 @@ def walk_forward_matrix(
     Returns
     -------
     WalkForwardMatrix
-        NaN where there are too few trading weeks.
+        NaN where there are too few bars.
 
     Raises
     ------
@@ -262,6 +263,7 @@ def walk_forward_matrix(
     for row, column in itertools.product(range(len(windows)), range(len(shares))):
         try:
             cut[row, column] = walk_forward_spans(
+                job.spec,
                 index,
                 whole_span(file, job),
                 windows=windows[row],
@@ -269,7 +271,7 @@ def walk_forward_matrix(
                 anchored=anchored,
             )
         except DataError:
-            continue  # Too few weeks for these: NaN.
+            continue  # Too few bars for these: NaN.
     # All at once, so that no worker waits at the end of each.
     winners.find([one.train for spans in cut.values() for one in spans])
     total_return, efficiency = np.full((2, len(windows), len(shares)), np.nan)
@@ -286,8 +288,8 @@ def _steps(
     file: pd.DataFrame, job: Job, spans: Sequence[WindowSpans], winners: Winners
 ) -> list[_Step]:
     """Every window's winner on both of its spans, equity going on from window to window."""
-    account = job.settings.account
-    column = COLUMN[winners.choice.objective.name]
+    account = job.account
+    choice = winners.choice
     cash = float(account.cash)
     steps = []
     for one, winner in zip(spans, winners.find([one.train for one in spans]), strict=True):
@@ -295,7 +297,8 @@ def _steps(
         if winner is not None:
             train = run_single(file, job, winner.number, one.train)
             # What won, as the worker answered it: the replay compares that as well.
-            train.row[column] = winner.objective
+            if choice.function is None:
+                train.row[COLUMN[choice.objective.name]] = winner.objective
         if winner is not None and cash > 0:
             test = run_single(file, job, winner.number, one.test, replace(account, cash=cash))
             equity = test.equity
@@ -308,7 +311,6 @@ def _steps(
 
 def _window(step: _Step, index: pd.DatetimeIndex, choice: Choice) -> Window:
     (first, split), (_, stop) = step.spans.train, step.spans.test
-    name = choice.objective.name
     return Window(
         train=step.spans.train,
         test=step.spans.test,
@@ -317,8 +319,12 @@ def _window(step: _Step, index: pd.DatetimeIndex, choice: Choice) -> Window:
         combination=None if step.train is None else step.train.number,
         train_return=0.0 if step.train is None else step.train.value("Return [%]"),
         test_return=0.0 if step.test is None else step.test.value("Return [%]"),
-        train_objective=np.nan if step.train is None else step.train.value(name),
-        test_objective=np.nan if step.test is None else step.test.value(name),
+        train_objective=np.nan
+        if step.train is None
+        else float(choice.objective_of(step.train.row[None])[0]),
+        test_objective=np.nan
+        if step.test is None
+        else float(choice.objective_of(step.test.row[None])[0]),
         test_trades=0 if step.test is None else int(step.test.value("# Trades")),
     )
 

@@ -6,11 +6,13 @@ import math
 
 import pandas as pd
 
-from bigbar.space import Grid
+from bigbar.account import Account
+from bigbar.space import Space, value_text
 from bigbar.units import counted
 from bigbar.validation.findings import (
     Bootstrap,
     BuyAndHold,
+    Conduct,
     Costs,
     Holdout,
     Overfitting,
@@ -35,7 +37,7 @@ _SHARPES = {
 }  # fmt: skip
 
 
-def tries(grid: Grid, bootstrap: Bootstrap | None, by_sharpe: Bootstrap | None) -> str:
+def tries(grid: Space, bootstrap: Bootstrap | None, by_sharpe: Bootstrap | None) -> str:
     """How much was tried, and on how much data."""
     tried = f"You tried {counted(len(grid), 'setting')}"
     if bootstrap is None or by_sharpe is None:
@@ -163,12 +165,20 @@ def costs_text(fixed: float, commission: float, spread: float) -> str | None:
     return ", ".join(parts) or None
 
 
+def charges_text(account: Account) -> str | None:
+    """What an account is charged, see `costs_text`; a commission that is a function by its name."""
+    if not callable(account.commission):
+        return costs_text(*account.commission_parts, account.spread)
+    spread = costs_text(0.0, 0.0, account.spread)
+    return ", ".join(filter(None, (f"commission by {account.told['commission']}", spread)))
+
+
 def basis_points(cost: float) -> str:
     """A share of the price in hundredths of a per cent, with two digits."""
     return f"{float(f'{10_000 * cost:.2g}'):,g} bp"
 
 
-def few_trades(grid: Grid, trades: int | None, most: int) -> str:
+def few_trades(grid: Space, trades: int | None, most: int) -> str:
     """That there are few, and how to ask for more, where some setting has more."""
     if trades is None or trades >= FEW_TRADES:
         return ""
@@ -178,7 +188,34 @@ def few_trades(grid: Grid, trades: int | None, most: int) -> str:
     return f"{text}; --min-trades {FEW_TRADES} asks for more."
 
 
-def robust(grid: Grid, plateau: Plateau | None, chosen: int | None) -> str:
+def foresight(found: Conduct | None) -> str:
+    """That the strategy sees the future, and where that shows."""
+    if found is None or found.sees_future is None:
+        return ""
+    return f"Sees the future: {found.sees_future}."
+
+
+def unsteady(found: Conduct | None) -> str:
+    """That the strategy answers differently each time."""
+    if found is None or found.answers_differently is None:
+        return ""
+    return (
+        f"Run again it answers differently ({found.answers_differently}): random numbers, or the "
+        "clock."
+    )
+
+
+def class_changes(found: Conduct | None) -> str:
+    """That the strategy changes its class."""
+    if found is None or not found.changed_class_attributes:
+        return ""
+    return (
+        f"A run changes {', '.join(found.changed_class_attributes)} of the class; it is put back "
+        "before the next."
+    )
+
+
+def robust(grid: Space, plateau: Plateau | None, chosen: int | None) -> str:
     """The choice that is good together with its neighbours."""
     if plateau is None or plateau.robust is None or len(grid) == 1:
         return ""
@@ -193,9 +230,11 @@ def robust(grid: Grid, plateau: Plateau | None, chosen: int | None) -> str:
     return longer if len(longer) <= WIDTH else f"{text}."
 
 
-def _parameters(grid: Grid, number: int) -> str:
-    values = vars(grid[number])
-    return ", ".join(f"{axis.name} {values[axis.name]:g}" for axis in grid.axes if len(axis) > 1)
+def _parameters(grid: Space, number: int) -> str:
+    values = grid[number]
+    return ", ".join(
+        f"{axis.name} {value_text(values[axis.name])}" for axis in grid.parameters if len(axis) > 1
+    )
 
 
 def _noun(bootstrap: Bootstrap) -> str:

@@ -12,8 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.engines.any_strategy.statistics import statistics_row
-from bigbar.engines.contract import TRADE_COLUMNS, BacktestingEngine, Engine
-from bigbar.space import Grid
+from bigbar.engines.contract import TRADE_COLUMNS, Engine
+from bigbar.engines.reference import BacktestingEngine
+from bigbar.job import Job
+from bigbar.space import Space, setting_text
 from bigbar.statistics import NAMES
 from bigbar.verification.rounding import EPS, ROOTS, Reference, looseness
 from bigbar.worker import desk, reference_engine
@@ -76,6 +78,9 @@ class Replay:
     stored : Difference or None
         Where the row is one out of the store and not what the engine answers now: by how much.
         All else is of the engine's answer then.
+    unsteady : bool
+        Whether the strategy answers differently each time it is run: nothing can be compared then,
+        and nobody is to blame but itself.
     """
 
     number: int
@@ -84,6 +89,7 @@ class Replay:
     largest: float
     differences: list[Difference]
     stored: Difference | None = None
+    unsteady: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,13 +99,15 @@ class Verification:
     Attributes
     ----------
     combinations : int
-        How many were replayed.
+        How many were replayed, those of `unsteady` aside.
     wanted : int
         How many would have been, had the time budget allowed.
     statistics : int
         Statistics compared for each.
     max_relative_difference : float
     differences : tuple of Difference
+    unsteady : tuple of int
+        Combinations that the strategy answers differently each time it is run.
     """
 
     combinations: int
@@ -107,6 +115,7 @@ class Verification:
     statistics: int = len(NAMES)
     max_relative_difference: float = 0.0
     differences: tuple[Difference, ...] = field(default=())
+    unsteady: tuple[int, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -232,10 +241,49 @@ def replay(task: ReplayTask) -> Replay | None:
     if task.stored:
         row = here.engine.run(number, number + 1)[0]
     close = here.file["Close"].to_numpy(np.float64)[here.job.bars]
-    found = compare_engines(number, row, close, here.engine, reference_engine())
+    reference = reference_engine()
+    found = compare_engines(number, row, close, here.engine, reference)
     if task.stored:
         found = replace(found, stored=first_difference(number, task.row, row))
-    return found
+    if found.stored is None and not found.differences:
+        return found
+    return judged(found, task.row, here.job, here.engine, reference)
+
+
+def judged(
+    found: Replay, row: NDArray[np.float64], job: Job, engine: Engine, reference: BacktestingEngine
+) -> Replay:
+    """A replay with differences, without them where the strategy itself is to blame.
+
+    A trader's strategy may draw random numbers, or look at the clock. Then `backtesting.py` does
+    not agree with itself; or what the engine answered before, it does not answer now that it agrees
+    with `backtesting.py`.
+
+    Parameters
+    ----------
+    found : Replay
+    row : ndarray of float, shape (statistics,)
+        What the engine answered before.
+    job : Job
+        Of engine and reference.
+    engine : Engine
+    reference : BacktestingEngine
+
+    Returns
+    -------
+    Replay
+    """
+    if job.spec.comes_along:
+        return found
+    number = found.number
+    once, again = statistics_row(found.stats), statistics_row(reference.stats(number))
+    unsteady = first_difference(number, once, again) is not None
+    if not unsteady and found.differences:
+        now = engine.run(number, number + 1)[0]
+        unsteady = first_difference(number, row, now) is not None and (
+            first_difference(number, now, once) is None
+        )
+    return replace(found, differences=[], stored=None, unsteady=True) if unsteady else found
 
 
 def first_difference(
@@ -294,13 +342,13 @@ def compare_engines(
 
 def differences_text(
     differences: Sequence[Difference],
-    grid: Grid,
+    grid: Space,
     lead: str = "the engine and backtesting.py disagree; do not use this result:",
 ) -> str:
     """The differences found, for a person: combination, statistic, both values."""
     lines = [lead]
     for difference in differences[:_DIFFERENCES_SHOWN]:
-        parameters = ", ".join(f"{k}={v:g}" for k, v in vars(grid[difference.number]).items())
+        parameters = setting_text(grid[difference.number])
         lines.append(
             f"  combination {difference.number} ({parameters}): {difference.what} is "
             f"{difference.engine!r}, backtesting.py says {difference.reference!r}"
@@ -333,12 +381,14 @@ def sample(total: int, count: int, seed: int, *, without: Iterable[int] = ()) ->
     return [int(number) for number in order if int(number) not in left_out][:count]
 
 
-def summarize(replays: Iterable[Replay], wanted: int) -> Verification:
+def summarize(replays: Sequence[Replay], wanted: int) -> Verification:
     """What the replays of a run came to."""
-    done = list(replays)
+    unsteady = tuple(sorted(one.number for one in replays if one.unsteady))
+    done = [one for one in replays if not one.unsteady]
     return Verification(
         combinations=len(done),
         wanted=wanted,
         max_relative_difference=max((one.largest for one in done), default=0.0),
         differences=tuple(difference for one in done for difference in one.differences),
+        unsteady=unsteady,
     )

@@ -43,6 +43,8 @@ def verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Diffe
     wrong = [one.stored for one in replays if one.stored is not None and not one.differences]
     if replays and not wrong:  # They count, whatever became of the others.
         outcome.verification = summarize(replays, len(tasks))
+        if outcome.unsteady is not None:
+            narrator.event(outcome.unsteady)
     return wrong
 
 

@@ -227,7 +227,7 @@ def looseness(name: str, reference: Reference) -> float:
         infinite, infinity where it is a quotient by nothing but rounding, which holds no digit.
     """
     formula = _LOOSENESS.get(name)
-    if formula is None:
+    if formula is None or name not in reference.stats:  # Left out: of bars without dates.
         return 0.0
     if math.isinf(reference.value(name)):
         return 0.0

@@ -2,8 +2,8 @@
 
 Most combinations of a grid share most of their indicators: a grid of 20 by 30 averages has 600
 combinations and 50 averages. `IndicatorMemo` stands in for `Strategy.I` while `init` runs, and
-keeps what calls with the same key (see `bigbar.engines.any_strategy.keys`) gave. Now and then a call is
-made all the same; a function that then gives something else is not kept any more.
+keeps what calls with the same key (see `bigbar.engines.any_strategy.keys`) gave. Now and then a
+call is made all the same; a function that then gives something else is not kept any more.
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ class StrategyRunner:
     span : tuple of (int, int), optional
         The bars that take part, counted in order of time: the first, and the one after the last.
         `init` runs on the whole file all the same, and what it leaves is cut to the span (see
-        `bigbar.engines.any_strategy.stretch`), so that indicators are warmed up by the bars before it.
-        `next` runs on each bar on which it would run in the whole file, from the span's second
+        `bigbar.engines.any_strategy.stretch`), so that indicators are warmed up by the bars before
+        it. `next` runs on each bar on which it would run in the whole file, from the span's second
         on. Not given: the whole file, as `Backtest.run` has it.
     memo : IndicatorMemo, optional
         Indicators that other runners have computed; a new one if it is not given.
@@ -127,6 +127,10 @@ class StrategyRunner:
     def changed_class_attributes(self) -> tuple[str, ...]:
         """Class attributes that backtests have changed, and that were put back before the next."""
         return self._class_attributes.changed
+
+    def restore_class(self) -> None:
+        """Put back now what backtests have changed of the class, as before the next one."""
+        self._class_attributes.restore()
 
     @property
     def index(self) -> pd.Index:

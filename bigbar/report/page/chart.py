@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from bigbar.calendar import utc_nanoseconds
 from bigbar.report.page.markup import Content, Markup, tag
-from bigbar.strategies.big_bar.indicators import utc_nanoseconds
 
 #: How things are drawn; see `Layer`.
 Mark = Literal["line", "band", "area", "bars", "points", "segments", "candles", "cells"]

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bigbar.report.page.chart import Axis, Chart, Key, Layer, Rule, Shade, second, seconds
+from bigbar.report.page.chart import Axis, Chart, Key, Layer, Rule, Shade, second, seconds, ticks
 from bigbar.report.page.landscape import varying
 from bigbar.report.page.markup import Cell, Content, Markup, escaped, paragraph, table, tag, tint
 from bigbar.report.page.numbers import count, day, number, percent, share, sort_value, value_text
 from bigbar.report.page.subject import Section, Subject
 from bigbar.report.page.thinning import telling_points
+from bigbar.space import Parameter
 from bigbar.validation.findings import WalkForward, WalkForwardMatrix
 
 NOT_WALKED = (
@@ -118,13 +119,14 @@ def _passes(walked: WalkForward) -> Markup:
 
 
 def _windows(subject: Subject, walked: WalkForward) -> Markup:
-    grid = subject.outcome.job.grid
-    axes = [grid.axes[place].name for place in varying(grid)]
-    heads = ("window", "trained from", "tested from", "to", *axes, "return in training",
+    grid = subject.outcome.job.space
+    axes = [(which, grid.parameters[which]) for which in varying(grid)]
+    names = [axis.name for _, axis in axes]
+    heads = ("window", "trained from", "tested from", "to", *names, "return in training",
              "return out of sample", "trades")  # fmt: skip
     rows = []
     for place, window in enumerate(walked.windows, 1):
-        parameters = {} if window.combination is None else vars(grid[window.combination])
+        at = () if window.combination is None else grid.places(window.combination)
         rows.append((
             Cell(f"{place}", place),
             *(
@@ -132,10 +134,10 @@ def _windows(subject: Subject, walked: WalkForward) -> Markup:
                 for moment in (window.train_times[0], *window.test_times)
             ),
             *(
-                Cell(value_text(parameters[name]), parameters[name])
-                if parameters
+                Cell(value_text(axis.values[at[which]]), axis.sort_values[at[which]])
+                if at
                 else Cell("flat", np.nan)
-                for name in axes
+                for which, axis in axes
             ),
             Cell(percent(window.train_return, sign=True), window.train_return),
             Cell(percent(window.test_return, sign=True), window.test_return),
@@ -148,19 +150,21 @@ def _windows(subject: Subject, walked: WalkForward) -> Markup:
 
 
 def _drift_charts(subject: Subject, walked: WalkForward) -> tuple[Chart, ...]:
-    grid = subject.outcome.job.grid
+    grid = subject.outcome.job.space
     winners = [
-        (place, vars(grid[window.combination]))
+        (place, grid.places(window.combination))
         for place, window in enumerate(walked.windows, 1)
         if window.combination is not None
     ]
     if not winners:
         return ()
     charts = []
-    for axis in (grid.axes[place] for place in varying(grid)):
-        values = np.array([parameters[axis.name] for _, parameters in winners], dtype=float)
+    for which in varying(grid):
+        axis, met = grid.parameters[which], [at[which] for _, at in winners]
+        # Numbers at their height; whatever else there is in its place, under its name.
+        values = np.array([axis.sort_values[at] for at in met])
         places = [float(place) for place, _ in winners]
-        columns = {"x": places, "y": values, "at": [value_text(value) for value in values]}
+        columns = {"x": places, "y": values, "at": [value_text(axis.values[at]) for at in met]}
         tips = (("Window", "@x{0}"), (axis.name, "@at"))
         changes = int(np.count_nonzero(np.diff(values)))
         charts.append(
@@ -168,13 +172,12 @@ def _drift_charts(subject: Subject, walked: WalkForward) -> tuple[Chart, ...]:
                 name=f"drift-{axis.name}",
                 title=axis.name,
                 says=(
-                    f"Between {value_text(values.min())} and {value_text(values.max())} on a grid "
-                    f"from {value_text(axis.values[0])} to {value_text(axis.values[-1])}; "
+                    f"{_range_said(axis, met)}; "
                     f"{count(changes, 'change')} between {count(len(values), 'window')}."
                 ),
                 x=Axis("window", "places", tuple((place, f"{place:g}") for place in places),
                        start=0.5, end=len(walked.windows) + 0.5),
-                y=Axis(),
+                y=Axis() if axis.are_numbers else _axis_of_names(axis),
                 layers=[
                     Layer("line", columns, "muted", style={"dash": "dotted"}),
                     Layer("points", columns, "chosen", tips, {"size": 9}),
@@ -183,6 +186,23 @@ def _drift_charts(subject: Subject, walked: WalkForward) -> tuple[Chart, ...]:
             )
         )  # fmt: skip
     return tuple(charts)
+
+
+def _axis_of_names(axis: Parameter) -> Axis:
+    names = [value_text(value) for value in axis.values]
+    return Axis("", "places", ticks(names, 8), start=-0.5, end=len(names) - 0.5)
+
+
+def _range_said(axis: Parameter, met: Sequence[int]) -> str:
+    """Which of its values a parameter had, by their places."""
+    values = [axis.values[at] for at in met]
+    if axis.are_numbers:
+        return (
+            f"Between {value_text(min(values))} and {value_text(max(values))} on a grid "
+            f"from {value_text(axis.values[0])} to {value_text(axis.values[-1])}"
+        )
+    known = dict.fromkeys(map(value_text, values))
+    return f"{', '.join(known)}, of {', '.join(map(value_text, axis.values))}"
 
 
 def _matrix(matrix: WalkForwardMatrix) -> Markup:

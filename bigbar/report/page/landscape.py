@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.results import Choice, ResultTable
-from bigbar.space import Axis, Grid
+from bigbar.space import Parameter, Space
 from bigbar.statistics import Better, Kind
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ class Landscape:
 
     Attributes
     ----------
-    grid : Grid
+    space : Space
     values : ndarray of float, shape (values of each axis)
         In the units a person reads (durations in days); NaN where a combination does not count,
         or its value is infinite.
@@ -46,7 +46,7 @@ class Landscape:
         How many combinations were left out for an infinite value.
     """
 
-    grid: Grid
+    space: Space
     values: Floats
     name: str
     unit: str
@@ -61,11 +61,11 @@ class Landscape:
 
     def value(self, number: int) -> float:
         """The objective of one combination."""
-        return float(self.values.ravel()[number])
+        return float(self.space.of_product(self.values)[number])
 
     def places(self, number: int) -> tuple[int, ...]:
         """Where on each axis a combination stands."""
-        return tuple(int(place) for place in np.unravel_index(number, self.grid.shape))
+        return self.space.places(number)
 
     def share_better(self, value: float) -> float:
         """Share of the combinations that count which are strictly better than a value."""
@@ -84,8 +84,8 @@ def landscape_of(table: ResultTable, choice: Choice) -> Landscape:
         values, unit = values / _DAY_NS, "days"
     infinite = np.isinf(values)
     return Landscape(
-        grid=table.grid,
-        values=np.where(infinite, np.nan, values).reshape(table.grid.shape),
+        space=table.space,
+        values=table.space.on_product(np.where(infinite, np.nan, values)),
         name=statistic.name,
         unit=unit,
         lower_is_better=statistic.better is Better.LOWER,
@@ -99,15 +99,15 @@ class Heatmap:
 
     Attributes
     ----------
-    x, y : Axis
+    x, y : Parameter
     best, mean : ndarray of float, shape (cells along y, cells along x)
         Over all other axes; NaN where no combination counts.
     group : tuple of (int, int)
         Neighbouring values of x, and of y, that share a cell.
     """
 
-    x: Axis
-    y: Axis
+    x: Parameter
+    y: Parameter
     best: Floats
     mean: Floats
     group: tuple[int, int]
@@ -121,15 +121,15 @@ class Heatmap:
         return int(column), int(row)
 
 
-def varying(grid: Grid) -> list[int]:
+def varying(grid: Space) -> list[int]:
     """Numbers of the axes with more than one value."""
-    return [number for number, axis in enumerate(grid.axes) if len(axis) > 1]
+    return [number for number, axis in enumerate(grid.parameters) if len(axis) > 1]
 
 
 def heatmaps(landscape: Landscape) -> Iterator[Heatmap]:
     """A heatmap for every pair of axes that vary, the one with more values along x."""
-    axes = landscape.grid.axes
-    for pair in combinations(varying(landscape.grid), 2):
+    axes = landscape.space.parameters
+    for pair in combinations(varying(landscape.space), 2):
         x, y = sorted(pair, key=lambda number: (-len(axes[number]), number))
         # x and y to the front, every other axis behind them.
         values = np.moveaxis(landscape.values, (y, x), (0, 1))
@@ -163,12 +163,12 @@ class Profile:
 
     Attributes
     ----------
-    axis : Axis
+    axis : Parameter
     best, upper, median, lower : ndarray of float, shape (values,)
         The best, and the quartiles (75, 50 and 25 %); NaN where no combination counts.
     """
 
-    axis: Axis
+    axis: Parameter
     best: Floats
     upper: Floats
     median: Floats
@@ -177,8 +177,8 @@ class Profile:
 
 def profiles(landscape: Landscape) -> Iterator[Profile]:
     """A profile for every axis that varies."""
-    for number in varying(landscape.grid):
-        axis = landscape.grid.axes[number]
+    for number in varying(landscape.space):
+        axis = landscape.space.parameters[number]
         rows = np.moveaxis(landscape.values, number, 0).reshape(len(axis), -1)
         ordered = np.sort(rows, axis=1)  # NaN last.
         counts = np.count_nonzero(~np.isnan(rows), axis=1)

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
+from bigbar import space
+
 #: For what there is none of: no trades, no variance, too few periods.
 NONE = "–"
 
@@ -54,9 +56,10 @@ def count(amount: int, noun: str, plural: str | None = None) -> str:
     return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}"
 
 
-def value_text(value: float) -> str:
-    """A parameter's value, as short as it was typed."""
-    return f"{value:g}".replace("-", "−")
+def value_text(value: object) -> str:
+    """A parameter's value, as short as it was typed; of any kind."""
+    text = space.value_text(value)
+    return text.replace("-", "−") if space.is_number(value) else text
 
 
 def amount(value: float | None, unit: str, *, sign: bool = False) -> str:

@@ -9,7 +9,7 @@ from bigbar.report.page.landscape import Landscape, Profile, profiles
 from bigbar.report.page.markup import escaped, paragraph, tag
 from bigbar.report.page.numbers import amount, count, value_text
 from bigbar.report.page.subject import Section, Subject
-from bigbar.space import Axis as Values
+from bigbar.space import Parameter as Values
 
 
 def profile_section(subject: Subject) -> Section | None:
@@ -74,7 +74,7 @@ def _profile_chart(subject: Subject, profile: Profile) -> Chart:
 
 
 def _number(landscape: Landscape, axis: Values) -> int:
-    return next(i for i, each in enumerate(landscape.grid.axes) if each.name == axis.name)
+    return next(i for i, each in enumerate(landscape.space.parameters) if each.name == axis.name)
 
 
 def _profile_says(landscape: Landscape, profile: Profile, names: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bigbar.account import Account
 from bigbar.report.answer import verification_text
 from bigbar.report.page.markup import Content, definitions, escaped, tag
 from bigbar.report.page.numbers import minute, value_text
@@ -29,8 +30,7 @@ def record_section(subject: Subject) -> Section:
 def _settings(subject: Subject) -> Iterator[tuple[Content, Content]]:
     outcome = subject.outcome
     bars, job, choice = outcome.bars, outcome.job, outcome.choice
-    account, index = job.settings.account, bars.frame.index
-    fixed, relative = account.commission_parts
+    account, index = job.account, bars.frame.index
     yield "file", tag("code", bars.source)
     yield "SHA-256", tag("code", bars.sha256)
     yield "bars", f"{len(index):,}, {minute(index[0])} to {minute(index[-1])}"
@@ -40,21 +40,30 @@ def _settings(subject: Subject) -> Iterator[tuple[Content, Content]]:
     )
     if bars.notes:
         yield "read with", "; ".join(bars.notes)
-    for axis in job.grid.axes:
+    for axis in job.space.parameters:
         values = f"{len(axis)} values, {axis}" if len(axis) > 1 else str(axis)
         yield axis.name, values
-    yield "combinations", f"{len(job.grid):,}"
+    yield "combinations", f"{len(job.space):,}"
     yield "optimized for", f"{choice.objective.name}, at least {choice.min_trades:,} trades"
     yield "cash", f"{account.cash:,.10g}"
-    yield "commission", (f"{fixed:g} + " if fixed else "") + value_text(relative)
+    yield "commission", commission_text(account)
     yield "spread", value_text(account.spread)
     yield "margin", value_text(account.margin)
-    yield "week-edge bars", value_text(job.settings.week_edge_bars)
+    for name, value in job.spec.settings.items():
+        yield name.replace("_", " "), value_text(value)
     yield "engine", job.engine
     yield "verified", verification_text(outcome)
     yield "failed", f"{len(outcome.failures):,} combinations"
     yield "seed", f"{outcome.execution.seed}"
     yield "optimizer", f"BigBar {__version__}"
+
+
+def commission_text(account: Account) -> str:
+    """`5 + 0.001`: the fixed amount and the share; a function by its name."""
+    if callable(account.commission):
+        return f"the function {account.told['commission']}"
+    fixed, relative = account.commission_parts
+    return (f"{fixed:g} + " if fixed else "") + value_text(relative)
 
 
 def _receipt(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[Content, Content]]:

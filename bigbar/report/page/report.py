@@ -96,7 +96,7 @@ def report_html(
     style = _asset("report.css")
     scripts = [*map(_bokeh_script, _BOKEH), _asset("charts.js"), _asset("page.js")]
     logo = _asset("logo.svg")
-    title = f"BigBar: {Path(outcome.bars.source).name}"
+    title = f"{outcome.job.spec.title}: {Path(outcome.bars.source).name}"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -155,7 +155,10 @@ def _top(subject: Subject, logo: Markup) -> Markup:
         f"{count(len(outcome.table), 'combination')} optimized for {outcome.choice.objective.name}"
     )
     return tag(
-        "header", logo, tag("div", tag("h1", "BigBar on ", name), paragraph(what)), class_="top"
+        "header",
+        logo,
+        tag("div", tag("h1", f"{outcome.job.spec.title} on ", name), paragraph(what)),
+        class_="top",
     )
 
 

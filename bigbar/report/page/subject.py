@@ -10,14 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from bigbar.engines.contract import build_engine
+from bigbar.engines.find import build_engine
 from bigbar.outcome import Outcome
 from bigbar.report.answer import full_statistics
 from bigbar.report.page.chart import Chart
 from bigbar.report.page.landscape import Landscape, landscape_of, varying
 from bigbar.report.page.markup import Markup, tag
 from bigbar.report.page.numbers import value_text
-from bigbar.strategies.big_bar.indicators import with_indicators
 from bigbar.validation.findings import Findings, Holdout, Plateau
 
 
@@ -108,7 +107,7 @@ class Subject:
         if self.best is None:
             return None
         job = self.outcome.job
-        file = with_indicators(self.outcome.bars.frame, job.settings.week_edge_bars)
+        file = job.spec.columns(self.outcome.bars.frame)
         return build_engine(file, job).equity(self.best)
 
     @property
@@ -131,11 +130,11 @@ class Subject:
     @property
     def cash(self) -> float:
         """What a run begins with."""
-        return self.outcome.job.settings.account.cash
+        return self.outcome.job.account.cash
 
     def setting(self, number: int) -> str:
         """A combination by the parameters that vary; by all where none does."""
-        parameters = vars(self.outcome.job.grid[number])
-        grid = self.outcome.job.grid
-        names = [grid.axes[axis].name for axis in varying(grid)] or list(parameters)
+        parameters = self.outcome.job.space[number]
+        grid = self.outcome.job.space
+        names = [grid.parameters[axis].name for axis in varying(grid)] or list(parameters)
         return ", ".join(f"{name} {value_text(parameters[name])}" for name in names)

@@ -13,7 +13,7 @@ from bigbar.report.page.landscape import Heatmap, Landscape, heatmaps, varying
 from bigbar.report.page.markup import Content, Markup, escaped, paragraph, table, tag
 from bigbar.report.page.numbers import amount, share, value_text
 from bigbar.report.page.subject import Section, Subject
-from bigbar.space import Axis as Values
+from bigbar.space import Parameter as Values
 from bigbar.validation.findings import Plateau
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ def heatmap_section(subject: Subject) -> Section | None:
             "more than single ones: a small change of a parameter then changes little.",
             class_="lead",
         ),
-        _choice_of_variant(len(varying(landscape.grid)) > 2),
+        _choice_of_variant(len(varying(landscape.space)) > 2),
         _scale(ranges),
         _marks(subject),
         tag("div", [chart.figure() for chart in charts], class_="charts"),
@@ -180,7 +180,11 @@ def _names(axis: Values, size: int) -> list[str]:
 def _mark(landscape: Landscape, heatmap: Heatmap, number: int, style: str) -> list[Layer]:
     """A mark with a rim, so that it stands out from any colour of cell."""
     by_name = dict(
-        zip((axis.name for axis in landscape.grid.axes), landscape.places(number), strict=True)
+        zip(
+            (axis.name for axis in landscape.space.parameters),
+            landscape.places(number),
+            strict=True,
+        )
     )
     at = {
         "x": [by_name[heatmap.x.name] // heatmap.group[0]],
@@ -221,8 +225,8 @@ def _plateau_table(subject: Subject) -> Content:
     plateau = subject.plateau
     if plateau is None:
         return None
-    landscape, grid = subject.landscape, subject.outcome.job.grid
-    axes = [grid.axes[place].name for place in varying(grid)]
+    landscape, grid = subject.landscape, subject.outcome.job.space
+    axes = [grid.parameters[place].name for place in varying(grid)]
     choices = [
         ("Peak", plateau.peak, plateau.peak_value, plateau.peak_cross_mean,
          plateau.peak_worst_neighbour, plateau.peak_edges),
@@ -233,7 +237,7 @@ def _plateau_table(subject: Subject) -> Content:
     rows = [
         (
             name,
-            *(value_text(vars(grid[number])[axis]) for axis in axes),
+            *(value_text(grid[number][axis]) for axis in axes),
             *(amount(value, landscape.unit) for value in values),
             ", ".join(edges) or "no",
         )

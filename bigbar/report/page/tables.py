@@ -24,21 +24,25 @@ def top_section(subject: Subject) -> Section | None:
     outcome = subject.outcome
     if subject.best is None or len(outcome.table) < 2:
         return None
-    grid, objective = outcome.job.grid, outcome.choice.objective.name
-    axes = [grid.axes[place].name for place in varying(grid)]
+    grid, objective = outcome.job.space, outcome.choice.objective.name
+    axes = [grid.parameters[place].name for place in varying(grid)]
     shown = list(dict.fromkeys((objective, *_SHOWN)))
     results = outcome.table.top(outcome.choice, MOST_SETTINGS)
     shared = any(one.sharing > 1 for one in results)
     rows: list[list[Content | Cell]] = []
     badge = tag("span", "chosen", class_="badge")
     for rank, one in enumerate(results, 1):
-        parameters = vars(grid[one.number])
+        parameters = grid[one.number]
         statistics = outcome.table.statistics(one.number)
         chosen = outcome.table.same_result(one.number, subject.best)
         rows.append([
             Cell((f"{rank}", badge if chosen else None), rank),
             *([Cell(f"{one.sharing:,}", one.sharing)] if shared else []),
-            *(Cell(value_text(parameters[name]), parameters[name]) for name in axes),
+            *(
+                Cell(value_text(parameters[axis.name]), axis.sort_values[place])
+                for axis, place in zip(grid.parameters, grid.places(one.number), strict=True)
+                if len(axis) > 1
+            ),
             *(_statistic_cell(name, statistics.get(name)) for name in shown),
         ])  # fmt: skip
     title = f"The best {len(results)} results by {objective}"

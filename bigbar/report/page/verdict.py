@@ -113,7 +113,7 @@ def _chosen(subject: Subject, best: int) -> Markup:
         which = f"The best of {total:,} combinations by {objective}"
     else:
         which = "The one combination of this run"
-    parameters = vars(outcome.job.grid[best])
+    parameters = outcome.job.space[best]
     return tag(
         "div",
         tag("h3", which),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.account import Account
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.strategies.big_bar.market import Market, frozen
 from bigbar.strategies.big_bar.one_walk import AccountNumbers
 from bigbar.strategies.big_bar.signals import (
@@ -58,14 +58,14 @@ class Groundwork(NamedTuple):
     entries: Entries | None = None
 
 
-def lay_groundwork(market: Market, grid: Grid, account: Account) -> Groundwork:
+def lay_groundwork(market: Market, grid: Space, account: Account) -> Groundwork:
     """Find the candidates of a grid.
 
     Parameters
     ----------
     market : Market
         The bars that take part.
-    grid : Grid
+    grid : Space
         The combinations.
     account : Account
         Money and costs.
@@ -84,7 +84,7 @@ def lay_groundwork(market: Market, grid: Grid, account: Account) -> Groundwork:
         share=usual_share(float(account.leverage), relative),
     )
     periods, factors, tails, weights, buffers = (
-        np.asarray(axis.values, dtype=np.float64) for axis in grid.axes
+        np.asarray(axis.values, dtype=np.float64) for axis in grid.parameters
     )
     bars = _enterable(market)
     direction, close = market.direction[bars], market.arrays.close[bars]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.space import Grid
+from bigbar.space import Space
 from bigbar.statistics import STATISTICS
 from bigbar.strategies.big_bar.batches import walk_block
 from bigbar.strategies.big_bar.buffers import new_batch
@@ -49,11 +49,11 @@ class CompiledSweep:
     ----------
     groundwork : Groundwork
         Of the grid, under the account.
-    grid : Grid
+    grid : Space
         The combinations.
     """
 
-    def __init__(self, groundwork: Groundwork, grid: Grid) -> None:
+    def __init__(self, groundwork: Groundwork, grid: Space) -> None:
         self._ground = groundwork
         self._market = groundwork.market
         self._account = account = groundwork.account
@@ -61,7 +61,7 @@ class CompiledSweep:
         self._fees = (
             (account.fixed, account.relative) if account.fixed or account.relative else None
         )
-        self._factors = np.asarray(grid.axes[1].values, dtype=np.float64)
+        self._factors = np.asarray(grid.parameters[1].values, dtype=np.float64)
         candidates, days = len(groundwork.bars), self._market.calendar.periods
         self._factor_levels = np.empty(candidates, np.int32)
         self._chosen = np.empty(candidates, np.int32)
@@ -168,8 +168,8 @@ class CompiledSweep:
             raise IndexError(f"combination {number} of a grid of {len(self._grid)}")
         places = [int(place) for place in np.unravel_index(number, self._grid.shape)]
         period, *combination, buffer = places
-        entries = self._entries(self._grid.axes[-1].values[buffer])
-        count = self._choose(int(self._grid.axes[0].values[period]))
+        entries = self._entries(self._grid.parameters[-1].values[buffer])
+        count = self._choose(int(self._grid.parameters[0].values[period]))
         found: tuple[NDArray[np.float64], ...] = walk_for_trades(
             self._chosen, count, tuple(combination), entries, self._factor_levels,
             self._market.arrays, self._account, self._market.calendar.periods,
@@ -184,7 +184,7 @@ class CompiledSweep:
         pieces = []
         periods, *_, buffers = self._grid.shape
         per_period = len(self._grid) // periods
-        for b, buffer_ratio in enumerate(self._grid.axes[-1].values):
+        for b, buffer_ratio in enumerate(self._grid.parameters[-1].values):
             for p in range(start // per_period, -(-stop // per_period)):
                 base = p * per_period + b
                 first = max(0, -(-(start - base) // buffers))
@@ -192,7 +192,7 @@ class CompiledSweep:
                 if first < last:
                     at = base + first * buffers - start
                     places = slice(at, at + (last - first - 1) * buffers + 1, buffers)
-                    period = int(self._grid.axes[0].values[p])
+                    period = int(self._grid.parameters[0].values[p])
                     pieces.append(_Piece(period, buffer_ratio, first, last, places))
         return pieces
 

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.account import Settings
+from bigbar.account import Account
 from bigbar.data.read import Bars
-from bigbar.engines.contract import Job
 from bigbar.errors import DataError, SettingsError
 from bigbar.results import Choice
+from bigbar.spec import Task
 from bigbar.strategies.big_bar.indicators import restricted_bars, with_indicators
+from bigbar.strategies.big_bar.parameters import Settings
 from bigbar.units import counted
 
 #: Where more than this share of the bars is out of bounds, that is told.
@@ -30,13 +31,13 @@ _DAY_S, _HOUR_S, _MINUTE_S = 86_400, 3_600, 60
 _LONG_BARS = ((360, "yearly"), (80, "quarterly"), (27, "monthly"), (6, "weekly"))
 
 
-def check_feasible(bars: Bars, job: Job, choice: Choice) -> None:
+def check_feasible(bars: Bars, job: Task, choice: Choice, *, edge: int) -> None:
     """Refuse what no combination could trade on, or not often enough.
 
     Parameters
     ----------
     bars : Bars
-    job : Job
+    job : Task
         With the bars that take part; those after its span are held back.
     choice : Choice
         Whose least number of trades has to be within reach.
@@ -48,18 +49,18 @@ def check_feasible(bars: Bars, job: Job, choice: Choice) -> None:
     SettingsError
         If not even the most trades that fit in are as many as have to be made.
     """
-    free = _free(bars, job.settings)
+    free = _free(bars, edge)
     taking_part = job.bars
     if not free[taking_part].any():
-        raise DataError(_all_at_edges(bars, job, free))
+        raise DataError(_all_at_edges(bars, job, free, edge))
     held_back = free[len(free) if job.stop_bar is None else job.stop_bar :]
     if len(held_back) and not held_back.any():
         raise DataError(
             f"{bars.source}: the {counted(len(held_back), 'bar')} held back all lie within "
-            f"{_edges(job.settings)}, where BigBar stays out: hold back more with --holdout, or "
-            f"use {_fewer_edges(bars, job.settings)}"
+            f"{_edges(edge)}, where BigBar stays out: hold back more with --holdout, or "
+            f"use {_fewer_edges(bars, edge)}"
         )
-    check_affordable(bars.frame.iloc[taking_part][free[taking_part]], job.settings)
+    check_affordable(bars.frame.iloc[taking_part][free[taking_part]], job.account)
     most, bars_in = most_trades(free[taking_part]), int(np.count_nonzero(free[taking_part]))
     if choice.min_trades > most:
         raise SettingsError(
@@ -69,7 +70,7 @@ def check_feasible(bars: Bars, job: Job, choice: Choice) -> None:
         )
 
 
-def check_affordable(bars: pd.DataFrame, settings: Settings) -> None:
+def check_affordable(bars: pd.DataFrame, account: Account) -> None:
     """Refuse bars on which not one unit could ever be bought or sold.
 
     Raises
@@ -78,7 +79,6 @@ def check_affordable(bars: pd.DataFrame, settings: Settings) -> None:
         With the lowest price and the cash.
     """
     lowest = float(bars["Close"].min())
-    account = settings.account
     fixed, relative = account.commission_parts
     # What the broker asks for a short, the cheaper side: it is filled below the price.
     asked = lowest * (1 - account.spread + relative) + fixed
@@ -108,29 +108,29 @@ def most_trades(free: NDArray[np.bool_]) -> int:
     return int(((edges[1::2] - edges[::2] + 1) // 2).sum())
 
 
-def edge_note(bars: Bars, job: Job) -> str | None:
+def edge_note(bars: Bars, job: Task, *, edge: int) -> str | None:
     """What to say where most of the bars lie at the edges of weeks; None where they do not."""
-    free = _free(bars, job.settings)[job.bars]
+    free = _free(bars, edge)[job.bars]
     out = int(np.count_nonzero(~free))
     if out <= _MUCH * len(free):
         return None
     return (
         f"{bar_name(bars.frame.index)} bars: {out:,} of {len(free):,} lie within "
-        f"{_edges(job.settings)}, where BigBar stays out; {_fewer_edges(bars, job.settings)} "
+        f"{_edges(edge)}, where BigBar stays out; {_fewer_edges(bars, edge)} "
         "leaves more of them"
     )
 
 
-def why_no_trade(bars: Bars, job: Job) -> str:
+def why_no_trade(bars: Bars, job: Task, *, edge: int) -> str:
     """Which of the strategy's conditions no bar met, and the option that loosens it.
 
     To be asked when no combination traded. Conditions are looked at in their loosest form, one
     after the other, so that the first that leaves nothing is named.
     """
-    file = with_indicators(bars.frame, job.settings.week_edge_bars).iloc[job.bars]
+    file = with_indicators(bars.frame, edge).iloc[job.bars]
     held = {name: file[name].to_numpy(np.float64) for name in ("Open", "High", "Low", "Close")}
     rising, falling = held["Close"] > held["Open"], held["Close"] < held["Open"]
-    axes = {axis.name: axis.values for axis in job.grid.axes}
+    axes = {axis.name: axis.values for axis in job.space.parameters}
     least_lean, longest_tail = axes["previous_weight"][0], axes["uptail_max_ratio"][-1]
     lean = file["Momentum"].to_numpy(np.float64)
     leaning = (rising & (lean >= least_lean)) | (falling & (lean <= -least_lean))
@@ -172,30 +172,30 @@ def bar_name(index: Any) -> str:
     return f"{step / _MINUTE_S:.0f}-minute" if step >= _MINUTE_S else f"{step:g}-second"
 
 
-def _free(bars: Bars, settings: Settings) -> NDArray[np.bool_]:
+def _free(bars: Bars, edge: int) -> NDArray[np.bool_]:
     """Bars of the file that do not lie at the edge of a week."""
     index: Any = bars.frame.index
-    return ~restricted_bars(index, settings.week_edge_bars)
+    return ~restricted_bars(index, edge)
 
 
-def _all_at_edges(bars: Bars, job: Job, free: NDArray[np.bool_]) -> str:
+def _all_at_edges(bars: Bars, job: Task, free: NDArray[np.bool_], edge: int) -> str:
     kind = bar_name(bars.frame.index)
     which = f"all {len(free):,}"
     if free.any():
         which = f"all {len(free[job.bars]):,} that take part"
     return (
-        f"{bars.source}: {kind} bars: {which} lie within {_edges(job.settings)}, where BigBar "
-        f"stays out; use {_fewer_edges(bars, job.settings)}"
+        f"{bars.source}: {kind} bars: {which} lie within {_edges(edge)}, where BigBar "
+        f"stays out; use {_fewer_edges(bars, edge)}"
     )
 
 
-def _edges(settings: Settings) -> str:
-    return f"{counted(settings.week_edge_bars, 'bar')} of a week edge"
+def _edges(edge: int) -> str:
+    return f"{counted(edge, 'bar')} of a week edge"
 
 
-def _fewer_edges(bars: Bars, settings: Settings) -> str:
+def _fewer_edges(bars: Bars, edge: int) -> str:
     """The option with a number that leaves most of the bars: the usual one, where it does."""
     usual = Settings.week_edge_bars
-    if settings.week_edge_bars > usual and _free(bars, Settings()).mean() > 1 - _MUCH:
+    if edge > usual and _free(bars, Settings().week_edge_bars).mean() > 1 - _MUCH:
         return f"--week-edge-bars {usual}"
     return "--week-edge-bars 0"

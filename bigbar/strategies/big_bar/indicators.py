@@ -11,19 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.errors import DataError
+from bigbar.calendar import trading_weeks
 
 Floats = NDArray[np.float64]
 
 #: Momentum looks at the three bars before.
 MOMENTUM_BARS = 3
-
-#: A trade needs a bar to enter on and a later bar on which the order is filled.
-LEAST_TRADING_BARS = 2
-
-_WEEK_NS = 7 * 24 * 3600 * 10**9
-#: 1970-01-01 was a Thursday; the first Sunday after it was three days later.
-_FIRST_SUNDAY_NS = 3 * 24 * 3600 * 10**9
 
 
 def true_range(high: Floats, low: Floats, close: Floats) -> Floats:
@@ -124,30 +117,6 @@ def restricted_bars(index: pd.DatetimeIndex, edge: int) -> NDArray[np.bool_]:
     return (place < edge) | (place >= np.repeat(lengths, lengths) - edge)
 
 
-def trading_weeks(index: pd.DatetimeIndex) -> NDArray[np.int64]:
-    """Which trading week each time is in, counted from 1970.
-
-    A trading week runs from Sunday 00:00 UTC to the next: futures and currencies open on Sunday
-    evening, and an ISO week would cut that session in two and leave Friday's close unguarded.
-
-    Parameters
-    ----------
-    index : DatetimeIndex, shape (bars,)
-        Times without a zone are read as UTC.
-
-    Returns
-    -------
-    ndarray of int64, shape (bars,)
-    """
-    return (utc_nanoseconds(index) - _FIRST_SUNDAY_NS) // _WEEK_NS
-
-
-def utc_nanoseconds(index: pd.DatetimeIndex) -> NDArray[np.int64]:
-    """Times as nanoseconds since 1970 UTC; times without a zone are read as UTC."""
-    naive = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
-    return naive.as_unit("ns").asi8
-
-
 def first_trading_bar(max_atr_period: int) -> int:
     """Number of the first bar that takes part: the largest ATR and the momentum are defined."""
     return max(max_atr_period, MOMENTUM_BARS)
@@ -175,23 +144,3 @@ def with_indicators(bars: pd.DataFrame, week_edge_bars: int) -> pd.DataFrame:
         Momentum=momentum(bars["Open"].to_numpy(np.float64), close),
         Restricted=restricted_bars(index, week_edge_bars),
     )
-
-
-def check_enough_bars(bars: int, max_atr_period: int, source: str) -> None:
-    """Refuse a file too short for the grid.
-
-    Raises
-    ------
-    DataError
-        Saying how many bars there are and how many are needed.
-    """
-    needed = first_trading_bar(max_atr_period) + LEAST_TRADING_BARS
-    if bars < needed:
-        longest = bars - LEAST_TRADING_BARS
-        ways = "a longer file"
-        if longest >= first_trading_bar(0):  # With fewer bars no period does.
-            ways += f" or a smaller --atr-period, up to {longest}"
-        raise DataError(
-            f"{source}: {bars} bars, but ATR period {max_atr_period} needs at least {needed}; "
-            f"use {ways}"
-        )

@@ -1,8 +1,9 @@
 """The money: many combinations side by side through the trades that `hop` found for them.
 
-Exactly `bigbar.strategies.big_bar.one_walk.walk`, lane for lane, with masks instead of branches: one after the
-other, a walk is a chain of divisions each waiting for the one before. A lane that meets what is
-left out here (an entry that is not affordable, ruin) is irregular, its combination walked alone.
+Exactly `bigbar.strategies.big_bar.one_walk.walk`, lane for lane, with masks instead of branches:
+one after the other, a walk is a chain of divisions each waiting for the one before. A lane that
+meets what is left out here (an entry that is not affordable, ruin) is irregular, its combination
+walked alone.
 
 Why a trade needs no look at its bars: the broker's operations round monotonically, so equity at
 the best close is the best equity, bit for bit. Only where that reaches the old peak are the bars

@@ -162,7 +162,8 @@ def walk(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Trade one combination: take each candidate that passes and comes while flat.
 
-    The plain twin of `bigbar.strategies.big_bar.many_walks`, and what its irregular lanes fall back on.
+    The plain twin of `bigbar.strategies.big_bar.many_walks`, and what its irregular lanes fall back
+    on.
 
     Parameters
     ----------

@@ -10,18 +10,17 @@ import warnings
 from math import copysign
 from typing import Any
 
-import backtesting.backtesting
 import numpy as np
 import pandas as pd
 from backtesting import Backtest, Strategy
 
-from bigbar.account import Parameters, Settings
 from bigbar.strategies.big_bar.indicators import (
     average_true_range,
     momentum,
     restricted_bars,
     true_range,
 )
+from bigbar.strategies.big_bar.parameters import Parameters, Settings
 
 #: Whole numbers above this have gaps in float64, so that one unit more is none: no order is larger.
 MOST_UNITS = 2**53
@@ -183,32 +182,3 @@ def reference_backtest(
             margin=account.margin,
             trade_on_close=True,
         )
-
-
-def run_quietly(backtest: Backtest, parameters: Parameters) -> pd.Series:
-    """Run one combination without backtesting.py's progress bar and warnings.
-
-    Its bar would write over ours, and what it warns of (a position open at the end, prices
-    above the cash) is part of the statistics or said by the optimizer once.
-
-    Parameters
-    ----------
-    backtest : backtesting.Backtest
-        From `reference_backtest`.
-    parameters : Parameters
-        The combination.
-
-    Returns
-    -------
-    Series
-        The statistics, as `Backtest.run` returns them.
-    """
-    module = backtesting.backtesting
-    bar = module._tqdm
-    module._tqdm = lambda bars, **_: bars
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return backtest.run(**vars(parameters))
-    finally:
-        module._tqdm = bar

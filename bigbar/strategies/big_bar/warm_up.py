@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from bigbar.account import Account
-from bigbar.space import Grid
 from bigbar.strategies.big_bar.candidates import lay_groundwork
 from bigbar.strategies.big_bar.engine import CompiledSweep
 from bigbar.strategies.big_bar.indicators import with_indicators
 from bigbar.strategies.big_bar.market import market_of
+from bigbar.strategies.big_bar.parameters import grid_with
 
 _BARS = 64
 
@@ -44,7 +44,7 @@ def warm_up(account: Account) -> None:
         },
         index=pd.date_range("2024-01-01", periods=_BARS, freq="h"),
     )
-    grid = Grid.from_values(atr_period=5, k_atr=0.5)
+    grid = grid_with(atr_period=5, k_atr=0.5)
     market = market_of(with_indicators(bars, 0), 6)
     CompiledSweep(lay_groundwork(market, grid, account), grid).run(0, 1)
     _done.add(with_commissions)

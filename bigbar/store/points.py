@@ -1,0 +1,161 @@
+"""Points and account of a run as JSON holds them, to the last bit and with their types."""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bigbar.account import Account
+from bigbar.by_value import ByValue
+from bigbar.space import Parameter, Space
+from bigbar.store.strategy_code import function_code
+
+
+class FunctionNotStored(ValueError):
+    """A part of a stored run was a function, of which only the digest is known."""
+
+
+def account_parts(account: Account) -> tuple[dict[str, Any], str | None]:
+    """Money, costs and fills, exactly; a commission that is a function by its code.
+
+    Returns
+    -------
+    parts : dict
+    problem : str or None
+        Why no other account has the same, for a person: of a function that cannot be followed.
+    """
+    parts: dict[str, Any] = dict(account.options)
+    parts |= {name: float(parts[name]) for name in ("cash", "spread", "margin")}
+    if not isinstance(account.commission, ByValue):
+        return parts | {"commission": list(account.commission_parts)}, None
+    code = function_code(account.commission.function)
+    return parts | {"commission": {"function": code.parts}}, code.problem
+
+
+def account_of(parts: dict[str, Any]) -> Account:
+    """The account of an identity's parts.
+
+    Raises
+    ------
+    FunctionNotStored
+        If its commission was a function.
+    bigbar.errors.SettingsError, KeyError, TypeError, ValueError
+        If they hold none that could be made again.
+    """
+    found = dict(parts["account"])
+    if isinstance(found["commission"], dict):
+        raise FunctionNotStored("its commission was a function, which is not stored")
+    fixed, relative = found["commission"]
+    return Account(**{**found, "commission": (fixed, relative) if fixed else relative})
+
+
+def grid_parts(space: Space) -> dict[str, Any]:
+    """The points of a space, exactly: parameters in order, their values, and which are kept."""
+    kept = None
+    if space.kept is not None:
+        bits = np.zeros(space.product, np.bool_)
+        bits[space.kept] = True
+        kept = base64.b64encode(zlib.compress(np.packbits(bits).tobytes(), 9)).decode("ascii")
+    return {
+        "order": list(space.names),
+        "values": {
+            each.name: [encoded(value) for value in each.values] for each in space.parameters
+        },
+        "kept": kept,
+    }
+
+
+def grid_of(parts: dict[str, Any]) -> Space:
+    """The points of an identity's parts.
+
+    Raises
+    ------
+    bigbar.errors.SettingsError, ValueError
+        If they hold none that could be made again.
+    """
+    found = parts.get("grid")
+    if not isinstance(found, dict) or set(found) != {"order", "values", "kept"}:
+        raise ValueError("no parameters of a grid")
+    order, values, kept = found["order"], found["values"], found["kept"]
+    if not isinstance(order, list) or not isinstance(values, dict) or set(order) != set(values):
+        raise ValueError("no parameters of a grid")
+    if not all(isinstance(listed, list) for listed in values.values()):
+        raise ValueError("no values of a parameter")
+    space = Space([Parameter(name, tuple(map(decoded, values[name]))) for name in order])
+    if kept is None:
+        return space
+    try:
+        limit = -(-space.product // 8)
+        raw = zlib.decompressobj().decompress(base64.b64decode(kept, validate=True), limit + 1)
+        bits = np.unpackbits(np.frombuffer(raw, np.uint8), count=space.product)
+    except (TypeError, ValueError, zlib.error) as problem:
+        raise ValueError(f"no points of a grid ({problem})") from problem
+    if len(raw) != limit or not bits.any():
+        raise ValueError("no points of a grid")
+    return Space(space.parameters, np.flatnonzero(bits))
+
+
+def encoded(value: Any) -> Any:
+    """A parameter's value as JSON holds it, its type with it.
+
+    What JSON has no word for goes by its type and text: two of these are equal where they read
+    equal, and none can be made again.
+    """
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if type(value) is float and math.isfinite(value):
+        return value
+    if isinstance(value, np.generic) and value.dtype.kind in "biuf":
+        return {"numpy": value.dtype.name, "value": repr(value.item())}
+    if type(value) is float:
+        return {"float": repr(value)}
+    return {"type": f"{type(value).__module__}.{type(value).__qualname__}", "text": repr(value)}
+
+
+def decoded(held: Any) -> Any:
+    """What `encoded` was given.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be made again.
+    """
+    if not isinstance(held, dict):
+        if held is None or type(held) in (bool, int, float, str):
+            return held
+        raise ValueError("no values of a parameter")
+    if set(held) == {"float"} and held["float"] in ("nan", "inf", "-inf"):
+        return float(held["float"])
+    if set(held) == {"numpy", "value"} and held["numpy"] in _NUMPY_TYPES:
+        kind = np.dtype(held["numpy"]).type
+        text = str(held["value"])
+        return kind(text == "True" if held["numpy"] == "bool" else _number(text))
+    return Unmade(str(held.get("text")))
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+@dataclass(frozen=True)
+class Unmade:
+    """A value of a stored run that only its text is known of."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+_NUMPY_TYPES = frozenset(
+    {"bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
+     "float16", "float32", "float64"}
+)  # fmt: skip

@@ -1,0 +1,151 @@
+"""Strategies and functions that no other process could import, under every start method."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from bigbar.by_value import ByValue, pickled_by_value
+from bigbar.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parents[1]
+METHODS = multiprocessing.get_all_start_methods()
+
+#: Where a worker knows nothing but what it is sent.
+HARDEST = ("spawn",)
+
+DEFINITIONS = """
+import warnings; warnings.simplefilter("ignore")
+from backtesting import Strategy
+from backtesting.test import GOOG, SMA
+from bigbar import Backtest
+
+BARS = GOOG.iloc[:120]
+FACTOR = 1
+
+class Mine(Strategy):
+    fast, slow = 3, 8
+
+    def init(self):
+        self.a = self.I(SMA, self.data.Close, self.fast * FACTOR)
+        self.b = self.I(SMA, self.data.Close, self.slow)
+
+    def next(self):
+        if self.a > self.b and not self.position:
+            self.buy()
+        elif self.a < self.b:
+            self.position.close()
+
+class Louder(Backtest):
+    def run(self, **parameters):
+        stats = super().run(**parameters)
+        stats["SQN"] = 1000.0 + parameters["fast"]
+        return stats
+"""
+
+WORK = """
+    backtest = Backtest(BARS, Mine, commission=lambda size, price: abs(size) * 0.01)
+    stats, heatmap = backtest.optimize(
+        fast=[3, 4], slow=[8, 9], maximize=lambda stats: stats["Return [%]"] / FACTOR,
+        return_heatmap=True, workers=2, start_method=METHOD)
+    expected = [backtest.run(fast=fast, slow=slow)["Return [%]"]
+                for fast in (3, 4) for slow in (8, 9)]
+    assert heatmap.tolist() == expected, (heatmap, expected)
+    assert not backtest.last.failures
+    louder = Louder(BARS, Mine)
+    louder.optimize(fast=[3, 4], workers=2, start_method=METHOD, validate=False)
+    assert louder.last.table()["SQN"].tolist() == [1003.0, 1004.0]
+    print("all right")
+"""
+
+
+def python(*arguments: str, folder: Path, text: str | None = None) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder, env=environment, input=text, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def check_right(done: subprocess.CompletedProcess) -> None:
+    assert "all right" in done.stdout, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def guarded(method: str) -> str:
+    return f'{DEFINITIONS}\nif __name__ == "__main__":\n    METHOD = {method!r}{WORK}'
+
+
+def plain(method: str) -> str:
+    return f"{DEFINITIONS}\nMETHOD = {method!r}{textwrap.dedent(WORK)}"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_script(method, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(guarded(method), encoding="utf-8")
+    check_right(python(str(script), folder=tmp_path))
+
+
+@pytest.mark.parametrize("method", HARDEST)
+def test_code_without_a_file(method, tmp_path):
+    """As `python -c` and a notebook have it: `__main__` cannot be imported by anybody."""
+    check_right(python("-c", plain(method), folder=tmp_path))
+
+
+@pytest.mark.parametrize("method", HARDEST)
+def test_a_notebook(method, tmp_path):
+    """Cell after cell by `exec` in one namespace, read from standard input."""
+    cells = [DEFINITIONS, f"METHOD = {method!r}", textwrap.dedent(WORK)]
+    kernel = (
+        "import __main__, sys, json\n"
+        "for cell in json.loads(%r):\n"
+        "    exec(compile(cell, '<ipython-input>', 'exec'), vars(__main__))\n"
+    )
+    check_right(python("-", folder=tmp_path, text=kernel % json.dumps(cells)))
+
+
+@pytest.mark.parametrize("method", HARDEST)
+def test_a_class_in_a_function(method, tmp_path):
+    inside = textwrap.indent(DEFINITIONS.replace("FACTOR = 1", "FACTOR = 2 - 1"), "    ")
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"def work(METHOD):{inside}{WORK}\nif __name__ == '__main__':\n    work({method!r})\n",
+        encoding="utf-8",
+    )
+    check_right(python(str(script), folder=tmp_path))
+
+
+def test_a_script_without_a_guard(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(plain("spawn"), encoding="utf-8")
+    done = python(str(script), folder=tmp_path)
+    assert done.returncode != 0
+    assert 'if __name__ == "__main__":' in done.stderr
+    assert len(done.stderr.splitlines()) < 60
+
+
+def test_what_cannot_be_sent():
+    lock = threading.Lock()
+    with pytest.raises(SettingsError, match=r"<lambda> cannot be sent.*put it into a file"):
+        pickled_by_value(lambda: lock)
+
+
+def test_a_function_by_value():
+    one = ByValue(lambda a, b=2: a + b)
+    sent = pickle.loads(pickle.dumps(one))
+    assert sent(3) == 5
+    assert sent(3, b=4) == 7
+    assert sent.__name__ == "<lambda>"
+    assert one == ByValue(one.function)
+    assert hash(one) == hash(ByValue(one.function))
+    assert one != one.function
