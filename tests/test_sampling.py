@@ -47,8 +47,15 @@ def test_the_account(monkeypatch):
     assert account.slowest[0].begun_s == 0.5
 
 
+def test_what_was_timed_before_the_sweep_does_not_count():
+    account = Account()
+    account.add(answered(0, 0.25, 1.0, worker=1))
+    assert (account.slices, account.slowest) == (0, ())
+
+
 def test_the_slowest_are_kept():
     account = Account()
+    account.begin()
     order = np.random.default_rng(1).permutation(100)
     for number in order:
         account.add(answered(int(number), 0.0, float(number), worker=1))
@@ -90,6 +97,7 @@ def test_memory_is_that_of_the_system():
         block = _blocks.create_block(30_000_000)
         assert memory.look(pids) - first == pytest.approx(70_000_000, rel=0.1)
         del held
+        trim_heap()
         block.close()
         assert memory.look(pids) == pytest.approx(first, rel=0.05)
     assert memory.look([*pids, 2**22 + 1]) > 0  # who has ended is left out

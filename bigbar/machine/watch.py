@@ -50,7 +50,7 @@ class Account:
     def __init__(self) -> None:
         self.slices = self.combinations = self.hand_outs = 0
         self.busy_s = self.processor_s = self.hand_out_s = self.lead_s = self.tail_s = 0.0
-        self._begun = 0.0
+        self._begun: float | None = None
         self._last_end: dict[int, float] = {}
         self._slowest: list[tuple[float, int, SliceTime]] = []
         self._tie = count()
@@ -61,7 +61,7 @@ class Account:
 
     def add(self, result: ChunkResult) -> None:
         """Count a slice. Those of one worker come in the order in which it did them."""
-        if not self._begun:  # The sample that was timed before the sweep is no part of it.
+        if self._begun is None:  # The sample that was timed before the sweep is no part of it.
             return
         begun, seconds = result.begun, result.seconds
         self.slices += 1
