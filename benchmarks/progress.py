@@ -68,7 +68,10 @@ class Clock(Narrator):
     def update(self, n: int) -> None:
         """Count `n` more."""
         drawn = bool(self._bar.update(n))
-        self.moments.append((self._bar.n, self._bar.predicted_s(), drawn))
+        shown = self._bar.format_dict
+        left = shown["total"] - shown["n"]
+        whole = shown["elapsed"] + (left / shown["rate"] if left else 0.0)
+        self.moments.append((self._bar.n, whole, drawn))
 
 
 def predictions(clock: Clock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -194,7 +194,7 @@ class Backtest(backtesting.Backtest):
         watched = sys.stderr is not None and sys.stderr.isatty()
         shown = watched if progress is None else given.flag("progress", progress)
         return carry_out(
-            Bars(self._data, "DataFrame", bars_sha256(self._data), len(self._data), ()),
+            Bars(self._data, "DataFrame", bars_sha256(self._data), ()),
             request,
             reason=reason,
             listener=BarOnly() if shown else None,

@@ -379,18 +379,6 @@ class Space:
         flat = values.reshape(-1)
         return flat if self.kept is None else flat[self.kept]
 
-    def number_of(self, point: Mapping[str, Any]) -> int | None:
-        """The number of a point by its parameters; None if it is not in the space."""
-        try:
-            places = [p.values.index(point[p.name]) for p in self.parameters]
-        except (KeyError, ValueError):
-            return None
-        whole = int(np.ravel_multi_index(places, self.shape)) if places else 0
-        if self.kept is None:
-            return whole
-        at = int(np.searchsorted(self.kept, whole))
-        return at if at < len(self.kept) and self.kept[at] == whole else None
-
     # ------------------------------------------------------------------------------------- parts
 
     def where(self, constraint: Constraint) -> Space:

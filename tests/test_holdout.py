@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_bars import Case, Recipe, make_bars
-from worker_here import worker_here
+from worker_here import one_by_one, worker_here
 
 from bigbar.engines.find import build_engine, engine_names
 from bigbar.engines.reference import run_quietly
@@ -24,7 +24,6 @@ from bigbar.strategies.big_bar.strategy import reference_backtest
 from bigbar.validation.findings import Holdout
 from bigbar.validation.holdout import open_holdout
 from bigbar.validation.splits import holdout_split
-from bigbar.validation.tasks import one_by_one
 
 GRID = grid_with(
     atr_period=[3, 7], k_atr=[0.7, 1.2, 1.8], uptail_max_ratio=0.7, previous_weight=[0.0, 0.3],

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_bars import Case, Recipe, recipes
-from worker_here import worker_here
+from worker_here import one_by_one, worker_here
 
 from bigbar.engines.find import build_engine
 from bigbar.engines.reference import BacktestingEngine
@@ -34,7 +34,6 @@ from bigbar.validation.price_noise import (
     run_on_other_prices,
 )
 from bigbar.validation.single import single_job, whole_span
-from bigbar.validation.tasks import one_by_one
 from bigbar.worker import start_worker
 
 GRID = grid_with(

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_bars import CALENDARS, COARSE, Case, Recipe, cases
 from numpy.typing import NDArray
+from worker_here import one_by_one
 
 import bigbar.worker
 from bigbar.calendar import calendar_of, period_returns
@@ -26,7 +27,6 @@ from bigbar.statistics import COLUMN
 from bigbar.strategies.big_bar.description import BigBar, job_of
 from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 from bigbar.validation.returns import daily_returns
-from bigbar.validation.tasks import one_by_one
 from bigbar.worker import start_worker
 
 GRID = grid_with(

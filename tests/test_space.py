@@ -181,7 +181,6 @@ def test_there_is_no_such_point(number):
 def test_the_point_without_a_parameter():
     nothing = Space([])
     assert (len(nothing), list(nothing), nothing.columns(), nothing.per_slowest) == (1, [{}], {}, 1)
-    assert nothing.number_of({}) == 0
     assert nothing.shared_with(Space([]))[0].tolist() == [0]
 
 
@@ -218,9 +217,6 @@ def test_a_constraint_keeps_some_points_in_order():
     assert part.product == 25
     assert whole.is_whole
     assert not part.is_whole
-    assert [part.number_of(point) for point in part] == list(range(10))
-    assert part.number_of({"fast": 3, "slow": 3}) is None
-    assert part.number_of({"fast": 9, "slow": 3}) is None
     for name, column in part.columns().items():
         assert column.tolist() == [point[name] for point in part]
 

@@ -149,7 +149,7 @@ def test_a_commission_that_is_a_function() -> None:
 
 def test_bars_without_dates_are_not_validated() -> None:
     frame = FRAME.reset_index(drop=True)
-    bars = Bars(frame, "numbered", bars_sha256(frame), len(frame), ())
+    bars = Bars(frame, "numbered", bars_sha256(frame), ())
     job = traders.job_for(traders.Cross, fast=(4, 6, 8))
 
     def request(plan: Plan) -> Request:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_bars import Case, Recipe
-from worker_here import worker_here
+from worker_here import one_by_one, worker_here
 
 from bigbar.engines.contract import EngineKind
 from bigbar.engines.find import ENGINES, build_engine
@@ -28,7 +28,6 @@ from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid
 from bigbar.strategies.big_bar.strategy import reference_backtest
 from bigbar.validation.findings import WalkForward
 from bigbar.validation.splits import walk_forward_spans
-from bigbar.validation.tasks import one_by_one
 from bigbar.validation.walk_forward import (
     WindowTask,
     Winners,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import pandas as pd
 
@@ -22,3 +23,13 @@ def worker_here(file: pd.DataFrame, job: Job) -> Iterator[None]:
             yield
         finally:
             bigbar.worker._local.__dict__.clear()
+
+
+def one_by_one(
+    function: Callable[[Any], Any],
+    tasks: Sequence[Any],
+    *,
+    split: Callable[[Any], Sequence[Any]] | None = None,
+) -> Iterator[tuple[Any, Any]]:
+    """What a pool does with tasks, in this thread: see `bigbar.validation.tasks.Imap`."""
+    return ((task, function(task)) for task in tasks)

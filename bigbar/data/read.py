@@ -79,8 +79,6 @@ class Bars:
     sha256 : str
         Of the file's bytes as they were read; for a DataFrame of the bytes of the index (int64
         nanoseconds, UTC) and then of the five columns (float64) of `frame`, in little-endian.
-    rows_read : int
-        Rows before duplicate times were dropped.
     notes : tuple of str
         What was dropped, ignored or assumed, each one line for a person.
     reading : Reading
@@ -90,7 +88,6 @@ class Bars:
     frame: pd.DataFrame
     source: str
     sha256: str
-    rows_read: int
     notes: tuple[str, ...]
     reading: Reading = AS_FOUND
 
@@ -226,7 +223,7 @@ def _bars_of_text(
     if others:
         seen = of_text(file.data, file.dialect, columns)
         frame, notes = beside(frame, seen, ordered.rows), notes_with(notes, seen)
-    return Bars(frame, file.source, sha256, len(index), (*notes, *ordered.notes), reading)
+    return Bars(frame, file.source, sha256, (*notes, *ordered.notes), reading)
 
 
 def _text(raw: bytes, source: str, limit: int) -> tuple[bytes, str]:
@@ -323,7 +320,7 @@ def bars_from_frame(
     if others:
         seen = {name: df.iloc[:, i] for i, name in kept_positions(names, ignored).items()}
         frame, notes = beside(frame, seen, ordered.rows), notes_with(notes, seen)
-    return Bars(frame, source, digest.hexdigest(), len(df), (*notes, *ordered.notes), reading)
+    return Bars(frame, source, digest.hexdigest(), (*notes, *ordered.notes), reading)
 
 
 # ------------------------------------------------------------------------------- order and notes

@@ -35,12 +35,3 @@ class Bar(tqdm):
         if done and drawn["elapsed"] and drawn["n"] < drawn["total"]:
             drawn["rate"] = (done + self._in_flight) / drawn["elapsed"]
         return drawn
-
-    def predicted_s(self) -> float:
-        """Seconds that the whole will have taken, as it looks now; NaN before anything is done."""
-        drawn = self.format_dict
-        done, elapsed = drawn["n"] - drawn["initial"], float(drawn["elapsed"])
-        if not done:
-            return float("nan")
-        rate = drawn["rate"] or done / elapsed
-        return elapsed + (drawn["total"] - drawn["n"]) / rate

@@ -240,23 +240,6 @@ class Attachment:
         row = self.block[recipe.row]
         return row if recipe.raw is None else row.view(recipe.raw)
 
-    @cached_property
-    def index_ns(self) -> npt.NDArray[np.int64]:
-        """The time index in nanoseconds since 1970 UTC, shape (rows,), read-only.
-
-        Raises
-        ------
-        DataError
-            The frame was published with an index that is not a time index.
-        """
-        recipe = self._description.index
-        if recipe.row is None or recipe.raw is None or recipe.raw.kind != "M":
-            raise DataError("The published frame has no time index.")
-        times = self.block[recipe.row].view(recipe.raw)
-        nanoseconds = times.astype("M8[ns]", copy=False).view(np.int64)
-        nanoseconds.flags.writeable = False
-        return nanoseconds
-
     def frame(self) -> pd.DataFrame:
         """The frame as it was published: columns, types, index, name, time zone, frequency.
 

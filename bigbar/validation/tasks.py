@@ -1,4 +1,4 @@
-"""How the validation hands out work: to a pool of workers, or one task after the other."""
+"""How the validation hands out work: to a pool of workers."""
 
 from __future__ import annotations
 
@@ -77,13 +77,3 @@ def sparing(
         yield from imap(function, left, split=split, limit=None if limit is None else longer)
 
     return spared
-
-
-def one_by_one(
-    function: Callable[[Any], Any],
-    tasks: Sequence[Any],
-    *,
-    split: Callable[[Any], Sequence[Any]] | None = None,
-) -> Iterator[tuple[Any, Any]]:
-    """An `Imap` without a pool: in this thread, which must have been started as a worker."""
-    return ((task, function(task)) for task in tasks)
