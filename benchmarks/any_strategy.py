@@ -24,8 +24,8 @@ import common
 import numpy as np
 import pandas as pd
 import psutil
-from any_strategy_runner import Sma4Cross, SmaCross
 from backtesting.test import GOOG
+from example_strategies import Sma4Cross, SmaCross
 
 import bigbar
 

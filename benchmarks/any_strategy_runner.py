@@ -17,8 +17,8 @@ import backtesting.backtesting
 import common
 import numpy as np
 from backtesting import Backtest, Strategy
-from backtesting.lib import crossover
-from backtesting.test import GOOG, SMA
+from backtesting.test import GOOG
+from example_strategies import Sma4Cross, SmaCross
 
 from bigbar.engines.any_strategy.indicators import IndicatorMemo
 from bigbar.engines.any_strategy.run import StrategyRunner
@@ -30,52 +30,6 @@ ROUNDS = 5
 TIMED = 24
 
 ACCOUNT = {"cash": 10_000, "commission": 0.002}
-
-
-class SmaCross(Strategy):
-    """Two averages: always long or short."""
-
-    n1 = 10
-    n2 = 20
-
-    def init(self) -> None:
-        self.sma1 = self.I(SMA, self.data.Close, self.n1)
-        self.sma2 = self.I(SMA, self.data.Close, self.n2)
-
-    def next(self) -> None:
-        if crossover(self.sma1, self.sma2):
-            self.position.close()
-            self.buy()
-        elif crossover(self.sma2, self.sma1):
-            self.position.close()
-            self.sell()
-
-
-class Sma4Cross(Strategy):
-    """Four averages: two say which way, one when to enter, one when to leave."""
-
-    n1 = 50
-    n2 = 100
-    n_enter = 20
-    n_exit = 10
-
-    def init(self) -> None:
-        self.sma1 = self.I(SMA, self.data.Close, self.n1)
-        self.sma2 = self.I(SMA, self.data.Close, self.n2)
-        self.sma_enter = self.I(SMA, self.data.Close, self.n_enter)
-        self.sma_exit = self.I(SMA, self.data.Close, self.n_exit)
-
-    def next(self) -> None:
-        if not self.position:
-            if self.sma1 > self.sma2:
-                if crossover(self.data.Close, self.sma_enter):
-                    self.buy()
-            elif crossover(self.sma_enter, self.data.Close):
-                self.sell()
-        elif (self.position.is_long and crossover(self.sma_exit, self.data.Close)) or (
-            self.position.is_short and crossover(self.data.Close, self.sma_exit)
-        ):
-            self.position.close()
 
 
 GRIDS: dict[type[Strategy], dict[str, range]] = {

@@ -103,50 +103,6 @@ def made_bars(bars: int, seed: int, *, index: Any = None, level: float = 100.0) 
     )
 
 
-class SmaCross(Strategy):
-    n1 = 10
-    n2 = 20
-
-    def init(self):
-        self.sma1 = self.I(SMA, self.data.Close, self.n1)
-        self.sma2 = self.I(SMA, self.data.Close, self.n2)
-
-    def next(self):
-        if crossover(self.sma1, self.sma2):
-            self.position.close()
-            self.buy()
-        elif crossover(self.sma2, self.sma1):
-            self.position.close()
-            self.sell()
-
-
-class Sma4Cross(Strategy):
-    """The strategy of the documentation's chapter on heatmaps."""
-
-    n1 = 50
-    n2 = 100
-    n_enter = 20
-    n_exit = 10
-
-    def init(self):
-        self.sma1 = self.I(SMA, self.data.Close, self.n1)
-        self.sma2 = self.I(SMA, self.data.Close, self.n2)
-        self.sma_enter = self.I(SMA, self.data.Close, self.n_enter)
-        self.sma_exit = self.I(SMA, self.data.Close, self.n_exit)
-
-    def next(self):
-        if not self.position:
-            if self.sma1 > self.sma2:
-                if crossover(self.data.Close, self.sma_enter):
-                    self.buy()
-            elif crossover(self.sma_enter, self.data.Close):
-                self.sell()
-        elif (self.position.is_long and crossover(self.sma_exit, self.data.Close)) or (
-            self.position.is_short and crossover(self.data.Close, self.sma_exit)
-        ):
-            self.position.close()
-
-
 def rsi(close, n):
     moves = pd.Series(close).diff()
     up, down = moves.clip(lower=0).rolling(n).mean(), -moves.clip(upper=0).rolling(n).mean()

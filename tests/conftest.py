@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +60,18 @@ def nothing_left_behind() -> Iterator[None]:
     files, processes = guard.left_behind()
     assert not files, f"left behind: {files}"
     assert not processes, f"still running: {processes}"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., str]:
+    """Write a price file, of text or bytes, and return its path."""
+
+    def write_file(content: str | bytes, name: str = "bars.csv") -> str:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return str(path)
+
+    return write_file
 
 
 @pytest.fixture(scope="session")

@@ -45,3 +45,8 @@ def table(
     made = bars(len(times)) if made is None else made
     lines = [row(time, bar) for time, bar in zip(times, made, strict=True)]
     return "\n".join([header, *lines] if header else lines) + "\n"
+
+
+def plain(bar: Bar) -> str:
+    """A bar as a row without its time."""
+    return ",".join(str(value) for value in bar)

@@ -8,10 +8,11 @@ from collections import deque
 
 import numpy as np
 import pandas as pd
-from any_strategies import SmaCross, check_agrees
+from any_strategies import check_agrees
 from backtesting import Strategy
 from backtesting.test import GOOG
 
+from benchmarks.example_strategies import SmaCross
 from bigbar.engines.any_strategy.run import StrategyRunner
 
 DATA = GOOG.iloc[:60]

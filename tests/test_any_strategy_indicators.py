@@ -16,7 +16,6 @@ import talib
 from any_strategies import (
     Resampled,
     RsiBands,
-    SmaCross,
     Trailing,
     check_agrees,
     made_bars,
@@ -25,6 +24,7 @@ from any_strategies import (
 from backtesting import Strategy
 from backtesting.test import GOOG, SMA
 
+from benchmarks.example_strategies import SmaCross
 from bigbar.engines.any_strategy.indicators import IndicatorMemo
 from bigbar.engines.any_strategy.run import StrategyRunner
 

@@ -16,8 +16,6 @@ from any_strategies import (
     Resampled,
     RsiBands,
     Signalled,
-    Sma4Cross,
-    SmaCross,
     Trailing,
     check_agrees,
     made_bars,
@@ -28,6 +26,7 @@ from backtesting import Backtest, Strategy
 from backtesting.lib import FractionalBacktest
 from backtesting.test import BTCUSD, EURUSD, GOOG, SMA
 
+from benchmarks.example_strategies import Sma4Cross, SmaCross
 from bigbar.engines.any_strategy import known
 from bigbar.engines.any_strategy.run import StrategyRunner
 from bigbar.errors import SettingsError

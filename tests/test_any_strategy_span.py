@@ -15,8 +15,6 @@ from any_strategies import (
     Resampled,
     RsiBands,
     Signalled,
-    Sma4Cross,
-    SmaCross,
     Trailing,
     check_agrees,
     check_same_row,
@@ -28,6 +26,7 @@ from any_strategies import (
 from backtesting import Strategy
 from backtesting.test import GOOG, SMA
 
+from benchmarks.example_strategies import Sma4Cross, SmaCross
 from bigbar.engines.any_strategy.run import StrategyRunner
 from bigbar.engines.any_strategy.statistics import statistics_row
 from bigbar.errors import DataError, SettingsError

@@ -32,18 +32,6 @@ UTC_TIMES = ["2024-01-02 00:00:00+00:00", "2024-01-02 00:05:00+00:00"]
 NAIVE_TIMES = ["2024-01-02 00:00:00", "2024-01-02 00:05:00"]
 
 
-@pytest.fixture
-def write(tmp_path):
-    """Write text or bytes to a file and return its path."""
-
-    def write_file(content: str | bytes, name: str = "bars.csv") -> str:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return str(path)
-
-    return write_file
-
-
 def refusal(path) -> str:
     with pytest.raises(DataError) as caught:
         read_bars(path)

@@ -4,22 +4,12 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
-from price_files import bars, days, hours, table
+from price_files import bars, days, hours, plain, table
 
 from bigbar.data.read import read_bars
 from bigbar.errors import DataError
 
 OHLCV = "Date,Time,Open,High,Low,Close,Volume"
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write_file(content: str, name: str = "bars.csv") -> str:
-        path = tmp_path / name
-        path.write_bytes(content.encode())
-        return str(path)
-
-    return write_file
 
 
 def refusal(path: str, **options) -> str:
@@ -37,10 +27,6 @@ def assert_bars(read, times, made, *, volume=True, zone=None):
     assert read.frame.index.tolist() == (expected.tz_localize(zone) if zone else expected).tolist()
     columns = ["Open", "High", "Low", "Close", "Volume"][: 5 if volume else 4]
     assert read.frame[columns].to_numpy().tolist() == [list(bar[: len(columns)]) for bar in made]
-
-
-def plain(bar) -> str:
-    return ",".join(str(value) for value in bar)
 
 
 # ------------------------------------------------------------------------------ times of day

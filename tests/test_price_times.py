@@ -5,27 +5,13 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from price_files import bars, days, hours, table
+from price_files import bars, days, hours, plain, table
 
 from bigbar.data.read import bars_from_frame, read_bars
 from bigbar.data.reading import Reading
 from bigbar.errors import DataError
 
 OHLCV = "Open,High,Low,Close,Volume"
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write_file(content: str, name: str = "bars.csv") -> str:
-        path = tmp_path / name
-        path.write_bytes(content.encode())
-        return str(path)
-
-    return write_file
-
-
-def plain(bar) -> str:
-    return ",".join(str(value) for value in bar)
 
 
 def refusal(path: str, **said) -> str:

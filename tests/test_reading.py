@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from price_files import bars, days, hours, table
+from price_files import bars, days, hours, plain, table
 
 import bigbar
 from bigbar.data.read import bars_from_frame, read_bars
@@ -15,20 +15,6 @@ from bigbar.errors import DataError, SettingsError
 from bigbar.history.command import main as history
 from bigbar.options import parse_options
 from bigbar_multiprocessing_optimized import main
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write_file(content: str, name: str = "bars.csv") -> str:
-        path = tmp_path / name
-        path.write_text(content)
-        return str(path)
-
-    return write_file
-
-
-def plain(bar) -> str:
-    return ",".join(str(value) for value in bar)
 
 
 def refusal(path: str, **said) -> str:

@@ -4,7 +4,9 @@ import contextlib
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -27,17 +29,22 @@ def group(folder: Path, **files: object) -> None:
         (folder / name.replace("__", ".")).write_text(f"{text}\n")
 
 
+def of_groups(measure: Callable[[Path, Path], Any], folder: Path):
+    """A measure of the groups that are named in the given lines; they stand in `groups`."""
+
+    def look(*lines: str) -> Any:
+        own = folder / "own"
+        own.write_text("\n".join(lines))
+        return measure(folder / "groups", own)
+
+    look.groups = folder / "groups"
+    return look
+
+
 @pytest.fixture
 def room(tmp_path: Path):
     """The room of a process whose groups are named in the given lines."""
-
-    def look(*lines: str) -> int | None:
-        own = tmp_path / "own"
-        own.write_text("\n".join(lines))
-        return resources._room_in_groups(tmp_path / "groups", own)
-
-    look.groups = tmp_path / "groups"
-    return look
+    return of_groups(resources._room_in_groups, tmp_path)
 
 
 def test_version_2(room):
@@ -93,14 +100,7 @@ def test_this_machine(tmp_path):
 @pytest.fixture
 def quota(tmp_path: Path):
     """The processors that the groups of a process allow it."""
-
-    def look(*lines: str) -> float | None:
-        own = tmp_path / "own"
-        own.write_text("\n".join(lines))
-        return resources._quota_in_groups(tmp_path / "groups", own)
-
-    look.groups = tmp_path / "groups"
-    return look
+    return of_groups(resources._quota_in_groups, tmp_path)
 
 
 def test_a_quota_of_version_2(quota):

@@ -28,8 +28,8 @@ from bigbar.space import plain_point, plain_value
 from bigbar.store.owner import place
 from bigbar.store.receipt import RECEIPT, receipt, receipt_text
 from bigbar.store.records import Ending, Told
-from bigbar.units import json_number
 from bigbar.validation.summary import as_json as findings_as_json
+from bigbar.validation.summary import plain_scalar
 from bigbar.version import __version__
 
 SUMMARY, RESULTS, TRADES = "summary.json", "results.parquet", "trades.csv"
@@ -355,7 +355,7 @@ def _best(outcome: Outcome) -> dict[str, Any] | None:
     return {
         "combination": outcome.best,
         "parameters": plain_point(outcome.job.space[outcome.best]),
-        "statistics": {name: plain_statistic(value) for name, value in statistics.items()},
+        "statistics": {name: plain_scalar(value) for name, value in statistics.items()},
     }
 
 
@@ -374,20 +374,7 @@ def _verification(outcome: Outcome) -> dict[str, Any] | None:
         "combinations": found.combinations,
         "wanted": found.wanted,
         "statistics": found.statistics,
-        "max_relative_difference": plain_statistic(found.max_relative_difference),
+        "max_relative_difference": plain_scalar(found.max_relative_difference),
         "ok": found.ok,
         "answered_differently": list(found.unsteady),
     }
-
-
-def plain_statistic(value: object) -> object:
-    """A statistic as JSON holds it: NaN is null; infinity, times and durations are text."""
-    if value is None or value is pd.NaT:
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    if isinstance(value, pd.Timedelta):
-        return str(value)
-    if isinstance(value, (int, np.integer)):
-        return int(value)
-    return json_number(float(value))  # type: ignore[arg-type]

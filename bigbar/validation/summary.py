@@ -72,14 +72,15 @@ def _plain(value: Any) -> Any:
         return {_key(key): _plain(item) for key, item in value.items() if not _is_long(item)}
     if isinstance(value, (list, tuple, np.ndarray)):
         return [_plain(item) for item in value]
-    return _scalar(value)
+    return plain_scalar(value)
 
 
 def _key(key: object) -> str:
     return key.isoformat() if isinstance(key, pd.Timestamp) else str(key)
 
 
-def _scalar(value: Any) -> Any:
+def plain_scalar(value: Any) -> Any:
+    """As JSON holds it: None for NaN; infinity, times and durations are text."""
     if value is None or value is pd.NaT:
         return None
     if isinstance(value, pd.Timestamp):
