@@ -20,7 +20,7 @@ from bigbar.errors import VerificationError
 from bigbar.job import Job
 from bigbar.machine.budget import Budget, Files
 from bigbar.machine.metrics import Metrics
-from bigbar.machine.watch import Account, Watcher
+from bigbar.machine.watch import SweepMetrics, Watcher
 from bigbar.results import Choice, ResultTable
 from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.recording import Carried
@@ -170,7 +170,7 @@ class Outcome:
         Which rows those are, failures among them; known once the sweep begins.
     given_up : list of Failure
         Combinations that the sample for the estimate left no doubt about: they are not run again.
-    account : Account
+    sweep_metrics : SweepMetrics
         Of the slices of the sweep.
     watcher : Watcher or None
         What was seen of the run's processes.
@@ -212,7 +212,7 @@ class Outcome:
     reused: int = 0
     kept: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     given_up: list[Failure] = field(default_factory=list)
-    account: Account = field(default_factory=Account)
+    sweep_metrics: SweepMetrics = field(default_factory=SweepMetrics)
     watcher: Watcher | None = None
     budget: Budget | None = None
     shared_bytes: int = 0
@@ -227,7 +227,7 @@ class Outcome:
         """Where time and memory went, up to now; None before the workers were there."""
         if self.watcher is None:
             return None
-        return self.watcher.metrics(self.account, self.timings)
+        return self.watcher.metrics(self.sweep_metrics, self.timings)
 
     @property
     def against_forecast(self) -> dict[str, dict[str, float]] | None:

@@ -48,7 +48,7 @@ from bigbar.store.records import NewRun
 from bigbar.stored_rows import distrust
 from bigbar.sweep import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of
 from bigbar.validation.compounding import MOST_BYTES
-from bigbar.validation.examine import Subject, choose, examine
+from bigbar.validation.examine import ExaminedRun, choose, examine
 from bigbar.validation.plan import CHOICES, Plan
 from bigbar.validation.returns import keep_returns
 from bigbar.validation.summary import as_json
@@ -283,7 +283,7 @@ def _optimize(
         outcome.returns = keep_returns(file, outcome.job, most_bytes=MOST_BYTES)
     with outcome.timed("estimate_s"):
         chunks = estimate(outcome, pool, narrator, recorder)
-    with outcome.timed("sweep_s"), watcher.sweeping(outcome.account):
+    with outcome.timed("sweep_s"), watcher.sweeping(outcome.sweep_metrics):
         sweep(outcome, pool, narrator, recorder, chunks)
     _settle(outcome, engine, narrator, recorder)
     outcome.memory = _memory(file, workshop.publication, pool, outcome.execution.workers)
@@ -459,7 +459,7 @@ def _validate(
     if not isinstance(file.index, pd.DatetimeIndex):
         outcome.break_off("the validation", "the bars have no dates", narrator.event)
         return
-    subject = Subject(
+    run = ExaminedRun(
         file=file,
         job=outcome.job,
         table=outcome.table,
@@ -478,7 +478,7 @@ def _validate(
     )
     before = len(outcome.broke_off)
     found = examine(
-        plan, subject, narrator.validating, apart=lambda part: outcome.apart(part, narrator.event)
+        plan, run, narrator.validating, apart=lambda part: outcome.apart(part, narrator.event)
     )
     if found is not None:
         broken = list(outcome.broke_off.values())[before:]

@@ -29,7 +29,7 @@ MOST_POINTS = 100_000_000
 _BLOCK = 1 << 17
 
 #: What a constraint is asked: a point's parameters by attribute and by name.
-Constraint = Callable[[Any], Any]
+Condition = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -381,7 +381,7 @@ class Space:
 
     # ------------------------------------------------------------------------------------- parts
 
-    def where(self, constraint: Constraint) -> Space:
+    def where(self, constraint: Condition) -> Space:
         """The points that a constraint admits.
 
         Parameters

@@ -157,7 +157,7 @@ def _take(
         table.values[start:stop] = result.rows
         piece = Slice(start, stop, result.worker, result.begun, result.seconds)
         failures = result.failures
-        outcome.account.add(result)
+        outcome.sweep_metrics.add(result)
     _replace_failures(outcome, chunk, failures)
     recorder.add(piece, table.values[start:stop], failures)
 

@@ -21,7 +21,7 @@ from page_findings import VERDICT, only, page_findings
 from bigbar.data.read import bars_from_frame
 from bigbar.outcome import Outcome
 from bigbar.report.files import OutputError
-from bigbar.report.page.chart import Axis, Chart, Key, Layer, numbers, seconds, ticks
+from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, numbers, seconds, ticks
 from bigbar.report.page.landscape import MOST_CELLS, distribution, heatmaps, landscape_of, profiles
 from bigbar.report.page.markup import Cell, escaped, json_data, table, tag
 from bigbar.report.page.numbers import NONE, duration, number, percent, share, statistic
@@ -691,7 +691,7 @@ def test_ticks_are_thinned():
 def test_a_chart_leaves_out_what_says_nothing():
     chart = Chart(
         "n", "t", "says", Axis(), Axis(end=0), [Layer("line", {"x": [1], "y": [2]})],
-        keys=[Key("line", "ink", "<k>")],
+        keys=[LegendEntry("line", "ink", "<k>")],
     )  # fmt: skip
     spec = chart.spec()
     assert spec["y"] == {"kind": "linear", "format": "0,0.[00]", "end": 0}

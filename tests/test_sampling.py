@@ -1,4 +1,4 @@
-"""Watching a run: the account of its slices, memory over time, and what watching costs."""
+"""Watching a run: what its slices took, memory over time, and what watching costs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from test_pool import make_pool, wait_until
 
 from bigbar.machine.watch import (
-    Account,
     ProcessMemory,
+    SweepMetrics,
     Watcher,
     _capacity_s,
     _Moments,
@@ -32,34 +32,34 @@ def answered(start: int, begun: float, seconds: float, worker: int) -> ChunkResu
 def test_the_account(monkeypatch):
     clock = iter([100.0, 104.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    account = Account()
-    account.begin()
-    account.add(answered(0, 100.25, 1.0, worker=1))
-    account.add(answered(10, 100.5, 2.0, worker=2))
-    account.add(answered(20, 101.5, 0.5, worker=1))
-    account.end({1})
-    assert (account.slices, account.combinations) == (3, 30)
-    assert (account.busy_s, account.processor_s) == (3.5, 1.75)
-    assert account.lead_s == 0.25 + 0.5
-    assert (account.hand_out_s, account.hand_outs) == (0.25, 1)
-    assert account.tail_s == 104.0 - 102.0  # the other one had died
-    assert [one.start for one in account.slowest] == [10, 0, 20]
-    assert account.slowest[0].begun_s == 0.5
+    sweep = SweepMetrics()
+    sweep.begin()
+    sweep.add(answered(0, 100.25, 1.0, worker=1))
+    sweep.add(answered(10, 100.5, 2.0, worker=2))
+    sweep.add(answered(20, 101.5, 0.5, worker=1))
+    sweep.end({1})
+    assert (sweep.slices, sweep.combinations) == (3, 30)
+    assert (sweep.busy_s, sweep.processor_s) == (3.5, 1.75)
+    assert sweep.lead_s == 0.25 + 0.5
+    assert (sweep.hand_out_s, sweep.hand_outs) == (0.25, 1)
+    assert sweep.tail_s == 104.0 - 102.0  # the other one had died
+    assert [one.start for one in sweep.slowest] == [10, 0, 20]
+    assert sweep.slowest[0].begun_s == 0.5
 
 
 def test_what_was_timed_before_the_sweep_does_not_count():
-    account = Account()
-    account.add(answered(0, 0.25, 1.0, worker=1))
-    assert (account.slices, account.slowest) == (0, ())
+    sweep = SweepMetrics()
+    sweep.add(answered(0, 0.25, 1.0, worker=1))
+    assert (sweep.slices, sweep.slowest) == (0, ())
 
 
 def test_the_slowest_are_kept():
-    account = Account()
-    account.begin()
+    sweep = SweepMetrics()
+    sweep.begin()
     order = np.random.default_rng(1).permutation(100)
     for number in order:
-        account.add(answered(int(number), 0.0, float(number), worker=1))
-    assert [one.start for one in account.slowest] == list(range(99, 89, -1))
+        sweep.add(answered(int(number), 0.0, float(number), worker=1))
+    assert [one.start for one in sweep.slowest] == list(range(99, 89, -1))
 
 
 def test_moments_are_thinned_out_to_their_highest():
@@ -110,15 +110,15 @@ def test_the_peak_of_this_process():
 
 
 def test_a_watched_pool():
-    account = Account()
+    sweep = SweepMetrics()
     with make_pool(2) as pool:
         watcher = Watcher(pool, memory_limit=10**9)
         watcher.start()
-        with watcher.sweeping(account):
+        with watcher.sweeping(sweep):
             list(pool.imap_unordered(work.work_for, [0.05] * 24))
         watcher.stop()
         watcher.stop()
-        found = watcher.metrics(account, {"sweep_s": 1.0})
+        found = watcher.metrics(sweep, {"sweep_s": 1.0})
     assert found.workers == 2
     assert found.memory_limit == 10**9
     assert found.peak_memory >= max(bytes_ for _, bytes_ in found.memory) > 10**7

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bigbar.data.bar_checks import ROUNDING
 from bigbar.data.days import has_no_order
-from bigbar.data.epochs import Kinds, TimeKind
+from bigbar.data.epochs import TimeKind, TimeKinds
 from bigbar.data.layout import Dialect
 from bigbar.data.names import PRICES
 from bigbar.data.numbers import NumberStyle, price_style, volume_style
@@ -85,7 +85,7 @@ class Columns:
     """
 
     times: Int64
-    kinds: Kinds
+    kinds: TimeKinds
     prices: tuple[npt.NDArray[np.float64], ...]
     volume: npt.NDArray[np.float64]
     others: dict[int, Any] = field(default_factory=dict)

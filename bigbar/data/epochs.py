@@ -24,7 +24,7 @@ from bigbar.data.days import days_since_1970
 from bigbar.data.reading import EPOCH_UNITS
 from bigbar.data.time_zones import Int64
 
-Kinds = npt.NDArray[np.uint8]
+TimeKinds = npt.NDArray[np.uint8]
 
 NS_PER_DAY = 86_400 * NS_PER_SECOND
 # datetime64[ns] ends on 1677-09-21 and 2262-04-11; a whole second of room keeps sums inside.
@@ -66,7 +66,7 @@ class TimeKind(IntEnum):
     EPOCH_NS = 25
 
 
-def moments_of_numbers(values: Int64) -> tuple[Int64, Kinds]:
+def moments_of_numbers(values: Int64) -> tuple[Int64, TimeKinds]:
     """Nanoseconds and kinds of a column of whole numbers."""
     kinds = np.full(len(values), TimeKind.UNREADABLE, np.uint8)
     nanoseconds = np.zeros(len(values), np.int64)
@@ -85,7 +85,7 @@ def moments_of_numbers(values: Int64) -> tuple[Int64, Kinds]:
     return nanoseconds, kinds
 
 
-def _refuse_other_days(values: Int64, kinds: Kinds) -> None:
+def _refuse_other_days(values: Int64, kinds: TimeKinds) -> None:
     """Mark epochs that are more likely days with the year last, or in two digits.
 
     Bars begin at whole minutes, and numbers that spell days and times hardly ever are multiples of
@@ -116,7 +116,7 @@ def _all_spell(values: Int64, form: Mapping[str, int]) -> bool:
     return True
 
 
-def _calendar_numbers(values: Int64, nanoseconds: Int64, kinds: Kinds) -> None:
+def _calendar_numbers(values: Int64, nanoseconds: Int64, kinds: TimeKinds) -> None:
     """Take numbers such as 20240102 and 202401020930 for the days and times that they spell."""
     for digits in (8, 10, 12, 14, 17):
         low, high = 1900 * 10 ** (digits - 4), 2101 * 10 ** (digits - 4)
@@ -145,7 +145,7 @@ def _spelled(text: str) -> int | None:
     return day * NS_PER_DAY + clock
 
 
-def moments_of_digits(found: list[tuple[str, str]]) -> tuple[Int64, Kinds]:
+def moments_of_digits(found: list[tuple[str, str]]) -> tuple[Int64, TimeKinds]:
     """Nanoseconds and kinds of whole numbers and the digits after their point, as texts."""
     # What no int64 holds is as much out of range as its greatest.
     greatest = 2**63 - 2
@@ -163,7 +163,7 @@ def moments_of_digits(found: list[tuple[str, str]]) -> tuple[Int64, Kinds]:
     return nanoseconds, kinds
 
 
-def epochs_of_unit(cells: list[str], unit: str) -> tuple[Int64, Kinds]:
+def epochs_of_unit(cells: list[str], unit: str) -> tuple[Int64, TimeKinds]:
     """Epochs of a unit that the user named."""
     nanoseconds = np.zeros(len(cells), np.int64)
     kinds = np.zeros(len(cells), np.uint8)

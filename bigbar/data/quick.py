@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from bigbar.data.bar_checks import is_identity
 from bigbar.data.diagnosis import Columns
-from bigbar.data.epochs import Kinds, TimeKind
+from bigbar.data.epochs import TimeKind, TimeKinds
 from bigbar.data.layout import Dialect
 from bigbar.data.numbers import NumberStyle, volume_style
 from bigbar.data.reading import Reading
@@ -69,7 +69,7 @@ def usable_threads() -> int:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _ParsedStretch:
     """What pandas made of a stretch of the file.
 
     Attributes
@@ -87,7 +87,7 @@ class _Piece:
     prices: tuple[npt.NDArray[np.float64], ...]
     volume: "pd.Series[Any] | None"
     times: tuple["pd.Series[Any]", ...]
-    cast: tuple[Int64, Kinds] | None
+    cast: tuple[Int64, TimeKinds] | None
     others: dict[int, "pd.Series[Any]"]
 
 
@@ -137,7 +137,7 @@ def _may_be_cut(data: bytes, dialect: Dialect) -> bool:
 
 def _read_piece(
     piece: memoryview, dialect: Dialect, reading: Reading, quoted: bool
-) -> _Piece | None:
+) -> _ParsedStretch | None:
     # Where zeros in front count, or the user's format does, the column is left as it is written.
     as_text = {dialect.times[-1]} if dialect.digits else set()
     as_text |= set(dialect.times) if reading.time_format else set()
@@ -180,7 +180,9 @@ def _read_piece(
     if quoted and any(_has_line_break(column) for column in looked_at):
         return None
     values = tuple(price.to_numpy(np.float64) for price in prices)
-    return _Piece(values, volume, times, None if as_text - {dialect.zone} else _cast(times), others)
+    return _ParsedStretch(
+        values, volume, times, None if as_text - {dialect.zone} else _cast(times), others
+    )
 
 
 def _has_line_break(column: "pd.Series[Any]") -> bool:
@@ -190,7 +192,7 @@ def _has_line_break(column: "pd.Series[Any]") -> bool:
     return bool(pc.any(found).as_py())
 
 
-def _cast(columns: tuple["pd.Series[Any]", ...]) -> tuple[Int64, Kinds] | None:
+def _cast(columns: tuple["pd.Series[Any]", ...]) -> tuple[Int64, TimeKinds] | None:
     """The times, where that is quickly done and the piece alone tells it."""
     if columns[-1].dtype.kind == "i":
         return None
@@ -202,7 +204,7 @@ def _cast(columns: tuple["pd.Series[Any]", ...]) -> tuple[Int64, Kinds] | None:
     return cast_times(pc.binary_join_element_wise(dates, _as_arrow(clock), space))
 
 
-def _whole_times(pieces: list[_Piece], reading: Reading) -> tuple[Int64, Kinds] | None:
+def _whole_times(pieces: list[_ParsedStretch], reading: Reading) -> tuple[Int64, TimeKinds] | None:
     cast = [piece.cast for piece in pieces if piece.cast is not None]
     if len(cast) == len(pieces):
         whole = np.concatenate([c[0] for c in cast]), np.concatenate([c[1] for c in cast])
@@ -228,7 +230,9 @@ def _as_arrow(texts: "pd.Series[Any]") -> pa.Array:
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
-def _whole_volume(pieces: list[_Piece], prices: NumberStyle) -> npt.NDArray[np.float64] | None:
+def _whole_volume(
+    pieces: list[_ParsedStretch], prices: NumberStyle
+) -> npt.NDArray[np.float64] | None:
     columns = [piece.volume for piece in pieces if piece.volume is not None]
     if not columns:
         return np.full(sum(len(piece.prices[0]) for piece in pieces), np.nan)
@@ -243,7 +247,7 @@ def _whole_volume(pieces: list[_Piece], prices: NumberStyle) -> npt.NDArray[np.f
     return np.array([style.volume(cell) for cell in texts], np.float64)
 
 
-def are_times_sound(kinds: Kinds) -> bool:
+def are_times_sound(kinds: TimeKinds) -> bool:
     """Whether every time is readable and of one kind."""
     kinds = np.minimum(kinds, TimeKind.EPOCH_S)
     return bool(len(kinds) and kinds[0] >= TimeKind.NAIVE and (kinds == kinds[0]).all())

@@ -14,8 +14,8 @@ from bigbar.data.epochs import (
     MAX_DAYS,
     MAX_NS,
     NS_PER_DAY,
-    Kinds,
     TimeKind,
+    TimeKinds,
     epochs_of_unit,
     moments_of_digits,
     moments_of_numbers,
@@ -47,7 +47,7 @@ def parse_time(text: str, reading: Reading = AS_FOUND) -> tuple[int, TimeKind]:
 
 def read_times(
     columns: Sequence[Sequence[str]], reading: Reading = AS_FOUND
-) -> tuple[Int64, Kinds]:
+) -> tuple[Int64, TimeKinds]:
     """Read a column of times, or a column of days and one of times of day.
 
     Parameters
@@ -88,12 +88,12 @@ def read_times(
     return nanoseconds, kinds
 
 
-def parse_epochs(values: Int64, reading: Reading = AS_FOUND) -> tuple[Int64, Kinds]:
+def parse_epochs(values: Int64, reading: Reading = AS_FOUND) -> tuple[Int64, TimeKinds]:
     """`read_times` of one column of whole numbers."""
     return in_zone(*moments_of_numbers(values), reading)
 
 
-def cast_times(texts: pa.Array) -> tuple[Int64, Kinds] | None:
+def cast_times(texts: pa.Array) -> tuple[Int64, TimeKinds] | None:
     """`read_times` of one column, if all its cells are ISO 8601 of one kind: the fast way.
 
     Parameters
@@ -132,7 +132,7 @@ def _may_have_wrapped(texts: pa.Array) -> bool:
 # -------------------------------------------------------------------------------------- calendar
 
 
-def _of_stamps(cells: list[str], reading: Reading) -> tuple[Int64, Kinds]:
+def _of_stamps(cells: list[str], reading: Reading) -> tuple[Int64, TimeKinds]:
     """Days with a time of day, or without, in one cell."""
     parts = [cell.partition(" ") for cell in cells]
     if all(split_stamp(day) == (day, "") for day in {day for day, _, _ in parts}):
@@ -142,7 +142,7 @@ def _of_stamps(cells: list[str], reading: Reading) -> tuple[Int64, Kinds]:
     return _moments([day for day, _ in split], [rest for _, rest in split], reading)
 
 
-def _of_two(cells: list[str], texts: list[str], reading: Reading) -> tuple[Int64, Kinds]:
+def _of_two(cells: list[str], texts: list[str], reading: Reading) -> tuple[Int64, TimeKinds]:
     """Days in one column, which may have a time of day as well, and times of day in another."""
     known = {cell: split_stamp(cell) or ("", "") for cell in dict.fromkeys(cells)}
     days, own = [known[cell][0] for cell in cells], [known[cell][1] for cell in cells]
@@ -196,7 +196,7 @@ class _Clocks:
         self.zones = np.array([clock.zone if clock else "" for clock in clocks], object)
 
 
-def _moments(days: list[str], clocks: list[str], reading: Reading) -> tuple[Int64, Kinds]:
+def _moments(days: list[str], clocks: list[str], reading: Reading) -> tuple[Int64, TimeKinds]:
     """Days and times of day put together, zones included."""
     codes, unique = pd.factorize(np.array(days, object))
     numbers, kinds_of_days = _numbers_of_days(list(unique), reading)
@@ -213,7 +213,7 @@ def _moments(days: list[str], clocks: list[str], reading: Reading) -> tuple[Int6
     return nanoseconds, kinds
 
 
-def _numbers_of_days(texts: list[str], reading: Reading) -> tuple[Int64, Kinds]:
+def _numbers_of_days(texts: list[str], reading: Reading) -> tuple[Int64, TimeKinds]:
     """Days since 1970 of the different days of a column, in the order of the rows."""
     parsed = [parse_day(text) if text else None for text in texts]
     unordered = [day for day in parsed if isinstance(day, Unordered)]
@@ -239,7 +239,9 @@ def _best_order(days: list[Unordered]) -> str | None:
     return wrong[0][1] if 0 < wrong[0][0] < wrong[1][0] else None
 
 
-def apply_zone(nanoseconds: Int64, kinds: Kinds, rows: Int64, zone: str, reading: Reading) -> None:
+def apply_zone(
+    nanoseconds: Int64, kinds: TimeKinds, rows: Int64, zone: str, reading: Reading
+) -> None:
     """Turn local times with a zone written after them into UTC, in place."""
     offset, named = offset_of(zone), zone_of(zone)
     if offset is None and reading.zone is not None and "/" not in zone:
@@ -253,7 +255,7 @@ def apply_zone(nanoseconds: Int64, kinds: Kinds, rows: Int64, zone: str, reading
         nanoseconds[rows] -= (offset or 0) * NS_PER_SECOND
 
 
-def in_zone(nanoseconds: Int64, kinds: Kinds, reading: Reading) -> tuple[Int64, Kinds]:
+def in_zone(nanoseconds: Int64, kinds: TimeKinds, reading: Reading) -> tuple[Int64, TimeKinds]:
     """Times without offset turned into UTC, if the user named their zone."""
     rows = np.flatnonzero(kinds == TimeKind.NAIVE) if reading.zone is not None else np.array([])
     if reading.zone is None or not len(rows):
@@ -263,13 +265,15 @@ def in_zone(nanoseconds: Int64, kinds: Kinds, reading: Reading) -> tuple[Int64, 
     return nanoseconds, kinds
 
 
-def _localize(nanoseconds: Int64, kinds: Kinds, rows: Int64, found: tuple[Int64, Kinds]) -> None:
+def _localize(
+    nanoseconds: Int64, kinds: TimeKinds, rows: Int64, found: tuple[Int64, TimeKinds]
+) -> None:
     moments, states = found
     nanoseconds[rows] = moments
     kinds[rows] = [_OF_LOCAL.get(Local(state), TimeKind.OFFSET) for state in states.tolist()]
 
 
-def _by_format(cells: list[str], time_format: str) -> tuple[Int64, Kinds]:
+def _by_format(cells: list[str], time_format: str) -> tuple[Int64, TimeKinds]:
     """Times by the directives of `strptime`, exactly."""
     zoned = "%z" in time_format or "%Z" in time_format
     found = pd.to_datetime(pd.Series(cells), format=time_format, errors="coerce", utc=zoned)

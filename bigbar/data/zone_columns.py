@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from bigbar.data.epochs import Kinds, TimeKind
+from bigbar.data.epochs import TimeKind, TimeKinds
 from bigbar.data.reading import Reading
 from bigbar.data.time_zones import Int64
 from bigbar.data.times import apply_zone
@@ -20,8 +20,8 @@ _NS_PER_SECOND = 10**9
 
 
 def with_zones(
-    nanoseconds: Int64, kinds: Kinds, zones: Sequence[str], reading: Reading
-) -> tuple[Int64, Kinds]:
+    nanoseconds: Int64, kinds: TimeKinds, zones: Sequence[str], reading: Reading
+) -> tuple[Int64, TimeKinds]:
     """Times without offset turned into UTC by what a column beside them says, row by row.
 
     Parameters

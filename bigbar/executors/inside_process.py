@@ -45,7 +45,7 @@ _PARENT_CHECK_S = 0.5
 UNGUARDED = 83
 
 # Position of the task in its round, what went wrong, and the result if nothing did.
-Outcome = tuple[int, BaseException | None, Any]
+TaskOutcome = tuple[int, BaseException | None, Any]
 
 # A row of the status board; the time is that of `time.monotonic_ns`, the same in all processes.
 _ROW = np.dtype([("pid", np.int64), ("begun_ns", np.int64)])
@@ -171,7 +171,7 @@ def run_while_parent_lives(work: Callable[..., object], *args: Any) -> None:
 
 def run_in_process(
     function: Callable[[Any], Any], board: BlockHandle, item: tuple[int, Any]
-) -> Outcome:
+) -> TaskOutcome:
     """Run one task in a pool process and note on the board that this worker started it."""
     position, task = item
     _sign(board, position)
@@ -192,7 +192,7 @@ def start_thread(initializer: Callable[..., object] | None, initargs: tuple[Any,
         _this_thread.failed_start = error
 
 
-def run_in_thread(function: Callable[[Any], Any], item: tuple[int, Any]) -> Outcome:
+def run_in_thread(function: Callable[[Any], Any], item: tuple[int, Any]) -> TaskOutcome:
     """Run one task in a thread of the parent; nothing that it raises ends the thread."""
     position, task = item
     failed_start = getattr(_this_thread, "failed_start", None)

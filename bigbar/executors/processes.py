@@ -31,8 +31,8 @@ except ImportError:  # Windows has other pipes.
 
 from bigbar.errors import WorkersLostError
 from bigbar.executors.inside_process import (
-    Outcome,
     StatusBoard,
+    TaskOutcome,
     run_in_process,
     run_in_thread,
     run_while_parent_lives,
@@ -147,7 +147,7 @@ class ProcessCrew:
         *,
         limits: Sequence[float] | None = None,
         throttle: Throttle | None = None,
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[TaskOutcome]:
         """Run a round of tasks; yield what arrives, in the order in which it arrives.
 
         Ends when all have arrived, or early, with the crew taken down: when a worker has died
@@ -346,7 +346,7 @@ class ThreadCrew:
         *,
         limits: Sequence[float] | None = None,
         throttle: Throttle | None = None,
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[TaskOutcome]:
         """Run a round of tasks; yield what arrives, in the order in which it arrives.
 
         A thread cannot be ended from outside: `limits` are not kept.
@@ -482,7 +482,7 @@ def _widen(pipe: Any) -> None:
             fcntl.fcntl(pipe.fileno(), set_size, _PIPE_BYTES)
 
 
-def _leftovers(results: Any) -> Iterator[Outcome]:
+def _leftovers(results: Any) -> Iterator[TaskOutcome]:
     """What had arrived before a demolition."""
     while True:
         try:

@@ -33,7 +33,7 @@ _MOVERS = 5
 
 
 @dataclass(frozen=True)
-class Standing:
+class RankInRun:
     """How a combination does in a run.
 
     Attributes
@@ -52,18 +52,18 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Winner:
+class BestOfRun:
     """The best combination of one of the runs, by the run's own objective, and how it does in both.
 
     Attributes
     ----------
     parameters : dict of str to object
-    standings : tuple of two Standing
+    standings : tuple of two RankInRun
         In the first run and in the second, by the objective that both are compared by.
     """
 
     parameters: dict[str, Any]
-    standings: tuple[Standing, Standing]
+    standings: tuple[RankInRun, RankInRun]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Comparison:
         Setting, and its value in either run.
     objective : str
         That both are compared by: the first one's, and its least number of trades.
-    winners : tuple of two Winner or None
+    winners : tuple of two BestOfRun or None
         None where nothing counts.
     counting : tuple of (int, int)
         Combinations that count, in either run.
@@ -104,7 +104,7 @@ class Comparison:
 
     differing: tuple[tuple[str, str, str], ...]
     objective: str
-    winners: tuple[Winner | None, Winner | None]
+    winners: tuple[BestOfRun | None, BestOfRun | None]
     counting: tuple[int, int]
     shared: int
     in_both: int
@@ -132,13 +132,13 @@ class _Side:
         rows, _ = table_of(store, run)
         return cls(run, rows, rows.column(choice.objective.name), rows.scores(choice))
 
-    def standing(self, number: int | None) -> Standing:
+    def standing(self, number: int | None) -> RankInRun:
         """Of one of its combinations; of one that it has not for None."""
         if number is None:
-            return Standing(False, np.nan, None)
+            return RankInRun(False, np.nan, None)
         score = self.scores[number]
         place = None if np.isnan(score) else 1 + int(np.count_nonzero(self.scores > score))
-        return Standing(True, float(self.values[number]), place)
+        return RankInRun(True, float(self.values[number]), place)
 
     def counting(self) -> int:
         """How many of its combinations count."""
@@ -195,7 +195,7 @@ def _winner(
     sides: tuple[_Side, ...],
     numbers: tuple[NDArray[np.int64], NDArray[np.int64]],
     which: int,
-) -> Winner | None:
+) -> BestOfRun | None:
     """The best of one of the sides, and where it stands in both."""
     best = winner_of(sides[which].run, sides[which].table)
     if best is None:
@@ -203,7 +203,7 @@ def _winner(
     at = np.flatnonzero(numbers[which] == best)
     places: list[int | None] = [int(shared[at[0]]) if len(at) else None for shared in numbers]
     places[which] = best
-    return Winner(
+    return BestOfRun(
         dict(sides[which].run.grid[best]),
         (sides[0].standing(places[0]), sides[1].standing(places[1])),
     )

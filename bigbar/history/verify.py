@@ -36,7 +36,7 @@ from bigbar.verification.rounding import Reference
 
 
 @dataclass
-class Findings:
+class RunCheck:
     """What a check of a stored run came to.
 
     Attributes
@@ -131,9 +131,9 @@ def check(
     seed: int,
     data: str | None,
     strategy: str | None = None,
-) -> Findings:
+) -> RunCheck:
     """What `verify` finds."""
-    found = Findings(run.id, str(run.data.get("path", "")) if data is None else data)
+    found = RunCheck(run.id, str(run.data.get("path", "")) if data is None else data)
     job = job_of(run, strategy)
     table, done = table_of(store, run, damaged=found.wrong)
     _check_rows(found, run, table, done)
@@ -168,7 +168,7 @@ def _bars(path: str, *, moved: bool, reading: Reading, others: bool) -> Bars:
         raise DataError(f"{problem} If the file was moved, name it with --data FILE.") from problem
 
 
-def _check_rows(found: Findings, run: Run, table: ResultTable, done: NDArray[np.bool_]) -> None:
+def _check_rows(found: RunCheck, run: Run, table: ResultTable, done: NDArray[np.bool_]) -> None:
     """The rows against what is stored of them."""
     found.rows = int(np.count_nonzero(done))
     if run.state != "finished":
@@ -183,7 +183,7 @@ def _check_rows(found: Findings, run: Run, table: ResultTable, done: NDArray[np.
             found.wrong(f"the best has {objective} {run.best_value!r}, its row {value!r}")
 
 
-def _check_bars(found: Findings, run: Run, job: Job, bars: Bars) -> bool:
+def _check_bars(found: RunCheck, run: Run, job: Job, bars: Bars) -> bool:
     """The fingerprint against the price file and the program as they are now."""
     there = len(bars.frame)
     if job.stop_bar is not None and job.stop_bar > there:
@@ -201,7 +201,7 @@ def _check_bars(found: Findings, run: Run, job: Job, bars: Bars) -> bool:
     return True
 
 
-def _replay(found: Findings, job: Job, bars: Bars, table: ResultTable, numbers: list[int]) -> None:
+def _replay(found: RunCheck, job: Job, bars: Bars, table: ResultTable, numbers: list[int]) -> None:
     """Compare stored rows with what `backtesting.py` answers now."""
     file = job.spec.columns(bars.frame)
     reference = BacktestingEngine(file, job)
@@ -310,7 +310,7 @@ def _account_of(run: Run) -> Account:
         raise InputError(f"run {run.id} cannot be replayed: {problem}") from problem
 
 
-def _text(found: Findings) -> str:
+def _text(found: RunCheck) -> str:
     """The checks one by one, and what is wrong."""
     lines = [("Wrong", problem) for problem in found.problems]
     if found.replayed:

@@ -1,4 +1,4 @@
-"""Watching a run: memory and slices over time in a thread of its own, and an account of slices.
+"""Watching a run: memory and slices over time in a thread of its own, and what its slices took.
 
 In the sweep of a second that this has to fit into, a look every quarter of a second takes a
 fraction of a millisecond. What a process really takes (PSS: a share of what it shares) is dear to
@@ -44,8 +44,8 @@ _MOST_MOMENTS = 512
 _SLOWEST = 10
 
 
-class Account:
-    """An account of the slices of a sweep, as their results come in."""
+class SweepMetrics:
+    """What the slices of a sweep took, counted as their results come in."""
 
     def __init__(self) -> None:
         self.slices = self.combinations = self.hand_outs = 0
@@ -234,15 +234,15 @@ class Watcher:
                 self._thread.join()
 
     @contextmanager
-    def sweeping(self, account: Account) -> Iterator[None]:
+    def sweeping(self, sweep: SweepMetrics) -> Iterator[None]:
         """The sweep is what happens inside."""
-        account.begin()
+        sweep.begin()
         self._sweep = time.monotonic(), float("inf")
         try:
             yield
         finally:
             self._sweep = self._sweep[0], time.monotonic()
-            account.end(set(self._pool.worker_pids()) if self._pool.worker_pids() else None)
+            sweep.end(set(self._pool.worker_pids()) if self._pool.worker_pids() else None)
 
     def _watch(self) -> None:
         last = time.monotonic()
@@ -274,12 +274,12 @@ class Watcher:
             if throttle is not None:
                 self._allowed.add(now, throttle.limit)
 
-    def metrics(self, account: Account, stages: Mapping[str, float]) -> Metrics:
+    def metrics(self, sweep: SweepMetrics, stages: Mapping[str, float]) -> Metrics:
         """What was seen.
 
         Parameters
         ----------
-        account : Account
+        sweep : SweepMetrics
             Of the sweep.
         stages : mapping of str to float
             Seconds of each.
@@ -290,24 +290,24 @@ class Watcher:
         losses = self._pool.losses
         capacity = _capacity_s(allowed, workers, ended - begun)
         waits = {
-            "hand_out_s": account.hand_out_s,
-            "lead_s": account.lead_s,
-            "tail_s": account.tail_s,
+            "hand_out_s": sweep.hand_out_s,
+            "lead_s": sweep.lead_s,
+            "tail_s": sweep.tail_s,
         }
         if allowed:  # A worker that had to wait its turn was not kept waiting for a slice.
-            idle, waited = max(0.0, capacity - account.busy_s), sum(waits.values())
+            idle, waited = max(0.0, capacity - sweep.busy_s), sum(waits.values())
             waits = {name: one * min(1.0, idle / (waited or 1.0)) for name, one in waits.items()}
         return Metrics(
             stages=dict(stages),
             workers=workers,
-            combinations=account.combinations,
-            slices=account.slices,
+            combinations=sweep.combinations,
+            slices=sweep.slices,
             capacity_s=capacity,
-            busy_s=account.busy_s,
-            processor_s=account.processor_s,
-            hand_outs=account.hand_outs,
+            busy_s=sweep.busy_s,
+            processor_s=sweep.processor_s,
+            hand_outs=sweep.hand_outs,
             **waits,
-            slowest=account.slowest,
+            slowest=sweep.slowest,
             memory=self._memory.since(begun),
             memory_kind=self._processes.kind,
             peak_memory=max(self._peak, peak_of_this_process()),

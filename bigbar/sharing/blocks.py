@@ -36,7 +36,7 @@ from bigbar.sharing.tracker import forget, forget_as_orphan, register
 if TYPE_CHECKING:
     from multiprocessing.shared_memory import SharedMemory
 
-Kind = Literal["shared_memory", "file"]
+BlockKind = Literal["shared_memory", "file"]
 
 # What this process has looked at, by name: what a worker must remove when its parent was killed and
 # can no longer clean up. A forked worker knows what its parent had looked at.
@@ -83,7 +83,7 @@ class BlockHandle:
         block, 0 stands for all of it.
     """
 
-    kind: Kind
+    kind: BlockKind
     name: str
     nbytes: int
 

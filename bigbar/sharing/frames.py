@@ -29,7 +29,7 @@ from bigbar.printable import shown
 from bigbar.sharing.blocks import (
     Block,
     BlockHandle,
-    Kind,
+    BlockKind,
     create_block,
     create_segment,
     open_block,
@@ -70,7 +70,7 @@ class Descriptor:
     description: BlockHandle | bytes
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> BlockKind:
         """`"shared_memory"`, or `"file"` for the fallback."""
         return self.block.kind
 
@@ -98,7 +98,7 @@ class Publication:
 
     def __init__(self, descriptor: Descriptor, blocks: list[Block], nbytes: int) -> None:
         self.descriptor = descriptor
-        self.kind: Kind = descriptor.kind
+        self.kind: BlockKind = descriptor.kind
         self.nbytes = nbytes
         self.reason = blocks[0].reason
         self._blocks = blocks

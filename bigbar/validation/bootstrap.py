@@ -42,7 +42,7 @@ _COLUMNS = 512
 
 
 @dataclass(frozen=True)
-class Statistic:
+class TestStatistic:
     """What is maximized over the combinations.
 
     Attributes
@@ -111,14 +111,14 @@ def _sum(columns: NDArray, weights: NDArray) -> NDArray:
     return weights @ columns.T
 
 
-SHARPE = Statistic(
+SHARPE = TestStatistic(
     "Sharpe Ratio",
     of_returns=lambda returns: returns,
     order=share_of_square,
     finish=t_statistics,
     path=lambda columns: np.cumprod(np.maximum(1.0 + columns, 0.0), axis=1),
 )
-RETURN = Statistic(
+RETURN = TestStatistic(
     "Return [%]",
     of_returns=_growth,
     order=_sum,
@@ -127,7 +127,7 @@ RETURN = Statistic(
 )
 
 
-def statistic_for(objective: str) -> Statistic:
+def statistic_for(objective: str) -> TestStatistic:
     """The statistic to test for an objective.
 
     Total return for what ranks as it does, else the Sharpe ratio: for other objectives its
@@ -143,14 +143,14 @@ class LuckyBest:
 
     Attributes
     ----------
-    statistic : Statistic
+    statistic : TestStatistic
     maxima : ndarray of float, shape (draws,)
-        See `Statistic.finish`.
+        See `TestStatistic.finish`.
     winners : ndarray of int, shape (followed,)
         Kinds that are the best in the first draws.
     """
 
-    statistic: Statistic
+    statistic: TestStatistic
     maxima: Floats
     winners: NDArray[np.intp]
 
@@ -209,7 +209,7 @@ def lucky_best(
     returns: Floats32,
     kinds: Kinds,
     weights: Floats32,
-    statistics: Sequence[Statistic],
+    statistics: Sequence[TestStatistic],
     *,
     followed: int = 0,
 ) -> list[LuckyBest]:
@@ -222,7 +222,7 @@ def lucky_best(
     kinds : Kinds
     weights : ndarray of float32, shape (draws, periods)
         The same for all combinations: from `bigbar.validation.resampling.as_weights`.
-    statistics : sequence of Statistic
+    statistics : sequence of TestStatistic
     followed : int, optional
         Of so many draws the winner is kept as well.
 

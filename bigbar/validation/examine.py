@@ -33,7 +33,7 @@ Apart = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExaminedRun:
     """The run that is examined.
 
     Attributes
@@ -81,7 +81,7 @@ def choose(plan: Plan, table: ResultTable, choice: Choice) -> int | None:
 
 def examine(
     plan: Plan,
-    subject: Subject,
+    run: ExaminedRun,
     tell: Callable[[str], Any] = lambda _: None,
     *,
     apart: Apart = lambda _: nullcontext(),
@@ -91,7 +91,7 @@ def examine(
     Parameters
     ----------
     plan : Plan
-    subject : Subject
+    run : ExaminedRun
     tell : callable, optional
         Is told of each step that begins.
     apart : callable, optional
@@ -115,70 +115,70 @@ def examine(
     if plan.assess:
         tell("luck: the returns of every combination")
         with apart("holding the result against luck"):
-            found, remarks = _luck(plan, subject)
+            found, remarks = _luck(plan, run)
             parts |= {part.name: getattr(found, part.name) for part in fields(found)}
             notes += [*remarks, *parts.pop("notes")]
-    if plan.holdout is not None and subject.chosen is not None:
+    if plan.holdout is not None and run.chosen is not None:
         tell("the bars that were held back")
         with apart("the look at the bars that were held back"):
-            parts["holdout"] = held_back = _unseen(plan.holdout, subject, subject.chosen)
+            parts["holdout"] = held_back = _unseen(plan.holdout, run, run.chosen)
             if not held_back.unseen["# Trades"]:
                 notes.append(
                     "the chosen setting made no trade on the unseen bars: they say nothing about "
                     "it; hold back more with --holdout"
                 )
     if plan.walk_forward or plan.matrix:
-        parts |= _forward(plan, subject, tell, apart)
-    if plan.assess and subject.chosen is not None and not subject.job.spec.comes_along:
+        parts |= _forward(plan, run, tell, apart)
+    if plan.assess and run.chosen is not None and not run.job.spec.comes_along:
         tell("what the strategy sees and changes")
         with apart("the look at what the strategy sees and changes"):
-            parts["conduct"] = find_conduct(subject.job, subject.chosen, subject.imap)
-    if plan.assess and subject.chosen is not None:
+            parts["conduct"] = find_conduct(run.job, run.chosen, run.imap)
+    if plan.assess and run.chosen is not None:
         tell("costs, other orders of the trades, other prices")
-        file, job, chosen = subject.file, subject.job, subject.chosen
+        file, job, chosen = run.file, run.job, run.chosen
         with apart("the comparison with buy and hold"):
-            parts["buy_and_hold"] = buy_and_hold(file, job, subject.table, chosen)
+            parts["buy_and_hold"] = buy_and_hold(file, job, run.table, chosen)
         if callable(job.account.commission):
             notes.append("costs that break even were not looked for: the commission is a function")
         else:
             with apart("the search for costs that break even"):
                 parts["costs"] = find_costs(file, job, chosen)
         with apart("the test on other orders and prices"):
-            parts["perturbation"] = perturb(file, job, chosen, subject.imap, seed=subject.seed)
-    trades = subject.table.column("# Trades")
+            parts["perturbation"] = perturb(file, job, chosen, run.imap, seed=run.seed)
+    trades = run.table.column("# Trades")
     verdict = conclude(
-        subject.job.space,
-        subject.chosen,
-        trades=None if subject.chosen is None else int(trades[subject.chosen]),
+        run.job.space,
+        run.chosen,
+        trades=None if run.chosen is None else int(trades[run.chosen]),
         most_trades=0 if np.isnan(trades).all() else int(np.nanmax(trades)),
         **{name: parts.get(name) for name in WEIGHED},
     )
     return Findings(verdict=verdict, **parts, notes=tuple(notes))
 
 
-def _luck(plan: Plan, subject: Subject) -> tuple[LuckFindings, list[str]]:
+def _luck(plan: Plan, run: ExaminedRun) -> tuple[LuckFindings, list[str]]:
     """Hold the result against what luck finds in the same grid."""
-    job = subject.job
+    job = run.job
     returns, days = returns_within(
-        subject.file,
+        run.file,
         job,
-        subject.imap,
+        run.imap,
         chunk_size=job.space.per_slowest,
-        kept=subject.returns,
+        kept=run.returns,
     )
-    index: Any = subject.file.index[job.bars]
+    index: Any = run.file.index[job.bars]
     calendar = calendar_of(index)
     first_end = (calendar.periods - 1) % days + days  # The first period has no return.
     found = assess_luck(
         returns,
-        subject.table,
-        subject.choice,
-        subject.chosen,
+        run.table,
+        run.choice,
+        run.chosen,
         periods_per_year=calendar.annual_periods / days,
         times=index[calendar.ends[first_end::days]],
         cash=job.account.cash,
-        earlier_trials=subject.earlier_trials,
-        seed=subject.seed,
+        earlier_trials=run.earlier_trials,
+        seed=run.seed,
         thorough=plan.thorough,
     )
     remarks = []
@@ -190,26 +190,26 @@ def _luck(plan: Plan, subject: Subject) -> tuple[LuckFindings, list[str]]:
     return found, remarks
 
 
-def _unseen(share: float, subject: Subject, chosen: int) -> Holdout:
+def _unseen(share: float, run: ExaminedRun, chosen: int) -> Holdout:
     """Look at the bars held back: once, counted, and after the choice was made."""
-    file, job = subject.file, subject.job
+    file, job = run.file, run.job
     split = pd.Timestamp(file.index[len(file) if job.stop_bar is None else job.stop_bar])
-    openings = subject.count_opening(split)
-    return open_holdout(file, job, chosen, subject.imap, share=share, openings=openings)
+    openings = run.count_opening(split)
+    return open_holdout(file, job, chosen, run.imap, share=share, openings=openings)
 
 
 def _forward(
-    plan: Plan, subject: Subject, tell: Callable[[str], Any], apart: Apart
+    plan: Plan, run: ExaminedRun, tell: Callable[[str], Any], apart: Apart
 ) -> dict[str, Any]:
     """Walk forward, over one or several numbers of windows."""
-    job = subject.job
-    winners = Winners(job, subject.choice, subject.imap, slices=4 * subject.workers)
+    job = run.job
+    winners = Winners(job, run.choice, run.imap, slices=4 * run.workers)
     parts: dict[str, Any] = {}
     if plan.walk_forward:
         tell(f"walk-forward, {plan.walk_forward} windows")
         with apart("the walk-forward analysis"):
             parts["walk_forward"] = walk_forward(
-                subject.file,
+                run.file,
                 job,
                 winners,
                 windows=plan.walk_forward,
@@ -220,7 +220,7 @@ def _forward(
         tell(f"walk-forward, {len(MATRIX_WINDOWS)} × {len(MATRIX_SHARES)} ways of cutting")
         with apart("the walk-forward matrix"):
             parts["walk_forward_matrix"] = walk_forward_matrix(
-                subject.file,
+                run.file,
                 job,
                 winners,
                 windows=MATRIX_WINDOWS,

@@ -15,7 +15,7 @@ from bigbar.validation.bootstrap import (
     RETURN,
     SHARPE,
     LuckyBest,
-    Statistic,
+    TestStatistic,
     bootstrap_test,
     lucky_best,
     statistic_for,
@@ -52,7 +52,7 @@ class _Observed:
     t_statistics: NDArray[np.float64]
     growth: NDArray[np.float64]
 
-    def of(self, statistic: Statistic) -> NDArray[np.float64]:
+    def of(self, statistic: TestStatistic) -> NDArray[np.float64]:
         return self.t_statistics if statistic is SHARPE else self.growth
 
 
@@ -185,7 +185,7 @@ def _observe(returns: NDArray[np.float32], counting: NDArray[np.bool_]) -> tuple
 
 
 def _pbo(
-    returns: NDArray[np.float32], kinds: Kinds, statistic: Statistic, *, thorough: bool
+    returns: NDArray[np.float32], kinds: Kinds, statistic: TestStatistic, *, thorough: bool
 ) -> Overfitting | None:
     blocks = THOROUGH_BLOCKS if thorough else BLOCKS
     if returns.shape[1] < blocks * LEAST_BLOCK:

@@ -25,7 +25,7 @@ from bigbar.worker import desk
 
 
 @dataclass(frozen=True)
-class Run:
+class SingleRun:
     """One combination of a grid on some of the bars.
 
     Attributes
@@ -89,16 +89,16 @@ def single_job(job: Job, number: int, span: Span, account: Account | None = None
 
 def run_single(
     file: pd.DataFrame, job: Job, number: int, span: Span, account: Account | None = None
-) -> Run:
+) -> SingleRun:
     """Run one combination on some of the bars; parameters as of `single_job`."""
     single = single_job(job, number, span, account)
     engine = build_engine(file, single)
-    return Run(number, single, engine.run(0, 1)[0], engine.equity(0))
+    return SingleRun(number, single, engine.run(0, 1)[0], engine.equity(0))
 
 
 @dataclass(frozen=True)
 class RunReplay:
-    """A run to replay in a worker: number, job and row as of `Run`."""
+    """A run to replay in a worker: number, job and row as of `SingleRun`."""
 
     number: int
     job: Job
@@ -114,12 +114,12 @@ def replay_run(task: RunReplay) -> Replay:
     return judged(found, task.row, job, engine, reference) if found.differences else found
 
 
-def prove(runs: Sequence[Run], grid: Space, imap: Imap) -> int:
+def prove(runs: Sequence[SingleRun], grid: Space, imap: Imap) -> int:
     """Replay runs through `backtesting.py`, every statistic and trade compared.
 
     Parameters
     ----------
-    runs : sequence of Run
+    runs : sequence of SingleRun
     grid : Space
         Whose combinations their numbers are.
     imap : Imap

@@ -25,7 +25,7 @@ from bigbar.job import Job
 from bigbar.results import Choice, best_of
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import WalkForward, WalkForwardMatrix, Window
-from bigbar.validation.single import Run, prove, run_single, whole_span
+from bigbar.validation.single import SingleRun, prove, run_single, whole_span
 from bigbar.validation.splits import Span, WindowSpans, length, walk_forward_spans
 from bigbar.validation.tasks import Imap
 from bigbar.worker import GridTask, answer_slice, desk, engine_of, halves
@@ -153,8 +153,8 @@ class _Step:
     """A window with its winner's runs; None where no combination counted."""
 
     spans: WindowSpans
-    train: Run | None
-    test: Run | None
+    train: SingleRun | None
+    test: SingleRun | None
     equity: pd.Series
 
 

@@ -25,7 +25,7 @@ Role = Literal["chosen", "unseen", "luck", "robust", "good", "bad", "ink", "mute
 #: How things are listed in a legend.
 KeyMark = Literal["line", "dashed", "dotted", "band", "bar", "peak", "robust", "up", "down", "ring"]
 
-Kind = Literal["linear", "time", "places"]
+Scale = Literal["linear", "time", "places"]
 
 #: Digits that are kept of drawn values: more than a screen shows, or a tooltip says.
 _DIGITS = 8
@@ -49,7 +49,7 @@ class Axis:
     """
 
     label: str = ""
-    kind: Kind = "linear"
+    kind: Scale = "linear"
     ticks: tuple[tuple[float, str], ...] = ()
     format: str = "0,0.[00]"
     start: float | None = None
@@ -102,7 +102,7 @@ class Shade:
 
 
 @dataclass(frozen=True)
-class Key:
+class LegendEntry:
     """An entry of the legend: how a thing is drawn, and what it is."""
 
     mark: KeyMark
@@ -140,7 +140,7 @@ class Chart:
     layers: Sequence[Layer]
     rules: Sequence[Rule] = ()
     shades: Sequence[Shade] = ()
-    keys: Sequence[Key] = ()
+    keys: Sequence[LegendEntry] = ()
     size: Literal["tall", "medium", "low"] = "medium"
     zoom: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -192,7 +192,7 @@ def _plain(part: Axis | Layer | Rule | Shade) -> dict[str, Any]:
     return {name: value for name, value in held.items() if value not in (None, (), {}, "")}
 
 
-def legend(keys: Iterable[Key]) -> Markup | None:
+def legend(keys: Iterable[LegendEntry]) -> Markup | None:
     """The legend as a list: shape and words, never colour alone."""
     entries = [
         tag(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bigbar.report.page.chart import Axis, Chart, Key, Layer, Shade, second, seconds
+from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, Shade, second, seconds
 from bigbar.report.page.equity import drawdown
 from bigbar.report.page.markup import Content, Markup, escaped, paragraph, table, tag
 from bigbar.report.page.numbers import count, day, duration, number, percent, statistic
@@ -69,22 +69,25 @@ def _shades(subject: Subject) -> tuple[Shade, ...]:
     return (Shade(second(subject.holdout.split), None, "unseen"),)
 
 
-def _unseen_key(subject: Subject) -> tuple[Key, ...]:
+def _unseen_key(subject: Subject) -> tuple[LegendEntry, ...]:
     if subject.holdout is None:
         return ()
-    return (Key("band", "unseen", f"unseen days, from {day(subject.holdout.split)}"),)
+    return (LegendEntry("band", "unseen", f"unseen days, from {day(subject.holdout.split)}"),)
 
 
 def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
     times, values, _ = _points(equity)
     held = _held(subject, equity)
-    keys = [Key("line", "chosen", "chosen setting"), Key("dotted", "ink", "buy and hold")]
+    keys = [
+        LegendEntry("line", "chosen", "chosen setting"),
+        LegendEntry("dotted", "ink", "buy and hold"),
+    ]
     layers = []
     if (band := _luck_band(subject)) is not None:
         layers += band
         keys += [
-            Key("band", "luck", "luck’s best setting, 9 times in 10"),
-            Key("dashed", "luck", "luck’s best setting, typically"),
+            LegendEntry("band", "luck", "luck’s best setting, 9 times in 10"),
+            LegendEntry("dashed", "luck", "luck’s best setting, typically"),
         ]
     tips = (("Time", _TIME), ("Equity", "@y{0,0.00}"), ("Buy and hold", "@held{0,0.00}"))
     columns = {"x": seconds(times), "y": values, "held": held.reindex(times).to_numpy(np.float64)}
@@ -180,7 +183,7 @@ def _drawdown_chart(subject: Subject, equity: pd.Series) -> Chart:
         y=Axis(format="0.0", label="% below the high", end=0),
         layers=[Layer("area", {"x": seconds(times), "y": below}, "bad", tooltips=tips)],
         shades=_shades(subject),
-        keys=(Key("band", "bad", "below the highest equity so far"), *_unseen_key(subject)),
+        keys=(LegendEntry("band", "bad", "below the highest equity so far"), *_unseen_key(subject)),
         size="low",
         zoom=True,
         extra={"linked": "equity"},

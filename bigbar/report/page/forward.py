@@ -7,7 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bigbar.report.page.chart import Axis, Chart, Key, Layer, Rule, Shade, second, seconds, ticks
+from bigbar.report.page.chart import (
+    Axis,
+    Chart,
+    Layer,
+    LegendEntry,
+    Rule,
+    Shade,
+    second,
+    seconds,
+    ticks,
+)
 from bigbar.report.page.landscape import varying
 from bigbar.report.page.markup import Cell, Content, Markup, escaped, paragraph, table, tag, tint
 from bigbar.report.page.numbers import count, day, number, percent, share, sort_value, value_text
@@ -101,9 +111,9 @@ def _curve_chart(walked: WalkForward, cash: float) -> Chart:
         rules=[Rule(cash, "y", "muted")],
         shades=shades,
         keys=[
-            Key("line", "unseen", "equity out of sample"),
-            Key("dashed", "muted", "starting cash"),
-            Key("band", "luck", "every second test window"),
+            LegendEntry("line", "unseen", "equity out of sample"),
+            LegendEntry("dashed", "muted", "starting cash"),
+            LegendEntry("band", "luck", "every second test window"),
         ],
         zoom=True,
     )

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from bigbar.report.page.chart import Axis, Chart, Key, KeyMark, Layer, Role, Rule
+from bigbar.report.page.chart import Axis, Chart, KeyMark, Layer, LegendEntry, Role, Rule
 from bigbar.report.page.landscape import Distribution, Landscape, distribution
 from bigbar.report.page.markup import Content, Markup, definitions, escaped, paragraph, table, tag
 from bigbar.report.page.numbers import amount, chance, count, number, percent, share
@@ -79,7 +79,7 @@ def _distribution_chart(subject: Subject, found: Distribution) -> Chart:
             Layer("bars", columns, "luck", (("Between", "@range"), ("Combinations", "@y{0,0}")))
         ],
         rules=[Rule(at, "x", role, dash) for at, role, dash, _ in marks],
-        keys=[Key(keys[dash], role, text) for _, role, dash, text in marks],
+        keys=[LegendEntry(keys[dash], role, text) for _, role, dash, text in marks],
     )
 
 
@@ -208,9 +208,9 @@ def _overfitting_chart(found: Overfitting) -> Chart:
         ],
         rules=[Rule(0.0, "y", "muted")],
         keys=[
-            Key("ring", "luck", "a way of halving the days"),
-            Key("line", "chosen", "regression"),
-            Key("dashed", "muted", "neither gain nor loss"),
+            LegendEntry("ring", "luck", "a way of halving the days"),
+            LegendEntry("line", "chosen", "regression"),
+            LegendEntry("dashed", "muted", "neither gain nor loss"),
         ],
     )  # fmt: skip
 

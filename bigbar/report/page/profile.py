@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bigbar.report.page.chart import Axis, Chart, Key, Layer, Rule, ticks
+from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, Rule, ticks
 from bigbar.report.page.landscape import Landscape, Profile, profiles
 from bigbar.report.page.markup import escaped, paragraph, tag
 from bigbar.report.page.numbers import amount, count, value_text
@@ -52,15 +52,15 @@ def _profile_chart(subject: Subject, profile: Profile) -> Chart:
         Layer("line", columns, "ink", tips, {"dash": "dashed"}),
     ]
     keys = [
-        Key("line", "chosen", "best"),
-        Key("dashed", "ink", "median"),
-        Key("band", "luck", "middle half"),
+        LegendEntry("line", "chosen", "best"),
+        LegendEntry("dashed", "ink", "median"),
+        LegendEntry("band", "luck", "middle half"),
     ]
     rules = []
     if subject.best is not None:
         place = landscape.places(subject.best)[_number(landscape, axis)]
         rules.append(Rule(float(place), "x", "robust", "dotted"))
-        keys.append(Key("dotted", "robust", f"chosen: {names[place]}"))
+        keys.append(LegendEntry("dotted", "robust", f"chosen: {names[place]}"))
     return Chart(
         name=f"profile-{axis.name}",
         title=axis.name,

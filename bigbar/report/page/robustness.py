@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bigbar.report.page.chart import Axis, Chart, Key, Layer, Role, Rule
+from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, Role, Rule
 from bigbar.report.page.markup import Content, Markup, escaped, paragraph, table, tag
 from bigbar.report.page.numbers import number, percent, share
 from bigbar.report.page.subject import Section, Subject
@@ -85,7 +85,7 @@ def _costs_chart(costs: Costs) -> Chart | None:
             Layer("line", columns, role, style={"dash": dash, "width": 2}),
             Layer("points", columns, role, tips, {"size": 7, "marker": marker}),
         ]
-        keys.append(Key("line" if dash == "solid" else "dashed", role, f"by {what}"))
+        keys.append(LegendEntry("line" if dash == "solid" else "dashed", role, f"by {what}"))
     returns = ladder["Return [%]"]
     return Chart(
         name="costs",
@@ -98,7 +98,7 @@ def _costs_chart(costs: Costs) -> Chart | None:
         y=Axis("Return [%]"),
         layers=layers,
         rules=[Rule(0.0, "y", "muted")],
-        keys=[*keys, Key("dashed", "muted", "neither gain nor loss")],
+        keys=[*keys, LegendEntry("dashed", "muted", "neither gain nor loss")],
     )
 
 
@@ -164,10 +164,10 @@ def _chance_chart(subject: Subject, found: Perturbation) -> Chart:
         layers=layers,
         rules=[Rule(0.0, "x", "muted"), Rule(own, "x", "chosen", "solid")],
         keys=[
-            Key("ring", "ink", "median"),
-            Key("band", "luck", f"from {low} to {high} of the repetitions"),
-            Key("line", "chosen", "the run itself"),
-            Key("dashed", "muted", "neither gain nor loss"),
+            LegendEntry("ring", "ink", "median"),
+            LegendEntry("band", "luck", f"from {low} to {high} of the repetitions"),
+            LegendEntry("line", "chosen", "the run itself"),
+            LegendEntry("dashed", "muted", "neither gain nor loss"),
         ],
         size="low",
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.report.page.chart import Axis, Chart, Key, Layer, legend, ticks
+from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, legend, ticks
 from bigbar.report.page.landscape import Heatmap, Landscape, heatmaps, varying
 from bigbar.report.page.markup import Content, Markup, escaped, paragraph, table, tag
 from bigbar.report.page.numbers import amount, share, value_text
@@ -97,13 +97,15 @@ def _scale(ranges: dict[str, dict[str, Any]]) -> Markup:
 
 def _marks(subject: Subject) -> Content:
     keys = [
-        Key("peak", "ink", ["peak: ", _named(subject, peak)])
+        LegendEntry("peak", "ink", ["peak: ", _named(subject, peak)])
         for peak in (_peak(subject),)
         if peak is not None
     ]
     plateau = subject.plateau
     if plateau is not None and plateau.robust is not None:
-        keys.append(Key("robust", "ink", ["robust choice: ", _named(subject, plateau.robust)]))
+        keys.append(
+            LegendEntry("robust", "ink", ["robust choice: ", _named(subject, plateau.robust)])
+        )
     return legend(keys)
 
 

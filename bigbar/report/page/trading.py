@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bigbar.report.page.chart import Axis, Chart, Key, Layer, Role, seconds
+from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, Role, seconds
 from bigbar.report.page.markup import Cell, Content, Markup, details, table, tag
 from bigbar.report.page.numbers import count, minute, number, percent, sort_value
 from bigbar.report.page.subject import Section, Subject
@@ -84,12 +84,12 @@ def _price_chart(subject: Subject, trades: pd.DataFrame) -> Chart:
         y=Axis(format=_PRICE),
         layers=layers,
         keys=[
-            Key("up", "good", "long, gain"),
-            Key("down", "good", "short, gain"),
-            Key("up", "bad", "long, loss"),
-            Key("down", "bad", "short, loss"),
-            Key("line", "good", "to the exit, gain"),
-            Key("dashed", "bad", "to the exit, loss"),
+            LegendEntry("up", "good", "long, gain"),
+            LegendEntry("down", "good", "short, gain"),
+            LegendEntry("up", "bad", "long, loss"),
+            LegendEntry("down", "bad", "short, loss"),
+            LegendEntry("line", "good", "to the exit, gain"),
+            LegendEntry("dashed", "bad", "to the exit, loss"),
         ],
         size="tall",
         zoom=True,
