@@ -38,7 +38,7 @@ from bigbar.options import Options, parse_options
 from bigbar.outcome import PROOF, Execution, Outcome
 from bigbar.pipeline import checked_job, optimize_bars, time_a_backtest
 from bigbar.printable import one_line, printable
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.progress.terminal import Terminal, wants_bar
 from bigbar.report.answer import answer, differs_from_earlier, terminal_width
 from bigbar.report.delivery import Delivered, Delivery
@@ -147,7 +147,7 @@ def run(options: Options) -> int:
     terminal.grid(job.space)
     with recorder_for(options, terminal) as recorder:
         outcome = optimize_bars(
-            bars, options.request, job=job, narrator=terminal, recorder=recorder
+            bars, options.request, job=job, listener=terminal, recorder=recorder
         )
         outcome.timings = {"load_s": load_s, **outcome.timings}
         try:
@@ -183,10 +183,10 @@ def tell(text: str, options: Options, terminal: Terminal) -> None:
 
 def recorder_for(options: Options, terminal: Terminal) -> Recorder:
     """What keeps the run: the store in the output folder, or nothing."""
-    if options.wish is None:
+    if options.policy is None:
         return Recorder()
     return StoreRecorder(
-        options.output, wish=options.wish, command=options.command, tell=terminal.event
+        options.output, policy=options.policy, command=options.command, tell=terminal.event
     )
 
 
@@ -350,8 +350,8 @@ def run_backtest_single_param_shared(
     names = [axis.name for axis in parse_grid().parameters]
     if not isinstance(combination, tuple | list) or len(combination) != len(names):
         raise refusal("the combination", combination, f"five numbers: {', '.join(names)}")
-    wished = {name: number(name, value) for name, value in zip(names, combination, strict=True)}
-    alone = grid_with(**wished)
+    asked = {name: number(name, value) for name, value in zip(names, combination, strict=True)}
+    alone = grid_with(**asked)
     values = dict(alone[0])
     file = load_bars(load_from_shared_memory(*shared)).frame
     # The grid's longest period goes along, so that the same bars take part as in the sweep.
@@ -407,7 +407,7 @@ def parallel_optimize_strategy_shared(
             Choice.by_name("Return [%]"),
             Execution(workers=whole("workers", workers, least=1, most=MOST_WORKERS)),
         ),
-        narrator=Terminal(sys.stderr, show_bar=True) if show_bar else Narrator(),
+        listener=Terminal(sys.stderr, show_bar=True) if show_bar else Listener(),
     )
     if outcome.stopped_by is not None:
         raise Interrupted(outcome.stopped_by)

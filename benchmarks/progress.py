@@ -23,7 +23,7 @@ from sides import run_grid
 
 from bigbar.data.read import read_bars
 from bigbar.outcome import Outcome
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.progress.terminal import Terminal
 from bigbar.strategies.big_bar.parameters import grid_with
 
@@ -39,7 +39,7 @@ MOST = 0.1
 COMPILED_RUNS, BACKTESTING_RUNS = 9, 3
 
 
-class Clock(Narrator):
+class Clock(Listener):
     """Shows the real bar to nobody, and notes what it predicts.
 
     Attributes
@@ -142,7 +142,7 @@ def main() -> int:
     cut = grid_with(**CUT)
     clocks = [Clock() for _ in range(BACKTESTING_RUNS)]
     reference, *_ = (
-        run_grid(bars, workers=WORKERS, grid=cut, engine="backtesting", narrator=clock)
+        run_grid(bars, workers=WORKERS, grid=cut, engine="backtesting", listener=clock)
         for clock in clocks
     )
     report.check(
@@ -154,7 +154,7 @@ def main() -> int:
         bars = read_bars(common.data_file(arguments.data, rows))
         clocks = [Clock() for _ in range(COMPILED_RUNS)]
         for clock in clocks:
-            run_grid(bars, workers=WORKERS, narrator=clock)
+            run_grid(bars, workers=WORKERS, listener=clock)
         predicted(report, f"compiled engine, {len(bars.frame):,} bars", clocks)
     report.line("memory of the bar", f"{bar_bytes / 1e6:.3f} MB", "under 1 MB", bar_bytes < 1e6)
     report.line("the same, with importing tqdm", f"{first_bytes / 1e6:.3f} MB")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bigbar.data.read import Bars, read_bars
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.request import Request
 from bigbar.results import Choice
 from bigbar.space import Space
@@ -26,7 +26,7 @@ def run_grid(
     workers: int,
     grid: Space | None = None,
     engine: str = "compiled",
-    narrator: Narrator | None = None,
+    listener: Listener | None = None,
     least_workers: int | None = None,
 ) -> Outcome:
     """A grid, the default one if none is given, through the pipeline without verification."""
@@ -38,7 +38,7 @@ def run_grid(
         choice=Choice.by_name("Return [%]"),
         execution=Execution(workers=workers, least_workers=least_workers, verify=0),
     )
-    return optimize_bars(bars, request, narrator=narrator)
+    return optimize_bars(bars, request, listener=listener)
 
 
 def sweep_seconds(bars: Bars, workers: int) -> float:

@@ -28,7 +28,7 @@ from bigbar.machine.resources import usable_processors
 from bigbar.outcome import Execution, Outcome, replays_asked_for
 from bigbar.pipeline import optimize_bars, validate_later
 from bigbar.printable import one_line, shown
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.progress.terminal import BarOnly
 from bigbar.report.answer import answer, full_statistics, why_nothing
 from bigbar.report.files import ending, page_path, prepare_folder, receipt_of
@@ -37,7 +37,7 @@ from bigbar.request import Request
 from bigbar.results import Choice, Pairs
 from bigbar.space import Space, setting_text
 from bigbar.spec import StrategySpec
-from bigbar.store.recording import Recorder, StoreRecorder, Wish
+from bigbar.store.recording import Recorder, ReusePolicy, StoreRecorder
 from bigbar.strategies.find import DEFAULT, find_strategy
 from bigbar.units import counted, parse_size
 from bigbar.validation.findings import Findings
@@ -250,7 +250,7 @@ def optimize(
     store: str | os.PathLike[str] | None = None,
     fresh: bool = False,
     progress: bool = False,
-    narrator: Narrator | None = None,
+    listener: Listener | None = None,
     **parameters: Any,
 ) -> Optimization:
     """Run every combination of a strategy's parameters on the given bars.
@@ -320,7 +320,7 @@ def optimize(
         Whether to take no rows from earlier runs of the store.
     progress : bool, optional
         Whether to draw a bar.
-    narrator : Narrator, optional
+    listener : Listener, optional
         Is told how the run goes.
     **parameters
         Of the strategy: one value, several, or text as on the command line (`"10:100:1"`); and
@@ -348,7 +348,7 @@ def optimize(
     """
     leave_if_starting()
     folder = None if store is None else Path(path("store", store, "a folder's path"))
-    listener = _listener(narrator)
+    listening = _listener(listener)
     spec = spec_of(strategy)
     settings = {name: parameters.pop(name) for name in spec.settings if name in parameters}
     spec = replace(spec, **settings)
@@ -403,9 +403,9 @@ def optimize(
             matrix=walk_forward_matrix,
         ),
     )
-    if narrator is None and flag("progress", progress):
-        listener = BarOnly()
-    wish = Wish(fresh=flag("fresh", fresh))
+    if listener is None and flag("progress", progress):
+        listening = BarOnly()
+    policy = ReusePolicy(fresh=flag("fresh", fresh))
     if folder is not None:
         check_folder(folder, (), place_of(data), force=False)
     reading = Reading(columns_said(columns), time_format, time_zone, date_order)
@@ -415,7 +415,9 @@ def optimize(
         max_memory=request.execution.max_memory,
         others=spec.sees_other_columns,
     )
-    found = carry_out(bars, request, reason=reason, listener=listener, folder=folder, wish=wish)
+    found = carry_out(
+        bars, request, reason=reason, listener=listening, folder=folder, policy=policy
+    )
     for sentence in found.broke_off:
         warnings.warn(sentence, RuntimeWarning, stacklevel=2)
     if found.outcome.best is None:
@@ -469,9 +471,9 @@ def carry_out(
     request: Request,
     *,
     reason: str | None = None,
-    listener: Narrator | None = None,
+    listener: Listener | None = None,
     folder: Path | None = None,
-    wish: Wish | None = None,
+    policy: ReusePolicy | None = None,
     later: Plan | None = None,
 ) -> Optimization:
     """Run a request from Python.
@@ -482,11 +484,11 @@ def carry_out(
     request : Request
     reason : str, optional
         Why the engine is another than was asked for.
-    listener : Narrator, optional
+    listener : Listener, optional
         Is told how the run goes.
     folder : Path, optional
         Keeps the run.
-    wish : Wish, optional
+    policy : ReusePolicy, optional
         What to do about earlier runs there.
     later : Plan, optional
         What is to be found out about the result when its findings are first looked at.
@@ -498,11 +500,11 @@ def carry_out(
     bigbar.errors.Interrupted
         By Ctrl-C or SIGTERM.
     """
-    told = listener or Narrator()
+    listening = listener or Listener()
     if reason:
-        told.event(reason)
-    with _recorder(folder, wish or Wish(), told) as recorder:
-        outcome = optimize_bars(bars, request, narrator=told, recorder=recorder)
+        listening.event(reason)
+    with _recorder(folder, policy or ReusePolicy(), listening) as recorder:
+        outcome = optimize_bars(bars, request, listener=listening, recorder=recorder)
         if outcome.stopped_by is not None:
             raise Interrupted(outcome.stopped_by)
         if folder is not None:
@@ -510,11 +512,11 @@ def carry_out(
     return Optimization(outcome, reason, later=later)
 
 
-def _recorder(folder: Path | None, wish: Wish, listener: Narrator) -> Recorder:
+def _recorder(folder: Path | None, policy: ReusePolicy, listener: Listener) -> Recorder:
     if folder is None:
         return Recorder()
     prepare_folder(folder)
-    return StoreRecorder(folder, wish=wish, tell=listener.event)
+    return StoreRecorder(folder, policy=policy, tell=listener.event)
 
 
 def load_bars(
@@ -595,13 +597,13 @@ def _memory(given: object) -> int | None:
     return found
 
 
-def _listener(narrator: Narrator | None) -> Narrator:
+def _listener(listener: Listener | None) -> Listener:
     """Whoever is told how the run goes; nobody, by default."""
-    if narrator is None:
-        return Narrator()
-    parts = [name for name in vars(Narrator) if not name.startswith("_")]
-    if isinstance(narrator, type) or not all(hasattr(narrator, name) for name in parts):
+    if listener is None:
+        return Listener()
+    parts = [name for name in vars(Listener) if not name.startswith("_")]
+    if isinstance(listener, type) or not all(hasattr(listener, name) for name in parts):
         raise refusal(
-            "narrator", narrator, "a bigbar.progress.events.Narrator, or have all its methods"
+            "listener", listener, "a bigbar.progress.events.Listener, or have all its methods"
         )
-    return narrator
+    return listener

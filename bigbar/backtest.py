@@ -45,7 +45,7 @@ from bigbar.results import Choice  # noqa: E402
 from bigbar.space import Space  # noqa: E402
 from bigbar.spec import StrategySpec  # noqa: E402
 from bigbar.store.fingerprint import bars_sha256  # noqa: E402
-from bigbar.store.recording import Wish  # noqa: E402
+from bigbar.store.recording import ReusePolicy  # noqa: E402
 from bigbar.validation.plan import Plan  # noqa: E402
 from bigbar.verification.best_run import held_against  # noqa: E402
 
@@ -199,7 +199,7 @@ class Backtest(backtesting.Backtest):
             reason=reason,
             listener=BarOnly() if shown else None,
             folder=folder,
-            wish=Wish(fresh=given.flag("fresh", own["fresh"])),
+            policy=ReusePolicy(fresh=given.flag("fresh", own["fresh"])),
             later=Plan() if given.flag("validate", own["validate"]) else None,
         )
 

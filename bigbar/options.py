@@ -24,7 +24,7 @@ from bigbar.request import Request
 from bigbar.results import Choice
 from bigbar.space import setting_text
 from bigbar.spec import StrategySpec
-from bigbar.store.recording import Wish
+from bigbar.store.recording import ReusePolicy
 from bigbar.strategies.find import DEFAULT, find_strategy
 from bigbar.strategy_options import (
     account_of,
@@ -65,7 +65,7 @@ class Options:
     force : bool
         Whether files there that this program did not write may be replaced.
     no_progress : bool
-    wish : Wish or None
+    policy : ReusePolicy or None
         What to do about earlier runs; None to keep none.
     command : tuple of str
         As it was typed, without the program's name.
@@ -82,7 +82,7 @@ class Options:
     output: Path
     force: bool
     no_progress: bool
-    wish: Wish | None
+    policy: ReusePolicy | None
     command: tuple[str, ...]
 
 
@@ -147,7 +147,9 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         output=Path(given.output),
         force=given.force,
         no_progress=given.no_progress,
-        wish=None if given.no_store else Wish(given.fresh, given.resume, given.retry_failed),
+        policy=None
+        if given.no_store
+        else ReusePolicy(given.fresh, given.resume, given.retry_failed),
         command=tuple(words),
     )
 

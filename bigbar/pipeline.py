@@ -34,7 +34,7 @@ from bigbar.machine.describe import machine
 from bigbar.machine.resources import BLIND, resident_memory, seen_processors, usable_processors
 from bigbar.machine.watch import Watcher
 from bigbar.outcome import Execution, Memory, Outcome, data_told, settings_told
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.request import Request
 from bigbar.results import ResultTable
 from bigbar.sharing.blocks import SHARED_MEMORY_IN_USE
@@ -79,7 +79,7 @@ def optimize_bars(
     request: Request,
     *,
     job: Job | None = None,
-    narrator: Narrator | None = None,
+    listener: Listener | None = None,
     recorder: Recorder | None = None,
 ) -> Outcome:
     """Run all points of a space: publish, estimate, fan out, verify, validate, clean up.
@@ -92,7 +92,7 @@ def optimize_bars(
         What is wanted, and how it is carried out.
     job : Job, optional
         From `job_for`, where that was asked for already.
-    narrator : Narrator, optional
+    listener : Listener, optional
         Is told how the run goes.
     recorder : Recorder, optional
         Keeps it while it goes on, and knows what there is from earlier runs.
@@ -116,13 +116,13 @@ def optimize_bars(
     """
     leave_if_starting()
     job = job or checked_job(bars, request)
-    narrator = narrator or Narrator()
+    listener = listener or Listener()
     if (note := job.spec.note(bars, job)) is not None:
-        narrator.event(note)
+        listener.event(note)
     removed = remove_leftovers()  # First: what they take up is not there to be had.
     if removed:
         what = "block of shared data" if removed == 1 else "blocks of shared data"
-        narrator.event(f"removed {removed} {what} that a killed run had left behind")
+        listener.event(f"removed {removed} {what} that a killed run had left behind")
     budget = _budget(bars, job, request.execution, request.plan)
     execution = _within(request.execution, budget)
     table = ResultTable.empty(job.space)
@@ -130,7 +130,7 @@ def optimize_bars(
     if execution.files is not None:
         outcome.kept_bytes = execution.files.store_bytes()
     with signals_raised():
-        _carry_out(outcome, budget, narrator, recorder or Recorder())
+        _carry_out(outcome, budget, listener, recorder or Recorder())
     if outcome.verification is not None and not outcome.verification.ok:
         raise VerificationError(differences_text(outcome.verification.differences, job.space))
     return outcome
@@ -176,7 +176,7 @@ def job_for(bars: Bars, request: Request) -> Job:
     return job if span is None else replace(job, span=span)
 
 
-def validate_later(outcome: Outcome, plan: Plan, *, narrator: Narrator | None = None) -> None:
+def validate_later(outcome: Outcome, plan: Plan, *, listener: Listener | None = None) -> None:
     """Find out what the result of a finished run is worth, with workers of its own.
 
     Parameters
@@ -185,7 +185,7 @@ def validate_later(outcome: Outcome, plan: Plan, *, narrator: Narrator | None = 
         Of `optimize_bars`, without a plan; gets the findings, and what of them broke off.
     plan : Plan
         Without anything that holds bars back, which would have come before the run.
-    narrator : Narrator, optional
+    listener : Listener, optional
         Is told how it goes.
 
     Raises
@@ -201,30 +201,30 @@ def validate_later(outcome: Outcome, plan: Plan, *, narrator: Narrator | None = 
             "the bars have changed since they were optimized on, so nothing can be found out "
             "about that result any more; optimize again"
         )
-    narrator = narrator or Narrator()
+    listener = listener or Listener()
     # What the run itself took, of time and memory, stays as it is.
     own = replace(outcome, plan=plan, timings={}, broke_off={}, watcher=None, returns=None)
 
     def validate(workshop: _Workshop) -> None:
-        with own.apart("the validation", narrator.event):
-            _validate(own, workshop.file, workshop.pool, narrator, Recorder())
+        with own.apart("the validation", listener.event):
+            _validate(own, workshop.file, workshop.pool, listener, Recorder())
 
     with signals_raised():
-        _among_workers(own, narrator, validate)
+        _among_workers(own, listener, validate)
     outcome.findings = own.findings
     outcome.broke_off.update(own.broke_off)
 
 
-def _carry_out(outcome: Outcome, budget: Budget, narrator: Narrator, recorder: Recorder) -> None:
+def _carry_out(outcome: Outcome, budget: Budget, listener: Listener, recorder: Recorder) -> None:
     """The run itself, filling in the outcome stage by stage."""
     with outcome.timed("store_s"):
-        _take_over(outcome, narrator, recorder)
-    _tell_forecast(outcome, budget, narrator)
+        _take_over(outcome, listener, recorder)
+    _tell_forecast(outcome, budget, listener)
 
     def optimize(workshop: _Workshop) -> None:
-        _optimize(outcome, workshop, narrator, recorder)
+        _optimize(outcome, workshop, listener, recorder)
 
-    _among_workers(outcome, narrator, optimize)
+    _among_workers(outcome, listener, optimize)
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ class _Workshop:
     pool: WorkerPool
 
 
-def _among_workers(outcome: Outcome, narrator: Narrator, work: Callable[[_Workshop], None]) -> None:
+def _among_workers(outcome: Outcome, listener: Listener, work: Callable[[_Workshop], None]) -> None:
     """Publish the bars, start workers on them, do some work, and leave nothing behind."""
     publication: Publication | None = None
     pool: WorkerPool | None = None
@@ -249,13 +249,13 @@ def _among_workers(outcome: Outcome, narrator: Narrator, work: Callable[[_Worksh
             publication = publish(file, outcome.job)
             outcome.shared_kind = publication.kind
             file = publication.attachment.frame()  # The only copy from here on.
-        engine, prepared = _build_and_compile(outcome, publication, narrator)
+        engine, prepared = _build_and_compile(outcome, publication, listener)
         if publication.reason:
-            narrator.event(publication.reason)
-        narrator.shared(publication, outcome.execution.workers)
+            listener.event(publication.reason)
+        listener.shared(publication, outcome.execution.workers)
         with outcome.timed("start_workers_s"):
-            pool = _start_pool(outcome, (publication.descriptor, prepared), narrator)
-            outcome.watcher = _watch(outcome, pool, narrator)
+            pool = _start_pool(outcome, (publication.descriptor, prepared), listener)
+            outcome.watcher = _watch(outcome, pool, listener)
         work(_Workshop(file, publication, engine, pool))
     finally:
         outcome.shared_bytes = SHARED_MEMORY_IN_USE.most
@@ -274,7 +274,7 @@ def _among_workers(outcome: Outcome, narrator: Narrator, work: Callable[[_Worksh
 
 
 def _optimize(
-    outcome: Outcome, workshop: _Workshop, narrator: Narrator, recorder: Recorder
+    outcome: Outcome, workshop: _Workshop, listener: Listener, recorder: Recorder
 ) -> None:
     """Sweep the space, read the answer off the table, verify it, and find out what it is worth."""
     file, engine, pool, watcher = workshop.file, workshop.engine, workshop.pool, outcome.watcher
@@ -282,22 +282,22 @@ def _optimize(
     if outcome.plan is not None and outcome.plan.assess:
         outcome.returns = keep_returns(file, outcome.job, most_bytes=MOST_BYTES)
     with outcome.timed("estimate_s"):
-        chunks = estimate(outcome, pool, narrator, recorder)
+        chunks = estimate(outcome, pool, listener, recorder)
     with outcome.timed("sweep_s"), watcher.sweeping(outcome.sweep_metrics):
-        sweep(outcome, pool, narrator, recorder, chunks)
-    _settle(outcome, engine, narrator, recorder)
+        sweep(outcome, pool, listener, recorder, chunks)
+    _settle(outcome, engine, listener, recorder)
     outcome.memory = _memory(file, workshop.publication, pool, outcome.execution.workers)
     if outcome.stopped_by is not None:
         return
     try:
-        _verify(outcome, engine, pool, narrator, recorder)
-        with outcome.timed("validate_s"), outcome.apart("the validation", narrator.event):
-            _validate(outcome, file, pool, narrator, recorder)
+        _verify(outcome, engine, pool, listener, recorder)
+        with outcome.timed("validate_s"), outcome.apart("the validation", listener.event):
+            _validate(outcome, file, pool, listener, recorder)
     except Interrupted as stop_signal:  # The result is complete all the same.
         outcome.stopped_by = stop_signal.signal_number
 
 
-def _take_over(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None:
+def _take_over(outcome: Outcome, listener: Listener, recorder: Recorder) -> None:
     """What earlier runs have of this one."""
     table = outcome.table
     carried = recorder.begin(lambda: _described(outcome), table.values)
@@ -305,13 +305,13 @@ def _take_over(outcome: Outcome, narrator: Narrator, recorder: Recorder) -> None
     if carried.run is None:
         return
     if carried.retry is not None:
-        narrator.retrying(carried.run, len(carried.retry))
+        listener.retrying(carried.run, len(carried.retry))
     elif carried.begun is not None:
         done = int(np.count_nonzero(carried.done))
-        narrator.resuming(carried.run, carried.begun, done, len(table))
+        listener.resuming(carried.run, carried.begun, done, len(table))
 
 
-def _tell_forecast(outcome: Outcome, budget: Budget, narrator: Narrator) -> None:
+def _tell_forecast(outcome: Outcome, budget: Budget, listener: Listener) -> None:
     """What the run will take, of what is left to do of it; nothing large was allocated so far."""
     carried, total = outcome.carried, len(outcome.table)
     stored = int(np.count_nonzero(carried.done))
@@ -322,7 +322,7 @@ def _tell_forecast(outcome: Outcome, budget: Budget, narrator: Narrator) -> None
         files = outcome.execution.files
         budget = budget.of_the_rest(known=known, stored=stored, files=files)
     outcome.budget = budget
-    narrator.forecast(budget)
+    listener.forecast(budget)
 
 
 def _described(outcome: Outcome) -> NewRun:
@@ -336,7 +336,7 @@ def _described(outcome: Outcome) -> NewRun:
 
 
 def _build_and_compile(
-    outcome: Outcome, publication: Publication, narrator: Narrator
+    outcome: Outcome, publication: Publication, listener: Listener
 ) -> tuple[Engine, SharedObject | None]:
     """The parent's own engine, and what it shares with those of the workers.
 
@@ -349,13 +349,13 @@ def _build_and_compile(
             from bigbar.compiled.jit import is_cached
 
             if not is_cached():
-                narrator.compiling()
+                listener.compiling()
         with_room(partial(warm_up, job))
         if kind_of(job.spec, job.engine).warm_up is not None:
             from bigbar.compiled.jit import what_to_say
 
             for said in what_to_say():
-                narrator.event(said)
+                listener.event(said)
         prepared = prepare(file, job)
         shared = None if prepared is None else publication.share(prepared)
         if shared is not None:
@@ -367,7 +367,7 @@ def _build_and_compile(
 def _start_pool(
     outcome: Outcome,
     published: tuple[Descriptor, SharedObject | None],
-    narrator: Narrator,
+    listener: Listener,
 ) -> WorkerPool:
     execution = outcome.execution
     pool = WorkerPool(
@@ -376,7 +376,7 @@ def _start_pool(
         initializer=start_worker,
         initargs=published,
         growth=None if outcome.budget is None else outcome.budget.growth,
-        on_event=narrator.event,
+        on_event=listener.event,
     )
     try:
         outcome.workers_kind = pool.kind  # Starts the workers.
@@ -387,11 +387,11 @@ def _start_pool(
     return pool
 
 
-def _watch(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> Watcher:
+def _watch(outcome: Outcome, pool: WorkerPool, listener: Listener) -> Watcher:
     """Look at the run from here on; with `--workers auto`, also at everything else."""
     execution = outcome.execution
     if execution.timeout is not None and pool.kind == "threads":
-        narrator.event("threads cannot be ended: no combination can take too long")
+        listener.event("threads cannot be ended: no combination can take too long")
     throttle = None if execution.least_workers is None else Throttle(pool.workers)
     watcher = Watcher(
         pool,
@@ -405,50 +405,50 @@ def _watch(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> Watcher:
     return watcher
 
 
-def _settle(outcome: Outcome, engine: Engine, narrator: Narrator, recorder: Recorder) -> None:
+def _settle(outcome: Outcome, engine: Engine, listener: Listener, recorder: Recorder) -> None:
     """Read the answer off a table that is finished."""
     recorder.swept()
     outcome.score()
     outcome.digest_aside()
-    _choose(outcome, narrator)
+    _choose(outcome, listener)
     outcome.trades = None
     if outcome.stopped_by is None and outcome.best is not None:
-        with outcome.apart("the list of trades", narrator.event):
+        with outcome.apart("the list of trades", listener.event):
             outcome.trades = engine.trades(outcome.best)
 
 
-def _choose(outcome: Outcome, narrator: Narrator) -> None:
+def _choose(outcome: Outcome, listener: Listener) -> None:
     """The answer, by the plan; the best where the other choice cannot be made."""
     plan = outcome.plan or Plan()
     outcome.best = outcome.table.best(outcome.choice)
     if plan.choose != CHOICES[0]:
-        with outcome.apart("the robust choice", narrator.event):
+        with outcome.apart("the robust choice", listener.event):
             outcome.best = choose(plan, outcome.table, outcome.choice)
             return
         outcome.plan = replace(plan, choose=CHOICES[0])
 
 
 def _verify(
-    outcome: Outcome, engine: Engine, pool: WorkerPool, narrator: Narrator, recorder: Recorder
+    outcome: Outcome, engine: Engine, pool: WorkerPool, listener: Listener, recorder: Recorder
 ) -> None:
     """Replay some; where the store had a wrong row, do what it had all over again first."""
     with outcome.timed("verify_s"):
-        wrong = verify(outcome, pool, narrator)
+        wrong = verify(outcome, pool, listener)
     if not wrong:
         return
-    distrust(outcome, narrator, recorder, wrong, computed=~outcome.kept)
+    distrust(outcome, listener, recorder, wrong, computed=~outcome.kept)
     with outcome.timed("estimate_s"):
-        chunks = estimate(outcome, pool, narrator, recorder)
+        chunks = estimate(outcome, pool, listener, recorder)
     with outcome.timed("sweep_s"):
-        sweep(outcome, pool, narrator, recorder, chunks)
-    _settle(outcome, engine, narrator, recorder)
+        sweep(outcome, pool, listener, recorder, chunks)
+    _settle(outcome, engine, listener, recorder)
     if outcome.stopped_by is None:
         with outcome.timed("verify_s"):
-            verify(outcome, pool, narrator)
+            verify(outcome, pool, listener)
 
 
 def _validate(
-    outcome: Outcome, file: pd.DataFrame, pool: WorkerPool, narrator: Narrator, recorder: Recorder
+    outcome: Outcome, file: pd.DataFrame, pool: WorkerPool, listener: Listener, recorder: Recorder
 ) -> None:
     """Find out what the result is worth, unless it is known by now that it is wrong."""
     plan = outcome.plan
@@ -457,7 +457,7 @@ def _validate(
     if outcome.verification is not None and not outcome.verification.ok:
         return
     if not isinstance(file.index, pd.DatetimeIndex):
-        outcome.break_off("the validation", "the bars have no dates", narrator.event)
+        outcome.break_off("the validation", "the bars have no dates", listener.event)
         return
     run = ExaminedRun(
         file=file,
@@ -478,7 +478,7 @@ def _validate(
     )
     before = len(outcome.broke_off)
     found = examine(
-        plan, run, narrator.validating, apart=lambda part: outcome.apart(part, narrator.event)
+        plan, run, listener.validating, apart=lambda part: outcome.apart(part, listener.event)
     )
     if found is not None:
         broken = list(outcome.broke_off.values())[before:]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.outcome import Outcome
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.store.recording import Recorder
 from bigbar.verification.replay import Difference, first_difference
 
@@ -66,7 +66,7 @@ def sample_stored(outcome: Outcome, count: int) -> list[int]:
 
 def distrust(
     outcome: Outcome,
-    narrator: Narrator,
+    listener: Listener,
     recorder: Recorder,
     wrong: Sequence[Difference],
     *,
@@ -79,7 +79,7 @@ def distrust(
     Parameters
     ----------
     outcome : Outcome
-    narrator : Narrator
+    listener : Listener
     recorder : Recorder
     wrong : sequence of Difference
         Stored rows (`engine`), and what they compute to (`reference`).
@@ -93,7 +93,7 @@ def distrust(
         f"{first.what} of combination {first.number} was stored as {first.engine!r} and is "
         f"{first.reference!r}"
     )
-    narrator.event(
+    listener.event(
         f"run {' and '.join(map(str, runs))} holds wrong rows ({why}); nothing of it is used, and "
         "all that came from the store is computed again"
     )

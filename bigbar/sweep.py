@@ -24,7 +24,7 @@ from bigbar.executors.chunks import (
 from bigbar.executors.local import Limit, Unanswered, WorkerPool
 from bigbar.executors.throttle import Throttle
 from bigbar.outcome import Outcome
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.store.recording import Recorder
 from bigbar.store.rows import Slice
 from bigbar.stored_rows import distrust, wrong_rows
@@ -45,7 +45,7 @@ SAMPLE_SIZE = 10
 
 
 def estimate(
-    outcome: Outcome, pool: WorkerPool, narrator: Narrator, recorder: Recorder
+    outcome: Outcome, pool: WorkerPool, listener: Listener, recorder: Recorder
 ) -> list[Chunk]:
     """Time a sample in the workers: a combination that kills its process is in there as well.
 
@@ -85,7 +85,7 @@ def estimate(
         seed=execution.seed,
     )
     if wrong:
-        distrust(outcome, narrator, recorder, wrong, computed=np.zeros(len(grid), dtype=bool))
+        distrust(outcome, listener, recorder, wrong, computed=np.zeros(len(grid), dtype=bool))
     if outcome.estimated_duration_s >= KEPT_S:
         _keep_sample(outcome, recorder, answered)
     have = outcome.have
@@ -99,7 +99,7 @@ def estimate(
         period=grid.per_slowest,
         ranges=ranges_to_run(have, outcome.estimated_duration_s),
     )
-    narrator.estimated(outcome.estimated_duration_s, outcome.chunk_size, len(chunks))
+    listener.estimated(outcome.estimated_duration_s, outcome.chunk_size, len(chunks))
     return without(chunks, {failure.number for failure in outcome.given_up})
 
 
@@ -176,17 +176,17 @@ def limit_of(outcome: Outcome) -> Limit | None:
 def sweep(
     outcome: Outcome,
     pool: WorkerPool,
-    narrator: Narrator,
+    listener: Listener,
     recorder: Recorder,
     chunks: Sequence[Chunk],
 ) -> None:
     """Fan the grid out; the parent alone writes, so any order gives the same table."""
     table = outcome.table
-    _keep_what_is_there(outcome, narrator, recorder, chunks)
+    _keep_what_is_there(outcome, listener, recorder, chunks)
     done = len(table) - sum(stop - start for start, stop in chunks)
     throttle = throttle_of(outcome)
     try:
-        with narrator.progress(len(table), done, in_flight(chunks, pool.workers)) as bar:
+        with listener.progress(len(table), done, in_flight(chunks, pool.workers)) as bar:
             for chunk, result in _answers(outcome, pool, chunks, throttle):
                 _take(outcome, recorder, chunk, result)
                 if throttle is not None:
@@ -198,7 +198,7 @@ def sweep(
 
 
 def _keep_what_is_there(
-    outcome: Outcome, narrator: Narrator, recorder: Recorder, chunks: Sequence[Chunk]
+    outcome: Outcome, listener: Listener, recorder: Recorder, chunks: Sequence[Chunk]
 ) -> None:
     """Count what need not be run; rows of other runs among it become rows of this one."""
     carried = outcome.carried
@@ -212,7 +212,7 @@ def _keep_what_is_there(
     outcome.reused = int(np.count_nonzero(reused))
     if (carried.taken > 0).any():
         runs = np.unique(carried.taken[carried.taken > 0]).tolist()
-        narrator.reusing(outcome.reused, int(np.count_nonzero(carried.taken)), runs)
+        listener.reusing(outcome.reused, int(np.count_nonzero(carried.taken)), runs)
     for start, stop in gaps_in(~reused):
         recorder.add(Slice(start, stop), outcome.table.values[start:stop], ())
     for failure in outcome.given_up:

@@ -12,7 +12,7 @@ from small_run import AXES, small_bars, small_outcome
 import bigbar
 from bigbar.errors import DataError, Interrupted, NothingCounts, SettingsError
 from bigbar.outcome import Execution
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.report.answer import full_statistics
 
 SMALL = {"engine": "backtesting", "workers": 1, "verify": 2}
@@ -120,13 +120,13 @@ def test_data_that_cannot_be_used():
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_an_interruption_is_no_result():
-    class Impatient(Narrator):
+    class Impatient(Listener):
         def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
             threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 
     with pytest.raises(Interrupted) as caught:
         bigbar.optimize(
-            small_bars().frame, engine="backtesting", workers=1, narrator=Impatient()
+            small_bars().frame, engine="backtesting", workers=1, listener=Impatient()
         )  # The default grid: half an hour of work.
     assert caught.value.exit_code == 130
 
@@ -139,12 +139,12 @@ def test_an_interruption_that_python_dropped_still_ends_the_run():
             os.kill(os.getpid(), signal.SIGINT)  # What its handler raises goes nowhere from here.
             sum(range(1000))
 
-    class Impatient(Narrator):
+    class Impatient(Listener):
         def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
             Dying()
 
     with pytest.raises(Interrupted) as caught:
         bigbar.optimize(
-            small_bars().frame, engine="backtesting", workers=1, narrator=Impatient()
+            small_bars().frame, engine="backtesting", workers=1, listener=Impatient()
         )  # The default grid: half an hour of work.
     assert caught.value.exit_code == 130

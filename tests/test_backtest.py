@@ -172,7 +172,7 @@ def test_values_of_every_kind(values):
     check_heatmap(ours[1], theirs[1])
 
 
-WISHES: dict[str, dict[str, Any]] = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "a key": {"maximize": "Equity Final [$]"},
     "a key that is better low": {"maximize": "Volatility (Ann.) [%]"},
     "a negative one": {"maximize": "Max. Drawdown [%]"},
@@ -196,9 +196,9 @@ WISHES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("wish", WISHES.values(), ids=WISHES.keys())
-def test_wishes_of_every_kind(wish):
-    _, ours, theirs = both({"n1": N1, "n2": N2, "return_heatmap": True, **wish})
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
+def test_options_of_every_kind(options):
+    _, ours, theirs = both({"n1": N1, "n2": N2, "return_heatmap": True, **options})
     check_stats(ours[0], theirs[0])
     check_heatmap(ours[1], theirs[1])
 
@@ -222,8 +222,8 @@ def test_a_function_gets_what_theirs_gets():
 
 def test_dividing_by_a_statistic_that_is_zero_is_no_error():
     with np.errstate(all="ignore"):
-        wish = {"maximize": lambda stats: (stats["Return [%]"] + 1e3) / (stats["Alpha [%]"] * 0)}
-        _, ours, theirs = both({"n1": [3, 5], "return_heatmap": True, **wish})
+        options = {"maximize": lambda stats: (stats["Return [%]"] + 1e3) / (stats["Alpha [%]"] * 0)}
+        _, ours, theirs = both({"n1": [3, 5], "return_heatmap": True, **options})
     check_heatmap(ours[1], theirs[1])
 
 

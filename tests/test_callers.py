@@ -12,7 +12,7 @@ from small_run import small_bars
 from test_pool import posix_only
 
 from bigbar.api import optimize
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,7 +67,7 @@ def test_a_script_from_standard_input(method):
     assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n80\n", "")
 
 
-class Heard(Narrator):
+class Heard(Listener):
     def __init__(self) -> None:
         self.events: list[str] = []
 
@@ -79,7 +79,7 @@ def run_in_a_worker(_: int) -> tuple[list[str], str | None, str]:
     heard = Heard()
     found = optimize(
         small_bars().frame, atr_period=(10, 20), k_atr=1, workers=2, verify=0, validate=False,
-        engine="backtesting", narrator=heard,
+        engine="backtesting", listener=heard,
     )  # fmt: skip
     return heard.events, found.result_sha256, found.outcome.workers_kind
 

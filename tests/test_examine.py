@@ -149,7 +149,7 @@ def test_a_single_setting_is_judged_as_well():
 
 
 @pytest.mark.parametrize(
-    ("wish", "message"),
+    ("options", "message"),
     [
         ({"holdout": 1.5}, "between 0 and 1"),
         ({"choose": "best"}, "peak or robust"),
@@ -157,9 +157,9 @@ def test_a_single_setting_is_judged_as_well():
         ({"anchored": True}, "needs --walk-forward"),
     ],
 )
-def test_plans_that_make_no_sense(wish, message):
+def test_plans_that_make_no_sense(options, message):
     with pytest.raises(SettingsError, match=message):
-        Plan(**wish)
+        Plan(**options)
 
 
 def test_too_few_weeks_are_told_before_any_work():

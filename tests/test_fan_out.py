@@ -14,10 +14,10 @@ from bigbar.engines.contract import EngineKind
 from bigbar.engines.find import ENGINES
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.request import Request
 from bigbar.results import Choice
-from bigbar.store.recording import StoreRecorder, Wish
+from bigbar.store.recording import ReusePolicy, StoreRecorder
 from bigbar.store.records import Ending
 from bigbar.store.runs import RunStore
 from bigbar.strategies.big_bar.description import BigBar
@@ -46,7 +46,7 @@ class Moody:
         return self._good.trades(number)
 
 
-class StopsAtOnce(Narrator):
+class StopsAtOnce(Listener):
     """Sends Ctrl-C with the first answer."""
 
     @contextmanager
@@ -64,11 +64,11 @@ def attempt(monkeypatch, tmp_path: Path):
     monkeypatch.setitem(ENGINES, "moody", kind)
 
     def attempt_it(
-        *bad: int, retry_failed: bool = False, narrator: Narrator | None = None
+        *bad: int, retry_failed: bool = False, listener: Listener | None = None
     ) -> Outcome:
         monkeypatch.setattr(Moody, "bad", frozenset(bad))
-        wish = Wish(retry_failed=retry_failed)
-        with StoreRecorder(tmp_path, wish=wish, tell=pytest.fail) as recorder:
+        policy = ReusePolicy(retry_failed=retry_failed)
+        with StoreRecorder(tmp_path, policy=policy, tell=pytest.fail) as recorder:
             outcome = optimize_bars(
                 small_bars(),
                 Request(
@@ -79,7 +79,7 @@ def attempt(monkeypatch, tmp_path: Path):
                     Choice.by_name("Return [%]"),
                     Execution(workers=1, start_method="fork", verify=0),
                 ),
-                narrator=narrator,
+                listener=listener,
                 recorder=recorder,
             )
             recorder.finish(Ending(outcome.state, result_sha256=outcome.result_sha256))
@@ -119,7 +119,7 @@ def test_a_retried_success_loses_its_old_failure_and_no_other_does(attempt, tmp_
 def test_what_an_interrupted_retry_did_not_come_to_has_failed_still(attempt, tmp_path):
     reason = "ArithmeticError: one of [3, 7, 8]"
     attempt(3, 7, 8)
-    outcome = attempt(retry_failed=True, narrator=StopsAtOnce())
+    outcome = attempt(retry_failed=True, listener=StopsAtOnce())
     assert outcome.stopped_by == signal.SIGINT
     assert told(outcome) == kept(tmp_path) == [(7, reason), (8, reason)]
     assert outcome.table.reached() == 10

@@ -17,7 +17,7 @@ from bigbar.errors import Interrupted, SettingsError
 from bigbar.job import Job
 from bigbar.machine.budget import Files, budget_for, workload
 from bigbar.machine.forecast import Forecast, Workload, fit, forecast, worker_growth
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.parameters import Settings, parse_grid
 from bigbar.validation.plan import Plan
@@ -266,7 +266,7 @@ def test_a_budget_of_the_rest(tmp_path, monkeypatch):
     )
 
 
-class Forecasts(Narrator):
+class Forecasts(Listener):
     """Keeps what is told in advance, in the order in which it is; stops after so many rows."""
 
     def __init__(self, stop_after: int = 10**9) -> None:
@@ -299,8 +299,8 @@ def test_a_run_that_is_continued_forecasts_what_is_left(tmp_path):
     }  # fmt: skip
     first, second, grown = Forecasts(5), Forecasts(), Forecasts()
     with pytest.raises(Interrupted):
-        bigbar.optimize(small_bars().frame, narrator=first, **options)
-    bigbar.optimize(small_bars().frame, narrator=second, **options)
+        bigbar.optimize(small_bars().frame, listener=first, **options)
+    bigbar.optimize(small_bars().frame, listener=second, **options)
     ((_, whole),) = first.told
     (what, done), (_, rest) = second.told
     assert what == "resuming"
@@ -310,6 +310,6 @@ def test_a_run_that_is_continued_forecasts_what_is_left(tmp_path):
     each = whole.forecast.seconds - rest.forecast.seconds
     assert each / done == pytest.approx(0.05 + 2.5e-5 * 400, rel=0.01)
     # Rows of another run are not run either, but written into the store of this one.
-    bigbar.optimize(small_bars().frame, narrator=grown, **options | {"k_atr": (0.8, 1.1, 2)})
+    bigbar.optimize(small_bars().frame, listener=grown, **options | {"k_atr": (0.8, 1.1, 2)})
     ((_, reused),) = grown.told
     assert (reused.load.known, reused.load.stored) == (16, 0)

@@ -20,7 +20,7 @@ import bigbar
 import bigbar_multiprocessing_optimized as program
 from bigbar.errors import BigBarError, DataError, SettingsError
 from bigbar.machine.other_programs import MOST_WORKERS
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.report.files import summary
 from bigbar.strategies.big_bar.description import BigBar
 from bigbar.strategies.big_bar.parameters import DEFAULT_GRID
@@ -77,7 +77,7 @@ VALUES: dict[str, Callable[[], object]] = {
     "series": lambda: pd.Series(["a"]),
     "path": lambda: Path("/"),
     "function": lambda: len,
-    "class": lambda: Narrator,
+    "class": lambda: Listener,
     "object": object,
     "hostile": Hostile,
     "escape": lambda: "\x1b[2J",
@@ -129,7 +129,7 @@ WORKS: dict[str, tuple[str, ...]] = {
     "store": ("none", "text", "bytes", "path", "escape"),
     "fresh": FLAG,
     "progress": FLAG,
-    "narrator": ("none",),
+    "listener": ("none",),
 }
 
 
@@ -224,7 +224,7 @@ def test_a_listener_needs_all_methods():
             raise AssertionError
 
     with pytest.raises(SettingsError, match="or have all its methods"):
-        bigbar.optimize(small_bars().frame, **SMALL, narrator=Deaf())
+        bigbar.optimize(small_bars().frame, **SMALL, listener=Deaf())
 
 
 # -------------------------------------------------------------------- the documented functions

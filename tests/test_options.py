@@ -14,7 +14,7 @@ from bigbar.machine.budget import Files
 from bigbar.machine.resources import usable_processors
 from bigbar.options import make_parser, parse_options
 from bigbar.outcome import Execution
-from bigbar.store.recording import Wish
+from bigbar.store.recording import ReusePolicy
 from bigbar.strategies.big_bar.description import BigBar
 from bigbar.strategies.big_bar.parameters import (
     DEFAULT_GRID,
@@ -70,18 +70,18 @@ def test_everything_given():
 
 
 @pytest.mark.parametrize(
-    ("given", "wish"),
+    ("given", "policy"),
     [
-        ([], Wish()),
-        (["--fresh"], Wish(fresh=True)),
-        (["--resume", "7"], Wish(resume=7)),
-        (["--retry-failed"], Wish(retry_failed=True)),
+        ([], ReusePolicy()),
+        (["--fresh"], ReusePolicy(fresh=True)),
+        (["--resume", "7"], ReusePolicy(resume=7)),
+        (["--retry-failed"], ReusePolicy(retry_failed=True)),
         (["--no-store"], None),
     ],
 )
-def test_earlier_runs(given, wish):
+def test_earlier_runs(given, policy):
     options = parse_options(["f", *given])
-    assert options.wish == wish
+    assert options.policy == policy
     assert options.command == ("f", *given)
 
 
@@ -90,7 +90,7 @@ def test_earlier_runs(given, wish):
     [["--fresh", "--resume", "7"], ["--no-store", "--retry-failed"], ["--resume", "0"],
      ["--resume", "last"], ["--resume"]],
 )  # fmt: skip
-def test_wishes_that_exclude_each_other_or_make_no_sense(given):
+def test_options_that_exclude_each_other_or_make_no_sense(given):
     with pytest.raises(SettingsError, match="--re"):
         parse_options(["f", *given])
 

@@ -27,7 +27,7 @@ from bigbar.job import Job
 from bigbar.machine.forecast import forecast
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.request import Request
 from bigbar.results import Choice
 from bigbar.strategies.big_bar.description import BigBar
@@ -73,7 +73,7 @@ class Odd:
         return self._good.trades(number)
 
 
-class Listener(Narrator):
+class Recording(Listener):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ def run(monkeypatch):
             return Odd(good, endless=endless, greedy=greedy, once=once)
 
         slice_size = options.pop("sample_slice", 16)
-        narrator, once = options.pop("narrator", None), options.pop("once", None)
+        listener, once = options.pop("listener", None), options.pop("once", None)
         warm_up = COMPILED.warm_up
         monkeypatch.setitem(ENGINES, "odd", EngineKind(build, slice_size, warm_up=warm_up))
         return optimize_bars(
@@ -106,7 +106,7 @@ def run(monkeypatch):
                 Choice.by_name("Return [%]"),
                 Execution(workers=2, start_method="fork", verify=0, **options),
             ),
-            narrator=narrator,
+            listener=listener,
         )
 
     return run_it
@@ -137,8 +137,8 @@ def same_but(outcome: Outcome, undisturbed: np.ndarray, *failed: int) -> bool:
 @pytest.mark.parametrize("number", [0, ENDLESS])
 def test_a_combination_that_never_returns(run, undisturbed, number):
     """The sample for the estimate meets it, and nothing does before; nor is it tried again."""
-    listener = Listener()
-    outcome = run(endless=number, timeout=0.4, narrator=listener)
+    listener = Recording()
+    outcome = run(endless=number, timeout=0.4, listener=listener)
     (failure,) = outcome.failures
     assert (failure.number, failure.reason) == (number, "took longer than 0.4 s")
     assert same_but(outcome, undisturbed, number)
@@ -150,11 +150,11 @@ def test_a_combination_that_never_returns(run, undisturbed, number):
 def test_one_that_the_sample_does_not_meet(run, undisturbed, tmp_path):
     """Endless from the sweep on."""
 
-    class Arming(Narrator):
+    class Arming(Listener):
         def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
             (tmp_path / "armed").touch()
 
-    outcome = run(endless=ENDLESS, timeout=0.4, once=tmp_path / "armed", narrator=Arming())
+    outcome = run(endless=ENDLESS, timeout=0.4, once=tmp_path / "armed", listener=Arming())
     assert [failure.number for failure in outcome.failures] == [ENDLESS]
     assert not outcome.given_up
     assert same_but(outcome, undisturbed, ENDLESS)
@@ -189,7 +189,7 @@ def test_following_the_machine_changes_no_bit(run, undisturbed):
 def test_stopped_workers_in_a_run(run, undisturbed):
     """All of them are stopped for a second before the sweep: it waits, and nobody is blamed."""
 
-    class Stopper(Listener):
+    class Stopper(Recording):
         def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
             workers = living_workers(psutil.Process())
             for worker in workers:
@@ -197,7 +197,7 @@ def test_stopped_workers_in_a_run(run, undisturbed):
             threading.Timer(1.0, lambda: [worker.resume() for worker in workers]).start()
 
     stopper = Stopper()
-    outcome = run(narrator=stopper)
+    outcome = run(listener=stopper)
     assert outcome.timings["sweep_s"] > 0.9
     assert not stopper.events
     assert not outcome.failures

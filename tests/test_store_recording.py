@@ -13,7 +13,7 @@ from bigbar.errors import Interrupted, SettingsError, VerificationError
 from bigbar.results import ResultTable
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity
-from bigbar.store.recording import Carried, Recorder, StoreRecorder, Wish
+from bigbar.store.recording import Carried, Recorder, ReusePolicy, StoreRecorder
 from bigbar.store.records import Ending, Run, Told
 from bigbar.store.rows import Slice
 from bigbar.store.runs import RunStore
@@ -27,10 +27,14 @@ ROWS = made_rows(24)
 class Attempt:
     """One attempt at a run of 24 combinations: what it found, and what was told."""
 
-    def __init__(self, folder, found: Identity | None = None, **wish) -> None:
+    def __init__(self, folder, found: Identity | None = None, **policy) -> None:
         self.told: list[str] = []
         self.recorder = StoreRecorder(
-            folder, wish=Wish(**wish), command=("file.csv",), tell=self.told.append, busy_s=0.2
+            folder,
+            policy=ReusePolicy(**policy),
+            command=("file.csv",),
+            tell=self.told.append,
+            busy_s=0.2,
         )
         self.identity = found or identity()
         self.values = np.full((len(self.identity.grid()), len(NAMES)), np.nan)
@@ -358,11 +362,11 @@ def test_a_file_that_is_none_is_left_alone_and_the_run_goes_on(tmp_path):
     assert (tmp_path / RUNS).read_bytes() == b"my notes" * 100
 
 
-@pytest.mark.parametrize("wish", [{"resume": 1}, {"retry_failed": True}])
-def test_who_needs_the_store_is_told_that_it_cannot_be_had(tmp_path, wish):
+@pytest.mark.parametrize("policy", [{"resume": 1}, {"retry_failed": True}])
+def test_who_needs_the_store_is_told_that_it_cannot_be_had(tmp_path, policy):
     (tmp_path / RUNS).write_bytes(b"my notes" * 100)
     with pytest.raises(StoreError, match="no file of runs"):
-        Attempt(tmp_path, **wish).begin()
+        Attempt(tmp_path, **policy).begin()
 
 
 def test_locked_too_long(tmp_path):

@@ -10,7 +10,7 @@ from small_run import small_bars
 
 import bigbar
 from bigbar.errors import Interrupted
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.store.runs import RunStore
 
 #: 4 × 6 × 5 × 8 × 1 = 960 combinations.
@@ -19,7 +19,7 @@ QUICK = {"verify": 0, "validate": False, "workers": 2}
 
 
 @dataclass
-class Interrupter(Narrator):
+class Interrupter(Listener):
     """Sends Ctrl-C once so many combinations have been counted, and notes what is told."""
 
     after: int = 10**9
@@ -53,8 +53,8 @@ class Interrupter(Narrator):
         self.told.append(("estimated", chunk_size))
 
 
-def optimize(narrator: Narrator | None = None, **options) -> bigbar.Optimization:
-    return bigbar.optimize(small_bars().frame, narrator=narrator, **GRID | QUICK | options)
+def optimize(listener: Listener | None = None, **options) -> bigbar.Optimization:
+    return bigbar.optimize(small_bars().frame, listener=listener, **GRID | QUICK | options)
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +84,10 @@ def test_the_same_bits(tmp_path, undisturbed, after, other):
         assert left.state == "interrupted"
         assert after <= left.done <= 960
         assert sum(map(len, store.slices(1))) == left.done
-    narrator = Interrupter()
-    found = optimize(narrator, store=tmp_path, **other)
-    assert ("resuming", 1, left.done, 960) in narrator.told
-    assert ("progress", 960, left.done) in narrator.told
+    listener = Interrupter()
+    found = optimize(listener, store=tmp_path, **other)
+    assert ("resuming", 1, left.done, 960) in listener.told
+    assert ("progress", 960, left.done) in listener.told
     assert found.run == 1
     assert found.result_sha256 == undisturbed.result_sha256
     assert found.outcome.table.values.tobytes() == undisturbed.outcome.table.values.tobytes()
@@ -121,9 +121,9 @@ def test_another_objective_continues_the_same_run(tmp_path):
 
 def test_nothing_left_to_run_needs_no_estimate(tmp_path, undisturbed):
     interrupted(tmp_path, 960)
-    narrator = Interrupter()
-    found = optimize(narrator, store=tmp_path)
-    assert not any(what[0] == "estimated" for what in narrator.told)
+    listener = Interrupter()
+    found = optimize(listener, store=tmp_path)
+    assert not any(what[0] == "estimated" for what in listener.told)
     assert found.result_sha256 == undisturbed.result_sha256
     assert found.outcome.backtests_per_second == 0
 
@@ -150,9 +150,9 @@ def test_a_grid_that_shares_combinations(tmp_path, grown, shared):
     if shared is None:
         grown, shared = grown | {"atr_period": "5,8,11,14,17,20"}, 2 * 6 * 5 * 8
     optimize(store=tmp_path)
-    narrator = Interrupter()
-    found = optimize(narrator, store=tmp_path, **grown)
-    told = next(what for what in narrator.told if what[0] == "reusing")
+    listener = Interrupter()
+    found = optimize(listener, store=tmp_path, **grown)
+    told = next(what for what in listener.told if what[0] == "reusing")
     assert told == ("reusing", shared, shared, [1])
     assert found.outcome.reused == shared
     alone = optimize(**grown)

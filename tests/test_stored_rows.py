@@ -30,8 +30,8 @@ GROWN = GRID | {"k_atr": "0.5:1.9:0.2"}
 QUICK = {"validate": False, "workers": 2}
 
 
-def optimize(narrator=None, **options) -> bigbar.Optimization:
-    return bigbar.optimize(small_bars().frame, narrator=narrator, **QUICK | GRID | options)
+def optimize(listener=None, **options) -> bigbar.Optimization:
+    return bigbar.optimize(small_bars().frame, listener=listener, **QUICK | GRID | options)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,8 @@ def interrupted_at_the_end(folder: Path) -> None:
         optimize(Interrupter(960), store=folder, verify=0)
 
 
-def wrong_rows_told(narrator: Interrupter, run: int) -> bool:
-    said = [what[1] for what in narrator.told if what[0] == "event"]
+def wrong_rows_told(listener: Interrupter, run: int) -> bool:
+    said = [what[1] for what in listener.told if what[0] == "event"]
     return len(said) == 1 and (
         said[0].startswith(f"run {run} holds wrong rows (Equity Final [$] of combination ")
         and said[0].endswith("all that came from the store is computed again")
@@ -85,11 +85,11 @@ def wrong_rows_told(narrator: Interrupter, run: int) -> bool:
 def test_what_was_changed_by_hand_is_computed_again(tmp_path, alone, statement):
     optimize(store=tmp_path, verify=0)
     change(tmp_path, statement)
-    narrator = Interrupter()
-    found = optimize(narrator, store=tmp_path, verify=0, **GROWN)
+    listener = Interrupter()
+    found = optimize(listener, store=tmp_path, verify=0, **GROWN)
     assert found.result_sha256 == alone.result_sha256
     assert found.outcome.reused == 0
-    said = [what[1] for what in narrator.told if what[0] == "event"]
+    said = [what[1] for what in listener.told if what[0] == "event"]
     assert len(said) == 1
     assert "damaged (" in said[0]
 
@@ -101,11 +101,11 @@ def test_the_sample_that_is_timed_finds_them(tmp_path, alone, verify):
     # The twenty best of 960, by so little that no replay would mind.
     best = np.sort(alone.outcome.table.column("Equity Final [$]"))[-20]
     assert falsify(tmp_path, 1, least=best, by=1e-9 * best / 20)
-    narrator = Interrupter()
-    found = optimize(narrator, store=tmp_path, verify=verify, **GROWN)
+    listener = Interrupter()
+    found = optimize(listener, store=tmp_path, verify=verify, **GROWN)
     assert found.result_sha256 == alone.result_sha256
-    assert wrong_rows_told(narrator, 1)
-    assert not any(what[0] == "reusing" for what in narrator.told)
+    assert wrong_rows_told(listener, 1)
+    assert not any(what[0] == "reusing" for what in listener.told)
     assert (found.outcome.reused, found.outcome.resumed) == (0, 0)
     with RunStore(tmp_path) as store:
         assert store.run(1).state == "failed"
@@ -124,12 +124,12 @@ def test_the_sample_that_is_timed_finds_them(tmp_path, alone, verify):
 def test_the_replays_find_them_where_nothing_is_left_to_time(tmp_path):
     interrupted_at_the_end(tmp_path)
     assert falsify(tmp_path, 1, least=0.0, hashed=False) == 960
-    narrator = Interrupter()
-    found = optimize(narrator, store=tmp_path, verify=1)
+    listener = Interrupter()
+    found = optimize(listener, store=tmp_path, verify=1)
     undisturbed = optimize(verify=0)
     assert found.result_sha256 == undisturbed.result_sha256
     assert found.run == 1
-    assert wrong_rows_told(narrator, 1)
+    assert wrong_rows_told(listener, 1)
     assert found.outcome.verification.ok
     assert found.outcome.verification.combinations == 2
     assert found.outcome.resumed == 0
@@ -150,10 +150,10 @@ def test_a_wrong_winner_is_always_found(tmp_path):
     with RunStore(tmp_path) as store:
         equity = store.values(store.run(1))[0][:, COLUMN["Equity Final [$]"]]
     assert falsify(tmp_path, 1, least=equity.max(), hashed=False) == 1
-    narrator = Interrupter()
+    listener = Interrupter()
     options = {"maximize": "Equity Final [$]", "verify": 1, "seed": 3}
-    found = optimize(narrator, store=tmp_path, **options)
-    assert wrong_rows_told(narrator, 1)
+    found = optimize(listener, store=tmp_path, **options)
+    assert wrong_rows_told(listener, 1)
     assert found.best_statistics["Equity Final [$]"] == equity.max()
     assert found.result_sha256 == optimize(verify=0).result_sha256
 
@@ -175,11 +175,11 @@ def test_rows_of_the_store_are_always_among_the_replays(tmp_path):
 
 def test_what_was_reused_and_is_right_stays(tmp_path, alone):
     optimize(store=tmp_path, verify=0)
-    narrator = Interrupter()
-    found = optimize(narrator, store=tmp_path, verify=20, **GROWN)
+    listener = Interrupter()
+    found = optimize(listener, store=tmp_path, verify=20, **GROWN)
     assert found.outcome.reused == 960
     assert found.result_sha256 == alone.result_sha256
-    assert not [what for what in narrator.told if what[0] == "event"]
+    assert not [what for what in listener.told if what[0] == "event"]
 
 
 def test_it_is_found_even_where_nothing_wins(tmp_path):
@@ -217,10 +217,10 @@ def test_an_engine_that_is_wrong_is_the_one_to_blame(tmp_path, monkeypatch):
     monkeypatch.setitem(ENGINES, "off", EngineKind(off, 40, warm_up=COMPILED.warm_up))
     options = {"engine": "off", "start_method": "fork", "store": tmp_path}
     optimize(verify=0, **options)
-    narrator = Interrupter()
+    listener = Interrupter()
     with pytest.raises(VerificationError, match=r"the engine and backtesting.py disagree"):
-        optimize(narrator, verify=4, **options | GROWN)
-    assert any(what[0] == "reusing" for what in narrator.told)
+        optimize(listener, verify=4, **options | GROWN)
+    assert any(what[0] == "reusing" for what in listener.told)
     with RunStore(tmp_path) as store:
         assert [run.state for run in store.runs()] == ["failed", "finished"]
 

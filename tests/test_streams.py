@@ -107,7 +107,7 @@ def test_python_without_streams(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     terminal = Terminal(sys.stderr, show_bar=wants_bar(sys.stderr, no_progress=False))
     found = optimize(
-        small_bars().frame, atr_period=10, k_atr=0.8, workers=1, verify=0, narrator=terminal
+        small_bars().frame, atr_period=10, k_atr=0.8, workers=1, verify=0, listener=terminal
     )
     assert len(found) == 40
     assert found.best_parameters is not None

@@ -15,7 +15,7 @@ from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.parameters import Settings, parse_grid
 
 
-def narrate(*, show_bar: bool, workers: int = 2) -> str:
+def written(*, show_bar: bool, workers: int = 2) -> str:
     """All that a run can tell."""
     stream = io.StringIO()
     terminal = Terminal(stream, show_bar=show_bar)
@@ -36,14 +36,14 @@ def narrate(*, show_bar: bool, workers: int = 2) -> str:
 
 
 def test_plain_lines_have_no_control_characters():
-    text = narrate(show_bar=False)
+    text = written(show_bar=False)
     assert [c for c in text if not c.isprintable() and c != "\n"] == []
     assert "Optimization Progress" not in text
     assert "Note       a worker died" in text
 
 
 def test_the_bar():
-    text = narrate(show_bar=True)
+    text = written(show_bar=True)
     assert "Optimization Progress: 100%" in text
     assert "1000/1000" in text
     assert "backtest/s" in text
@@ -59,7 +59,7 @@ def test_the_bar_appears_at_once_and_moves():
 
 
 def test_lines_are_aligned():
-    lines = narrate(show_bar=False).splitlines()
+    lines = written(show_bar=False).splitlines()
     for line in lines:
         label, text = line[:11], line[11:]
         assert text[0] != " "
@@ -67,7 +67,7 @@ def test_lines_are_aligned():
 
 
 def test_what_the_lines_say():
-    text = narrate(show_bar=False)
+    text = written(show_bar=False)
     assert "eurusd.csv · 400 bars · 2017-04-19 09:00:00 to 2017-05-12 00:00:00" in text
     assert "the first 100 warm up the indicators, 300 take part" in text
     assert "91 × 31 × 5 × 8 × 1 = 112,840 combinations" in text
@@ -110,7 +110,7 @@ def test_the_bar_starts_where_the_run_was():
 
 
 def test_one_worker_saves_nothing():
-    assert "for 1 worker\n" in narrate(show_bar=False, workers=1)
+    assert "for 1 worker\n" in written(show_bar=False, workers=1)
 
 
 def test_notes_about_the_data_stand_below_it():
@@ -166,6 +166,6 @@ def test_lines_are_broken_between_words_on_a_narrow_terminal(monkeypatch, column
 
 def test_lines_for_a_file_are_whole(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
-    assert "Verify     replaying up to 21 combinations through backtesting.py …\n" in narrate(
+    assert "Verify     replaying up to 21 combinations through backtesting.py …\n" in written(
         show_bar=False
     )

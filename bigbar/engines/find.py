@@ -43,19 +43,19 @@ def kind_of(spec: StrategySpec, name: str) -> EngineKind:
 
 
 def available_engine(spec: StrategySpec, name: str | None = None) -> tuple[str, str | None]:
-    """The engine to use for a wish, and the reason where it is another one.
+    """The engine to use where one is asked for, and the reason where it is another one.
 
     Parameters
     ----------
     spec : StrategySpec
     name : str, optional
-        What was wished for; the strategy's default by default.
+        What was asked for; the strategy's default by default.
 
     Returns
     -------
     name : str
     reason : str or None
-        A sentence for the user where the wish cannot be had.
+        A sentence for the user where that one cannot be had.
 
     Raises
     ------

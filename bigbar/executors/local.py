@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 
 from bigbar.errors import WorkersLostError
 from bigbar.executors.inside_process import UNGUARDED
-from bigbar.executors.processes import ProcessCrew, ThreadCrew
+from bigbar.executors.processes import ProcessBackend, ThreadBackend
 from bigbar.executors.throttle import Throttle
 from bigbar.interrupts import signals_deferred
 
@@ -150,7 +150,7 @@ class WorkerPool:
         self._growth = growth
         self._on_event = on_event
         self.losses = Losses()
-        self._crew: ProcessCrew | ThreadCrew | None = None
+        self._backend: ProcessBackend | ThreadBackend | None = None
         self._closed = False
         self._busy = False
         self._bereaved = False
@@ -158,21 +158,21 @@ class WorkerPool:
     @property
     def kind(self) -> Literal["processes", "threads"]:
         """`"threads"` where the system, or Python, refuses processes or their semaphores."""
-        return self._ready_crew().kind
+        return self._ready_backend().kind
 
     def worker_pids(self) -> list[int]:
         """Process ids of the workers that are alive; none for threads."""
-        return [] if self._crew is None else self._crew.pids()
+        return [] if self._backend is None else self._backend.pids()
 
     def born(self) -> list[int]:
         """Process ids of this set of workers, of the dead ones too; any thread may ask."""
-        crew = self._crew
-        return [] if crew is None else crew.born()
+        backend = self._backend
+        return [] if backend is None else backend.born()
 
     def running(self) -> int:
         """How many tasks are being worked on at this moment; any thread may ask."""
-        crew = self._crew
-        return 0 if crew is None else crew.running()
+        backend = self._backend
+        return 0 if backend is None else backend.running()
 
     def imap_unordered(
         self,
@@ -223,9 +223,9 @@ class WorkerPool:
         fruitless = 0
         try:
             while pending:
-                crew = self._ready_crew()
+                backend = self._ready_backend()
                 finished: set[int] = set()
-                for position, error, result in crew.outcomes(
+                for position, error, result in backend.outcomes(
                     function,
                     [work.task for work in pending],
                     limits=None if limit is None else [w.limit_by(limit) for w in pending],
@@ -238,14 +238,14 @@ class WorkerPool:
                     yield pending[position].task, result
                 lost = {at: work for at, work in enumerate(pending) if at not in finished}
                 pending = list(lost.values())
-                if not (pending or crew.down):
+                if not (pending or backend.down):
                     break
-                self._insist_on_a_guard(crew)
-                blamed = self._take_stock(crew, lost)
+                self._insist_on_a_guard(backend)
+                blamed = self._take_stock(backend, lost)
                 if not pending:  # A worker died with nothing left to do.
                     break
                 fruitless = 0 if blamed else fruitless + 1
-                self._give_up_after(fruitless, crew)
+                self._give_up_after(fruitless, backend)
                 pending, hopeless = self._narrow(pending, split)
                 for work in hopeless:
                     yield work.task, work.verdict()
@@ -263,7 +263,7 @@ class WorkerPool:
 
     def __enter__(self) -> Self:
         try:
-            self._ready_crew()
+            self._ready_backend()
         except BaseException:
             self.terminate()
             raise
@@ -275,23 +275,23 @@ class WorkerPool:
         finally:  # a signal may have struck before `terminate` could hold it off
             self.terminate()
 
-    def _ready_crew(self) -> ProcessCrew | ThreadCrew:
+    def _ready_backend(self) -> ProcessBackend | ThreadBackend:
         if self._closed:
             raise ValueError("The worker pool was closed.")
-        if self._crew is None:
+        if self._backend is None:
             with signals_deferred():
-                self._crew = self._recruit()
-        return self._crew
+                self._backend = self._start_backend()
+        return self._backend
 
-    def _recruit(self) -> ProcessCrew | ThreadCrew:
+    def _start_backend(self) -> ProcessBackend | ThreadBackend:
         if multiprocessing.current_process().daemon:  # Python starts no process for those.
             self._tell(
                 "this process is itself a worker of a pool, and may have no processes of its own; "
                 f"using {self.workers} threads in their place"
             )
-            return ThreadCrew(self.workers, self._initializer, self._initargs)
+            return ThreadBackend(self.workers, self._initializer, self._initargs)
         try:
-            return ProcessCrew(
+            return ProcessBackend(
                 self.workers, self._start_method, self._initializer, self._initargs, self._growth
             )
         except (OSError, ImportError) as refused:
@@ -303,19 +303,19 @@ class WorkerPool:
                 f"no worker processes can be had ({refused}); using {self.workers} threads of "
                 "this process in their place"
             )
-        return ThreadCrew(self.workers, self._initializer, self._initargs)
+        return ThreadBackend(self.workers, self._initializer, self._initargs)
 
     def _dismiss(self) -> None:
-        if self._crew is not None:
+        if self._backend is not None:
             with signals_deferred():
-                self._crew.demolish()
-                self._crew = None
+                self._backend.demolish()
+                self._backend = None
 
-    def _take_stock(self, crew: ProcessCrew | ThreadCrew, lost: dict[int, _Work]) -> bool:
+    def _take_stock(self, backend: ProcessBackend | ThreadBackend, lost: dict[int, _Work]) -> bool:
         """Charge the dead, and the endless, to the tasks they were at; whether there was any."""
-        self._crew = None
-        underway = {at: pid for at, pid in crew.started().items() if at in lost}
-        dead, overdue = crew.fallen(), crew.overdue()
+        self._backend = None
+        underway = {at: pid for at, pid in backend.started().items() if at in lost}
+        dead, overdue = backend.fallen(), backend.overdue()
         self._bereaved = self._bereaved or bool(dead)
         for at, pid in underway.items():
             if pid in dead:
@@ -343,17 +343,17 @@ class WorkerPool:
         )
         return bool(overdue) or any(pid in dead for pid in underway.values())
 
-    def _insist_on_a_guard(self, crew: ProcessCrew | ThreadCrew) -> None:
-        if UNGUARDED in crew.fallen().values():
+    def _insist_on_a_guard(self, backend: ProcessBackend | ThreadBackend) -> None:
+        if UNGUARDED in backend.fallen().values():
             raise WorkersLostError(
                 "The script begins this run whenever it is imported, as each worker does at its "
                 'start: put the call under `if __name__ == "__main__":`'
             )
 
-    def _give_up_after(self, fruitless: int, crew: ProcessCrew | ThreadCrew) -> None:
+    def _give_up_after(self, fruitless: int, backend: ProcessBackend | ThreadBackend) -> None:
         if fruitless < _DEATHS_TO_GIVE_UP:
             return
-        exitcode = next(iter(crew.fallen().values()), None)
+        exitcode = next(iter(backend.fallen().values()), None)
         raise WorkersLostError(
             f"Worker processes died {fruitless} times in a row before they could start on "
             f"anything; the last one {_ending(exitcode)}. {_likely_cause(exitcode, self.workers)}"

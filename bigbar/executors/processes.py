@@ -2,7 +2,7 @@
 
 `multiprocessing.Pool` has no safe way out once a worker was killed: the dead may have held the
 lock of a queue (an idle worker waits for work with the lock in its hand) or have written half a
-result, and then `Pool.terminate` waits for ever. `ProcessCrew.demolish` never waits for a lock:
+result, and then `Pool.terminate` waits for ever. `ProcessBackend.demolish` never waits for a lock:
 it kills the processes, closes the pipes, and so lets the pool's threads run out.
 """
 
@@ -82,7 +82,7 @@ class Overdue:
     stopped: bool
 
 
-class ProcessCrew:
+class ProcessBackend:
     """A `multiprocessing.Pool` whose every process is known, from its first moment on.
 
     Parameters
@@ -150,7 +150,7 @@ class ProcessCrew:
     ) -> Iterator[TaskOutcome]:
         """Run a round of tasks; yield what arrives, in the order in which it arrives.
 
-        Ends when all have arrived, or early, with the crew taken down: when a worker has died
+        Ends when all have arrived, or early, with the backend taken down: when a worker has died
         (then `fallen` and `started` tell the rest), or when one was at a task for longer than its
         limit (then `overdue` does). `limits` are in seconds, one a task.
         """
@@ -200,7 +200,7 @@ class ProcessCrew:
         return {} if self._board is None else self._board.started()
 
     def overdue(self) -> dict[int, Overdue]:
-        """Tasks for whose sake the crew was taken down, by position in the round."""
+        """Tasks for whose sake the backend was taken down, by position in the round."""
         return self._overdue
 
     def running(self) -> int:
@@ -321,8 +321,8 @@ def _let_go_of_what_was_not_sent(iterator: Any) -> None:
             value.__traceback__ = None
 
 
-class ThreadCrew:
-    """Threads of this process with the interface of `ProcessCrew`, for want of processes.
+class ThreadBackend:
+    """Threads of this process with the interface of `ProcessBackend`, for want of processes.
 
     The initializer runs once in each thread, as it does in each process.
     """

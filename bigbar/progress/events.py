@@ -1,4 +1,4 @@
-"""What a run tells while it goes on, to whoever listens."""
+"""The events of a run while it goes on, and who listens to them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Progress(Protocol):
         ...
 
 
-class Narrator:
-    """What a run tells while it goes on. This one keeps quiet; see `bigbar.progress.terminal`."""
+class Listener:
+    """Hears of the events of a run. This one does nothing; see `bigbar.progress.terminal`."""
 
     def shared(self, publication: Publication, workers: int) -> None:
         """The bars have been published for the workers."""

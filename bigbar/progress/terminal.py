@@ -14,7 +14,7 @@ from bigbar.data.read import Bars
 from bigbar.job import Job
 from bigbar.machine.budget import Budget
 from bigbar.printable import one_line
-from bigbar.progress.events import Narrator, Progress
+from bigbar.progress.events import Listener, Progress
 from bigbar.sharing.frames import Publication
 from bigbar.space import Space
 from bigbar.streams import Listened
@@ -27,7 +27,7 @@ LABEL = 11
 REFRESH_S = 0.1
 
 
-class Terminal(Narrator):
+class Terminal(Listener):
     """Tells how a run goes, in short aligned lines, and shows the bar.
 
     Parameters
@@ -185,7 +185,7 @@ def wants_bar(stream: TextIO | None, *, no_progress: bool) -> bool:
     return not no_progress and Listened(stream).isatty()
 
 
-class BarOnly(Narrator):
+class BarOnly(Listener):
     """Draws the bar, and tells only what is out of the ordinary: for use from Python."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ from bigbar.worker import Failure
 
 
 @dataclass(frozen=True)
-class Wish:
+class ReusePolicy:
     """What to do about earlier runs; by default the same run is continued where it stopped.
 
     Attributes
@@ -50,7 +50,7 @@ class Wish:
 
     @property
     def needs_store(self) -> bool:
-        """Whether it cannot be fulfilled without one."""
+        """Whether there must be a store for it."""
         return self.resume is not None or self.retry_failed
 
 
@@ -192,7 +192,7 @@ class StoreRecorder(Recorder):
     ----------
     folder : Path
         The output folder.
-    wish : Wish, optional
+    policy : ReusePolicy, optional
     command : sequence of str, optional
         The command line.
     tell : callable
@@ -205,14 +205,14 @@ class StoreRecorder(Recorder):
         self,
         folder: Path,
         *,
-        wish: Wish | None = None,
+        policy: ReusePolicy | None = None,
         command: Sequence[str] = (),
         tell: Callable[[str], None],
         busy_s: float = BUSY_S,
     ) -> None:
         self.command = tuple(command)
         self._path = folder / RUNS
-        self._wish = wish or Wish()
+        self._policy = policy or ReusePolicy()
         self._tell = tell
         self._busy_s = busy_s
         self._owner = Owner.of_this_process()
@@ -242,7 +242,7 @@ class StoreRecorder(Recorder):
             with self._store(create=True) as store:
                 carried = self._choose(store, new, values)
         except StoreError as problem:
-            if self._wish.needs_store:
+            if self._policy.needs_store:
                 raise
             self._give_up(problem)
             values[:] = np.nan
@@ -413,7 +413,7 @@ class StoreRecorder(Recorder):
             carried.run, carried.begun = run.id, run.started
             self._seconds_before = run.seconds
             self._continue(store, run, carried, values)
-        elif self._wish.needs_store and run is not None:
+        elif self._policy.needs_store and run is not None:
             raise SettingsError(f"run {run.id} is being run by another process; wait for its end")
         else:
             carried.run = store.begin(new, self._owner)
@@ -421,7 +421,7 @@ class StoreRecorder(Recorder):
         carried.earlier = next(
             (one for one in finished if one.result_sha256 and not one.failed), None
         )
-        if not (finished or self._wish.fresh or carried.done.all()):
+        if not (finished or self._policy.fresh or carried.done.all()):
             others = [
                 one
                 for one in store.with_context(new.identity.context, damaged=self._is_left_out)
@@ -463,7 +463,7 @@ class StoreRecorder(Recorder):
         if wrong:
             values[~done] = np.nan
             self._rewrite(store, run.id, done, values, carried.failures)
-        if self._wish.retry_failed:
+        if self._policy.retry_failed:
             failed = [failure.number for failure in carried.failures]
             if done.all():
                 carried.retry = failed
@@ -473,12 +473,12 @@ class StoreRecorder(Recorder):
 
     def _wanted(self, store: RunStore, new: NewRun, same: Sequence[Run]) -> Run | None:
         """The run to continue; None where a new one is to begin."""
-        if self._wish.fresh:
+        if self._policy.fresh:
             return None
-        if self._wish.resume is not None:
-            return _to_resume(store.run(self._wish.resume), new)
+        if self._policy.resume is not None:
+            return _to_resume(store.run(self._policy.resume), new)
         ended = [run for run in same if run.state != "running"]
-        if self._wish.retry_failed:
+        if self._policy.retry_failed:
             return _to_retry(ended, store.path)
         # A run that was finished later has the answer: then this one is meant to be another.
         return ended[0] if ended and ended[0].state == "interrupted" else None

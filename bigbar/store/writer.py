@@ -24,7 +24,7 @@ from bigbar.store.schema import BUSY_S, StoreError, explained, open_store, trans
 COMMIT_S = 0.7
 
 
-class _Wish(Enum):
+class _Command(Enum):
     FLUSH = "flush"
     CLOSE = "close"
 
@@ -67,53 +67,53 @@ class SliceWriter:
         self._begun = time.monotonic() - seconds_before
         self._busy_s = busy_s
         # Not a condition or a lock: a signal whose handler raises can leave those locked.
-        self._wishes: SimpleQueue[Finished | _Wish] = SimpleQueue()
+        self._queue: SimpleQueue[Finished | _Command] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="bigbar-store", daemon=True)
         self._thread.start()
 
     def put(self, finished: Finished) -> None:
         """Have a slice written; its rows may not change any more."""
         if self.problem is None:
-            self._wishes.put(finished)
+            self._queue.put(finished)
 
     def flush(self) -> None:
         """Have everything written now, without waiting for it."""
-        self._wishes.put(_Wish.FLUSH)
+        self._queue.put(_Command.FLUSH)
 
     def close(self) -> None:
         """Write what is left, and end; a second call does nothing."""
-        self._wishes.put(_Wish.CLOSE)
+        self._queue.put(_Command.CLOSE)
         self._thread.join()
 
     def _work(self) -> None:
         try:
             with closing(open_store(self._path, busy_s=self._busy_s)) as connection:
-                wish = None
-                while wish is not _Wish.CLOSE:
-                    batch, wish = self._next()
-                    if batch or wish is None:  # Without a batch: a sign of life.
+                item = None
+                while item is not _Command.CLOSE:
+                    batch, item = self._next()
+                    if batch or item is None:  # Without a batch: a sign of life.
                         self._commit(connection, batch)
-                    if wish is _Wish.FLUSH:
+                    if item is _Command.FLUSH:
                         _empty_the_log(connection)
         except StoreError as problem:
             self.problem = problem
         except Exception as problem:  # Whatever it is: the run goes on, and says so.
             self.problem = StoreError(f"{self._path} cannot be written ({problem!r})")
 
-    def _next(self) -> tuple[list[Finished], _Wish | None]:
-        """Wait until there is something to do: a batch that is due, a wish, a sign of life."""
+    def _next(self) -> tuple[list[Finished], _Command | None]:
+        """Wait until there is something to do: a batch that is due, a command, a sign of life."""
         batch: list[Finished] = []
         due = time.monotonic() + SIGN_OF_LIFE_S
         while (left := due - time.monotonic()) > 0:
             try:
-                wish = self._wishes.get(timeout=left)
+                item = self._queue.get(timeout=left)
             except Empty:
                 break
-            if isinstance(wish, _Wish):
-                return batch, wish
+            if isinstance(item, _Command):
+                return batch, item
             if not batch:
                 due = time.monotonic() + COMMIT_S
-            batch.append(wish)
+            batch.append(item)
         return batch, None
 
     def _commit(self, connection: sqlite3.Connection, batch: list[Finished]) -> None:

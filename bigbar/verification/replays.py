@@ -7,7 +7,7 @@ import time
 
 from bigbar.executors.local import Unanswered, WorkerPool
 from bigbar.outcome import PROOF, Outcome
-from bigbar.progress.events import Narrator
+from bigbar.progress.events import Listener
 from bigbar.stored_rows import sample_stored
 from bigbar.sweep import throttle_of
 from bigbar.verification.replay import Difference, Replay, ReplayTask, replay, sample, summarize
@@ -16,7 +16,7 @@ from bigbar.verification.replay import Difference, Replay, ReplayTask, replay, s
 _STORED_SHARE = 4
 
 
-def verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Difference]:
+def verify(outcome: Outcome, pool: WorkerPool, listener: Listener) -> list[Difference]:
     """Replay the winner always, and a sample as far as the time allows.
 
     Rows out of the store are among them: one at least, and a quarter of the sample.
@@ -30,13 +30,13 @@ def verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Diffe
     tasks = _tasks(outcome)
     if not tasks:
         return []
-    narrator.verifying(len(tasks))
+    listener.verifying(len(tasks))
     replays: list[Replay] = []
-    with outcome.apart(PROOF, narrator.event):
+    with outcome.apart(PROOF, listener.event):
         for task, done in pool.imap_unordered(replay, tasks, throttle=throttle_of(outcome)):
             if isinstance(done, Unanswered):
                 why = f"combination {task.number}: {done.reason()}"
-                outcome.break_off(PROOF, why, narrator.event)
+                outcome.break_off(PROOF, why, listener.event)
             elif done is not None:
                 replays.append(done)
     # Where what is computed now is wrong as well, it is not the store that is to blame.
@@ -44,7 +44,7 @@ def verify(outcome: Outcome, pool: WorkerPool, narrator: Narrator) -> list[Diffe
     if replays and not wrong:  # They count, whatever became of the others.
         outcome.verification = summarize(replays, len(tasks))
         if outcome.unsteady is not None:
-            narrator.event(outcome.unsteady)
+            listener.event(outcome.unsteady)
     return wrong
 
 
