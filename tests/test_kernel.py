@@ -24,7 +24,7 @@ from bigbar.compiled.statistics import new_stack, pairwise_sum
 from bigbar.space import Space
 from bigbar.strategies.big_bar.batches import run_lanes
 from bigbar.strategies.big_bar.buffers import LANE_STEP, new_batch
-from bigbar.strategies.big_bar.candidates import lay_groundwork
+from bigbar.strategies.big_bar.candidates import precompute
 from bigbar.strategies.big_bar.engine import CompiledSweep
 from bigbar.strategies.big_bar.indicators import average_true_range, true_range, with_indicators
 from bigbar.strategies.big_bar.many_walks import CASH, finish_lane
@@ -50,7 +50,7 @@ from bigbar.strategies.big_bar.trade_selection import (
     LEAST_WEIGHT,
     TIGHTEST_TAIL,
     entries_of,
-    start_hop,
+    start_selection,
 )
 from bigbar.strategies.big_bar.trade_terms import log_ratio, trade_terms, usual_share
 
@@ -199,18 +199,28 @@ def walk_both_ways(  # type: ignore[no-untyped-def]
     used = picked + -picked % LANE_STEP
     batch.listed[:] = chosen
     for lane in range(picked):
-        start_hop(batch.hop, lane, (thresholds[lane, 0], thresholds[lane, 1], thresholds[lane, 2]))
+        start_selection(
+            batch.selection, lane, (thresholds[lane, 0], thresholds[lane, 1], thresholds[lane, 2])
+        )
     run_lanes(batch, count, picked, used, entries, factor_levels, market, account, fees)
     tallies, least = [], []
     ends = np.empty((2, picked, days))
     for lane in range(picked):
         tally = finish_lane(
-            batch.hop, batch.purse, lane, used, entries, market, account, fees, batch.day_equity
+            batch.selection,
+            batch.purse,
+            lane,
+            used,
+            entries,
+            market,
+            account,
+            fees,
+            batch.day_equity,
         )
         for d in range(days):
             ends[0, lane, d] = batch.day_equity[d * used + lane]
         tallies.append(tally)
-        lanes = batch.hop.lanes
+        lanes = batch.selection.lanes
         least.append(
             (
                 np.int64(lanes[LEAST_FACTOR + lane]),
@@ -406,7 +416,7 @@ GRID = parse_grid(
 
 def sweep(account: Account, grid: Space = GRID) -> CompiledSweep:
     market = market_of(with_indicators(made_bars(3, 600), 2), 10)
-    return CompiledSweep(lay_groundwork(market, grid, account), grid)
+    return CompiledSweep(precompute(market, grid, account), grid)
 
 
 def assert_equal_bits(left: Floats, right: Floats) -> None:

@@ -16,9 +16,9 @@ from bigbar.strategies.big_bar.trade_selection import (
     LEAST_FACTOR,
     LEAST_WEIGHT,
     TIGHTEST_TAIL,
-    hop_rows,
-    start_hop,
-    start_idle_hop,
+    select_rows,
+    start_idle_selection,
+    start_selection,
 )
 
 
@@ -34,7 +34,7 @@ def list_candidates(listed, chosen, count, factor_levels, factor):  # type: igno
 
 
 @compiled_inner
-def pick(cells, place, most, batch):  # type: ignore[no-untyped-def]
+def pick(table, place, most, batch):  # type: ignore[no-untyped-def]
     """Put up to `most` combinations that need a walk, from `place` on, on lanes.
 
     Stops between two values of `k_atr` once half of the lanes are in use: the bars that the
@@ -45,18 +45,18 @@ def pick(cells, place, most, batch):  # type: ignore[no-untyped-def]
     place, picked : int
         Where to go on, and how many were put on lanes.
     """
-    per_factor = cells.walk_of[0].size
+    per_factor = table.walk_of[0].size
     picked = np.int64(0)  # Not the literal, which functions would be compiled for once more.
-    place = next_to_walk(cells, place)
+    place = next_to_walk(table, place)
     factor = place // per_factor
-    while place < cells.walk_of.size and picked < most:
+    while place < table.walk_of.size and picked < most:
         if place // per_factor != factor and 2 * picked >= LANES:
             break
         factor = place // per_factor
-        start_hop(batch.hop, picked, thresholds_at(cells, place))
+        start_selection(batch.selection, picked, thresholds_at(table, place))
         batch.places[picked] = place
         picked += 1
-        place = next_to_walk(cells, place + 1)
+        place = next_to_walk(table, place + 1)
     return place, picked
 
 
@@ -64,33 +64,33 @@ def pick(cells, place, most, batch):  # type: ignore[no-untyped-def]
 def run_lanes(batch, count, picked, used, entries, factor_levels, market, account, fees):  # type: ignore[no-untyped-def]
     """All lanes through all listed candidates, a few rows at a time."""
     for lane in range(picked, used):
-        start_idle_hop(batch.hop, lane)
+        start_idle_selection(batch.selection, lane)
     start_purse(batch.purse, used, account.cash)
     batch.day_equity[: len(batch.equity) * used] = -1.0  # Equity itself is never negative.
     place = np.int64(0)  # As in `pick`.
     while place < count:
-        place, rows = hop_rows(
-            batch.hop, used, batch.listed, place, count, entries, factor_levels,
+        place, rows = select_rows(
+            batch.selection, used, batch.listed, place, count, entries, factor_levels,
             len(market.close),
         )  # fmt: skip
         trade_rows(
-            batch.hop, batch.purse, rows, used, entries, market, account, fees,
+            batch.selection, batch.purse, rows, used, entries, market, account, fees,
             batch.day_equity,
         )  # fmt: skip
 
 
 @compiled_inner
 def end_walk(  # type: ignore[no-untyped-def]
-    cells, batch, lane, used, count, number, entries, factor_levels, market, account, fees
+    table, batch, lane, used, count, number, entries, factor_levels, market, account, fees
 ):
-    """End a lane's walk, or walk its combination alone if it is irregular, and answer cells.
+    """End a lane's walk, or walk its combination alone if it is irregular, and answer combinations.
 
     Leaves the day ends in `batch.equity`; returns the `Tally`.
     """
-    thresholds = thresholds_at(cells, batch.places[lane])
-    lanes = batch.hop.lanes
+    thresholds = thresholds_at(table, batch.places[lane])
+    lanes = batch.selection.lanes
     tally = finish_lane(
-        batch.hop, batch.purse, lane, used, entries, market, account, fees, batch.day_equity
+        batch.selection, batch.purse, lane, used, entries, market, account, fees, batch.day_equity
     )
     if not np.isnan(batch.purse.money[CASH + lane]):
         least = (
@@ -104,7 +104,7 @@ def end_walk(  # type: ignore[no-untyped-def]
         tally, least = walk(
             batch.listed, count, thresholds, entries, factor_levels, market, account, batch.equity
         )
-    answer(cells, thresholds, least, number)
+    answer(table, thresholds, least, number)
     return tally
 
 
@@ -132,14 +132,14 @@ def keep_returns(out, batch, cash):  # type: ignore[no-untyped-def]
 
 @compiled_entry
 def walk_block(  # type: ignore[no-untyped-def]
-    cells, place, walks, chosen, count, entries, factor_levels, market, account, fees, constants,
+    table, place, walks, chosen, count, entries, factor_levels, market, account, fees, constants,
     batch, out, day_out, returns_only,
 ):  # fmt: skip
     """Walk combinations from `place` on until `out` is full or the slice is done.
 
     Parameters
     ----------
-    cells : Cells
+    table : WalkTable
         Where each walk is noted for the combinations that it answers.
     place : int
         Where to begin, in the order of `bigbar.strategies.big_bar.equal_results.thresholds_at`.
@@ -173,16 +173,16 @@ def walk_block(  # type: ignore[no-untyped-def]
     most = min(LANES, len(batch.day_equity) // len(batch.equity))
     most -= most % LANE_STEP
     rows = 0
-    place = next_to_walk(cells, place)
-    while place < cells.walk_of.size and rows + most <= len(out):
-        factor = thresholds_at(cells, place)[0]
+    place = next_to_walk(table, place)
+    while place < table.walk_of.size and rows + most <= len(out):
+        factor = thresholds_at(table, place)[0]
         listed = list_candidates(batch.listed, chosen, count, factor_levels, factor)
-        place, picked = pick(cells, place, most, batch)
+        place, picked = pick(table, place, most, batch)
         used = picked + -picked % LANE_STEP
         run_lanes(batch, listed, picked, used, entries, factor_levels, market, account, fees)
         for lane in range(picked):
             tally = end_walk(
-                cells, batch, lane, used, listed, walks + rows, entries, factor_levels, market,
+                table, batch, lane, used, listed, walks + rows, entries, factor_levels, market,
                 account, fees,
             )  # fmt: skip
             if returns_only:

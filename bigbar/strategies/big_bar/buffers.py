@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bigbar.compiled.statistics import Stack, new_stack
 from bigbar.strategies.big_bar.many_walks import Purse, new_purse
-from bigbar.strategies.big_bar.trade_selection import LANES, Hop, new_hop
+from bigbar.strategies.big_bar.trade_selection import LANES, Selection, new_selection
 
 #: Lanes are filled up with idle ones to a multiple of this, so that no vector is left half full;
 #: buffers have room for at least as many, however long the file.
@@ -25,7 +25,7 @@ class Batch(NamedTuple):
 
     Attributes
     ----------
-    hop, purse
+    selection, purse
         State of the lanes.
     places : ndarray of int64, shape (LANES,)
         Place of the combination on each lane, see `bigbar.strategies.big_bar.equal_results`.
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     stack : Stack
     """
 
-    hop: Hop
+    selection: Selection
     purse: Purse
     places: NDArray[np.int64]
     listed: NDArray[np.int32]
@@ -51,7 +51,7 @@ class Batch(NamedTuple):
 def new_batch(candidates: int, days: int) -> Batch:
     """Buffers for a file of this size; pages that are never written to take up no memory."""
     return Batch(
-        hop=new_hop(),
+        selection=new_selection(),
         purse=new_purse(),
         places=np.empty(LANES, np.int64),
         listed=np.empty(candidates, np.int32),

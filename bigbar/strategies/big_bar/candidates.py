@@ -24,7 +24,7 @@ from bigbar.strategies.big_bar.trade_selection import Entries, entries_of
 from bigbar.strategies.big_bar.trade_terms import trade_terms, usual_share
 
 
-class Groundwork(NamedTuple):
+class Precomputed(NamedTuple):
     """Bars, and the candidates among them; all arrays read-only.
 
     Attributes
@@ -58,7 +58,7 @@ class Groundwork(NamedTuple):
     entries: Entries | None = None
 
 
-def lay_groundwork(market: Market, grid: Space, account: Account) -> Groundwork:
+def precompute(market: Market, grid: Space, account: Account) -> Precomputed:
     """Find the candidates of a grid.
 
     Parameters
@@ -72,7 +72,7 @@ def lay_groundwork(market: Market, grid: Space, account: Account) -> Groundwork:
 
     Returns
     -------
-    Groundwork
+    Precomputed
     """
     fixed, relative = account.commission_parts
     numbers = AccountNumbers(
@@ -98,7 +98,7 @@ def lay_groundwork(market: Market, grid: Space, account: Account) -> Groundwork:
     # What does not pass the loosest thresholds can never be entered.
     kept = (tightest < len(tails)) & (strengths > 0) & (height >= least_range[bars])
     long_end, short_end = next_lower_low(market.low, market.high, market.restricted)
-    groundwork = Groundwork(
+    precomputed = Precomputed(
         market=market,
         account=numbers,
         bars=frozen(bars[kept]),
@@ -110,31 +110,31 @@ def lay_groundwork(market: Market, grid: Space, account: Account) -> Groundwork:
         short_end=frozen(short_end),
     )
     if len(buffers) > 1:
-        return groundwork
-    return groundwork._replace(entries=entries_with(groundwork, float(buffers[0])))
+        return precomputed
+    return precomputed._replace(entries=entries_with(precomputed, float(buffers[0])))
 
 
-def entries_with(groundwork: Groundwork, buffer_ratio: float) -> Entries:
+def entries_with(precomputed: Precomputed, buffer_ratio: float) -> Entries:
     """The candidates with their trades' exits and terms, under one `buffer_ratio`."""
-    market, account = groundwork.market, groundwork.account
+    market, account = precomputed.market, precomputed.account
     exits = frozen(
         exit_bars(
-            groundwork.bars, groundwork.direction, market.open, market.high, market.low,
+            precomputed.bars, precomputed.direction, market.open, market.high, market.low,
             market.arrays.close, market.restricted, buffer_ratio,
-            groundwork.long_end, groundwork.short_end,
+            precomputed.long_end, precomputed.short_end,
         )
     )  # fmt: skip
     returns = np.zeros(len(exits))
     terms = trade_terms(
-        groundwork.bars, exits, groundwork.direction, market.arrays.close,
+        precomputed.bars, exits, precomputed.direction, market.arrays.close,
         market.arrays.market, account.spread, account.share, returns,
     )  # fmt: skip
     entries = entries_of(
-        entry=groundwork.bars,
+        entry=precomputed.bars,
         exits=exits,
-        direction=groundwork.direction,
-        tail_levels=groundwork.tail_levels,
-        weight_levels=groundwork.weight_levels,
+        direction=precomputed.direction,
+        tail_levels=precomputed.tail_levels,
+        weight_levels=precomputed.weight_levels,
         terms=terms,
         returns=returns,
         close=market.arrays.close,

@@ -171,13 +171,13 @@ class BigBar(StrategySpec):
     def space(self, values: Mapping[str, Any]) -> Space:
         self._check_names(values)
         typed = {name: text for name, text in values.items() if isinstance(text, str)}
-        wished = {
+        asked = {
             name: several
             for name, several in values.items()
             if several is not None and name not in typed
         }
         from_text = {each.name: each.values for each in parse_grid(**typed).parameters}
-        return grid_with(**from_text | wished)
+        return grid_with(**from_text | asked)
 
     def single(self, texts: Mapping[str, str]) -> Space:
         self._check_names(texts)

@@ -12,8 +12,8 @@ from bigbar.space import Space
 from bigbar.statistics import STATISTICS
 from bigbar.strategies.big_bar.batches import walk_block
 from bigbar.strategies.big_bar.buffers import new_batch
-from bigbar.strategies.big_bar.candidates import Groundwork, entries_with
-from bigbar.strategies.big_bar.equal_results import Cells, copy_twins, count_passing
+from bigbar.strategies.big_bar.candidates import Precomputed, entries_with
+from bigbar.strategies.big_bar.equal_results import WalkTable, copy_twins, count_passing
 from bigbar.strategies.big_bar.one_walk import walk_for_trades
 from bigbar.strategies.big_bar.signals import big_bars, compiled_average_true_range
 from bigbar.strategies.big_bar.trade_selection import LANES, Entries
@@ -47,25 +47,25 @@ class CompiledSweep:
 
     Parameters
     ----------
-    groundwork : Groundwork
+    precomputed : Precomputed
         Of the grid, under the account.
     grid : Space
         The combinations.
     """
 
-    def __init__(self, groundwork: Groundwork, grid: Space) -> None:
-        self._ground = groundwork
-        self._market = groundwork.market
-        self._account = account = groundwork.account
+    def __init__(self, precomputed: Precomputed, grid: Space) -> None:
+        self._precomputed = precomputed
+        self._market = precomputed.market
+        self._account = account = precomputed.account
         self._grid = grid
         self._fees = (
             (account.fixed, account.relative) if account.fixed or account.relative else None
         )
         self._factors = np.asarray(grid.parameters[1].values, dtype=np.float64)
-        candidates, days = len(groundwork.bars), self._market.calendar.periods
+        candidates, days = len(precomputed.bars), self._market.calendar.periods
         self._factor_levels = np.empty(candidates, np.int32)
         self._chosen = np.empty(candidates, np.int32)
-        self._cells = (
+        self._walk_table = (
             np.empty(grid.shape[1:4], np.int32),
             np.empty(grid.shape[1:4], np.int32),
         )
@@ -173,7 +173,7 @@ class CompiledSweep:
         found: tuple[NDArray[np.float64], ...] = walk_for_trades(
             self._chosen, count, tuple(combination), entries, self._factor_levels,
             self._market.arrays, self._account, self._market.calendar.periods,
-            len(self._ground.bars),
+            len(self._precomputed.bars),
         )  # fmt: skip
         return found
 
@@ -198,11 +198,11 @@ class CompiledSweep:
 
     def _entries(self, buffer_ratio: float) -> Entries:
         """The candidates' trades; those of the last ratio are kept."""
-        if self._ground.entries is not None:
-            return self._ground.entries
+        if self._precomputed.entries is not None:
+            return self._precomputed.entries
         if self._known_entries is None or self._known_entries[0] != buffer_ratio:
             self._known_entries = None  # Makes room before the next are computed.
-            self._known_entries = buffer_ratio, entries_with(self._ground, buffer_ratio)
+            self._known_entries = buffer_ratio, entries_with(self._precomputed, buffer_ratio)
         return self._known_entries[1]
 
     def _walk(
@@ -211,22 +211,22 @@ class CompiledSweep:
         """A row of every walk that a piece of the grid takes, and each combination's walk."""
         entries = self._entries(piece.buffer_ratio)
         count = self._choose(piece.period)
-        walk_of, passing = self._cells
-        cells = Cells(walk_of, passing, piece.first, piece.stop)
+        walk_of, passing = self._walk_table
+        table = WalkTable(walk_of, passing, piece.first, piece.stop)
         walk_of[...] = -1
         count_passing(passing, self._chosen, count, entries, self._factor_levels)
         blocks: list[NDArray[np.floating]] = []
         walks = place = 0
         while place < walk_of.size:
             place, rows = walk_block(
-                cells, place, walks, self._chosen, count, entries, self._factor_levels,
+                table, place, walks, self._chosen, count, entries, self._factor_levels,
                 self._market.arrays, self._account, self._fees, self._market.constants,
                 self._batch, self._rows, self._day_returns, returns_only,
             )  # fmt: skip
             written = self._day_returns if returns_only else self._rows
             blocks.append(written[:rows].copy())
             walks += rows
-        copy_twins(cells)
+        copy_twins(table)
         return np.concatenate(blocks), walk_of.reshape(-1)[piece.first : piece.stop]
 
     def _choose(self, period: int) -> int:
@@ -234,8 +234,8 @@ class CompiledSweep:
         atr = compiled_average_true_range(self._market.true_range, period)
         atr = atr[self._market.first_bar :]
         found: int = big_bars(
-            self._ground.bars,
-            self._ground.height,
+            self._precomputed.bars,
+            self._precomputed.height,
             atr,
             self._factors,
             self._factor_levels,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bigbar.compiled.jit import compiled_entry, compiled_inner
 
 
-class Cells(NamedTuple):
+class WalkTable(NamedTuple):
     """One ATR period's combinations: which walk answers each, -1 where none does yet.
 
     Attributes
@@ -36,7 +36,7 @@ class Cells(NamedTuple):
 
 @compiled_entry
 def count_passing(passing, chosen, count, entries, factor_levels):  # type: ignore[no-untyped-def]
-    """Write `Cells.passing`: a histogram of what candidates pass, summed up along each axis."""
+    """Write `WalkTable.passing`: a histogram of what candidates pass, summed up along each axis."""
     factors, tails, weights = passing.shape
     passing[:] = 0
     for j in range(count):
@@ -56,63 +56,63 @@ def count_passing(passing, chosen, count, entries, factor_levels):  # type: igno
 
 
 @compiled_inner
-def thresholds_at(cells, place):  # type: ignore[no-untyped-def]
+def thresholds_at(table, place):  # type: ignore[no-untyped-def]
     """Thresholds of the combination at a place in the order of the work, as axis positions.
 
     Loose thresholds come first, so that a walk answers what comes after it: the order of the
     grid, but for the tail ratios, which loosen along their axis.
     """
-    _, tails, weights = cells.walk_of.shape
+    _, tails, weights = table.walk_of.shape
     return place // (tails * weights), tails - 1 - place // weights % tails, place % weights
 
 
 @compiled_inner
-def looser_twin(cells, thresholds):  # type: ignore[no-untyped-def]
+def looser_twin(table, thresholds):  # type: ignore[no-untyped-def]
     """Thresholds, one of them looser, that the same candidates pass; the same if there are none.
 
     Only among the combinations asked for: no other is walked.
     """
-    walk_of, passing, first, stop = cells
+    walk_of, passing, first, stop = table
     factor, tail, weight = thresholds
     _, tails, weights = walk_of.shape
-    cell = (factor * tails + tail) * weights + weight
+    flat = (factor * tails + tail) * weights + weight
     here = passing[factor, tail, weight]
-    if weight > 0 and cell - 1 >= first and passing[factor, tail, weight - 1] == here:
+    if weight > 0 and flat - 1 >= first and passing[factor, tail, weight - 1] == here:
         return factor, tail, weight - 1
-    if tail + 1 < tails and cell + weights < stop and passing[factor, tail + 1, weight] == here:
+    if tail + 1 < tails and flat + weights < stop and passing[factor, tail + 1, weight] == here:
         return factor, tail + 1, weight
-    if factor > 0 and cell - tails * weights >= first and passing[factor - 1, tail, weight] == here:
+    if factor > 0 and flat - tails * weights >= first and passing[factor - 1, tail, weight] == here:
         return factor - 1, tail, weight
     return thresholds
 
 
 @compiled_inner
-def is_open(cells, thresholds):  # type: ignore[no-untyped-def]
+def is_open(table, thresholds):  # type: ignore[no-untyped-def]
     """Whether a combination is asked for and not answered yet."""
-    _, tails, weights = cells.walk_of.shape
+    _, tails, weights = table.walk_of.shape
     factor, tail, weight = thresholds
-    cell = (factor * tails + tail) * weights + weight
-    return cells.first <= cell < cells.stop and cells.walk_of[factor, tail, weight] < 0
+    flat = (factor * tails + tail) * weights + weight
+    return table.first <= flat < table.stop and table.walk_of[factor, tail, weight] < 0
 
 
 @compiled_inner
-def next_to_walk(cells, place):  # type: ignore[no-untyped-def]
+def next_to_walk(table, place):  # type: ignore[no-untyped-def]
     """The first place from `place` on that needs a walk, or the number of places."""
-    while place < cells.walk_of.size:
-        thresholds = thresholds_at(cells, place)
-        if is_open(cells, thresholds) and looser_twin(cells, thresholds) == thresholds:
+    while place < table.walk_of.size:
+        thresholds = thresholds_at(table, place)
+        if is_open(table, thresholds) and looser_twin(table, thresholds) == thresholds:
             break
         place += 1
     return place
 
 
 @compiled_inner
-def answer(cells, thresholds, least, number):  # type: ignore[no-untyped-def]
+def answer(table, thresholds, least, number):  # type: ignore[no-untyped-def]
     """Note a walk for every combination whose thresholds all of its trades still pass.
 
     Parameters
     ----------
-    cells : Cells
+    table : WalkTable
     thresholds : tuple of three int
         Of the combination walked.
     least : tuple of three int
@@ -122,8 +122,8 @@ def answer(cells, thresholds, least, number):  # type: ignore[no-untyped-def]
     """
     factor, tail, weight = thresholds
     least_factor, tightest_tail, least_weight = least
-    factors, _, weights = cells.walk_of.shape
-    cells.walk_of[
+    factors, _, weights = table.walk_of.shape
+    table.walk_of[
         factor : min(least_factor, factors),
         tightest_tail : tail + 1,
         weight : min(least_weight, weights),
@@ -131,9 +131,9 @@ def answer(cells, thresholds, least, number):  # type: ignore[no-untyped-def]
 
 
 @compiled_entry
-def copy_twins(cells):  # type: ignore[no-untyped-def]
+def copy_twins(table):  # type: ignore[no-untyped-def]
     """Answer the combinations that were left to their looser twins, which come before them."""
-    for place in range(cells.walk_of.size):
-        thresholds = thresholds_at(cells, place)
-        if is_open(cells, thresholds):
-            cells.walk_of[thresholds] = cells.walk_of[looser_twin(cells, thresholds)]
+    for place in range(table.walk_of.size):
+        thresholds = thresholds_at(table, place)
+        if is_open(table, thresholds):
+            table.walk_of[thresholds] = table.walk_of[looser_twin(table, thresholds)]

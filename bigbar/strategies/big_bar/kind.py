@@ -6,22 +6,22 @@ import pandas as pd
 
 from bigbar.engines.contract import Engine, EngineKind
 from bigbar.job import Job
-from bigbar.strategies.big_bar.candidates import Groundwork, lay_groundwork
+from bigbar.strategies.big_bar.candidates import Precomputed, precompute
 from bigbar.strategies.big_bar.engine import CompiledSweep
 from bigbar.strategies.big_bar.market import market_of
 from bigbar.strategies.big_bar.warm_up import warm_up
 
 
-def _groundwork(file: pd.DataFrame, job: Job) -> Groundwork:
+def _precompute(file: pd.DataFrame, job: Job) -> Precomputed:
     market = market_of(file, job.first_bar, job.stop_bar)
-    return lay_groundwork(market, job.space, job.account)
+    return precompute(market, job.space, job.account)
 
 
-def _build(file: pd.DataFrame, job: Job, groundwork: Groundwork | None = None) -> Engine:
-    return CompiledSweep(_groundwork(file, job) if groundwork is None else groundwork, job.space)
+def _build(file: pd.DataFrame, job: Job, precomputed: Precomputed | None = None) -> Engine:
+    return CompiledSweep(_precompute(file, job) if precomputed is None else precomputed, job.space)
 
 
 #: Combinations of the default grid that share an ATR period, and so their big bars.
 _NEIGHBOURS = 1240
 
-KIND = EngineKind(_build, sample_slice=_NEIGHBOURS, warm_up=warm_up, prepare=_groundwork)
+KIND = EngineKind(_build, sample_slice=_NEIGHBOURS, warm_up=warm_up, prepare=_precompute)

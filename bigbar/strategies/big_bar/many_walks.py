@@ -1,4 +1,4 @@
-"""The money: many combinations side by side through the trades that `hop` found for them.
+"""The money: many combinations side by side through the trades that `selection` found for them.
 
 Exactly `bigbar.strategies.big_bar.one_walk.walk`, lane for lane, with masks instead of branches:
 one after the other, a walk is a chain of divisions each waiting for the one before. A lane that
@@ -44,7 +44,7 @@ from bigbar.strategies.big_bar.trade_terms import (
     log_series,
 )
 
-# Fields of `Purse.money`, as in `hop`: one flat array, fixed distances.
+# Fields of `Purse.money`, as in `selection`: one flat array, fixed distances.
 CASH = 0 * LANES  #: Not a number once the lane met something left out here: it is irregular.
 BEFORE = 1 * LANES  #: Cash at the last trade's entry.
 UNITS = 2 * LANES  #: Of the last trade.
@@ -64,7 +64,7 @@ GROWTH = 12 * LANES  #: Product of one plus each return.
 WON = 13 * LANES
 PAID = 14 * LANES
 SQUARE = 15 * LANES  #: Sum of the squares of the profits.
-# The same, where there are commissions. Without, `hop` knows them.
+# The same, where there are commissions. Without, `selection` knows them.
 BEST_TRADE = 16 * LANES
 WORST_TRADE = 17 * LANES
 WINS = 18 * LANES
@@ -125,12 +125,12 @@ def start_purse(purse, lanes, cash):  # type: ignore[no-untyped-def]
 
 
 @compiled_inner
-def trade_rows(hop, purse, rows, used, entries, market, account, fees, day_equity):  # type: ignore[no-untyped-def]
+def trade_rows(selection, purse, rows, used, entries, market, account, fees, day_equity):  # type: ignore[no-untyped-def]
     """Every lane through the rows' trades that it takes.
 
     Parameters
     ----------
-    hop : Hop
+    selection : Selection
         With the rows to trade.
     purse : Purse
     rows, used : int
@@ -146,26 +146,28 @@ def trade_rows(hop, purse, rows, used, entries, market, account, fees, day_equit
     """
     day = market.day
     for row in range(rows):
-        c = hop.candidate[row]
+        c = selection.candidate[row]
         entry, last = entries.entry[c], entries.exit[c]
         if fees is None:  # Alone in its condition: else the rest is compiled for nothing.
             if entries.outcome[c] < 0:
                 attention = trade_row(
-                    hop.taken, purse, row, used, c, entry, last, entries, market, account, None,
-                    None, day_equity,
+                    selection.taken, purse, row, used, c, entry, last, entries, market, account,
+                    None, None, day_equity,
                 )  # fmt: skip
             else:
                 attention = trade_row(
-                    hop.taken, purse, row, used, c, entry, last, entries, market, account, None,
-                    True, day_equity,
+                    selection.taken, purse, row, used, c, entry, last, entries, market, account,
+                    None, True, day_equity,
                 )  # fmt: skip
         else:
             attention = trade_row(
-                hop.taken, purse, row, used, c, entry, last, entries, market, account, fees, True,
-                day_equity,
+                selection.taken, purse, row, used, c, entry, last, entries, market, account, fees,
+                True, day_equity,
             )  # fmt: skip
         if day[entry + 1] != day[last + 1]:
-            write_days_inside(hop.taken, purse, row, used, c, entries, market, account, day_equity)
+            write_days_inside(
+                selection.taken, purse, row, used, c, entries, market, account, day_equity
+            )
         if attention:
             for lane in range(used):
                 if purse.marks[ATTENTION + lane]:
@@ -406,14 +408,14 @@ def hold_to_end(purse, lane, used, c, entries, market, account, day_equity):  # 
 
 
 @compiled_inner
-def trade_sums(hop, purse, lane, entries, fees):  # type: ignore[no-untyped-def]
+def trade_sums(selection, purse, lane, entries, fees):  # type: ignore[no-untyped-def]
     """What the lane's trades add up to; makes the lane irregular where that holds too few digits.
 
     Returns
     -------
     TradeSums
     """
-    money, lanes = purse.money, hop.lanes
+    money, lanes = purse.money, selection.lanes
     trades = lanes[TRADES + lane]
     if trades == 0:
         return TradeSums(
@@ -444,13 +446,13 @@ def trade_sums(hop, purse, lane, entries, fees):  # type: ignore[no-untyped-def]
 
 
 @compiled_inner
-def finish_lane(hop, purse, lane, used, entries, market, account, fees, day_equity):  # type: ignore[no-untyped-def]
+def finish_lane(selection, purse, lane, used, entries, market, account, fees, day_equity):  # type: ignore[no-untyped-def]
     """What the lane's walk adds up to; nothing to go by if the lane is irregular then."""
     money, marks = purse.money, purse.marks
     times = market.times
     end = len(market.close) - 1
     equity = money[CASH + lane]
-    still_open = hop.lanes[OPEN + lane]
+    still_open = selection.lanes[OPEN + lane]
     if still_open >= 0:
         equity = hold_to_end(purse, lane, used, still_open, entries, market, account, day_equity)
     elif equity == money[PEAK + lane]:
@@ -471,11 +473,11 @@ def finish_lane(hop, purse, lane, used, entries, market, account, fees, day_equi
         elif drawdowns == 0:
             sum_drawdown = depth  # As in `walk`.
     max_held = np.int64(0)
-    if hop.lanes[TRADES + lane]:
-        max_held = entries.lengths[hop.lanes[LONGEST + lane]]
+    if selection.lanes[TRADES + lane]:
+        max_held = entries.lengths[selection.lanes[LONGEST + lane]]
     return Tally(
         equity, money[PEAK + lane], money[COMMISSIONS + lane], money[COVARIANCE + lane],
         max_drawdown, sum_drawdown, drawdowns, max_time, sum_time,
-        np.int64(hop.lanes[EXPOSED + lane]), max_held, marks[SUM_HELD + lane],
-        np.int64(hop.lanes[TRADES + lane]), trade_sums(hop, purse, lane, entries, fees),
+        np.int64(selection.lanes[EXPOSED + lane]), max_held, marks[SUM_HELD + lane],
+        np.int64(selection.lanes[TRADES + lane]), trade_sums(selection, purse, lane, entries, fees),
     )  # fmt: skip

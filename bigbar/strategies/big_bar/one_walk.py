@@ -1,4 +1,4 @@
-"""The money: one combination hopped from entry to exit, exactly as backtesting.py's broker does it.
+"""The money: one combination walked from entry to exit, exactly as backtesting.py's broker does it.
 
 Every floating point operation is the broker's own, in the broker's order, so that the equity at
 each bar has the same bits. That matters beyond the last digit: whether a close equals the old

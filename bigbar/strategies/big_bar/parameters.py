@@ -192,8 +192,8 @@ def grid_with(**values: Any) -> Space:
     """
     _refuse_unknown(values)
     parameters = {each.name: each for each in parse_grid().parameters}
-    for name, wished in values.items():
-        several = np.unique(_numbers(name, wished)).tolist()
+    for name, asked in values.items():
+        several = np.unique(_numbers(name, asked)).tolist()
         if not several:
             raise SettingsError(f"{name} has no values")
         whole = name == "atr_period" and all(value.is_integer() for value in several)

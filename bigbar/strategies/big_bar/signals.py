@@ -1,8 +1,8 @@
 """Which bars could be entered on, when each such trade would end, and what thresholds it passes.
 
 Where a trade ends does not depend on the parameters that decided whether to enter, only on
-`buffer_ratio`. So the exit of every possible entry is computed once, and a combination is a hop
-from entry to exit to next entry.
+`buffer_ratio`. So the exit of every possible entry is computed once, and a combination goes from
+entry to exit to next entry.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The hop: which candidates each combination trades, for many combinations side by side.
+"""The selection: which candidates each combination trades, for many combinations side by side.
 
 Thresholds and exits alone decide that, as long as every entry is affordable and nothing is
 ruined, so it takes whole numbers only. Candidates go by one after the other, in time order, and
@@ -29,8 +29,8 @@ ROWS = 64
 #: recognized as needless and turned into a store under a mask (see `select`).
 _FAR = 2**30
 
-# Where each field of a lane stands in `Hop.lanes`. One flat array with fixed distances lets the
-# compiler prove that fields do not overlap, without which it does not vectorize.
+# Where each field of a lane stands in `Selection.lanes`. One flat array with fixed distances lets
+# the compiler prove that fields do not overlap, without which it does not vectorize.
 FREE_FROM = 0 * LANES  #: First bar to enter on.
 FACTOR = 1 * LANES  #: The combination's thresholds, as positions on their axes.
 TAIL = 2 * LANES
@@ -47,7 +47,7 @@ PLAIN_WINS = 11 * LANES
 PLAIN_LOSSES = 12 * LANES
 BEST_RANK = 13 * LANES
 WORST_RANK = 14 * LANES  #: Counted from the best down, so that the worst is the largest, too.
-HOP_FIELDS = 15
+SELECTION_FIELDS = 15
 
 
 class Entries(NamedTuple):
@@ -92,12 +92,12 @@ class Entries(NamedTuple):
     lengths: NDArray[np.int64]
 
 
-class Hop(NamedTuple):
+class Selection(NamedTuple):
     """Where the lanes stand, and the rows of one pass.
 
     Attributes
     ----------
-    lanes : ndarray of int32, shape (HOP_FIELDS * LANES,)
+    lanes : ndarray of int32, shape (SELECTION_FIELDS * LANES,)
         A field after the other.
     taken : ndarray of uint8, shape (ROWS * LANES,)
         1 where the lane trades the row's candidate.
@@ -144,19 +144,19 @@ def entries_of(
     )  # fmt: skip
 
 
-def new_hop() -> Hop:
+def new_selection() -> Selection:
     """Room for the lanes and the rows of one pass."""
-    return Hop(
-        np.zeros(HOP_FIELDS * LANES, np.int32),
+    return Selection(
+        np.zeros(SELECTION_FIELDS * LANES, np.int32),
         np.zeros(ROWS * LANES, np.uint8),
         np.zeros(ROWS, np.int32),
     )
 
 
 @compiled_inner
-def start_hop(hop, lane, thresholds):  # type: ignore[no-untyped-def]
+def start_selection(selection, lane, thresholds):  # type: ignore[no-untyped-def]
     """Put a combination, its thresholds given as positions on their axes, on a lane."""
-    lanes = hop.lanes
+    lanes = selection.lanes
     factor, tail, weight = thresholds
     lanes[FREE_FROM + lane] = 1  # backtesting.py starts on the second bar.
     lanes[FACTOR + lane] = factor
@@ -176,18 +176,18 @@ def start_hop(hop, lane, thresholds):  # type: ignore[no-untyped-def]
 
 
 @compiled_inner
-def start_idle_hop(hop, lane):  # type: ignore[no-untyped-def]
+def start_idle_selection(selection, lane):  # type: ignore[no-untyped-def]
     """A lane that trades nothing."""
-    start_hop(hop, lane, (np.int64(_FAR), np.int64(-1), np.int64(_FAR)))
+    start_selection(selection, lane, (np.int64(_FAR), np.int64(-1), np.int64(_FAR)))
 
 
 @compiled_inner
-def hop_rows(hop, used, chosen, place, count, entries, factor_levels, bars):  # type: ignore[no-untyped-def]
+def select_rows(selection, used, chosen, place, count, entries, factor_levels, bars):  # type: ignore[no-untyped-def]
     """Let candidates go by until there are `ROWS` that any lane trades, or none are left.
 
     Parameters
     ----------
-    hop : Hop
+    selection : Selection
     used : int
         Lanes in use.
     chosen : ndarray of int32
@@ -204,7 +204,7 @@ def hop_rows(hop, used, chosen, place, count, entries, factor_levels, bars):  # 
     place, rows : int
         Where to go on; how many rows there are now.
     """
-    lanes, taken, candidate = hop
+    lanes, taken, candidate = selection
     used = min(used, LANES)  # Tells the compiler that no index below is negative.
     nothing, far = np.int32(0), np.int32(_FAR)
     row = 0

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bigbar.account import Account
-from bigbar.strategies.big_bar.candidates import lay_groundwork
+from bigbar.strategies.big_bar.candidates import precompute
 from bigbar.strategies.big_bar.engine import CompiledSweep
 from bigbar.strategies.big_bar.indicators import with_indicators
 from bigbar.strategies.big_bar.market import market_of
@@ -46,5 +46,5 @@ def warm_up(account: Account) -> None:
     )
     grid = grid_with(atr_period=5, k_atr=0.5)
     market = market_of(with_indicators(bars, 0), 6)
-    CompiledSweep(lay_groundwork(market, grid, account), grid).run(0, 1)
+    CompiledSweep(precompute(market, grid, account), grid).run(0, 1)
     _done.add(with_commissions)
