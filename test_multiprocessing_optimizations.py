@@ -490,8 +490,8 @@ class TestNothingLost:
         assert (receipt["run"], receipt["state"]) == (3, "finished")
         assert receipt["result_sha256"] == runs(output)[0].result_sha256
         with RunStore(output, read_only=True) as store:
-            assert store.told(3).answer == again.stdout
-            assert store.told(3).summary == summary(output)
+            assert store.output(3).answer == again.stdout
+            assert store.output(3).summary == summary(output)
 
     def test_a_result_that_differs_is_said_loudly(self, tmp_path: Path) -> None:
         output = tmp_path / "out"

@@ -109,12 +109,12 @@ class Account:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """As JSON holds it; a function by its name."""
-        told = self.options
+        named = self.options
         if callable(self.commission):
-            told["commission"] = getattr(self.commission, "__qualname__", repr(self.commission))
-        return told
+            named["commission"] = getattr(self.commission, "__qualname__", repr(self.commission))
+        return named
 
 
 def _commission(value: Any) -> float | tuple[float, float]:

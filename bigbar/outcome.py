@@ -355,21 +355,21 @@ class Outcome:
             self.timings[stage] = self.timings.get(stage, 0.0) + spent
 
 
-def settings_told(outcome: Outcome) -> dict[str, Any]:
+def settings_values(outcome: Outcome) -> dict[str, Any]:
     """What was asked for, besides the grid, as JSON holds it."""
     job, execution = outcome.job, outcome.execution
     return {
         "strategy": job.spec.path,
         "maximize": outcome.choice.objective.name,
         "min_trades": outcome.choice.min_trades,
-        **job.account.told,
+        **job.account.described,
         **job.spec.settings,
         "seed": execution.seed,
         "verify": execution.verify,
     }
 
 
-def data_told(outcome: Outcome) -> dict[str, Any]:
+def data_values(outcome: Outcome) -> dict[str, Any]:
     """The bars, as JSON holds it."""
     bars = outcome.bars
     return {

@@ -68,9 +68,9 @@ class OwnRun(StrategySpec):
             )
         found: backtesting.Backtest = pickle.loads(self.template)
         broker = found._broker
-        told = {name: getattr(account, name) for name in OF_BROKER}
+        given = {name: getattr(account, name) for name in OF_BROKER}
         found._broker = partial(
-            broker.func, *broker.args, **{**broker.keywords, **told, "index": bars.index}
+            broker.func, *broker.args, **{**broker.keywords, **given, "index": bars.index}
         )
         found._finalize_trades = account.finalize_trades
         _give(found, bars)

@@ -33,7 +33,7 @@ from bigbar.machine.budget import Budget, budget_for, workload
 from bigbar.machine.describe import machine
 from bigbar.machine.resources import BLIND, resident_memory, seen_processors, usable_processors
 from bigbar.machine.watch import Watcher
-from bigbar.outcome import Execution, Memory, Outcome, data_told, settings_told
+from bigbar.outcome import Execution, Memory, Outcome, data_values, settings_values
 from bigbar.progress.events import Listener
 from bigbar.request import Request
 from bigbar.results import ResultTable
@@ -328,8 +328,8 @@ def _tell_forecast(outcome: Outcome, budget: Budget, listener: Listener) -> None
 def _described(outcome: Outcome) -> NewRun:
     return NewRun(
         identity=outcome.identity,
-        settings=settings_told(outcome),
-        data=data_told(outcome),
+        settings=settings_values(outcome),
+        data=data_values(outcome),
         machine=machine(),
         objective=outcome.choice.objective.name,
     )

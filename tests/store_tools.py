@@ -18,7 +18,7 @@ from bigbar.account import Account
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.owner import Owner
-from bigbar.store.records import COLUMNS, TOLD, NewRun, run_seal, told_seal
+from bigbar.store.records import COLUMNS, OUTPUT, NewRun, output_seal, run_seal
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS
 from bigbar.store.seal import key_of, seal
@@ -131,10 +131,10 @@ def reseal(connection: sqlite3.Connection) -> None:
     """Give every row the seal of what it holds by now."""
     connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     keys = {}
-    for row in connection.execute(f"SELECT {', '.join((*COLUMNS, *TOLD))} FROM runs").fetchall():
+    for row in connection.execute(f"SELECT {', '.join((*COLUMNS, *OUTPUT))} FROM runs").fetchall():
         known, said = row[: len(COLUMNS)], row[len(COLUMNS) :]
         keys[row[0]] = key_of(row[0], known[1] if isinstance(known[1], str) else str(known[1]))
-        seals = run_seal(known), told_seal(row[0], known[1], said)
+        seals = run_seal(known), output_seal(row[0], known[1], said)
         connection.execute(
             "UPDATE runs SET checksum = ?, told_checksum = ? WHERE id = ?", (*seals, row[0])
         )

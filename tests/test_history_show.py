@@ -12,7 +12,7 @@ from bigbar.store.runs import RunStore
 
 def test_what_was_printed_comes_first(capsys, kept_runs):
     with RunStore(kept_runs, read_only=True) as store:
-        answer = store.told(1).answer
+        answer = store.output(1).answer
     assert answer is not None
     asked = Asked(capsys, kept_runs, "show", "1")
     assert asked.code == 0

@@ -72,7 +72,7 @@ def per_unit(size, price):
 def test_a_commission_may_be_a_function_that_travels():
     account = Account(commission=per_unit)
     assert account == Account(commission=per_unit)
-    assert account.told["commission"] == "per_unit"
+    assert account.described["commission"] == "per_unit"
     sent = pickle.loads(pickle.dumps(account))
     assert sent.commission(-300, 1.1) == 3.0
     doubled = pickle.loads(pickle.dumps(Account(commission=lambda size, price: 2 * price)))

@@ -25,7 +25,7 @@ from bigbar.space import Space
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity
 from bigbar.store.recording import StoreRecorder
-from bigbar.store.records import Ending, Told
+from bigbar.store.records import Ending, RunOutput
 from bigbar.store.rows import Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError
@@ -91,7 +91,7 @@ class Attempt:
     def finish(self) -> None:
         table = ResultTable(self.found.grid(), self.values)
         best = table.best(Choice.by_name("Return [%]"))
-        told = Told("the answer", {"a": 1}, {"sweep_s": 1.0}, {"b": [2]})
+        told = RunOutput("the answer", {"a": 1}, {"sweep_s": 1.0}, {"b": [2]})
         value = float(table.column("Return [%]")[best])
         self.recorder.finish(Ending("finished", 1.0, best, value, table.sha256(), None, told))
 

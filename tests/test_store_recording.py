@@ -14,7 +14,7 @@ from bigbar.results import ResultTable
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity
 from bigbar.store.recording import Carried, Recorder, ReusePolicy, StoreRecorder
-from bigbar.store.records import Ending, Run, Told
+from bigbar.store.records import Ending, Run, RunOutput
 from bigbar.store.rows import Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError
@@ -120,12 +120,14 @@ def test_names_that_are_no_text(tmp_path):
         attempt.begin()
         reason = f"Traceback …\nOSError: {folder}"
         recorder.add(Slice(0, 24), ROWS, [Failure(3, reason)])
-        recorder.finish(Ending("finished", told=Told(f"Files {folder}", {"a": str(folder)}, {})))
+        recorder.finish(
+            Ending("finished", output=RunOutput(f"Files {folder}", {"a": str(folder)}, {}))
+        )
     assert attempt.told == []
     assert os.listdir(folder) == [RUNS]
     with RunStore(folder) as store:
-        assert r"caf\udce9 #1?%20" in str(store.told(1).answer)
-        assert store.told(1).summary == {"a": str(folder)}
+        assert r"caf\udce9 #1?%20" in str(store.output(1).answer)
+        assert store.output(1).summary == {"a": str(folder)}
         assert r"caf\udce9" in store.failures(store.run(1))[0].reason
 
 

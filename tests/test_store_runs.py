@@ -11,7 +11,7 @@ from store_tools import begun, change, dead_owner, identity, made_rows, new_run
 
 from bigbar.errors import SettingsError
 from bigbar.store.owner import Owner
-from bigbar.store.records import DamagedRun, Ending, Told
+from bigbar.store.records import DamagedRun, Ending, RunOutput
 from bigbar.store.rows import Finished, Slice, write_slices
 from bigbar.store.run_rows import amend_run
 from bigbar.store.runs import RunStore
@@ -65,7 +65,7 @@ def test_a_run_from_beginning_to_end(store):
     rows = made_rows(24)
     rows[3] = np.nan
     kept(store, number, Finished(Slice(0, 24), rows, [({"k_atr": 1.0}, Failure(3, "no"))]))
-    told = Told("the answer · é\n", {"best": None}, {"sweep_s": 0.5}, {"busy": [0.9]})
+    told = RunOutput("the answer · é\n", {"best": None}, {"sweep_s": 0.5}, {"busy": [0.9]})
     store.end(number, owner, Ending("finished", 2.5, 7, np.inf, "ab" * 32, None, told))
     run = store.run(number)
     assert (run.state, run.seconds, run.best, run.best_value) == ("finished", 2.5, 7, np.inf)
@@ -74,7 +74,7 @@ def test_a_run_from_beginning_to_end(store):
     assert run.ended is not None
     assert run.ended >= run.started
     assert (run.done, run.failed) == (24, 1)
-    assert store.told(number) == told
+    assert store.output(number) == told
     assert store.failures(run) == [Failure(3, "no")]
     values, done = store.values(run)
     assert done.all()
@@ -104,12 +104,12 @@ def test_no_such_run(store):
     finished_run(store)
     finished_run(store)
     with pytest.raises(StoreError, match=r"no run 5 .*; there are 1, 2"):
-        store.told(5)
+        store.output(5)
 
 
 def test_a_run_that_told_nothing(store):
     number = store.begin(new_run(), Owner.of_this_process())
-    assert store.told(number) == Told(None, None, {}, None)
+    assert store.output(number) == RunOutput(None, None, {}, None)
     assert store.slices(number) == []
     values, done = store.values(store.run(number))
     assert not done.any()
@@ -254,7 +254,7 @@ def test_a_damaged_run_is_an_error_that_says_so(tmp_path, store, column, value, 
     if (column, sealed) == ("objective", True):  # A number there is no text: SQLite makes it one.
         assert store.run(number).objective == "3.5"
         return
-    for read in (store.runs, lambda: store.run(number), lambda: store.told(number)):
+    for read in (store.runs, lambda: store.run(number), lambda: store.output(number)):
         with pytest.raises(DamagedRun, match=f"run {number} is damaged") as caught:
             read()
         assert caught.value.id == number
@@ -329,7 +329,7 @@ def test_what_a_run_told_can_be_damaged_too(tmp_path, store, column, sealed):
     value = b"\xff\xfe" if column == "answer" else "[1]"
     change(tmp_path, f"UPDATE runs SET {column} = ?", value, sealed=sealed)
     with pytest.raises(StoreError, match=f"what run {number} said at its end is damaged"):
-        store.told(number)
+        store.output(number)
     assert store.run(number).state == "finished"  # The rest is as good as before.
 
 

@@ -27,7 +27,7 @@ from bigbar.strategies.big_bar.description import BigBar, job_of
 from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 from bigbar.strategies.big_bar.strategy import reference_backtest
 from bigbar.validation.findings import WalkForward
-from bigbar.validation.splits import walk_forward_spans
+from bigbar.validation.splits import walk_forward_splits
 from bigbar.validation.walk_forward import (
     WindowTask,
     Winners,
@@ -105,7 +105,7 @@ def by_hand(
 ) -> tuple[list[int | None], pd.Series, list[float]]:
     """Winners, joined equity, and each winner's objective in training, by backtesting.py alone."""
     file = case.file()
-    spans = walk_forward_spans(
+    splits = walk_forward_splits(
         BigBar(), file.index, (7, len(file)), windows=windows, share=share, anchored=anchored
     )
 
@@ -118,7 +118,7 @@ def by_hand(
     cash = case.settings.account.cash
     found: list[int | None] = []
     curves, best = [], []
-    for one in spans:
+    for one in splits:
         trained = [
             run(one.train, number, case.settings.account.cash) for number in range(len(case.grid))
         ]

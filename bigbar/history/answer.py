@@ -19,20 +19,20 @@ class Answer:
     ----------
     text : str
         For a person; without a line break at its end.
-    told : Any
+    values : Any
         The same for machines: dicts, lists, texts and numbers.
     code : int
         The exit code.
     """
 
     text: str
-    told: Any
+    values: Any
     code: int = 0
 
     def printed(self, *, as_json: bool) -> str:
         """What goes to standard output."""
         if as_json:
-            return json.dumps(_plain(self.told), indent=2, allow_nan=False)
+            return json.dumps(_plain(self.values), indent=2, allow_nan=False)
         return printable(self.text)
 
 

@@ -286,14 +286,14 @@ def _only_in(axis: Parameter, other: Parameter) -> str:
 def compare(store: RunStore, first: Run, second: Run) -> Answer:
     """What `compare_runs` found."""
     found = compare_runs(store, first, second)
-    told = {"runs": [first.id, second.id], **asdict(found)}
-    for one in (*told["winners"], *told["movers"]):
+    values = {"runs": [first.id, second.id], **asdict(found)}
+    for one in (*values["winners"], *values["movers"]):
         if one is not None:
             one["parameters"] = plain_point(one["parameters"])
-    told["differing"] = [
+    values["differing"] = [
         {"name": name, "values": [mine, other]} for name, mine, other in found.differing
     ]
-    return Answer("\n\n".join(_blocks(found, first, second)), told)
+    return Answer("\n\n".join(_blocks(found, first, second)), values)
 
 
 def _blocks(found: Comparison, first: Run, second: Run) -> Iterator[str]:

@@ -93,7 +93,7 @@ def export(store: RunStore, run: Run, *, kind: str, to: Path | None, force: bool
         text += f" (run {run.id}: {state_text(run)})"
     if run.state == "failed":
         text += "; they failed the verification and are not to be used"
-    told = {
+    values = {
         "path": str(path),
         "format": kind,
         "rows": rows,
@@ -101,7 +101,7 @@ def export(store: RunStore, run: Run, *, kind: str, to: Path | None, force: bool
         "failed": run.failed,
         "state": run.state,
     }
-    return Answer(text, told)
+    return Answer(text, values)
 
 
 def _check(store: RunStore, path: Path, *, force: bool) -> None:

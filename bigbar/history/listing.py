@@ -47,7 +47,7 @@ def list_runs(store: RunStore) -> Answer:
         return Answer("no runs yet", [])
     blocks = [list_text(runs, width=terminal_width())] if runs else []
     blocks += [paragraph(f"{_damaged_text(one)}.") for one in damaged]
-    listed = [told(run) for run in runs] + [_damaged_told(one) for one in damaged]
+    listed = [values_of(run) for run in runs] + [_damaged_values(one) for one in damaged]
     return Answer("\n\n".join(blocks), sorted(listed, key=lambda one: one["id"]))
 
 
@@ -56,7 +56,7 @@ def _damaged_text(one: DamagedRun) -> str:
     return f"{said[0].upper()}{said[1:]} and is not used any more; 'delete {one.id}' removes it"
 
 
-def _damaged_told(one: DamagedRun) -> dict[str, Any]:
+def _damaged_values(one: DamagedRun) -> dict[str, Any]:
     return {"id": one.id, "state": "damaged", "error": str(one)}
 
 
@@ -151,7 +151,7 @@ def _local(moment: datetime) -> datetime:
     return moment.astimezone()
 
 
-def told(run: Run) -> dict[str, Any]:
+def values_of(run: Run) -> dict[str, Any]:
     """What is known of a run, as JSON holds it."""
     at = _best_parameters(run)
     return {

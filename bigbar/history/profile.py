@@ -22,10 +22,10 @@ def profile(store: RunStore, run: Run) -> Answer:
     StoreError
         If they cannot be read.
     """
-    told = store.told(run.id).metrics
-    if told is None:
+    values = store.output(run.id).metrics
+    if values is None:
         raise InputError(
             f"run {run.id} has no profile: one is kept when a run comes to its end, and this one "
             f"is {run.state}"
         )
-    return Answer(describe(from_json(told), width=terminal_width()), told)
+    return Answer(describe(from_json(values), width=terminal_width()), values)

@@ -35,10 +35,10 @@ def show(store: RunStore, run: Run) -> Answer:
     StoreError
         If it cannot be read.
     """
-    said = store.told(run.id)
+    said = store.output(run.id)
     ended = listing.has_ended(run)
     failures = store.failures(run) if run.failed else []
-    told = listing.told(run) | {
+    values = listing.values_of(run) | {
         "answer": said.answer if ended else None,
         "summary": said.summary if ended else None,
         "timings": said.timings,
@@ -55,7 +55,7 @@ def show(store: RunStore, run: Run) -> Answer:
         blocks = [said.answer.rstrip(), facts_text(run)]
         if run.state == "failed":  # Found wrong by a later run: not to be read without knowing.
             blocks.insert(0, paragraph(_without_answer(run)))
-        return Answer("\n\n".join(blocks), told)
+        return Answer("\n\n".join(blocks), values)
     blocks = [paragraph(_without_answer(run))]
     if run.done > run.failed and run.state != "failed":
         blocks.append(_so_far(store, run))
@@ -71,7 +71,7 @@ def show(store: RunStore, run: Run) -> Answer:
                 for failure in failures[:_FAILURES]
             )
         )
-    return Answer("\n\n".join([*blocks, facts_text(run)]), told)
+    return Answer("\n\n".join([*blocks, facts_text(run)]), values)
 
 
 def _without_answer(run: Run) -> str:

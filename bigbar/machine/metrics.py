@@ -215,21 +215,21 @@ def as_json(metrics: Metrics, *, series: bool = True) -> dict[str, Any]:
     dict
         Field by field, and the verdict.
     """
-    told = dataclasses.asdict(metrics) | {"stages": dict(metrics.stages)}
-    told["busy_share"] = metrics.busy_share
-    told["verdict"] = verdict(metrics)
+    values = dataclasses.asdict(metrics) | {"stages": dict(metrics.stages)}
+    values["busy_share"] = metrics.busy_share
+    values["verdict"] = verdict(metrics)
     if not series:
         for name in ("memory", "in_flight", "allowed"):
-            del told[name]
-    return {name: _rounded(value) for name, value in told.items()}
+            del values[name]
+    return {name: _rounded(value) for name, value in values.items()}
 
 
-def from_json(told: Mapping[str, Any]) -> Metrics:
+def from_json(values: Mapping[str, Any]) -> Metrics:
     """The metrics that `as_json` put into plain values.
 
     Parameters
     ----------
-    told : mapping
+    values : mapping
         Fields that are not there get their defaults; names that are no fields are ignored.
 
     Returns
@@ -243,9 +243,9 @@ def from_json(told: Mapping[str, Any]) -> Metrics:
     """
     found = {}
     for one in dataclasses.fields(Metrics):
-        if one.name in told or one.default is dataclasses.MISSING:
+        if one.name in values or one.default is dataclasses.MISSING:
             try:
-                found[one.name] = _READ[str(one.type)](told[one.name])
+                found[one.name] = _READ[str(one.type)](values[one.name])
             except (TypeError, ValueError, KeyError, AttributeError) as problem:
                 raise DataError(
                     f"these are no metrics of a run: {one.name} is missing or no {one.type}"
@@ -365,21 +365,21 @@ def _to_text(value: Any) -> str:
     return value
 
 
-def _to_series(told: Any) -> Series:
-    series = tuple((_to_float(moment), _to_int(value)) for moment, value in told)
+def _to_series(values: Any) -> Series:
+    series = tuple((_to_float(moment), _to_int(value)) for moment, value in values)
     moments = [moment for moment, _ in series]
     if moments != sorted(moments) or any(value < 0 for _, value in series):
-        raise ValueError(told)
+        raise ValueError(values)
     return series
 
 
-def _to_slice(told: Any) -> SliceTime:
+def _to_slice(values: Any) -> SliceTime:
     return SliceTime(
-        _to_int(told["start"]),
-        _to_int(told["stop"]),
-        _to_int(told["worker"]),
-        _to_float(told["begun_s"]),
-        _to_float(told["seconds"]),
+        _to_int(values["start"]),
+        _to_int(values["stop"]),
+        _to_int(values["worker"]),
+        _to_float(values["begun_s"]),
+        _to_float(values["seconds"]),
     )
 
 
@@ -389,8 +389,8 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "int": _to_int,
     "str": _to_text,
     "Series": _to_series,
-    "tuple[SliceTime, ...]": lambda told: tuple(_to_slice(one) for one in told),
-    "Mapping[str, float]": lambda told: {
-        _to_text(name): _to_float(value) for name, value in told.items()
+    "tuple[SliceTime, ...]": lambda values: tuple(_to_slice(one) for one in values),
+    "Mapping[str, float]": lambda values: {
+        _to_text(name): _to_float(value) for name, value in values.items()
     },
 }

@@ -21,13 +21,13 @@ from bigbar import given
 from bigbar.errors import BigBarError, SettingsError
 from bigbar.machine.metrics import as_json
 from bigbar.machine.resources import process_exists
-from bigbar.outcome import Outcome, data_told, settings_told
+from bigbar.outcome import Outcome, data_values, settings_values
 from bigbar.report.answer import full_statistics
 from bigbar.results import ResultTable
 from bigbar.space import plain_point, plain_value
 from bigbar.store.owner import place
 from bigbar.store.receipt import RECEIPT, receipt, receipt_text
-from bigbar.store.records import Ending, Told
+from bigbar.store.records import Ending, RunOutput
 from bigbar.validation.summary import as_json as findings_as_json
 from bigbar.validation.summary import plain_scalar
 from bigbar.version import __version__
@@ -201,8 +201,8 @@ def receipt_of(outcome: Outcome, command: Sequence[str]) -> dict[str, Any]:
         outcome.identity,
         run=outcome.carried.run,
         state=outcome.state,
-        settings=settings_told(outcome),
-        data=data_told(outcome),
+        settings=settings_values(outcome),
+        data=data_values(outcome),
         command=command,
         completed=outcome.table.reached(),
         failed=len(outcome.failures),
@@ -276,7 +276,7 @@ def ending(outcome: Outcome, text: str) -> Ending:
         error=outcome.unsteady
         if outcome.stopped_by is None
         else f"stopped by signal {outcome.stopped_by}",
-        told=Told(text, summary(outcome), dict(outcome.timings), metrics),
+        output=RunOutput(text, summary(outcome), dict(outcome.timings), metrics),
     )
 
 
@@ -286,8 +286,8 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     return {
         "version": __version__,
         "run": _run(outcome),
-        "settings": settings_told(outcome),
-        "data": data_told(outcome),
+        "settings": settings_values(outcome),
+        "data": data_values(outcome),
         "grid": {
             "axes": {
                 each.name: [plain_value(value) for value in each.values]

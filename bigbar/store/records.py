@@ -100,7 +100,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Told:
+class RunOutput:
     """What a run said at its end; None or empty where it did not come to it.
 
     Attributes
@@ -154,7 +154,7 @@ class Ending:
     best_value : float or None
     result_sha256 : str or None
     error : str or None
-    told : Told
+    output : RunOutput
     """
 
     state: State
@@ -163,7 +163,7 @@ class Ending:
     best_value: float | None = None
     result_sha256: str | None = None
     error: str | None = None
-    told: Told = field(default_factory=Told)
+    output: RunOutput = field(default_factory=RunOutput)
 
 
 class DamagedRun(StoreError):
@@ -199,7 +199,7 @@ _KINDS = (
 )  # fmt: skip
 
 #: What it said at its end, sealed by itself: it is large, and a list of runs does without it.
-TOLD = ("answer", "summary", "timings", "metrics")
+OUTPUT = ("answer", "summary", "timings", "metrics")
 
 #: What values raise that are of the right kind and make no sense. Whoever writes a file by hand
 #: can seal it as well.
@@ -213,8 +213,8 @@ def run_seal(values: Sequence[Any]) -> str:
     return seal("run", *values)
 
 
-def told_seal(number: int, fingerprint: str, values: Sequence[Any]) -> str:
-    """The seal of `TOLD`."""
+def output_seal(number: int, fingerprint: str, values: Sequence[Any]) -> str:
+    """The seal of `OUTPUT`."""
     return seal("told", key_of(number, fingerprint), *values)
 
 

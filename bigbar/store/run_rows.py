@@ -14,22 +14,22 @@ from bigbar.store.owner import Owner
 from bigbar.store.records import (
     COLUMNS,
     NONSENSE,
-    TOLD,
+    OUTPUT,
     DamagedRun,
     NewRun,
     Run,
-    Told,
+    RunOutput,
     columns_asked,
     from_json,
+    output_seal,
     run_from_row,
     run_seal,
-    told_seal,
 )
 from bigbar.store.schema import StoreError
 from bigbar.store.seal import BROKEN
 
 _KNOWN = ", ".join(COLUMNS)
-_SAID = ", ".join(TOLD)
+_SAID = ", ".join(OUTPUT)
 
 
 def read_run(connection: sqlite3.Connection, number: int) -> Run | None:
@@ -51,7 +51,7 @@ def read_run(connection: sqlite3.Connection, number: int) -> Run | None:
     return None if row is None else run_from_row(row)
 
 
-def read_told(connection: sqlite3.Connection, run: Run) -> Told:
+def read_output(connection: sqlite3.Connection, run: Run) -> RunOutput:
     """What a run said at its end.
 
     Raises
@@ -62,17 +62,17 @@ def read_told(connection: sqlite3.Connection, run: Run) -> Told:
     query = f"SELECT {_SAID}, told_checksum FROM runs WHERE id = ?"
     *texts, checksum = connection.execute(query, (run.id,)).fetchone()
     try:
-        if told_seal(run.id, run.fingerprint, texts) != checksum:
+        if output_seal(run.id, run.fingerprint, texts) != checksum:
             raise ValueError(BROKEN)
         if not all(isinstance(text, str | None) for text in texts):
             raise ValueError("no texts")
-        answer, *told = texts
+        answer, *others = texts
         summary, timings, metrics = (
-            None if text is None else from_json(text, dict) for text in told
+            None if text is None else from_json(text, dict) for text in others
         )
     except NONSENSE as problem:
         raise StoreError(f"what run {run.id} said at its end is damaged ({problem})") from problem
-    return Told(answer, summary, timings or {}, metrics)
+    return RunOutput(answer, summary, timings or {}, metrics)
 
 
 def insert_run(connection: sqlite3.Connection, new: NewRun, owner: Owner) -> int:
@@ -133,18 +133,18 @@ def amend_run(
         return False
     settings = ", ".join(f"{name} = ?" for name in changes)
     connection.execute(f"UPDATE runs SET {settings} WHERE id = ?", (*changes.values(), number))
-    _seal(connection, number, told=not changes.keys().isdisjoint(TOLD))
+    _seal(connection, number, output=not changes.keys().isdisjoint(OUTPUT))
     return True
 
 
-def _seal(connection: sqlite3.Connection, number: int, *, told: bool = True) -> None:
+def _seal(connection: sqlite3.Connection, number: int, *, output: bool = True) -> None:
     """Seal what the file holds by now, as it gives it back."""
     query = f"SELECT {_KNOWN}, {_SAID} FROM runs WHERE id = ?"
     row = connection.execute(query, (number,)).fetchone()
     known, said = row[: len(COLUMNS)], row[len(COLUMNS) :]
     connection.execute("UPDATE runs SET checksum = ? WHERE id = ?", (run_seal(known), number))
-    if told:
-        checksum = told_seal(number, known[COLUMNS.index("fingerprint")], said)
+    if output:
+        checksum = output_seal(number, known[COLUMNS.index("fingerprint")], said)
         connection.execute("UPDATE runs SET told_checksum = ? WHERE id = ?", (checksum, number))
 
 

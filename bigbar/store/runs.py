@@ -15,9 +15,9 @@ from bigbar.store.fingerprint import Identity, canonical
 from bigbar.store.openings import count_opening
 from bigbar.store.owner import Owner
 from bigbar.store.reading import read_failures, read_rows, read_slices
-from bigbar.store.records import DamagedRun, Ending, NewRun, Run, Told, columns_asked
+from bigbar.store.records import DamagedRun, Ending, NewRun, Run, RunOutput, columns_asked
 from bigbar.store.rows import Finished, Slice, delete_rows, write_slices
-from bigbar.store.run_rows import amend_run, insert_run, json_or_none, now, read_run, read_told
+from bigbar.store.run_rows import amend_run, insert_run, json_or_none, now, read_output, read_run
 from bigbar.store.schema import (
     BUSY_S,
     RUNS,
@@ -123,11 +123,11 @@ class RunStore:
         found = self._found("WHERE bars_sha256 = ? ORDER BY id DESC", identity.bars_sha256, damaged)
         return [run for run in found if run.identity.strategy_name == identity.strategy_name]
 
-    def told(self, number: int) -> Told:
+    def output(self, number: int) -> RunOutput:
         """What a run said at its end."""
         run = self.run(number)
         with explained(self.path):
-            return read_told(self._connection, run)
+            return read_output(self._connection, run)
 
     def slices(self, number: int) -> list[Slice]:
         """Finished pieces of a run, in the order in which they were written."""
@@ -256,7 +256,7 @@ class RunStore:
 
     def end(self, number: int, owner: Owner, ending: Ending) -> None:
         """Write down how a run ended, if it still belongs to this owner."""
-        told = ending.told
+        output = ending.output
         changes = {
             "state": ending.state,
             "ended": now(),
@@ -266,10 +266,10 @@ class RunStore:
             "best_value": ending.best_value,
             "result_sha256": ending.result_sha256,
             "error": storable(ending.error),
-            "answer": storable(told.answer),
-            "summary": json_or_none(told.summary),
-            "timings": json_or_none(told.timings),
-            "metrics": json_or_none(told.metrics),
+            "answer": storable(output.answer),
+            "summary": json_or_none(output.summary),
+            "timings": json_or_none(output.timings),
+            "metrics": json_or_none(output.metrics),
         }
         with explained(self.path), transaction(self._connection):
             amend_run(self._connection, number, changes, owner=owner)

@@ -11,7 +11,7 @@ from bigbar.errors import DataError, SettingsError
 from bigbar.given import flag, number, text, whole
 from bigbar.job import Job
 from bigbar.spec import StrategySpec
-from bigbar.validation.splits import Span, holdout_split, walk_forward_spans
+from bigbar.validation.splits import Span, holdout_split, walk_forward_splits
 
 #: Which setting is judged, and shown as the answer.
 CHOICES = ("peak", "robust")
@@ -135,7 +135,7 @@ class Plan:
     def _windows(
         self, spec: StrategySpec, index: pd.DatetimeIndex, span: Span, windows: int
     ) -> None:
-        walk_forward_spans(
+        walk_forward_splits(
             spec, index, span, windows=windows, share=TEST_SHARE, anchored=self.anchored
         )
 

@@ -31,7 +31,7 @@ def length(span: Span) -> int:
 
 
 @dataclass(frozen=True)
-class WindowSpans:
+class WindowSplit:
     """The bars of one step of a walk-forward analysis.
 
     Attributes
@@ -82,7 +82,7 @@ def holdout_split(spec: StrategySpec, index: pd.DatetimeIndex, span: Span, share
     return int(inner[np.argmin(np.abs(inner - (stop - share * (stop - first))))])
 
 
-def walk_forward_spans(
+def walk_forward_splits(
     spec: StrategySpec,
     index: pd.DatetimeIndex,
     span: Span,
@@ -90,7 +90,7 @@ def walk_forward_spans(
     windows: int,
     share: float,
     anchored: bool,
-) -> tuple[WindowSpans, ...]:
+) -> tuple[WindowSplit, ...]:
     """The training and test windows of a walk-forward analysis.
 
     The test windows follow each other without a gap, and cover all that comes after the first
@@ -117,7 +117,7 @@ def walk_forward_spans(
 
     Returns
     -------
-    tuple of WindowSpans
+    tuple of WindowSplit
 
     Raises
     ------
@@ -144,7 +144,7 @@ def walk_forward_spans(
     test = (units - train) / windows
     bounds = [math.floor(train + i * test + 0.5 + _FUZZ) for i in range(windows + 1)]
     found = tuple(
-        WindowSpans(
+        WindowSplit(
             (int(edges[0 if anchored else begin - bounds[0]]), int(edges[begin])),
             (int(edges[begin]), int(edges[end])),
         )

@@ -26,7 +26,7 @@ from bigbar.results import Choice, best_of
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import WalkForward, WalkForwardMatrix, Window
 from bigbar.validation.single import SingleRun, prove, run_single, whole_span
-from bigbar.validation.splits import Span, WindowSpans, length, walk_forward_spans
+from bigbar.validation.splits import Span, WindowSplit, length, walk_forward_splits
 from bigbar.validation.tasks import Imap
 from bigbar.worker import GridTask, answer_slice, desk, engine_of, halves
 
@@ -152,7 +152,7 @@ class Winners:
 class _Step:
     """A window with its winner's runs; None where no combination counted."""
 
-    spans: WindowSpans
+    split: WindowSplit
     train: SingleRun | None
     test: SingleRun | None
     equity: pd.Series
@@ -178,7 +178,7 @@ def walk_forward(
     winners : Winners
         Of that job.
     windows, share, anchored
-        See `bigbar.validation.splits.walk_forward_spans`.
+        See `bigbar.validation.splits.walk_forward_splits`.
 
     Returns
     -------
@@ -192,10 +192,10 @@ def walk_forward(
         If the engine and `backtesting.py` disagree on a winner in any window.
     """
     index: Any = file.index
-    spans = walk_forward_spans(
+    splits = walk_forward_splits(
         job.spec, index, whole_span(file, job), windows=windows, share=share, anchored=anchored
     )
-    steps = _steps(file, job, spans, winners)
+    steps = _steps(file, job, splits, winners)
     runs = [run for step in steps for run in (step.train, step.test) if run is not None]
     replayed = prove(runs, job.space, winners.imap)
     equity = pd.concat([step.equity for step in steps])
@@ -259,10 +259,10 @@ def walk_forward_matrix(
         If a number of windows or a share makes no sense.
     """
     index: Any = file.index
-    cut: dict[tuple[int, int], tuple[WindowSpans, ...]] = {}
+    cut: dict[tuple[int, int], tuple[WindowSplit, ...]] = {}
     for row, column in itertools.product(range(len(windows)), range(len(shares))):
         try:
-            cut[row, column] = walk_forward_spans(
+            cut[row, column] = walk_forward_splits(
                 job.spec,
                 index,
                 whole_span(file, job),
@@ -273,10 +273,10 @@ def walk_forward_matrix(
         except DataError:
             continue  # Too few bars for these: NaN.
     # All at once, so that no worker waits at the end of each.
-    winners.find([one.train for spans in cut.values() for one in spans])
+    winners.find([one.train for splits in cut.values() for one in splits])
     total_return, efficiency = np.full((2, len(windows), len(shares)), np.nan)
-    for place, spans in cut.items():
-        steps = _steps(file, job, spans, winners)
+    for place, splits in cut.items():
+        steps = _steps(file, job, splits, winners)
         equity = pd.concat([step.equity for step in steps])
         total_return[place] = _total_return(equity)
         found = _efficiency(equity, steps)
@@ -285,14 +285,14 @@ def walk_forward_matrix(
 
 
 def _steps(
-    file: pd.DataFrame, job: Job, spans: Sequence[WindowSpans], winners: Winners
+    file: pd.DataFrame, job: Job, splits: Sequence[WindowSplit], winners: Winners
 ) -> list[_Step]:
-    """Every window's winner on both of its spans, equity going on from window to window."""
+    """Every window's winner on both sides of its split, equity going on from window to window."""
     account = job.account
     choice = winners.choice
     cash = float(account.cash)
     steps = []
-    for one, winner in zip(spans, winners.find([one.train for one in spans]), strict=True):
+    for one, winner in zip(splits, winners.find([one.train for one in splits]), strict=True):
         train = test = None
         if winner is not None:
             train = run_single(file, job, winner.number, one.train)
@@ -310,10 +310,10 @@ def _steps(
 
 
 def _window(step: _Step, index: pd.DatetimeIndex, choice: Choice) -> Window:
-    (first, split), (_, stop) = step.spans.train, step.spans.test
+    (first, split), (_, stop) = step.split.train, step.split.test
     return Window(
-        train=step.spans.train,
-        test=step.spans.test,
+        train=step.split.train,
+        test=step.split.test,
         train_times=(index[first], index[split - 1]),
         test_times=(index[split], index[stop - 1]),
         combination=None if step.train is None else step.train.number,

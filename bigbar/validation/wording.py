@@ -170,7 +170,7 @@ def charges_text(account: Account) -> str | None:
     if not callable(account.commission):
         return costs_text(*account.commission_parts, account.spread)
     spread = costs_text(0.0, 0.0, account.spread)
-    return ", ".join(filter(None, (f"commission by {account.told['commission']}", spread)))
+    return ", ".join(filter(None, (f"commission by {account.described['commission']}", spread)))
 
 
 def basis_points(cost: float) -> str:

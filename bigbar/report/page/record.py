@@ -61,7 +61,7 @@ def _settings(subject: Subject) -> Iterator[tuple[Content, Content]]:
 def commission_text(account: Account) -> str:
     """`5 + 0.001`: the fixed amount and the share; a function by its name."""
     if callable(account.commission):
-        return f"the function {account.told['commission']}"
+        return f"the function {account.described['commission']}"
     fixed, relative = account.commission_parts
     return (f"{fixed:g} + " if fixed else "") + value_text(relative)
 

@@ -27,7 +27,7 @@ from bigbar.strategies.big_bar.parameters import (
     grid_with,
     longest_period,
 )
-from bigbar.validation.splits import holdout_split, walk_forward_spans
+from bigbar.validation.splits import holdout_split, walk_forward_splits
 
 SPEC = BigBar()
 
@@ -214,10 +214,10 @@ def test_a_single_bar_is_not(weeks: list[int]) -> None:
 
 
 def test_windows_of_two_bars_are_enough() -> None:
-    spans = walk_forward_spans(
+    splits = walk_forward_splits(
         SPEC, index_of([2] * 9), (0, 18), windows=6, share=0.25, anchored=False
     )  # fmt: skip
-    assert [stop - first for first, stop in (one.test for one in spans)] == [2] * 6
+    assert [stop - first for first, stop in (one.test for one in splits)] == [2] * 6
 
 
 def test_week_edges_are_in_universal_time() -> None:
@@ -252,16 +252,16 @@ def test_holdout_share(share: float) -> None:
 
 def test_rolling_windows() -> None:
     index = index_of([100] * 9)
-    spans = walk_forward_spans(SPEC, index, (0, 900), windows=6, share=0.25, anchored=False)
-    assert [one.train for one in spans] == [(a, a + 300) for a in range(0, 600, 100)]
-    assert [one.test for one in spans] == [(a, a + 100) for a in range(300, 900, 100)]
+    splits = walk_forward_splits(SPEC, index, (0, 900), windows=6, share=0.25, anchored=False)
+    assert [one.train for one in splits] == [(a, a + 300) for a in range(0, 600, 100)]
+    assert [one.test for one in splits] == [(a, a + 100) for a in range(300, 900, 100)]
 
 
 def test_anchored_windows() -> None:
     index = index_of([100] * 9)
-    spans = walk_forward_spans(SPEC, index, (20, 900), windows=6, share=0.25, anchored=True)
-    assert [one.train for one in spans] == [(20, a) for a in range(300, 900, 100)]
-    assert [one.test for one in spans] == [(a, a + 100) for a in range(300, 900, 100)]
+    splits = walk_forward_splits(SPEC, index, (20, 900), windows=6, share=0.25, anchored=True)
+    assert [one.train for one in splits] == [(20, a) for a in range(300, 900, 100)]
+    assert [one.test for one in splits] == [(a, a + 100) for a in range(300, 900, 100)]
 
 
 @quick
@@ -283,16 +283,16 @@ def test_any_windows(
     ratio = (1 - share) / share
     if len(edges) - 1 < windows + max(ratio / 2, 1) - 1e-9:
         with pytest.raises(DataError, match=f"are in {len(edges) - 1}$"):
-            walk_forward_spans(SPEC, index, span, windows=windows, share=share, anchored=anchored)
+            walk_forward_splits(SPEC, index, span, windows=windows, share=share, anchored=anchored)
         return
-    spans = walk_forward_spans(SPEC, index, span, windows=windows, share=share, anchored=anchored)
-    assert len(spans) == windows
-    assert spans[0].train[0] == span[0]
-    assert spans[-1].test[1] == span[1]
-    for one in spans:
+    splits = walk_forward_splits(SPEC, index, span, windows=windows, share=share, anchored=anchored)
+    assert len(splits) == windows
+    assert splits[0].train[0] == span[0]
+    assert splits[-1].test[1] == span[1]
+    for one in splits:
         assert set(one.train + one.test) <= set(edges)
         assert one.train[0] < one.train[1] == one.test[0] < one.test[1]
-    weeks = [[edges.index(bar) for bar in one.train + one.test] for one in spans]
+    weeks = [[edges.index(bar) for bar in one.train + one.test] for one in splits]
     for (start, end, _, stop), (next_start, next_end, *_) in itertools.pairwise(weeks):
         assert next_end == stop
         assert next_start == (0 if anchored else start + next_end - end)
@@ -309,35 +309,38 @@ def test_any_windows(
 
 def test_training_windows_shrink_where_weeks_are_few() -> None:
     index = index_of([100] * 14)
-    spans = walk_forward_spans(SPEC, index, (0, 1400), windows=12, share=0.25, anchored=False)
-    assert {stop - first for first, stop in (one.train for one in spans)} == {200}
-    assert {stop - first for first, stop in (one.test for one in spans)} == {100}
+    splits = walk_forward_splits(SPEC, index, (0, 1400), windows=12, share=0.25, anchored=False)
+    assert {stop - first for first, stop in (one.train for one in splits)} == {200}
+    assert {stop - first for first, stop in (one.test for one in splits)} == {100}
 
 
 def test_too_few_weeks_for_the_windows() -> None:
     index = index_of([100] * 13)
     with pytest.raises(DataError, match=r"need 14 trading weeks, and the 1,300 .* are in 13"):
-        walk_forward_spans(SPEC, index, (0, 1300), windows=12, share=0.25, anchored=False)
+        walk_forward_splits(SPEC, index, (0, 1300), windows=12, share=0.25, anchored=False)
     with pytest.raises(DataError, match="50% out of sample need 14 trading weeks"):
-        walk_forward_spans(SPEC, index, (0, 1300), windows=13, share=0.5, anchored=False)
+        walk_forward_splits(SPEC, index, (0, 1300), windows=13, share=0.5, anchored=False)
     assert (
-        len(walk_forward_spans(SPEC, index, (0, 1300), windows=12, share=0.5, anchored=False)) == 12
+        len(walk_forward_splits(SPEC, index, (0, 1300), windows=12, share=0.5, anchored=False))
+        == 12
     )
 
 
 def test_windows_of_a_single_bar_are_refused() -> None:
     index = pd.date_range("2024-01-07", periods=40, freq="W")
     with pytest.raises(DataError, match="have 1 bar"):
-        walk_forward_spans(SPEC, index, (0, 40), windows=30, share=0.25, anchored=False)
-    assert len(walk_forward_spans(SPEC, index, (0, 40), windows=5, share=0.25, anchored=False)) == 5
+        walk_forward_splits(SPEC, index, (0, 40), windows=30, share=0.25, anchored=False)
+    assert (
+        len(walk_forward_splits(SPEC, index, (0, 40), windows=5, share=0.25, anchored=False)) == 5
+    )
 
 
 def test_windows_that_make_no_sense() -> None:
     index = index_of([100] * 9)
     with pytest.raises(SettingsError, match="at least 1 window"):
-        walk_forward_spans(SPEC, index, (0, 900), windows=0, share=0.25, anchored=False)
+        walk_forward_splits(SPEC, index, (0, 900), windows=0, share=0.25, anchored=False)
     with pytest.raises(SettingsError, match="out of sample is 1"):
-        walk_forward_spans(SPEC, index, (0, 900), windows=3, share=1, anchored=False)
+        walk_forward_splits(SPEC, index, (0, 900), windows=3, share=1, anchored=False)
 
 
 # Strategies that may be cut at any bar.
@@ -356,8 +359,8 @@ def test_any_strategy_is_cut_at_the_nearest_bar() -> None:
 def test_windows_of_any_strategy_are_of_bars() -> None:
     spec = StrategySpec("my.py:Mine")
     index = index_of([100] * 3)
-    spans = walk_forward_spans(spec, index, (0, 300), windows=3, share=0.25, anchored=False)
-    assert [one.train for one in spans] == [(0, 150), (50, 200), (100, 250)]
-    assert [one.test for one in spans] == [(150, 200), (200, 250), (250, 300)]
+    splits = walk_forward_splits(spec, index, (0, 300), windows=3, share=0.25, anchored=False)
+    assert [one.train for one in splits] == [(0, 150), (50, 200), (100, 250)]
+    assert [one.test for one in splits] == [(150, 200), (200, 250), (250, 300)]
     with pytest.raises(DataError, match=r"25% out of sample need 6 bars, and 5 take part$"):
-        walk_forward_spans(spec, index, (0, 5), windows=4, share=0.25, anchored=False)
+        walk_forward_splits(spec, index, (0, 5), windows=4, share=0.25, anchored=False)
