@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 
 from bigbar.calendar import calendar_of
 from bigbar.data.read import Bars
 from bigbar.engines.contract import Engine
-from bigbar.engines.find import build_engine, kind_of, prepare, warm_up
+from bigbar.engines.find import build_engine, kind_of, warm_up
 from bigbar.engines.stack_room import with_room
 from bigbar.errors import Interrupted, SettingsError, VerificationError
 from bigbar.executors.chunks import (
@@ -26,22 +23,15 @@ from bigbar.executors.chunks import (
 )
 from bigbar.executors.inside_process import leave_if_starting
 from bigbar.executors.local import Unanswered, WorkerPool
-from bigbar.executors.throttle import Throttle
 from bigbar.interrupts import signals_raised
 from bigbar.job import Job
 from bigbar.machine.budget import Budget, budget_for, workload
 from bigbar.machine.describe import machine
-from bigbar.machine.resources import BLIND, resident_memory, seen_processors, usable_processors
-from bigbar.machine.watch import Watcher
-from bigbar.outcome import Execution, Memory, Outcome, data_values, settings_values
+from bigbar.outcome import Execution, Outcome, data_values, settings_values
 from bigbar.progress.events import Listener
 from bigbar.request import Request
 from bigbar.results import ResultTable
-from bigbar.sharing.blocks import SHARED_MEMORY_IN_USE
-from bigbar.sharing.frames import Descriptor, Publication, publish
-from bigbar.sharing.heap import trim_heap
 from bigbar.sharing.leftovers import remove_leftovers
-from bigbar.sharing.objects import SharedObject
 from bigbar.store.fingerprint import bars_sha256
 from bigbar.store.recording import Recorder
 from bigbar.store.records import NewRun
@@ -55,7 +45,7 @@ from bigbar.validation.summary import as_json
 from bigbar.validation.tasks import sparing
 from bigbar.verification.replay import differences_text
 from bigbar.verification.replays import verify
-from bigbar.worker import start_worker
+from bigbar.worker_setup import WorkerSetup, among_workers, memory_of
 
 
 def checked_job(bars: Bars, request: Request) -> Job:
@@ -205,12 +195,12 @@ def validate_later(outcome: Outcome, plan: Plan, *, listener: Listener | None = 
     # What the run itself took, of time and memory, stays as it is.
     own = replace(outcome, plan=plan, timings={}, broke_off={}, watcher=None, returns=None)
 
-    def validate(workshop: _Workshop) -> None:
+    def validate(setup: WorkerSetup) -> None:
         with own.apart("the validation", listener.event):
-            _validate(own, workshop.file, workshop.pool, listener, Recorder())
+            _validate(own, setup.file, setup.pool, listener, Recorder())
 
     with signals_raised():
-        _among_workers(own, listener, validate)
+        among_workers(own, listener, validate)
     outcome.findings = own.findings
     outcome.broke_off.update(own.broke_off)
 
@@ -221,63 +211,15 @@ def _carry_out(outcome: Outcome, budget: Budget, listener: Listener, recorder: R
         _take_over(outcome, listener, recorder)
     _tell_forecast(outcome, budget, listener)
 
-    def optimize(workshop: _Workshop) -> None:
-        _optimize(outcome, workshop, listener, recorder)
+    def optimize(setup: WorkerSetup) -> None:
+        _optimize(outcome, setup, listener, recorder)
 
-    _among_workers(outcome, listener, optimize)
-
-
-@dataclass(frozen=True)
-class _Workshop:
-    """What is there while a run goes on: bars, engine and workers."""
-
-    file: pd.DataFrame
-    publication: Publication
-    engine: Engine
-    pool: WorkerPool
+    among_workers(outcome, listener, optimize)
 
 
-def _among_workers(outcome: Outcome, listener: Listener, work: Callable[[_Workshop], None]) -> None:
-    """Publish the bars, start workers on them, do some work, and leave nothing behind."""
-    publication: Publication | None = None
-    pool: WorkerPool | None = None
-    SHARED_MEMORY_IN_USE.begin()
-    try:
-        with outcome.timed("prepare_s"):
-            file = outcome.job.spec.columns(outcome.bars.frame)
-        with outcome.timed("publish_s"):
-            publication = publish(file, outcome.job)
-            outcome.shared_kind = publication.kind
-            file = publication.attachment.frame()  # The only copy from here on.
-        engine, prepared = _build_and_compile(outcome, publication, listener)
-        if publication.reason:
-            listener.event(publication.reason)
-        listener.shared(publication, outcome.execution.workers)
-        with outcome.timed("start_workers_s"):
-            pool = _start_pool(outcome, (publication.descriptor, prepared), listener)
-            outcome.watcher = _watch(outcome, pool, listener)
-        work(_Workshop(file, publication, engine, pool))
-    finally:
-        outcome.shared_bytes = SHARED_MEMORY_IN_USE.most
-        with outcome.timed("clean_up_s"):
-            try:
-                if outcome.watcher is not None:
-                    outcome.watcher.stop()
-                if pool is not None:
-                    pool.close()
-            finally:
-                if outcome.returns is not None:
-                    outcome.returns.close()
-                    outcome.returns = None
-                if publication is not None:
-                    publication.close()
-
-
-def _optimize(
-    outcome: Outcome, workshop: _Workshop, listener: Listener, recorder: Recorder
-) -> None:
+def _optimize(outcome: Outcome, setup: WorkerSetup, listener: Listener, recorder: Recorder) -> None:
     """Sweep the space, read the answer off the table, verify it, and find out what it is worth."""
-    file, engine, pool, watcher = workshop.file, workshop.engine, workshop.pool, outcome.watcher
+    file, engine, pool, watcher = setup.file, setup.engine, setup.pool, outcome.watcher
     assert watcher is not None
     if outcome.plan is not None and outcome.plan.assess:
         outcome.returns = keep_returns(file, outcome.job, most_bytes=MOST_BYTES)
@@ -286,7 +228,7 @@ def _optimize(
     with outcome.timed("sweep_s"), watcher.sweeping(outcome.sweep_metrics):
         sweep(outcome, pool, listener, recorder, chunks)
     _settle(outcome, engine, listener, recorder)
-    outcome.memory = _memory(file, workshop.publication, pool, outcome.execution.workers)
+    outcome.memory = memory_of(file, setup.publication, pool, outcome.execution.workers)
     if outcome.stopped_by is not None:
         return
     try:
@@ -333,76 +275,6 @@ def _described(outcome: Outcome) -> NewRun:
         machine=machine(),
         objective=outcome.choice.objective.name,
     )
-
-
-def _build_and_compile(
-    outcome: Outcome, publication: Publication, listener: Listener
-) -> tuple[Engine, SharedObject | None]:
-    """The parent's own engine, and what it shares with those of the workers.
-
-    Workers that are forked inherit what was compiled for it.
-    """
-    job, attachment = outcome.job, publication.attachment
-    file = attachment.frame()
-    with outcome.timed("compile_s"):
-        if kind_of(job.spec, job.engine).warm_up is not None:
-            from bigbar.compiled.jit import is_cached
-
-            if not is_cached():
-                listener.compiling()
-        with_room(partial(warm_up, job))
-        if kind_of(job.spec, job.engine).warm_up is not None:
-            from bigbar.compiled.jit import what_to_say
-
-            for said in what_to_say():
-                listener.event(said)
-        prepared = prepare(file, job)
-        shared = None if prepared is None else publication.share(prepared)
-        if shared is not None:
-            prepared = attachment.load(shared)
-            trim_heap()  # The copy that was published.
-        return build_engine(file, job, prepared), shared
-
-
-def _start_pool(
-    outcome: Outcome,
-    published: tuple[Descriptor, SharedObject | None],
-    listener: Listener,
-) -> WorkerPool:
-    execution = outcome.execution
-    pool = WorkerPool(
-        min(execution.workers, len(outcome.job.space)),
-        start_method=execution.start_method,
-        initializer=start_worker,
-        initargs=published,
-        growth=None if outcome.budget is None else outcome.budget.growth,
-        on_event=listener.event,
-    )
-    try:
-        outcome.workers_kind = pool.kind  # Starts the workers.
-    except BaseException:  # A signal meanwhile: nobody else knows of the pool yet.
-        pool.close()
-        raise
-    outcome.start_method = multiprocessing.get_context(execution.start_method).get_start_method()
-    return pool
-
-
-def _watch(outcome: Outcome, pool: WorkerPool, listener: Listener) -> Watcher:
-    """Look at the run from here on; with `--workers auto`, also at everything else."""
-    execution = outcome.execution
-    if execution.timeout is not None and pool.kind == "threads":
-        listener.event("threads cannot be ended: no combination can take too long")
-    throttle = None if execution.least_workers is None else Throttle(pool.workers)
-    watcher = Watcher(
-        pool,
-        throttle=throttle,
-        least=execution.least_workers or 1,
-        processors=usable_processors(),
-        seen=seen_processors(),
-        memory_limit=0 if outcome.budget is None else outcome.budget.memory_limit,
-    )
-    watcher.start()
-    return watcher
 
 
 def _settle(outcome: Outcome, engine: Engine, listener: Listener, recorder: Recorder) -> None:
@@ -485,25 +357,6 @@ def _validate(
         found = replace(found, notes=(*found.notes, *broken))
         json.dumps(as_json(found, outcome.job.space), allow_nan=False)  # It can be written, later.
     outcome.findings = found
-
-
-def _memory(file: pd.DataFrame, publication: Publication, pool: WorkerPool, workers: int) -> Memory:
-    data = int(file.memory_usage(index=True, deep=True).sum())
-    return Memory(
-        data=data,
-        shared=publication.nbytes,
-        parent=_alone(os.getpid()) or resident_memory(),
-        workers=tuple(held for pid in pool.worker_pids() if (held := _alone(pid))),
-        independent=data * workers,
-    )
-
-
-def _alone(pid: int) -> int:
-    """Memory that only this process holds, in bytes; 0 where that cannot be read."""
-    try:
-        return int(psutil.Process(pid).memory_full_info().uss)
-    except BLIND:
-        return 0
 
 
 def time_a_backtest(bars: Bars, job: Job, *, sample_size: int = SAMPLE_SIZE) -> float:

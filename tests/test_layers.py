@@ -21,7 +21,10 @@ LAYERS = (
     ("compiled", "sharing", "engines", "strategies.big_bar", "strategies"),
     ("worker", "executors"),
     ("verification", "validation", "store", "machine"),
-    ("progress", "outcome", "stored_rows", "sweep", "verification.replays", "request", "pipeline"),
+    (
+        "progress", "outcome", "stored_rows", "sweep", "verification.replays", "request",
+        "worker_setup", "pipeline",
+    ),
     (
         "report", "strategy_options", "options", "api", "own_run", "grid_search",
         "backtest", "lib",
