@@ -15,7 +15,8 @@ from typing import Any, Literal, Self
 
 from bigbar.errors import WorkersLostError
 from bigbar.executors.inside_process import UNGUARDED
-from bigbar.executors.processes import ProcessBackend, ThreadBackend
+from bigbar.executors.processes import ProcessBackend
+from bigbar.executors.threads import ThreadBackend
 from bigbar.executors.throttle import Throttle
 from bigbar.interrupts import signals_deferred
 

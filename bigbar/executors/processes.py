@@ -13,13 +13,12 @@ import copy
 import multiprocessing
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import queues, util
-from multiprocessing.pool import TERMINATE, ThreadPool
+from multiprocessing import util
+from multiprocessing.pool import TERMINATE
 from typing import Any, Literal
 
 from bigbar.executors.throttle import Gate, Throttle
@@ -34,9 +33,7 @@ from bigbar.executors.inside_process import (
     StatusBoard,
     TaskOutcome,
     run_in_process,
-    run_in_thread,
     run_while_parent_lives,
-    start_thread,
     start_worker,
 )
 from bigbar.executors.stopwatch import Stopwatch
@@ -45,8 +42,8 @@ from bigbar.sharing.blocks import Block, create_segment
 from bigbar.sharing.leftovers import SHARED_MEMORY, semaphores_of
 from bigbar.sharing.tracker import register
 
-# How often the watch looks for dead workers, in seconds; also how long it waits for a result.
-_WATCH_S = 0.1
+#: How often the watch looks for dead workers, in seconds; also how long it waits for a result.
+WATCH_S = 0.1
 
 # A lock of the result queue that is not free after this long, in seconds, with every worker
 # dead, was held by one of the dead: the parent itself holds it for a few microseconds.
@@ -165,7 +162,7 @@ class ProcessBackend:
         while missing and not self._down:
             now = time.monotonic()
             if now >= next_look:
-                next_look = now + _WATCH_S
+                next_look = now + WATCH_S
                 if limits is not None:
                     self._overdue = _find_overdue(board.running(), limits, watch, now)
                 if self.fallen() or self._overdue:
@@ -176,7 +173,7 @@ class ProcessBackend:
                 self._insist_on_a_reader()
                 raise_received()
             try:
-                outcome = results.next(_WATCH_S)
+                outcome = results.next(WATCH_S)
             except multiprocessing.TimeoutError:
                 continue
             missing -= 1
@@ -319,101 +316,6 @@ def _let_go_of_what_was_not_sent(iterator: Any) -> None:
     for succeeded, value in list(iterator._items):
         if not succeeded:
             value.__traceback__ = None
-
-
-class ThreadBackend:
-    """Threads of this process with the interface of `ProcessBackend`, for want of processes.
-
-    The initializer runs once in each thread, as it does in each process.
-    """
-
-    kind: Literal["processes", "threads"] = "threads"
-
-    def __init__(
-        self,
-        workers: int,
-        initializer: Callable[..., object] | None,
-        initargs: tuple[Any, ...],
-    ) -> None:
-        self._pool = _ThreadPoolWithoutSemaphores(workers, start_thread, (initializer, initargs))
-        self._workers = workers
-        self._gate: Gate | None = None
-
-    def outcomes(
-        self,
-        function: Callable[[Any], Any],
-        tasks: Sequence[Any],
-        *,
-        limits: Sequence[float] | None = None,
-        throttle: Throttle | None = None,
-    ) -> Iterator[TaskOutcome]:
-        """Run a round of tasks; yield what arrives, in the order in which it arrives.
-
-        A thread cannot be ended from outside: `limits` are not kept.
-        """
-        run = partial(run_in_thread, function)
-        gate = self._gate = Gate(tasks, throttle or Throttle(len(tasks)))
-        results = self._pool.imap_unordered(run, gate, chunksize=1)
-        missing = len(tasks)
-        while missing:
-            try:
-                outcome = results.next(_WATCH_S)
-            except multiprocessing.TimeoutError:
-                raise_received()
-                continue
-            missing -= 1
-            gate.finished()
-            yield outcome
-
-    def fallen(self) -> dict[int, int]:
-        """Threads do not die."""
-        return {}
-
-    def started(self) -> dict[int, int]:
-        """Nobody asks, since nobody dies."""
-        return {}
-
-    def overdue(self) -> dict[int, Overdue]:
-        """Threads cannot be ended."""
-        return {}
-
-    def running(self) -> int:
-        """How many tasks are being worked on."""
-        return 0 if self._gate is None else min(self._gate.underway, self._workers)
-
-    def pids(self) -> list[int]:
-        """There are no processes."""
-        return []
-
-    def born(self) -> list[int]:
-        """There never were any."""
-        return []
-
-    @property
-    def down(self) -> bool:
-        """It stays."""
-        return False
-
-    def demolish(self) -> None:
-        """Drop the tasks that wait; a task that runs ends in its own time, its result unread."""
-        if self._gate is not None:
-            self._gate.close()
-        self._pool.terminate()
-
-
-class _ThreadPoolWithoutSemaphores(ThreadPool):
-    """`ThreadPool` makes one queue with the semaphores that could not be had: not this one."""
-
-    def _setup_queues(self) -> None:
-        super()._setup_queues()  # type: ignore[misc]
-        self._ctx = _ThreadContext()
-
-
-class _ThreadContext:
-    Lock = staticmethod(threading.Lock)
-
-    def SimpleQueue(self) -> Any:
-        return queues.SimpleQueue(ctx=self)
 
 
 def _anchor_of_semaphores(context: Any) -> Block | None:
