@@ -62,7 +62,7 @@ from bigbar.report.files import (
 from bigbar.report.ownership import OTHER_FOLDER, check_folder, place_of, refuse_to_lose_prices
 from bigbar.request import Request
 from bigbar.results import Choice, Pairs, ResultTable
-from bigbar.sharing.frames import (
+from bigbar.sharing.named_frames import (
     cleanup_shared_memory,
     create_shared_memory_dataframe,
     load_from_shared_memory,

@@ -23,13 +23,11 @@ from hypothesis import strategies as st
 
 from bigbar.errors import BigBarError, DataError
 from bigbar.sharing import blocks as _blocks
-from bigbar.sharing.frames import (
-    Descriptor,
-    attach,
+from bigbar.sharing.frames import Descriptor, attach, publish
+from bigbar.sharing.named_frames import (
     cleanup_shared_memory,
     create_shared_memory_dataframe,
     load_from_shared_memory,
-    publish,
 )
 
 pytestmark = pytest.mark.timeout(60)
@@ -316,7 +314,7 @@ def test_cleanup_from_an_unrelated_process() -> None:
     run(
         """
         import sys
-        from bigbar.sharing.frames import cleanup_shared_memory
+        from bigbar.sharing.named_frames import cleanup_shared_memory
         cleanup_shared_memory(*sys.argv[1:])
         cleanup_shared_memory(*sys.argv[1:])
         """,
@@ -384,9 +382,11 @@ FALLBACK = """
     import numpy as np, pandas as pd
     from pathlib import Path
     from bigbar.executors.local import WorkerPool
-    from bigbar.sharing.frames import (
-        attach, cleanup_shared_memory, create_shared_memory_dataframe,
-        load_from_shared_memory, publish,
+    from bigbar.sharing.frames import attach, publish
+    from bigbar.sharing.named_frames import (
+        cleanup_shared_memory,
+        create_shared_memory_dataframe,
+        load_from_shared_memory,
     )
     from tests.test_shared_memory import attached_sum, bars
 
