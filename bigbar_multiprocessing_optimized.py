@@ -68,7 +68,8 @@ from bigbar.sharing.named_frames import (
     load_from_shared_memory,
 )
 from bigbar.store.receipt import RECEIPT
-from bigbar.store.recording import Recorder, StoreRecorder
+from bigbar.store.recorder import Recorder
+from bigbar.store.recording import StoreRecorder
 from bigbar.strategies.big_bar.description import BigBar, check_enough_bars, job_of
 from bigbar.strategies.big_bar.parameters import Settings, grid_with, longest_period, parse_grid
 from bigbar.streams import Listened, any_encoding, let_go, open_missing_streams, say

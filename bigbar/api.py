@@ -37,7 +37,8 @@ from bigbar.request import Request
 from bigbar.results import Choice, Pairs
 from bigbar.space import Space, setting_text
 from bigbar.spec import StrategySpec
-from bigbar.store.recording import Recorder, ReusePolicy, StoreRecorder
+from bigbar.store.recorder import Recorder
+from bigbar.store.recording import ReusePolicy, StoreRecorder
 from bigbar.strategies.find import DEFAULT, find_strategy
 from bigbar.units import counted, parse_size
 from bigbar.validation.findings import Findings

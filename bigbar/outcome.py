@@ -23,7 +23,7 @@ from bigbar.machine.metrics import Metrics
 from bigbar.machine.watch import SweepMetrics, Watcher
 from bigbar.results import Choice, ResultTable
 from bigbar.store.fingerprint import Identity, identity_of
-from bigbar.store.recording import Carried
+from bigbar.store.recorder import Carried
 from bigbar.store.records import State
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan

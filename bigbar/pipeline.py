@@ -33,7 +33,7 @@ from bigbar.request import Request
 from bigbar.results import ResultTable
 from bigbar.sharing.leftovers import remove_leftovers
 from bigbar.store.fingerprint import bars_sha256
-from bigbar.store.recording import Recorder
+from bigbar.store.recorder import Recorder
 from bigbar.store.records import NewRun
 from bigbar.stored_rows import distrust
 from bigbar.sweep import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bigbar.outcome import Outcome
 from bigbar.progress.events import Listener
-from bigbar.store.recording import Recorder
+from bigbar.store.recorder import Recorder
 from bigbar.verification.replay import Difference, first_difference
 
 

@@ -25,7 +25,7 @@ from bigbar.executors.local import Limit, Unanswered, WorkerPool
 from bigbar.executors.throttle import Throttle
 from bigbar.outcome import Outcome
 from bigbar.progress.events import Listener
-from bigbar.store.recording import Recorder
+from bigbar.store.recorder import Recorder
 from bigbar.store.rows import Slice
 from bigbar.stored_rows import distrust, wrong_rows
 from bigbar.verification.replay import Difference

@@ -13,7 +13,8 @@ from bigbar.errors import Interrupted, SettingsError, VerificationError
 from bigbar.results import ResultTable
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity
-from bigbar.store.recording import Carried, Recorder, ReusePolicy, StoreRecorder
+from bigbar.store.recorder import Carried, Recorder
+from bigbar.store.recording import ReusePolicy, StoreRecorder
 from bigbar.store.records import Ending, Run, RunOutput
 from bigbar.store.rows import Slice
 from bigbar.store.runs import RunStore

@@ -1,0 +1,144 @@
+"""What a run keeps in a store and takes over from it; the recorder here does neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bigbar.store.records import Ending, NewRun, Run
+from bigbar.store.rows import Slice
+from bigbar.worker import Failure
+
+
+@dataclass
+class Carried:
+    """What a run has from earlier ones.
+
+    Attributes
+    ----------
+    run : int or None
+        Its id; None without a store.
+    begun : datetime or None
+        When a run that is continued was begun.
+    done : ndarray of bool, shape (combinations,)
+        What an earlier attempt of this run answered, failures among them.
+    taken : ndarray of int, shape (combinations,)
+        Of which other run a row can be taken; 0 where of none.
+    failures : list of Failure
+        Of the earlier attempts.
+    retry : list of int or None
+        The combinations to run again, where that is all there is to do.
+    computed : bool
+        Whether what is done was computed by this attempt, because what the store had was wrong.
+    earlier : Run or None
+        The last finished run of the same fingerprint, whose result has to be the same.
+    """
+
+    done: NDArray[np.bool_]
+    taken: NDArray[np.int64]
+    run: int | None = None
+    begun: datetime | None = None
+    failures: list[Failure] = field(default_factory=list)
+    retry: list[int] | None = None
+    computed: bool = False
+    earlier: Run | None = None
+
+    @classmethod
+    def nothing(cls, combinations: int = 0) -> Carried:
+        """For a run that begins from nothing."""
+        return cls(np.zeros(combinations, dtype=bool), np.zeros(combinations, dtype=np.int64))
+
+
+class Recorder:
+    """Keeps a run while it goes on. This one keeps nothing; see `StoreRecorder`."""
+
+    #: Why nothing is kept any more, if that is so.
+    problem: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Keep what can be kept."""
+
+    def begin(self, describe: Callable[[], NewRun], values: NDArray[np.float64]) -> Carried:
+        """The run begins.
+
+        Parameters
+        ----------
+        describe : callable
+            Gives what is known of it.
+        values : ndarray of float, shape (combinations, statistics)
+            Filled in with what there is from earlier runs.
+
+        Returns
+        -------
+        Carried
+
+        Raises
+        ------
+        SettingsError
+            If the run to be continued cannot be, or is another one.
+        StoreError
+            If a run is to be continued and the store cannot be used.
+        """
+        return Carried.nothing(len(values))
+
+    def add(self, slice_: Slice, rows: NDArray[np.float64], failures: Sequence[Failure]) -> None:
+        """A slice is finished; its rows do not change any more.
+
+        Parameters
+        ----------
+        slice_ : Slice
+            Begun by the clock of `time.monotonic`.
+        rows : ndarray of float, shape (combinations, statistics)
+        failures : sequence of Failure
+        """
+
+    def swept(self) -> None:
+        """No more slices will come."""
+
+    def distrust(
+        self,
+        runs: Collection[int],
+        why: str,
+        *,
+        done: NDArray[np.bool_],
+        values: NDArray[np.float64],
+        failures: Sequence[Failure],
+    ) -> None:
+        """Rows of these runs are wrong: they are not taken any more, by this run or another.
+
+        Parameters
+        ----------
+        runs : collection of int
+            This one is among them if the rows are of an earlier attempt.
+        why : str
+        done : ndarray of bool, shape (combinations,)
+            What was computed since: all that this run has by now.
+        values : ndarray of float, shape (combinations, statistics)
+        failures : sequence of Failure
+            Of what is done.
+        """
+
+    def earlier_trials(self) -> int:
+        """Combinations that earlier runs tried on the same bars."""
+        return 0
+
+    def count_opening(self, split: str) -> int:
+        """Bars held back from this one on are looked at; how often by now, as far as is known."""
+        return 1
+
+    def finish(self, ending: Ending) -> None:
+        """The run has come to its end."""
