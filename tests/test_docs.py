@@ -18,7 +18,7 @@ from test_layers import LAYERS
 
 from bigbar.data.read import read_bars
 from bigbar.engines.find import ENGINES, build_engine
-from bigbar.options import make_parser
+from bigbar.parser import make_parser
 from bigbar.report.files import receipt_of, summary, write_trades
 from bigbar.statistics import NAMES, STATISTICS, Better
 from bigbar.strategies.big_bar.description import job_of

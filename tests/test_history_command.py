@@ -17,7 +17,7 @@ from store_tools import change, forge
 from test_docs import DOCS, blocks, text_of
 
 from bigbar.history.command import main, make_parser
-from bigbar.options import make_parser as optimizer_parser
+from bigbar.parser import make_parser as optimizer_parser
 
 #: Every command, with what it needs; the one that deletes comes last.
 COMMANDS = {

@@ -12,8 +12,9 @@ from bigbar.engines.find import engine_names
 from bigbar.errors import SettingsError
 from bigbar.machine.budget import Files
 from bigbar.machine.resources import usable_processors
-from bigbar.options import make_parser, parse_options
+from bigbar.options import parse_options
 from bigbar.outcome import Execution
+from bigbar.parser import make_parser
 from bigbar.store.recording import ReusePolicy
 from bigbar.strategies.big_bar.description import BigBar
 from bigbar.strategies.big_bar.parameters import (
