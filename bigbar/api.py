@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,199 +16,27 @@ from bigbar.data.encoding import PriceFile
 from bigbar.data.read import Bars, bars_from_frame, read_bars
 from bigbar.data.reading import AS_FOUND, Reading, columns_said
 from bigbar.engines.find import available_engine
-from bigbar.errors import DataError, Interrupted, NothingCounts, SettingsError
+from bigbar.errors import Interrupted, NothingCounts, SettingsError
+from bigbar.execution import execution_of
 from bigbar.executors.inside_process import leave_if_starting
-from bigbar.given import flag, number, path, refusal, text, whole
-from bigbar.interrupts import passed_on
-from bigbar.machine.budget import Files
-from bigbar.machine.other_programs import worker_range
-from bigbar.machine.resources import usable_processors
-from bigbar.outcome import Execution, Outcome, replays_asked_for
-from bigbar.pipeline import optimize_bars, validate_later
+from bigbar.given import flag, path, refusal, text, whole
+from bigbar.optimization import Optimization
+from bigbar.outcome import Execution
+from bigbar.pipeline import optimize_bars
 from bigbar.printable import one_line, shown
 from bigbar.progress.events import Listener
 from bigbar.progress.terminal import BarOnly
-from bigbar.report.answer import answer, full_statistics, why_nothing
-from bigbar.report.files import ending, page_path, prepare_folder, receipt_of
+from bigbar.report.answer import answer, why_nothing
+from bigbar.report.files import ending, prepare_folder
 from bigbar.report.ownership import check_folder, place_of
 from bigbar.request import Request
-from bigbar.results import Choice, Pairs
-from bigbar.space import Space, setting_text
+from bigbar.results import Choice
+from bigbar.space import Space
 from bigbar.spec import StrategySpec
 from bigbar.store.recorder import Recorder
 from bigbar.store.recording import ReusePolicy, StoreRecorder
 from bigbar.strategies.find import DEFAULT, find_strategy
-from bigbar.units import counted, parse_size
-from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
-from bigbar.verification.replay import Verification
-from bigbar.worker import Failure
-
-
-class Optimization:
-    """What an optimization found.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        Of the run.
-    engine_reason : str, optional
-        Why the engine is another than was asked for.
-    later : Plan, optional
-        What is to be found out about the result when the findings are first looked at.
-    """
-
-    def __init__(
-        self, outcome: Outcome, engine_reason: str | None = None, *, later: Plan | None = None
-    ) -> None:
-        self.outcome = outcome
-        self.engine_reason = engine_reason
-        self._later = later
-
-    def __repr__(self) -> str:
-        best = self.best_parameters
-        return (
-            f"<Optimization of {self.outcome.job.spec.title} for "
-            f"{self.outcome.choice.objective.name}: {counted(len(self), 'combination')}, "
-            f"{'none counts' if best is None else 'best ' + setting_text(best)}>"
-        )
-
-    def __len__(self) -> int:
-        return len(self.outcome.table)
-
-    @property
-    def best_parameters(self) -> dict[str, Any] | None:
-        """The winning combination; None where none counts."""
-        best = self.outcome.best
-        return None if best is None else dict(self.outcome.job.space[best])
-
-    @property
-    def best_statistics(self) -> pd.Series | None:
-        """Its statistics under backtesting.py's names, Start and End included."""
-        best = self.outcome.best
-        return None if best is None else full_statistics(self.outcome, best)
-
-    @property
-    def trades(self) -> pd.DataFrame | None:
-        """Its closed trades, columns as in backtesting.py's `_trades`."""
-        return self.outcome.trades
-
-    @property
-    def verification(self) -> Verification | None:
-        """How the replays through `backtesting.py` compare; None where there were none."""
-        return self.outcome.verification
-
-    @property
-    def findings(self) -> Findings | None:
-        """What the result is worth; None with `validate=False` and nothing else asked for.
-
-        After `Backtest.optimize` they are found out when first looked at, which starts workers
-        again; None as well where no combination counts.
-
-        Raises
-        ------
-        SettingsError
-            If the bars were changed since.
-        KeyboardInterrupt
-            By Ctrl-C; to be looked at again later.
-        """
-        if self._later is not None:
-            before = len(self.broke_off)
-            with passed_on():
-                validate_later(self.outcome, self._later)
-            self._later = None
-            for sentence in self.broke_off[before:]:
-                warnings.warn(sentence, RuntimeWarning, stacklevel=2)
-        return self.outcome.findings
-
-    @property
-    def engine(self) -> str:
-        """What ran it."""
-        return self.outcome.job.engine
-
-    @property
-    def failures(self) -> list[Failure]:
-        """Combinations that raised or that their worker did not survive; their rows are NaN."""
-        return self.outcome.failures
-
-    @property
-    def broke_off(self) -> list[str]:
-        """What failed after the sweep, each in a sentence: the result stands without it."""
-        return list(self.outcome.broke_off.values())
-
-    @property
-    def run(self) -> int | None:
-        """Its number in the store; None where it was not kept."""
-        return self.outcome.carried.run
-
-    @property
-    def result_sha256(self) -> str | None:
-        """Digest of every combination's statistics: equal for equal bars, settings and code."""
-        return self.outcome.result_sha256
-
-    @property
-    def results(self) -> Pairs:
-        """Every combination as `(parameters, statistics)`, each pair made when asked for."""
-        return Pairs(self.outcome.table)
-
-    def report(self, path: str | os.PathLike[str] | None = None) -> Path:
-        """Write the page about it: one file, which needs no network.
-
-        Parameters
-        ----------
-        path : path, optional
-            The file (`.html`), or a folder for a `report.html`; by default a new folder
-            `bigbar_report` here, or with a number after it where there is one already, or a
-            temporary one where nothing can be written here.
-
-        Returns
-        -------
-        Path
-            Of the page.
-
-        Raises
-        ------
-        NothingCounts
-            If no combination counts: there is nothing to show.
-        DataError
-            If the bars have no dates.
-        SettingsError
-            If the path is no place for a page.
-        bigbar.report.files.OutputError
-            If it cannot be written.
-        """
-        if self.outcome.best is None:
-            raise NothingCounts(why_nothing(self.outcome), self)
-        if not isinstance(self.outcome.bars.frame.index, pd.DatetimeIndex):
-            raise DataError(
-                "the page tells a result by its dates, and the bars have none; give their frame "
-                "a DatetimeIndex"
-            )
-        findings = self.findings
-        from bigbar.report.page.report import write_report  # It takes a while, and few want it.
-
-        return write_report(
-            page_path(path), self.outcome, findings, receipt=receipt_of(self.outcome, ())
-        )
-
-    def table(self) -> pd.DataFrame:
-        """A row a combination in grid order: the parameters, then every statistic."""
-        return self.outcome.table.frame()
-
-    def heatmap(self, statistic: str | None = None) -> pd.Series:
-        """A statistic over the grid, as `Backtest.optimize(return_heatmap=True)` gives it.
-
-        Parameters
-        ----------
-        statistic : str, optional
-            By backtesting.py's name; what was optimized, by default.
-
-        Returns
-        -------
-        Series
-            Indexed by the parameters; NaN where there were no trades.
-        """
-        return self.outcome.table.heatmap(statistic or self.outcome.choice.objective.name)
 
 
 def optimize(
@@ -540,62 +366,6 @@ def load_bars(
     if isinstance(data, pd.DataFrame):
         return bars_from_frame(data, reading=reading, others=others)
     return read_bars(data, reading=reading, max_memory=max_memory, others=others)
-
-
-def execution_of(given: Mapping[str, Any]) -> Execution:
-    """How a run is carried out, from options by the names that `optimize` has for them.
-
-    Raises
-    ------
-    SettingsError
-        If a value makes no sense.
-    """
-    usable = usable_processors()
-    workers = given.get("workers")
-    least, most = (
-        None if given.get(name) is None else whole(name, given[name], least=1)
-        for name in ("min_workers", "max_workers")
-    )
-    asked = usable if workers is None else workers
-    if not isinstance(asked, str):
-        asked = whole("workers", asked, least=1)
-    count, least = worker_range(asked, least, most, usable=usable)
-    start_method, verify = given.get("start_method"), given.get("verify")
-    timeout, folder = given.get("timeout_per_backtest"), given.get("folder")
-    methods = multiprocessing.get_all_start_methods()
-    if not (start_method is None or (isinstance(start_method, str) and start_method in methods)):
-        raise SettingsError(
-            f"start method {shown(start_method)} is not one of this system's: {', '.join(methods)}"
-        )
-    replays = replays_asked_for(None if verify is None else whole("verify", verify))
-    return Execution(
-        workers=count,
-        least_workers=least,
-        timeout=None if timeout is None else _positive("timeout_per_backtest", timeout),
-        start_method=start_method,
-        seed=whole("seed", given.get("seed", 0)),
-        max_memory=_memory(given.get("max_memory")),
-        files=None if folder is None else Files(folder),
-        **replays,
-    )
-
-
-def _positive(name: str, value: object) -> float:
-    found = number(name, value)
-    if not 0 < found < math.inf:
-        raise refusal(name, value, "above 0, and finite")
-    return found
-
-
-def _memory(given: object) -> int | None:
-    if given is None:
-        return None
-    if isinstance(given, str):
-        return parse_size(given)
-    found = int(_positive("max_memory", given))
-    if not found:
-        raise refusal("max_memory", given, "a number of bytes, or text such as '2G'")
-    return found
 
 
 def _listener(listener: Listener | None) -> Listener:

@@ -23,12 +23,13 @@ import backtesting  # noqa: E402
 
 from bigbar import given  # noqa: E402
 from bigbar.account import Account  # noqa: E402
-from bigbar.api import Optimization, carry_out, execution_of  # noqa: E402
+from bigbar.api import carry_out  # noqa: E402
 from bigbar.data.read import Bars  # noqa: E402
 from bigbar.engines.any_strategy.class_attributes import ClassAttributes  # noqa: E402
 from bigbar.engines.find import available_engine  # noqa: E402
 from bigbar.engines.reference import run_quietly  # noqa: E402
 from bigbar.errors import SettingsError  # noqa: E402
+from bigbar.execution import execution_of  # noqa: E402
 from bigbar.grid_search import (  # noqa: E402
     check_any,
     check_arguments,
@@ -38,6 +39,7 @@ from bigbar.grid_search import (  # noqa: E402
     space_of,
 )
 from bigbar.interrupts import passed_on  # noqa: E402
+from bigbar.optimization import Optimization  # noqa: E402
 from bigbar.own_run import OF_BROKER, OwnRun, has_own_run  # noqa: E402
 from bigbar.progress.terminal import BarOnly  # noqa: E402
 from bigbar.request import Request  # noqa: E402

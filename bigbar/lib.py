@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from bigbar.api import Optimization
 from bigbar.backtest import Backtest
+from bigbar.optimization import Optimization
 
 import backtesting.lib  # isort: skip - after that module, which leaves its charts for later
 from backtesting.lib import *  # noqa: F403 - everything of it, under the same names

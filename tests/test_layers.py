@@ -26,7 +26,8 @@ LAYERS = (
         "worker_setup", "pipeline",
     ),
     (
-        "report", "strategy_options", "parser", "options", "api", "own_run", "grid_search",
+        "report", "strategy_options", "parser", "options",
+        "optimization", "execution", "api", "own_run", "grid_search",
         "backtest", "lib",
     ),
     ("bigbar_multiprocessing_optimized", "history", "__main__"),

@@ -12,9 +12,9 @@ import pytest
 import traders
 
 import bigbar
-from bigbar.api import Optimization
 from bigbar.data.read import Bars
 from bigbar.errors import DataError
+from bigbar.optimization import Optimization
 from bigbar.outcome import Execution
 from bigbar.pipeline import optimize_bars
 from bigbar.report.answer import answer

@@ -1,0 +1,190 @@
+"""What an optimization found, for use from Python."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bigbar.errors import DataError, NothingCounts
+from bigbar.interrupts import passed_on
+from bigbar.outcome import Outcome
+from bigbar.pipeline import validate_later
+from bigbar.report.answer import full_statistics, why_nothing
+from bigbar.report.files import page_path, receipt_of
+from bigbar.results import Pairs
+from bigbar.space import setting_text
+from bigbar.units import counted
+from bigbar.validation.findings import Findings
+from bigbar.validation.plan import Plan
+from bigbar.verification.replay import Verification
+from bigbar.worker import Failure
+
+
+class Optimization:
+    """What an optimization found.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of the run.
+    engine_reason : str, optional
+        Why the engine is another than was asked for.
+    later : Plan, optional
+        What is to be found out about the result when the findings are first looked at.
+    """
+
+    def __init__(
+        self, outcome: Outcome, engine_reason: str | None = None, *, later: Plan | None = None
+    ) -> None:
+        self.outcome = outcome
+        self.engine_reason = engine_reason
+        self._later = later
+
+    def __repr__(self) -> str:
+        best = self.best_parameters
+        return (
+            f"<Optimization of {self.outcome.job.spec.title} for "
+            f"{self.outcome.choice.objective.name}: {counted(len(self), 'combination')}, "
+            f"{'none counts' if best is None else 'best ' + setting_text(best)}>"
+        )
+
+    def __len__(self) -> int:
+        return len(self.outcome.table)
+
+    @property
+    def best_parameters(self) -> dict[str, Any] | None:
+        """The winning combination; None where none counts."""
+        best = self.outcome.best
+        return None if best is None else dict(self.outcome.job.space[best])
+
+    @property
+    def best_statistics(self) -> pd.Series | None:
+        """Its statistics under backtesting.py's names, Start and End included."""
+        best = self.outcome.best
+        return None if best is None else full_statistics(self.outcome, best)
+
+    @property
+    def trades(self) -> pd.DataFrame | None:
+        """Its closed trades, columns as in backtesting.py's `_trades`."""
+        return self.outcome.trades
+
+    @property
+    def verification(self) -> Verification | None:
+        """How the replays through `backtesting.py` compare; None where there were none."""
+        return self.outcome.verification
+
+    @property
+    def findings(self) -> Findings | None:
+        """What the result is worth; None with `validate=False` and nothing else asked for.
+
+        After `Backtest.optimize` they are found out when first looked at, which starts workers
+        again; None as well where no combination counts.
+
+        Raises
+        ------
+        SettingsError
+            If the bars were changed since.
+        KeyboardInterrupt
+            By Ctrl-C; to be looked at again later.
+        """
+        if self._later is not None:
+            before = len(self.broke_off)
+            with passed_on():
+                validate_later(self.outcome, self._later)
+            self._later = None
+            for sentence in self.broke_off[before:]:
+                warnings.warn(sentence, RuntimeWarning, stacklevel=2)
+        return self.outcome.findings
+
+    @property
+    def engine(self) -> str:
+        """What ran it."""
+        return self.outcome.job.engine
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Combinations that raised or that their worker did not survive; their rows are NaN."""
+        return self.outcome.failures
+
+    @property
+    def broke_off(self) -> list[str]:
+        """What failed after the sweep, each in a sentence: the result stands without it."""
+        return list(self.outcome.broke_off.values())
+
+    @property
+    def run(self) -> int | None:
+        """Its number in the store; None where it was not kept."""
+        return self.outcome.carried.run
+
+    @property
+    def result_sha256(self) -> str | None:
+        """Digest of every combination's statistics: equal for equal bars, settings and code."""
+        return self.outcome.result_sha256
+
+    @property
+    def results(self) -> Pairs:
+        """Every combination as `(parameters, statistics)`, each pair made when asked for."""
+        return Pairs(self.outcome.table)
+
+    def report(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write the page about it: one file, which needs no network.
+
+        Parameters
+        ----------
+        path : path, optional
+            The file (`.html`), or a folder for a `report.html`; by default a new folder
+            `bigbar_report` here, or with a number after it where there is one already, or a
+            temporary one where nothing can be written here.
+
+        Returns
+        -------
+        Path
+            Of the page.
+
+        Raises
+        ------
+        NothingCounts
+            If no combination counts: there is nothing to show.
+        DataError
+            If the bars have no dates.
+        SettingsError
+            If the path is no place for a page.
+        bigbar.report.files.OutputError
+            If it cannot be written.
+        """
+        if self.outcome.best is None:
+            raise NothingCounts(why_nothing(self.outcome), self)
+        if not isinstance(self.outcome.bars.frame.index, pd.DatetimeIndex):
+            raise DataError(
+                "the page tells a result by its dates, and the bars have none; give their frame "
+                "a DatetimeIndex"
+            )
+        findings = self.findings
+        from bigbar.report.page.report import write_report  # It takes a while, and few want it.
+
+        return write_report(
+            page_path(path), self.outcome, findings, receipt=receipt_of(self.outcome, ())
+        )
+
+    def table(self) -> pd.DataFrame:
+        """A row a combination in grid order: the parameters, then every statistic."""
+        return self.outcome.table.frame()
+
+    def heatmap(self, statistic: str | None = None) -> pd.Series:
+        """A statistic over the grid, as `Backtest.optimize(return_heatmap=True)` gives it.
+
+        Parameters
+        ----------
+        statistic : str, optional
+            By backtesting.py's name; what was optimized, by default.
+
+        Returns
+        -------
+        Series
+            Indexed by the parameters; NaN where there were no trades.
+        """
+        return self.outcome.table.heatmap(statistic or self.outcome.choice.objective.name)
