@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import pytest
 from small_run import small_outcome
 from test_layers import LAYERS
 
+import bigbar
 from bigbar.data.read import read_bars
 from bigbar.engines.find import ENGINES, build_engine
 from bigbar.parser import make_parser
@@ -404,6 +406,63 @@ def test_no_row_of_a_table_stands_twice(page):
         firsts = [row.split(" | ")[0] for row in table.splitlines() if row.startswith("| [")]
         for rows in (table.splitlines(), firsts):
             assert len(rows) == len(set(rows)), [row for row in rows if rows.count(row) > 1]
+
+
+CODE = (
+    *(ROOT / "bigbar").rglob("*.py"),
+    *(ROOT / "benchmarks").glob("*.py"),
+    *(path for path in ROOT.rglob("tests/*.py") if path != Path(__file__)),
+    *ROOT.glob("*.py"),
+)
+#: Modules and folders of `bigbar`, dotted.
+ROOMS = {
+    ".".join(path.relative_to(ROOT / "bigbar").with_suffix("").parts)
+    for path in (ROOT / "bigbar").rglob("*")
+    if path.suffix == ".py" or (path / "__init__.py").is_file()
+}
+
+
+def code_in(text: str) -> set[str]:
+    """Names between backticks in running text, dotted ones whole."""
+    running = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"`([A-Za-z_]\w*(?:\.\w+)*)(?:\([^`]*\))?`", running))
+
+
+@pytest.fixture(scope="module")
+def words() -> set[str]:
+    """Every word of the code, and the names of its files."""
+    found = {path.stem for path in CODE}
+    return found.union(*(re.findall(r"\w+", text_of(path)) for path in CODE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_of_the_code_are_still_there(page, words):
+    """A class, module or option that was renamed or removed is noticed."""
+    gone = {name for name in code_in(text_of(page)) if not words.issuperset(name.split("."))}
+    assert not gone
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module or a folder of `bigbar`, or stands in one."""
+    module, _, attribute = name.rpartition(".")
+    if name in ROOMS or not module:
+        return name in ROOMS or hasattr(bigbar, name)
+    return module in ROOMS and hasattr(importlib.import_module(f"bigbar.{module}"), attribute)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_modules_and_files_are_where_they_are_said_to_be(page):
+    text = text_of(page)
+    named = {name for name in code_in(text) if "." in name and not name.endswith(".html")}
+    folders = {room for room in ROOMS if (ROOT / "bigbar" / room).is_dir()}
+    ours = {name for name in named if name.split(".")[0] in folders | {"bigbar"}}
+    assert not {name for name in ours if not is_there(name.removeprefix("bigbar."))}
+    files = re.findall(r"\b(?:bigbar|tests|benchmarks)/[\w./]*\w", text)
+    assert not {file for file in files if not (ROOT / file).exists()}
+    if page.name == "how-it-works.md":  # Its steps name their modules in brackets.
+        steps = re.findall(r"^\d\. \*\*[^*]*\*\*[^(]* \((`[\w.`, ]+`)\)", text, re.MULTILINE)
+        assert len(steps) == 7
+        assert {name for names in steps for name in re.findall(r"[\w.]+", names)} <= ROOMS
 
 
 def test_pictures_are_small_and_used():
