@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -126,25 +128,19 @@ def assess_luck(
         [statistic] if statistic is SHARPE else [statistic, SHARPE],
         followed=0 if times is None else min(FOLLOWED, resamples),
     )
-    found = moments(returns[chosen])
-
-    def test(best: LuckyBest) -> Bootstrap:
-        return bootstrap_test(
-            best,
-            returns[chosen],
-            found,
-            observed.of(best.statistic),
-            objective=choice.objective.name,
-            combinations=int(kinds.counts.sum()),
-            periods_per_year=periods_per_year,
-            earlier_trials=earlier_trials,
-        )
-
-    bootstrap = test(luck[0])
+    bootstrap, *of_sharpe = _bootstraps(
+        luck,
+        returns[chosen],
+        observed,
+        objective=choice.objective.name,
+        combinations=int(kinds.counts.sum()),
+        periods_per_year=periods_per_year,
+        earlier_trials=earlier_trials,
+    )
     return LuckFindings(
         plateau=plateau,
         bootstrap=bootstrap,
-        sharpe_bootstrap=None if statistic is SHARPE else test(luck[1]),
+        sharpe_bootstrap=of_sharpe[0] if of_sharpe else None,
         pbo=_pbo(returns, kinds, statistic, thorough=thorough),
         deflated_sharpe=deflated_sharpe(
             returns[chosen],
@@ -158,6 +154,16 @@ def assess_luck(
         else luck_band(returns, kinds, draws, luck[0], times=times, cash=cash),
         notes=_notes(bootstrap),
     )
+
+
+def _bootstraps(
+    luck: Sequence[LuckyBest], chosen: NDArray[np.float32], observed: _Observed, **of_run: Any
+) -> list[Bootstrap]:
+    """The test of the chosen setting's returns by each statistic that was drawn."""
+    found = moments(chosen)
+    return [
+        bootstrap_test(best, chosen, found, observed.of(best.statistic), **of_run) for best in luck
+    ]
 
 
 def _observe(returns: NDArray[np.float32], counting: NDArray[np.bool_]) -> tuple[Kinds, _Observed]:
