@@ -20,7 +20,7 @@ from bigbar.errors import SettingsError
 from bigbar.executors.throttle import Throttle
 from bigbar.machine.other_programs import OtherPrograms, worker_range, workers_wanted
 from bigbar.machine.resources import usable_processors
-from bigbar.machine.watch import Account, Watcher
+from bigbar.machine.watch import SweepMetrics, Watcher
 from tests import pool_tasks as work
 
 pytestmark = pytest.mark.alone
@@ -168,7 +168,7 @@ def test_workers_yield_to_a_real_load_and_come_back(others):
         watcher.start()
         answers = pool.imap_unordered(work.work_for, [0.02] * 100_000, throttle=throttle)
         try:
-            with watcher.sweeping(Account()):
+            with watcher.sweeping(SweepMetrics()):
                 with busy(4 * most) as pids:
                     others.pids = pids
                     assert _run_until(answers, lambda: throttle.limit == 1, 5)
@@ -182,7 +182,7 @@ def test_workers_yield_to_a_real_load_and_come_back(others):
         finally:
             watcher.stop()
             answers.close()
-        metrics = watcher.metrics(Account(), {})
+        metrics = watcher.metrics(SweepMetrics(), {})
     assert set(under_load) <= {0, 1}
     assert afterwards > 1
     assert {limit for _, limit in metrics.allowed} >= {1, 2}

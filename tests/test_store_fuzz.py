@@ -136,7 +136,7 @@ def answers(original, tmp_path_factory) -> Answers:
         runs = {run.id: run for run in store.runs()}
         found = Answers({}, {}, {})
         for number, run in runs.items():
-            found.history[number] = json.loads(json.dumps(listing.told(run)))
+            found.history[number] = json.loads(json.dumps(listing.values_of(run)))
             found.shown[number] = show.show(store, run).printed(as_json=False)
             to = folder / f"{number}.csv"
             export.export(store, run, kind="csv", to=to)
