@@ -20,7 +20,9 @@ pytest.importorskip("numba")
 
 from bigbar.account import Account
 from bigbar.compiled.jit import compiled
+from bigbar.compiled.logarithms import log_ratio
 from bigbar.compiled.statistics import new_stack, pairwise_sum
+from bigbar.compiled.tally import Tally, TradeSums
 from bigbar.space import Space
 from bigbar.strategies.big_bar.batches import run_lanes
 from bigbar.strategies.big_bar.buffers import LANE_STEP, new_batch
@@ -32,8 +34,6 @@ from bigbar.strategies.big_bar.market import market_of
 from bigbar.strategies.big_bar.one_walk import (
     AccountNumbers,
     MarketArrays,
-    Tally,
-    TradeSums,
     affordable_units,
     walk,
 )
@@ -52,7 +52,7 @@ from bigbar.strategies.big_bar.trade_selection import (
     entries_of,
     start_selection,
 )
-from bigbar.strategies.big_bar.trade_terms import log_ratio, trade_terms, usual_share
+from bigbar.strategies.big_bar.trade_terms import trade_terms, usual_share
 
 Floats = NDArray[np.float64]
 

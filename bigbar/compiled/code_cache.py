@@ -107,13 +107,22 @@ class CodeCache(_Cache):
     folder : Path
     tell : callable
         Is told in words what could not be read or kept.
+    name : str, optional
+        Of a function that has none of its own, because it was made while the program runs.
     """
 
     def __init__(
-        self, function: Callable[..., object], folder: Path, tell: Callable[[str], object]
+        self,
+        function: Callable[..., object],
+        folder: Path,
+        tell: Callable[[str], object],
+        *,
+        name: str = "",
     ) -> None:
         code = function.__code__
         self._name = f"{function.__module__}.{function.__qualname__}:{code.co_firstlineno}"
+        if name:
+            self._name = f"{name}.{self._name}"
         self._folder = folder
         self._tell = tell
         self._enabled = True

@@ -16,7 +16,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _HERE = Path(__file__).resolve().parent
 #: Sources that are compiled into each other. numba notices an edit of the file a function
 #: stands in, not of a helper in another file, so all of them are part of the cache's key.
-_SOURCES = (*sorted(_HERE.glob("*.py")), *sorted((_HERE.parent / "strategies").rglob("*.py")))
+_SOURCES = (*sorted(_HERE.rglob("*.py")), *sorted((_HERE.parent / "strategies").rglob("*.py")))
 
 
 def source_key() -> str:
@@ -62,11 +62,42 @@ def compiled_inner(function: _Function) -> _Function:
     return _compiled(function, _nrt=False, no_cpython_wrapper=True, forceinline=True)
 
 
-def _compiled(function: _Function, **options: bool) -> _Function:
+def compiled_apart(function: _Function) -> _Function:
+    """As `compiled_inner`, but a function of its own: for what is long and seldom called."""
+    return _compiled(function, _nrt=False, no_cpython_wrapper=True)
+
+
+def compiled_part(function: _Function) -> _Function:
+    """As `compiled_inner`, for functions that were made while the program runs.
+
+    Not kept on its own, only as a part of what calls it.
+    """
+    return _compiled(function, None, _nrt=False, no_cpython_wrapper=True, forceinline=True)
+
+
+def compiled_made(function: _Function, name: str) -> _Function:
+    """As `compiled_entry`, for functions that were made while the program runs.
+
+    Parameters
+    ----------
+    function : callable
+        Its module must be one that can be imported.
+    name : str
+        What its machine code is kept by. It must belong to the function alone, and to the sources
+        of all that it calls outside of this package.
+    """
+    return _compiled(function, name, _nrt=False)
+
+
+def _compiled(function: _Function, name: str | None = "", **options: bool) -> _Function:
+    """Compile, keeping the machine code by this name or the function's own; None: not at all."""
     njit: Any = numba.njit  # Its type hints leave out options that it takes.
     made = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
-    if CACHE_FOLDER is not None and hasattr(made, "_cache"):  # Not with NUMBA_DISABLE_JIT.
-        made._cache = CodeCache(function, CACHE_FOLDER, lambda said: _told.setdefault(said))
+    # Not with NUMBA_DISABLE_JIT.
+    if name is not None and CACHE_FOLDER is not None and hasattr(made, "_cache"):
+        made._cache = CodeCache(
+            function, CACHE_FOLDER, lambda said: _told.setdefault(said), name=name
+        )
     return cast(_Function, made)
 
 

@@ -128,15 +128,21 @@ def pairwise_sum(values, count, stack):  # type: ignore[no-untyped-def]
 
 
 @compiled_inner
-def variance(values, count, scratch, stack):  # type: ignore[no-untyped-def]
-    """Sample variance by pandas' two passes; NaN for fewer than two values."""
-    if count < 2:
-        return np.nan
+def squares(values, count, scratch, stack):  # type: ignore[no-untyped-def]
+    """Sum of the squared deviations from the mean, by pandas' two passes."""
     mean = pairwise_sum(values, count, stack) / count
     for i in range(count):
         deviation = mean - values[i]
         scratch[i] = deviation * deviation
-    return pairwise_sum(scratch, count, stack) / (count - 1)
+    return pairwise_sum(scratch, count, stack)
+
+
+@compiled_inner
+def variance(values, count, scratch, stack):  # type: ignore[no-untyped-def]
+    """Sample variance; NaN for fewer than two values."""
+    if count < 2:
+        return np.nan
+    return squares(values, count, scratch, stack) / (count - 1)
 
 
 @compiled_inner

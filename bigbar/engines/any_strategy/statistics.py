@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.calendar import bar_time, calendar_of
+from bigbar.compiled.clock import Clock
 from bigbar.statistics import COLUMN, NAMES
 
 #: What `compute_stats` leaves out, and what it means: commissions where nobody was paid any, the
@@ -54,6 +55,16 @@ def _as_float(name: str, value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
+def are_plain(prices: pd.DataFrame) -> bool:
+    """Whether rows can be made for backtests on these bars here."""
+    index: Any = prices.index
+    if len(NAMES) != _MADE or prices["Close"].dtype.kind not in "fiu":
+        return False
+    if isinstance(index, pd.DatetimeIndex):
+        return bool(index.is_unique)
+    return isinstance(index, pd.RangeIndex)
+
+
 class StatisticsMaker:
     """Makes rows for backtests on the same bars.
 
@@ -67,17 +78,12 @@ class StatisticsMaker:
         index: Any = prices.index
         self._bars = len(prices)
         self._close = prices["Close"].to_numpy()
-        self._times: _Times | None = None
-        self._plain = self._close.dtype.kind in "fiu" and len(NAMES) == _MADE
+        self._plain = are_plain(prices)
         if not self._plain:
             return
         with np.errstate(all="ignore"):
             self._market_moves = np.log(self._close[1:] / self._close[:-1])
-        if isinstance(index, pd.DatetimeIndex):
-            self._times = _Times(index)
-            self._plain = bool(index.is_unique)
-        else:
-            self._plain = isinstance(index, pd.RangeIndex)
+        self._times = Times(index) if isinstance(index, pd.DatetimeIndex) else None
 
     def row(
         self, trades: Sequence[Any], equity: NDArray[np.float64], first_trading_bar: int
@@ -97,11 +103,18 @@ class StatisticsMaker:
         ndarray of float, shape (statistics,)
             As `statistics_row` has it; None where something is out of the ordinary.
         """
+        with np.errstate(all="ignore"):
+            closed = ClosedTrades(trades)
+        return self.row_of(closed, equity, first_trading_bar)
+
+    def row_of(
+        self, closed: ClosedTrades, equity: NDArray[np.float64], first_trading_bar: int
+    ) -> NDArray[np.float64] | None:
+        """As `row`, of closed trades as columns of numbers."""
         if not (self._plain and equity[0] > 0.0 and np.isfinite(equity).all()):
             return None
         row = np.full(len(NAMES), np.nan)
         with np.errstate(all="ignore"):
-            closed = ClosedTrades(trades)
             if not closed.finite:
                 return None
             self._equity_statistics(row, equity, first_trading_bar)
@@ -222,22 +235,43 @@ class ClosedTrades:
     """
 
     def __init__(self, trades: Sequence[Any]) -> None:
-        self._count = len(trades)
-        self.entry_bars = np.array([trade.entry_bar for trade in trades], np.intp)
-        self.exit_bars = np.array([trade.exit_bar for trade in trades], np.intp)
+        columns = (
+            np.array([trade.size for trade in trades], np.float64),
+            np.array([trade.entry_price for trade in trades], np.float64),
+            np.array([trade.exit_price for trade in trades], np.float64),
+            np.array([trade._commissions for trade in trades], np.float64),
+        )
+        bars = (
+            np.array([trade.entry_bar for trade in trades], np.intp),
+            np.array([trade.exit_bar for trade in trades], np.intp),
+        )
+        self._fill(columns, bars)
         #: Added up as `compute_stats` does, one by one.
         self.commissions = sum(trade._commissions for trade in trades)
-        entries = np.array([trade.entry_price for trade in trades], np.float64)
-        exits = np.array([trade.exit_price for trade in trades], np.float64)
-        if entries.all() and exits.all():
-            sizes = np.array([trade.size for trade in trades], np.float64)
-            paid = np.array([trade._commissions for trade in trades], np.float64)
-            self.profits = sizes * (exits - entries) - paid
-            self.returns = np.copysign(1, sizes) * (exits / entries - 1)
-            self.returns -= paid / (np.abs(sizes) * entries)
-        else:  # `Trade.pl` takes an exit at price zero for a trade that is still open.
+        if not (columns[1].all() and columns[2].all()):
+            # `Trade.pl` takes an exit at price zero for a trade that is still open.
             self.profits = np.array([trade.pl for trade in trades], np.float64)
             self.returns = np.array([trade.pl_pct for trade in trades], np.float64)
+
+    @classmethod
+    def of(
+        cls, columns: tuple[NDArray[np.float64], ...], bars: tuple[NDArray[np.intp], ...]
+    ) -> ClosedTrades:
+        """From columns: sizes, prices of entry and exit (none of them 0), commissions; bars."""
+        found = cls.__new__(cls)
+        found._fill(columns, bars)
+        found.commissions = sum(columns[3].tolist())
+        return found
+
+    def _fill(
+        self, columns: tuple[NDArray[np.float64], ...], bars: tuple[NDArray[np.intp], ...]
+    ) -> None:
+        sizes, entries, exits, paid = columns
+        self._count = len(sizes)
+        self.entry_bars, self.exit_bars = bars
+        self.profits = sizes * (exits - entries) - paid
+        self.returns = np.copysign(1, sizes) * (exits / entries - 1)
+        self.returns -= paid / (np.abs(sizes) * entries)
 
     def __len__(self) -> int:
         return self._count
@@ -259,7 +293,7 @@ class ClosedTrades:
         return exposed
 
 
-class _Times:
+class Times:
     """What the statistics need to know of the bars' times.
 
     Durations are counted in the unit that pandas gives their column, truncated and then rounded up
@@ -271,50 +305,62 @@ class _Times:
         duration = index[-1] - index[0]
         self.duration_ns = float(duration.as_unit("ns").value)
         self.years = (duration.days + duration.seconds / 86400) / 365.25
-        self._stamps = index.asi8
-        self._unit_ns = _unit_ns(index[:1] - index[:1])
+        #: The bars' times in the index's own unit.
+        self.stamps = index.asi8
+        unit_ns = _unit_ns(index[:1] - index[:1])
         # Columns of times are made in two ways, and not every version of pandas gives both the
         # unit of the index.
         one: Any = pd.Series([0]).map(index.__getitem__)
-        self._mapped_ns = _unit_ns(one - one)
         listed: Any = pd.DataFrame({"time": [index[0]]})["time"]
-        self._listed_ns = _unit_ns(listed - listed)
         period: Any = bar_time(index)
-        self._resolution_ns = 1
+        resolution_ns = 1
         if period is not pd.NaT:
-            self._resolution_ns = pd.Timedelta(1, period.resolution_string).as_unit("ns").value
+            resolution_ns = pd.Timedelta(1, period.resolution_string).as_unit("ns").value
+        #: How drawdowns are counted, and how trades are.
+        self.clocks = (
+            _clock(unit_ns, _unit_ns(one - one), resolution_ns),
+            _clock(unit_ns, _unit_ns(listed - listed), resolution_ns),
+        )
 
     def underwater(
         self, first: NDArray[np.intp], last: NDArray[np.intp], bars: int
     ) -> tuple[float, float]:
         """Longest and mean time from peak to recovery, in nanoseconds."""
-        times = self._between(first, last, self._mapped_ns)
+        clock, _ = self.clocks
+        times = self._between(first, last, clock)
         column = np.zeros(bars, np.int64)
         column[last] = times
-        return self._longest_and_mean(column, len(times), self._mapped_ns)
+        return _longest_and_mean(column, len(times), clock)
 
     def held(self, entry: NDArray[np.intp], exit_: NDArray[np.intp]) -> tuple[float, float]:
         """Longest and mean time from entry to exit, in nanoseconds."""
-        times = self._between(entry, exit_, self._listed_ns)
-        return self._longest_and_mean(times, len(times), self._listed_ns)
+        _, clock = self.clocks
+        times = self._between(entry, exit_, clock)
+        return _longest_and_mean(times, len(times), clock)
 
     def _between(
-        self, first: NDArray[np.intp], last: NDArray[np.intp], unit_ns: int
+        self, first: NDArray[np.intp], last: NDArray[np.intp], clock: Clock
     ) -> NDArray[np.int64]:
-        times = self._stamps[last] - self._stamps[first]
-        if unit_ns <= self._unit_ns:
-            return times * (self._unit_ns // unit_ns)
-        return times // (unit_ns // self._unit_ns)
+        times = self.stamps[last] - self.stamps[first]
+        return times * clock.factor // clock.divisor
 
-    def _longest_and_mean(
-        self, times: NDArray[np.int64], count: int, unit_ns: int
-    ) -> tuple[float, float]:
-        mean = np.int64(times.sum(dtype=np.float64) / count)
-        return self._rounded_up(times.max(), unit_ns), self._rounded_up(mean, unit_ns)
 
-    def _rounded_up(self, time: np.int64, unit_ns: int) -> float:
-        step = max(self._resolution_ns // unit_ns, 1)
-        return float(-(-int(time) // step) * step * unit_ns)
+def _clock(index_ns: int, column_ns: int, resolution_ns: int) -> Clock:
+    return Clock(
+        factor=max(index_ns // column_ns, 1),
+        divisor=max(column_ns // index_ns, 1),
+        unit_ns=column_ns,
+        round_to=max(resolution_ns // column_ns, 1),
+    )
+
+
+def _longest_and_mean(times: NDArray[np.int64], count: int, clock: Clock) -> tuple[float, float]:
+    mean = np.int64(times.sum(dtype=np.float64) / count)
+    return _rounded_up(times.max(), clock), _rounded_up(mean, clock)
+
+
+def _rounded_up(time: np.int64, clock: Clock) -> float:
+    return float(-(-int(time) // clock.round_to) * clock.round_to * clock.unit_ns)
 
 
 def _unit_ns(durations: Any) -> int:

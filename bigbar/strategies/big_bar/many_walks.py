@@ -19,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.compiled.jit import compiled_inner
+from bigbar.compiled.logarithms import SERIES_LIMIT, log_ratio, log_series
 from bigbar.compiled.statistics import LEAST_GROWTH, MOST_GROWTH
+from bigbar.compiled.tally import Tally, TradeSums
 from bigbar.compiled.vectors import keep, merge, select, unsigned
-from bigbar.strategies.big_bar.one_walk import Tally, TradeSums, affordable_units
+from bigbar.strategies.big_bar.one_walk import affordable_units
 from bigbar.strategies.big_bar.trade_selection import (
     BEST_RANK,
     EXPOSED,
@@ -38,10 +40,7 @@ from bigbar.strategies.big_bar.trade_terms import (
     FIRST,
     REACH,
     REACH_LIMIT,
-    SERIES_LIMIT,
     WORST,
-    log_ratio,
-    log_series,
 )
 
 # Fields of `Purse.money`, as in `selection`: one flat array, fixed distances.
@@ -57,7 +56,7 @@ SUM_DRAWDOWN = 8 * LANES
 #: Bar of the last peak: among the money, because a maximum of doubles is one instruction and
 #: one of 64-bit integers a store under a mask, which takes AMD's processors 20 cycles.
 PEAK_BAR = 9 * LANES
-# What the trades add up to, see `bigbar.strategies.big_bar.one_walk.TradeSums`.
+# What the trades add up to, see `bigbar.compiled.tally.TradeSums`.
 GAINED = 10 * LANES
 LOST = 11 * LANES
 GROWTH = 12 * LANES  #: Product of one plus each return.

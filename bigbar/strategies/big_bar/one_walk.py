@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.compiled.jit import compiled, compiled_inner
-from bigbar.strategies.big_bar.trade_terms import log_ratio
+from bigbar.compiled.logarithms import log_ratio
+from bigbar.compiled.tally import Tally, TradeSums
 
 #: Whole numbers above this have gaps in float64; no order is larger.
 MOST_UNITS = 2.0**53
@@ -60,80 +61,6 @@ class AccountNumbers(NamedTuple):
     spread: float
     leverage: float
     share: float
-
-
-class TradeSums(NamedTuple):
-    """What the closed trades of a walk add up to.
-
-    Attributes
-    ----------
-    best, worst : float
-        Largest and smallest return of a trade; infinities without trades.
-    gained, lost : float
-        Sum of the positive returns, and of the amounts of the negative ones.
-    log_growth : float
-        Sum of the logarithms of one plus each return; NaN where any of these is zero or less.
-    won, paid : float
-        Sum of the positive profits, and of the amounts of the negative ones.
-    wins, losses : int
-        How many profits are positive, and negative.
-    mean_profit, scatter : float
-        Mean of the profits, and the sum of their squared deviations from it.
-    """
-
-    best: float
-    worst: float
-    gained: float
-    lost: float
-    log_growth: float
-    won: float
-    paid: float
-    wins: int
-    losses: int
-    mean_profit: float
-    scatter: float
-
-
-class Tally(NamedTuple):
-    """What one walk through the bars adds up to.
-
-    Attributes
-    ----------
-    equity, peak : float
-        Equity at the last bar, and the highest.
-    commissions : float
-        Paid by closed trades.
-    covariance : float
-        Sum over bars of the equity's log return times `MarketArrays.market`.
-    max_drawdown, sum_drawdown : float
-        The deepest, and the sum of the deepest of each drawdown period, as shares of the peak.
-    drawdowns : int
-        Number of drawdown periods.
-    max_time, sum_time : int
-        Longest drawdown period and their sum, in units of `times`.
-    exposed : int
-        Bars with a position, entry and exit bars included.
-    max_held, sum_held : int
-        Longest trade and the sum of all, in units of `times`.
-    trades : int
-        Closed trades.
-    sums : TradeSums
-    """
-
-    equity: float
-    peak: float
-    commissions: float
-    covariance: float
-    max_drawdown: float
-    sum_drawdown: float
-    drawdowns: int
-    max_time: int
-    sum_time: int
-    exposed: int
-    max_held: int
-    sum_held: int
-    trades: int
-    sums: TradeSums
 
 
 @compiled_inner

@@ -1,0 +1,277 @@
+"""A strategy's bars, those left out on which nothing can happen.
+
+A bar is visited where `next` could do something (see `bigbar.compiled.translate.wake`), where an
+order could be filled, and wherever the account could be ruined. On every other bar neither the
+broker nor the strategy changes anything: equity follows the close, which its segment says already.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bigbar.compiled.broker.fills import broker_next, close_all
+from bigbar.compiled.broker.state import (
+    ACTIVE,
+    BAR,
+    CASH,
+    CLOSE,
+    ERR,
+    HIGH,
+    LOW,
+    NORD,
+    NTR,
+    OLIM,
+    OSIZE,
+    OSTOP,
+    PINV,
+    PRICE,
+    PSIZE,
+    QUEUE,
+)
+from bigbar.compiled.jit import compiled_entry, compiled_inner
+from bigbar.compiled.loop import note_equity
+from bigbar.compiled.pointers import address_of, call_at
+
+#: Bars that are passed over together where nothing can happen on any.
+BLOCK = 64
+
+#: The error of `run_checking`: `next` does something on a bar that is left out.
+E_MISSED = 7
+
+#: Bits of a bar's mark: `next` could do something without an open trade, and with one.
+FLAT, INSIDE = 1, 2
+
+
+@compiled_inner
+def resting(f, n):  # type: ignore[no-untyped-def]
+    """Which prices fill a waiting order.
+
+    Returns
+    -------
+    at_once : bool
+        Whether one is filled at any price, in the next bar.
+    above, below : float
+        A high of at least the one, or a low of at most the other.
+    """
+    above, below = np.inf, -np.inf
+    for k in range(n[NORD]):
+        o = n[QUEUE + k]
+        stop, limit, is_long = f[OSTOP + o], f[OLIM + o], f[OSIZE + o] > 0.0
+        if stop != 0.0:
+            if is_long:
+                above = min(above, stop)
+            else:
+                below = max(below, stop)
+        elif limit != 0.0:
+            if is_long:
+                below = max(below, limit)
+            else:
+                above = min(above, limit)
+        else:
+            return True, above, below
+    return False, above, below
+
+
+@compiled_inner
+def can_be_ruined(f, n, lowest, highest):  # type: ignore[no-untyped-def]
+    """Whether a close within these would leave nothing."""
+    size = f[PSIZE]
+    if size == 0.0:  # Trades that hedge each other.
+        return n[NTR] > 0 and not f[CASH] - f[PINV] > 0.0
+    worst = lowest if size > 0.0 else highest
+    return not f[CASH] + (worst * size - f[PINV]) > 0.0
+
+
+@compiled_inner
+def next_mark(marks, blocks, bit, first, stop):  # type: ignore[no-untyped-def]
+    """The next bar that is marked."""
+    i = first
+    while i < stop:
+        if i % BLOCK == 0 and not blocks[i // BLOCK] & bit:
+            i += BLOCK
+            continue
+        if marks[i] & bit:
+            return i
+        i += 1
+    return stop
+
+
+@compiled_inner
+def next_visit(M, marks, bit, blocks, tops, bottoms, above, below, first, stop):  # type: ignore[no-untyped-def]
+    """The next bar that is marked, or on which an order could be filled."""
+    i = first
+    while i < stop:
+        if i % BLOCK == 0:
+            k = i // BLOCK
+            if not (blocks[k] & bit or tops[k] >= above or bottoms[k] <= below):
+                i += BLOCK
+                continue
+        if marks[i] & bit or M[HIGH, i] >= above or M[LOW, i] <= below:
+            return i
+        i += 1
+    return stop
+
+
+@compiled_entry
+def mark_blocks(marks, blocks, start):  # type: ignore[no-untyped-def]
+    """What the bars of each block are marked with, together.
+
+    Parameters
+    ----------
+    marks : ndarray of uint8, shape (bars,)
+    blocks : ndarray of uint8, shape (blocks,)
+        Written.
+    start : int
+        Bars before this one do not count.
+    """
+    bars = len(marks)
+    for k in range(start // BLOCK, len(blocks)):
+        found = np.uint8(0)
+        for i in range(max(start, k * BLOCK), min(bars, (k + 1) * BLOCK)):
+            found |= marks[i]
+        blocks[k] = found
+
+
+def extremes(values: NDArray[np.float64], *, highest: bool) -> NDArray[np.float64]:
+    """The highest or lowest value of each block of bars; NaN counts as none."""
+    bars = len(values)
+    padded = np.full(-(-bars // BLOCK) * BLOCK, -np.inf if highest else np.inf)
+    padded[:bars] = values
+    blocks = padded.reshape(-1, BLOCK)
+    return np.fmax.reduce(blocks, axis=1) if highest else np.fmin.reduce(blocks, axis=1)
+
+
+@compiled_entry
+def run_hopping(  # type: ignore[no-untyped-def]
+    pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades,  # noqa: E741
+    marks, blocks, tops, bottoms, lowest, highest,
+):  # fmt: skip
+    """As `bigbar.compiled.loop.run`, on the bars on which something could happen.
+
+    Parameters
+    ----------
+    pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades
+        See `bigbar.compiled.loop.run`.
+    marks : ndarray of uint8, shape (bars,)
+        `FLAT` and `INSIDE` of each bar.
+    blocks : ndarray of uint8, shape (blocks,)
+        From `mark_blocks`.
+    tops, bottoms : ndarray of float, shape (blocks,)
+        `extremes` of the highs, and of the lows.
+    lowest, highest : float
+        Of all closes.
+    """
+    if start >= stop:
+        note_equity(f, n, segments, 0, f[CASH], 0.0, 0.0)
+        return
+    place = address_of((f, n, M, I, P, S, T, Ti))
+    bar = start
+    while bar < stop:
+        n[BAR] = bar
+        if not broker_next(f, n, M, T, Ti):
+            if not n[ERR]:
+                note_equity(f, n, segments, bar, 0.0, 0.0, 0.0)
+            return
+        note_equity(f, n, segments, bar, f[CASH], f[PSIZE], f[PINV])
+        call_at(pointer, place, bar)
+        if n[ERR]:
+            return
+        bar += 1
+        at_once, above, below = resting(f, n)
+        if not at_once and not can_be_ruined(f, n, lowest, highest):
+            bit = INSIDE if n[NTR] > 0 else FLAT
+            if n[NORD] == 0:
+                bar = next_mark(marks, blocks, bit, bar, stop)
+            else:
+                bar = next_visit(M, marks, bit, blocks, tops, bottoms, above, below, bar, stop)
+    n[BAR] = stop - 1
+    f[PRICE] = M[CLOSE, stop - 1]
+    if finalize_trades:
+        close_all(f, n, T, Ti)
+        if not broker_next(f, n, M, T, Ti):
+            if not n[ERR]:
+                note_equity(f, n, segments, stop - 1, 0.0, 0.0, 0.0)
+            return
+        note_equity(f, n, segments, stop - 1, f[CASH], f[PSIZE], f[PINV])
+
+
+@compiled_inner
+def keep(one, other):  # type: ignore[no-untyped-def]
+    """Copy one array's beginning into another."""
+    for k in range(len(other)):
+        other[k] = one[k]
+
+
+@compiled_inner
+def differs(one, other):  # type: ignore[no-untyped-def]
+    """Whether an array's beginning differs from another; NaN is the same as NaN."""
+    for k in range(len(other)):
+        if one[k] != other[k] and (one[k] == one[k] or other[k] == other[k]):
+            return True
+    return False
+
+
+@compiled_entry
+def run_checking(  # type: ignore[no-untyped-def]
+    pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades,  # noqa: E741
+    marks, blocks, tops, bottoms, lowest, highest, f0, n0, S0, T0,
+):  # fmt: skip
+    """As `run_hopping`, but on every bar: `n[ERR]` is `E_MISSED` where that changes anything.
+
+    Then `n[BAR]` is the bar. For tests, and to find what is wrong.
+
+    Parameters
+    ----------
+    pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades, marks, blocks, tops,
+    bottoms, lowest, highest
+        See `run_hopping`.
+    f0, n0, S0, T0 : ndarray
+        As `f`, `n`, `T`, and that part of `S` which is kept from bar to bar: overwritten.
+    """
+    if start >= stop:
+        note_equity(f, n, segments, 0, f[CASH], 0.0, 0.0)
+        return
+    place = address_of((f, n, M, I, P, S, T, Ti))
+    visited = start
+    for bar in range(start, stop):
+        n[BAR] = bar
+        if not broker_next(f, n, M, T, Ti):
+            if not n[ERR]:
+                note_equity(f, n, segments, bar, 0.0, 0.0, 0.0)
+            return
+        note_equity(f, n, segments, bar, f[CASH], f[PSIZE], f[PINV])
+        keep(f, f0)
+        keep(n, n0)
+        keep(S, S0)
+        for k in range(n[NTR]):
+            keep(T[n[ACTIVE + k]], T0[k])
+        call_at(pointer, place, bar)
+        if bar < visited:
+            missed = differs(f, f0) or differs(n, n0) or differs(S, S0)
+            for k in range(n[NTR]):
+                missed = missed or differs(T[n[ACTIVE + k]], T0[k])
+            if missed:
+                n[ERR] = E_MISSED
+        if n[ERR]:
+            return
+        if bar == visited:
+            visited = bar + 1
+            at_once, above, below = resting(f, n)
+            if not at_once and not can_be_ruined(f, n, lowest, highest):
+                bit = INSIDE if n[NTR] > 0 else FLAT
+                if n[NORD] == 0:
+                    visited = next_mark(marks, blocks, bit, visited, stop)
+                else:
+                    visited = next_visit(
+                        M, marks, bit, blocks, tops, bottoms, above, below, visited, stop
+                    )
+    n[BAR] = stop - 1
+    f[PRICE] = M[CLOSE, stop - 1]
+    if finalize_trades:
+        close_all(f, n, T, Ti)
+        if not broker_next(f, n, M, T, Ti):
+            if not n[ERR]:
+                note_equity(f, n, segments, stop - 1, 0.0, 0.0, 0.0)
+            return
+        note_equity(f, n, segments, stop - 1, f[CASH], f[PSIZE], f[PINV])
