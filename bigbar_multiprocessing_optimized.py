@@ -72,7 +72,7 @@ from bigbar.store.recorder import Recorder
 from bigbar.store.recording import StoreRecorder
 from bigbar.strategies.big_bar.description import BigBar, check_enough_bars, job_of
 from bigbar.strategies.big_bar.parameters import Settings, grid_with, longest_period, parse_grid
-from bigbar.streams import Listened, any_encoding, let_go, open_missing_streams, say
+from bigbar.streams import Listened, answer_apart, any_encoding, let_go, open_missing_streams, say
 
 __all__ = [
     "calculate_adaptive_chunk_size",
@@ -126,6 +126,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: Options) -> int:
     """Carry out a validated command line: read, optimize, write, report."""
+    with answer_apart():
+        outcome, delivered, text, terminal = _carried_out(options)
+    if delivered is None:
+        return exit_code(outcome)
+    tell(printable(text), options, terminal)
+    if delivered.problem is not None:  # The answer was given all the same.
+        raise delivered.problem
+    return exit_code(outcome)
+
+
+def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Terminal]:
+    """What came of it, its files, the answer, and whom to tell; no files where it was stopped."""
     terminal = Terminal(sys.stderr, show_bar=wants_bar(sys.stderr, no_progress=options.no_progress))
     if options.engine_reason:
         terminal.event(options.engine_reason)
@@ -155,7 +167,8 @@ def run(options: Options) -> int:
             delivered = write_files(outcome, options, terminal.event)
         except Interrupted as stopped:
             terminal.event("stopped while the files were written; run the same command again")
-            return stopped.exit_code
+            outcome.stopped_by = stopped.signal_number
+            return outcome, None, "", terminal
         text = answer(
             outcome,
             top=options.top,
@@ -163,10 +176,7 @@ def run(options: Options) -> int:
             width=terminal_width(),
         )
         recorder.finish(ending(outcome, text))
-    tell(printable(text), options, terminal)
-    if delivered.problem is not None:  # The answer was given all the same.
-        raise delivered.problem
-    return exit_code(outcome)
+    return outcome, delivered, text, terminal
 
 
 def tell(text: str, options: Options, terminal: Terminal) -> None:
@@ -205,9 +215,10 @@ def write_files(outcome: Outcome, options: Options, tell: Callable[[str], None])
         unwritten: OutputError | None = None
         try:
             write_aside(outcome, options, delivery, receipt, tell)
-        except OutputError as problem:  # What could be written is there all the same.
+        except OutputError as problem:
             unwritten = problem
-        delivered = delivery.put_in_place(receipt)  # Untimed: the summary is written by now.
+        # Untimed: the summary is written by now.
+        delivered = delivery.put_in_place(receipt, whole=unwritten is None)
     for note in delivered.notes:
         tell(note)
     return delivered if unwritten is None else replace(delivered, problem=unwritten)

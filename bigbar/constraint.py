@@ -96,14 +96,14 @@ class Constraint:
         Raises
         ------
         SettingsError
-            If it compares what cannot be compared.
+            If it compares what cannot be compared, or divides by zero where Python would.
         """
         length = len(next(iter(columns.values()))) if columns else 1
         try:
-            with np.errstate(all="ignore"):  # A division by zero meets no comparison.
-                found = self._value(self._tree, columns)
+            with np.errstate(all="ignore"):
+                found = self._value(self._tree, columns, np.ones(length, np.bool_))
                 return np.broadcast_to(_truth(found), length)
-        except (TypeError, ValueError, ZeroDivisionError) as problem:
+        except (TypeError, ValueError) as problem:
             raise SettingsError(f"--constraint {self.text!r}: {problem}") from problem
 
     def _check(self, node: ast.AST, names: Collection[str], depth: int = 0) -> None:
@@ -142,34 +142,63 @@ class Constraint:
         for part in parts:
             self._check(part, names, depth + 1)
 
-    def _value(self, node: ast.AST, columns: Mapping[str, NDArray[Any]]) -> Any:
+    def _value(
+        self, node: ast.AST, columns: Mapping[str, NDArray[Any]], asked: NDArray[np.bool_]
+    ) -> Any:
+        """Of many points; `asked`: of which Python would come by here."""
         match node:
             case ast.BoolOp(op=op, values=values):
-                join = np.logical_and if isinstance(op, ast.And) else np.logical_or
-                found = _truth(self._value(values[0], columns))
+                is_and = isinstance(op, ast.And)
+                join = np.logical_and if is_and else np.logical_or
+                found = _truth(self._value(values[0], columns, asked))
                 for each in values[1:]:
-                    found = join(found, _truth(self._value(each, columns)))
+                    asked = asked & (found if is_and else ~found)
+                    found = join(found, _truth(self._value(each, columns, asked)))
                 return found
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return np.logical_not(_truth(self._value(operand, columns)))
+                return np.logical_not(_truth(self._value(operand, columns, asked)))
             case ast.UnaryOp(op=op, operand=operand):
-                value = self._value(operand, columns)
+                value = self._value(operand, columns, asked)
                 return -value if isinstance(op, ast.USub) else +value
             case ast.BinOp(left=left, op=op, right=right):
-                return _ARITHMETIC[type(op)](
-                    self._value(left, columns), self._value(right, columns)
-                )
+                one = self._value(left, columns, asked)
+                other = self._value(right, columns, asked)
+                if isinstance(op, ast.Div | ast.FloorDiv | ast.Mod):
+                    other = self._divisor(one, other, columns, asked)
+                return _ARITHMETIC[type(op)](one, other)
             case ast.Compare(left=left, ops=ops, comparators=others):
-                sides = [self._value(each, columns) for each in (left, *others)]
                 whole: Any = True
-                for kind, one, other in zip(ops, sides, sides[1:], strict=False):
+                one = self._value(left, columns, asked)
+                for kind, each in zip(ops, others, strict=True):
+                    other = self._value(each, columns, asked)
                     met = _compared(_COMPARISONS[type(kind)], one, other)
-                    whole = np.logical_and(whole, met)
+                    whole, one = np.logical_and(whole, met), other
+                    asked = asked & _truth(whole)
                 return whole
             case ast.Name(id=name):
                 return columns[name]
         assert isinstance(node, ast.Constant)
         return node.value
+
+    def _divisor(
+        self, one: Any, other: Any, columns: Mapping[str, NDArray[Any]], asked: NDArray[np.bool_]
+    ) -> Any:
+        """What is divided by, without a zero; one that Python would divide by is refused."""
+        if isinstance(one, str) or isinstance(other, str):
+            return other
+        zero = np.asarray(other == 0)
+        wrong = np.flatnonzero(zero & asked)
+        if len(wrong):
+            point = {
+                name: column[wrong[0]].item() if column.dtype.kind in "biuf" else column[wrong[0]]
+                for name, column in columns.items()
+            }
+            where = ", ".join(f"{name} {value!r}" for name, value in point.items())
+            raise SettingsError(
+                f"--constraint {self.text!r} divides by zero at {where or 'every point'}; leave "
+                "such points out first, as in 'slow != 0 and fast / slow > 2'"
+            )
+        return np.where(zero, 1, other) if zero.any() else other
 
 
 def _compared(compare: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:

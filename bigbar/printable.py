@@ -7,10 +7,12 @@ direction of writing around.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import unicodedata
 from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 #: Control and format characters, halves of surrogate pairs, breaks of lines and of paragraphs.
 _STEERING = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
@@ -19,6 +21,9 @@ _STEERING = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 _JOINERS = frozenset("\u200c\u200d")
 
 _SHOWN = 60
+
+#: So many lines at most are known again.
+_REMEMBERED = 10_000
 
 
 def printable(text: str) -> str:
@@ -79,12 +84,49 @@ class PrintableStream:
         return getattr(self._stream, name)
 
 
+class OnceStream(PrintableStream):
+    """The same, but that a line which was written before is left out.
+
+    What a strategy prints in `init` is then read once, not once a combination.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._seen: set[str] = set()
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        """Write the lines that are ended by a text, if they are new."""
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            if line in self._seen:
+                continue
+            if len(self._seen) < _REMEMBERED:
+                self._seen.add(line)
+            super().write(f"{line}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Have it arrive; a line that has no end yet as well."""
+        begun, self._begun = self._begun, ""
+        if begun:
+            super().write(begun)
+        self._stream.flush()
+
+
 def print_printable() -> None:
-    """Let nothing that this process prints steer the terminal: a strategy may print anything."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is not None and not isinstance(stream, PrintableStream):
-            setattr(sys, name, PrintableStream(stream))
+    """Let nothing that this process prints steer the terminal: a strategy may print anything.
+
+    What goes to standard output is written to standard error: the answer alone belongs there.
+    """
+    stream = sys.stderr
+    if stream is not None:
+        if not isinstance(sys.stdout, OnceStream):
+            sys.stdout = cast(TextIO, OnceStream(stream))
+        if not isinstance(stream, PrintableStream):
+            sys.stderr = cast(TextIO, PrintableStream(stream))
+    with contextlib.suppress(OSError):  # Of libraries that write past Python.
+        os.dup2(2, 1)
 
 
 def _steers(character: str) -> bool:

@@ -10,7 +10,10 @@ import contextlib
 import io
 import os
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterator
+from typing import Any, TextIO, cast
+
+from bigbar.printable import PrintableStream
 
 
 class Listened:
@@ -86,6 +89,30 @@ def any_encoding() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+@contextlib.contextmanager
+def answer_apart() -> Iterator[None]:
+    """Have whatever is printed meanwhile go to standard error, by Python or past it.
+
+    Standard output is for the answer. It is there again afterwards, even if somebody closed it.
+    """
+    stream, number = sys.stdout, -1
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        stream.flush()
+        number = stream.fileno()
+    kept = -1
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        kept = os.dup(number) if number >= 0 else -1
+        if kept >= 0:
+            os.dup2(sys.stderr.fileno(), number)
+    try:
+        with contextlib.redirect_stdout(cast(TextIO, PrintableStream(sys.stderr))):
+            yield
+    finally:
+        if kept >= 0:
+            os.dup2(kept, number)
+            os.close(kept)
 
 
 def say(text: str) -> None:

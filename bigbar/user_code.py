@@ -13,8 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from bigbar.causes import cause_in
 from bigbar.errors import SettingsError
 from bigbar.without_charts import import_backtesting
+from bigbar.working_folder import remembering_its
 
 if TYPE_CHECKING:
     from backtesting import Strategy
@@ -104,7 +106,8 @@ def _from_file(file: Path) -> ModuleType:
     # As `python file.py` would: its neighbours can be imported.
     sys.path.insert(0, folder)
     try:
-        spec.loader.exec_module(module)
+        with remembering_its(name):
+            spec.loader.exec_module(module)
     except BaseException as problem:
         sys.modules.pop(name, None)
         if isinstance(problem, Exception | SystemExit):
@@ -123,7 +126,8 @@ def _from_package(name: str) -> ModuleType:
     if added:
         sys.path.append(folder)
     try:
-        return importlib.import_module(name)
+        with remembering_its(name):
+            return importlib.import_module(name)
     except ModuleNotFoundError as problem:
         if problem.name and (name == problem.name or name.startswith(f"{problem.name}.")):
             raise SettingsError(
@@ -150,7 +154,7 @@ def _import_problem(where: str, problem: BaseException) -> str:
     at = (own or frames)[-1:]
     place = f"{at[0].filename}:{at[0].lineno}" if at else where
     line = f" ({at[0].line})" if at and at[0].line else ""
-    return f"{place}: {type(problem).__name__}: {problem}{line}"
+    return f"{place}: {cause_in(problem)}{line}"
 
 
 def _class_of(module: ModuleType, where: str, name: str) -> type[Strategy]:

@@ -89,10 +89,34 @@ def test_any_condition_is_python(text):
     assert found.tolist() == expected
 
 
-def test_a_division_by_zero_meets_nothing():
-    space = Space.of(a=[0, 1], b=[0, 2])
-    assert list(space.where(Constraint("a / b > 0.1", space.names))) == [{"a": 1, "b": 2}, {
-        "a": 1, "b": 0}][::-1]  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "n / m > 1", "n // m > 1", "n % m == 1", "n / 0 > 1", "n // (m * 0) > 1", "1 / on > 0",
+        "on or n / m > 1", "n < 3 and n / m > 1", "0 < n < n / m", "n / (m != 0) > 1", "f / g > 1",
+        "o / 0 > 1",
+    ],
+)  # fmt: skip
+def test_a_division_by_zero_is_an_error_as_in_python(text):
+    points = Space.of(n=[1, 6], m=[0, 2], on=[True, False], f=[1.5], g=[0.0, 0.5], o=[None, 3])
+    points = points.where(lambda p: p["o"] is not None)
+    with pytest.raises(ZeroDivisionError):
+        [eval(text, {}, dict(point)) for point in points]
+    with pytest.raises(SettingsError, match="divides by zero at n 1, m 0, on"):
+        points.where(Constraint(text, points.names))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "m != 0 and n / m > 2", "m == 0 or n // m > 2", "not (m == 0 or n % m == 0)",
+        "0 < m < n / m", "on and m and n / m > 1",
+    ],
+)  # fmt: skip
+def test_where_python_does_not_divide_nothing_is_said(text):
+    points = Space.of(n=[1, 6], m=[0, 2], on=[True, False], o=[None, 3])
+    wanted = [dict(point) for point in points if eval(text, {}, dict(point))]
+    assert [dict(point) for point in points.where(Constraint(text, points.names))] == wanted
 
 
 @pytest.mark.parametrize(

@@ -512,3 +512,49 @@ def test_where_a_file_is(tmp_path):
     assert found == {path.stat().st_ino}
     for nothing in (tmp_path / "b", None, 5, "\0", BARS, {}):
         assert place_of(nothing) is None
+
+
+# --------------------------------------------------------------------------------- a full disk
+
+FULL = """
+set -e
+mkdir disk
+mount -t tmpfs -o size={size}k tmpfs disk
+{python} -m bigbar bars.csv {quick} --no-store --plot --export csv --output disk >first 2>&1
+(cd disk; sha256sum *) >before
+head -c {left}k /dev/zero >disk/filler || true
+head -c 100000000 /dev/zero >>disk/filler 2>/dev/null || true
+truncate -s -{room}k disk/filler
+code=0
+{python} -m bigbar bars.csv {quick} --no-store --cash 5000 --output disk >second 2>&1 || code=$?
+rm disk/filler
+(cd disk; sha256sum *) >after
+echo $code
+"""
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no disks of its own")
+@pytest.mark.parametrize("room", [0, 8, 24, 60, 120])
+def test_a_full_disk_leaves_the_files_of_the_earlier_run(tmp_path, room):
+    (tmp_path / "bars.csv").write_text(BARS)
+    script = FULL.format(
+        python=sys.executable, quick=" ".join(QUICK), size=20_000, left=1, room=room
+    )
+    done = subprocess.run(
+        ["unshare", "-rm", "bash", "-c", script],
+        cwd=tmp_path, capture_output=True, text=True, timeout=100,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("no disks of its own")
+    assert done.returncode == 0, done.stderr + (tmp_path / "first").read_text()
+    said = (tmp_path / "second").read_text()
+    before, after = ((tmp_path / name).read_text() for name in ("before", "after"))
+    assert "plot.html" in before
+    if done.stdout.strip() == "0":
+        assert room >= 60
+        assert "plot.html" not in after
+        assert len(after.splitlines()) == len(ALWAYS)
+    else:
+        assert "No space left on device" in said
+        assert after == before

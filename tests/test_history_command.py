@@ -16,6 +16,8 @@ from history_tools import ROOT, Asked
 from store_tools import change, forge
 from test_docs import DOCS, blocks, text_of
 
+from bigbar.__main__ import COMMANDS as ALL_COMMANDS
+from bigbar.__main__ import main as program
 from bigbar.history.command import main, make_parser
 from bigbar.parser import make_parser as optimizer_parser
 
@@ -46,7 +48,6 @@ def helps() -> dict[str, str]:
     (commands,) = make_parser()._subparsers._group_actions
     assert set(commands.choices) == set(COMMANDS)
     return {
-        "bigbar --help": make_parser().format_help(),
         **{
             f"bigbar {name} --help": command.format_help()
             for name, command in commands.choices.items()
@@ -54,10 +55,28 @@ def helps() -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_the_help_of_the_program_names_every_command():
+    ends = optimizer_parser().format_help().partition("Commands:")[2]
+    assert all(re.search(rf"\b{name}\b", ends) for name in ALL_COMMANDS)
+    page = text_of(DOCS / "history.md")
+    assert all(f"| `bigbar {name}` |" in page for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("histroy", "history"), ("shwo", "show"), ("strategy", "strategies")]
+)
+def test_a_mistyped_command_is_named(typed, meant, capsys):
+    assert program([typed, "--output", "x"]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        f"error: there is no file {typed!r}, and no command of that name; did you mean {meant}?\n"
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_page_has_the_help_word_for_word(command, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    line = f"bigbar {command} --help" if command else "bigbar --help"
+    line = f"bigbar {command} --help"
     shown = [
         block
         for block in blocks(text_of(DOCS / "history.md"), "text")
@@ -353,3 +372,28 @@ def test_a_run_without_a_profile(capsys, spoilable_runs):
     statement = "UPDATE runs SET metrics = NULL, state = 'interrupted' WHERE id = 1"
     forge(spoilable_runs, statement)
     assert Asked(capsys, spoilable_runs, "profile", "1").refused("has no profile", "interrupted")
+
+
+@pytest.mark.parametrize("words", [("history",), ("show", "1"), ("profile", "1")])
+def test_looking_leaves_nothing_behind(words, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "bigbar", str(ROOT / "example.csv"), "--no-optimize",
+         "--no-validate", "--no-progress", "--workers", "1", "--output", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main([*words, "--output", str(tmp_path)]) == 0
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_in_the_place_of_the_store_stays_empty(tmp_path):
+    (tmp_path / "runs.sqlite").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "bigbar", str(ROOT / "example.csv"), "--no-optimize",
+         "--no-validate", "--no-progress", "--workers", "1", "--output", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "runs.sqlite is no file of runs (no regular file)" in done.stderr
+    assert list((tmp_path / "runs.sqlite").iterdir()) == []

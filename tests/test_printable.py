@@ -180,6 +180,7 @@ if __name__ == "__main__":
     ran = subprocess.run(
         [sys.executable, str(script), *words], capture_output=True, check=True, timeout=120
     )
-    assert rb"hear\x1b[2J" in ran.stdout
+    assert rb"hear\x1b[2J" in ran.stderr
+    assert b"hear" not in ran.stdout
     assert rb"me\x9b31m" in ran.stderr
     assert not steering(ran.stdout.decode() + ran.stderr.decode())

@@ -468,3 +468,16 @@ def test_nine_lines_at_most_and_none_too_long_for_a_terminal():
     assert max(map(len, found.lines)) <= WIDTH
     usual = concluded(**{**everything, "bootstrap": bootstrap(), "sharpe_bootstrap": None})
     assert max(map(len, usual.lines)) <= WIDTH
+
+
+def test_what_was_not_held_against_luck_gets_no_verdict_about_it():
+    found = conclude(grid_of(4, 5), 9, assessed=False)
+    assert found.headline == (
+        "Verdict: none, because it was not held against luck (--no-validate)."
+    )
+    assert found.light == "none"
+
+
+def test_a_verdict_is_printed_as_its_lines():
+    found = concluded(bootstrap=bootstrap())
+    assert str(found).splitlines() == list(found.lines)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from bigbar.causes import cause_of
 from bigbar.history import listing
 from bigbar.history.answer import Answer
 from bigbar.history.tables import pairs, paragraph, parameters_named, value_text
@@ -64,7 +65,7 @@ def show(store: RunStore, run: Run) -> Answer:
         blocks.append(
             "\n".join(
                 paragraph(
-                    f"{parameters_named(grid[failure.number])}\n{_last_line(failure.reason)}",
+                    f"{parameters_named(grid[failure.number])}\n{cause_of(failure.reason)}",
                     first="Failed  ",
                     indent=" " * 8,
                 )
@@ -205,7 +206,3 @@ def _machine(machine: dict[str, Any]) -> Iterator[str]:
             yield str(machine[name])
     if isinstance(machine.get("memory_bytes"), int):
         yield as_bytes(machine["memory_bytes"])
-
-
-def _last_line(reason: str) -> str:
-    return (reason.strip().splitlines() or ["no reason is known"])[-1]

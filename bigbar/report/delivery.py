@@ -125,7 +125,7 @@ class Delivery:
         self._aside[name] = part
         return part.stat().st_size
 
-    def put_in_place(self, receipt: Mapping[str, Any]) -> Delivered:
+    def put_in_place(self, receipt: Mapping[str, Any], *, whole: bool = True) -> Delivered:
         """Give all files their names, remove those of an earlier run, and leave the receipt.
 
         Nothing is touched where no file could be written.
@@ -134,9 +134,15 @@ class Delivery:
         ----------
         receipt : mapping
             Of the run.
+        whole : bool, optional
+            Whether all files could be written. If not, those of an earlier run stay as they are:
+            no folder has some files of one run and some of another.
         """
         if not self._aside:
             return Delivered()
+        if not whole and receipt_in(self.folder) is not None:
+            said = f"{self.folder} still holds the files of an earlier run"
+            return Delivered(notes=[f"not all files could be written, so {said}"])
         try:
             with _explained(self.folder), _alone(self.folder):
                 return self._put_in_place(receipt)
@@ -191,11 +197,13 @@ class Delivery:
         files = {**kept, **{name: sha256_of(part) for name, part in self._aside.items()}}
         before = {name: sorted(digests) for name, digests in named_in(earlier).items()}
         plain = {key: value for key, value in receipt.items() if key not in (FILES, REPLACING)}
+        # All that takes room on the disk comes before the first file is replaced.
+        last = write_receipt(self._room, {**plain, FILES: files})
         write_receipt(self.folder, {**plain, FILES: files, REPLACING: before})
         placed = self._give_names()
         for path in old:
             path.unlink(missing_ok=True)
-        return [*placed, write_receipt(self.folder, {**plain, FILES: files})]
+        return [*placed, last.replace(self.folder / RECEIPT)]
 
     def _give_names(self) -> list[Path]:
         placed = []

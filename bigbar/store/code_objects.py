@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import dis
 import hashlib
 import inspect
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, ModuleType
 from typing import Any
@@ -24,6 +26,8 @@ class Reached:
         Names of modules that it uses.
     names : set of str
         Every name that its code mentions.
+    paths : set of str
+        What it uses of modules, `os.path.join`.
     unknown : list of str
         Names whose values cannot be told apart from others.
     """
@@ -31,6 +35,7 @@ class Reached:
     text: str = ""
     modules: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
+    paths: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)
 
     @property
@@ -55,7 +60,7 @@ def reached_from(*things: Any, inside: Callable[[str], bool]) -> Reached:
     walk = _Walk(inside)
     for thing in things:
         walk.add("", thing)
-    return Reached("\n".join(walk.lines), walk.modules, walk.names, walk.unknown)
+    return Reached("\n".join(walk.lines), walk.modules, walk.names, walk.paths, walk.unknown)
 
 
 class _Walk:
@@ -64,6 +69,7 @@ class _Walk:
         self.lines: list[str] = []
         self.modules: set[str] = set()
         self.names: set[str] = set()
+        self.paths: set[str] = set()
         self.unknown: list[str] = []
         self._done: dict[int, int] = {}
         self._kept: list[Any] = []  # An id is one only while its object is there.
@@ -122,6 +128,9 @@ class _Walk:
             return
         self.lines.append(code_text(code))
         self.names |= names_in(code)
+        paths, imported = paths_in(code, function.__globals__)
+        self.paths |= paths
+        self.modules |= imported
         self.add("defaults", function.__defaults__)
         self.add("kwdefaults", function.__kwdefaults__)
         for cell_name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
@@ -202,6 +211,79 @@ def globals_in(code: CodeType) -> set[str]:
         if isinstance(constant, CodeType):
             found |= globals_in(constant)
     return found
+
+
+def paths_in(
+    code: CodeType, namespace: Mapping[str, Any], local: Mapping[str, str] | None = None
+) -> tuple[set[str], set[str]]:
+    """What a code object uses of modules, from the module on, and the modules it imports itself.
+
+    Parameters
+    ----------
+    code : code
+    namespace : mapping
+        Its globals.
+    local : mapping of str to str, optional
+        What goes by the names of the functions around it.
+
+    Returns
+    -------
+    paths, imported : set of str
+    """
+    paths, imported = set[str](), set[str]()
+    known = dict(local or {})
+    path, base = None, ""  # Of what is on top of the stack; of the import that is going on.
+    for step in dis.get_instructions(code):
+        name = step.argval[-1] if isinstance(step.argval, tuple) else step.argval
+        if step.opname in _NO_STEP:
+            continue
+        if step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            path = path and f"{path}.{name}"
+            continue
+        if path is not None and step.opname.startswith("STORE_"):
+            top = path.partition(".")[0]
+            known[name] = top if name == top and path == base else path
+            path = None if path in sys.modules else path
+        if path is not None and step.opname != "IMPORT_FROM":
+            paths.add(path)
+        path = None
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            path = known.get(name) or _path_of(name, namespace)
+        elif step.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")):
+            path = known.get(name)
+        elif step.opname == "IMPORT_NAME":
+            path = base = name
+            imported.add(name)
+        elif step.opname == "IMPORT_FROM":
+            path = f"{base}.{name}"
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            more, others = paths_in(constant, namespace, known)
+            paths |= more
+            imported |= others
+    return paths, imported - {""}
+
+
+#: Instructions between a name and its attributes that change nothing of it.
+_NO_STEP = frozenset(
+    {"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "PUSH_NULL", "RESUME", "SWAP", "COPY"}
+)
+
+
+def _path_of(name: str, namespace: Mapping[str, Any]) -> str | None:
+    """What goes by the name of a global, from its module on; None where it is of no module."""
+    if name not in namespace:
+        return f"builtins.{name}" if hasattr(builtins, name) else None
+    value = namespace[name]
+    if isinstance(value, ModuleType):
+        return value.__name__
+    if isinstance(value, os.PathLike):
+        return "pathlib.Path"
+    called = getattr(value, "__qualname__", None)
+    home = getattr(value, "__module__", None)
+    if not callable(value) or not isinstance(called, str) or not isinstance(home, str):
+        return None
+    return f"{home}.{called}"
 
 
 def value_text(value: Any) -> str | None:

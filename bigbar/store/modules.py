@@ -131,7 +131,7 @@ class Modules:
         if not _is_as_imported(name, source, file):
             self.problems.append(f"{shown} was edited after it had been imported")
         tree = _without_main(tree)
-        for line, said in outside_calls(tree):
+        for line, said in outside_calls(tree, self.is_installed):
             self.problems.append(f"{shown} line {line} {said}")
         for line, imported in _imports(tree, name):
             if imported is None:

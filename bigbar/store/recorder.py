@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bigbar.store.fingerprint import Identity
 from bigbar.store.records import Ending, NewRun, Run
 from bigbar.store.rows import Slice
 from bigbar.worker import Failure
@@ -71,6 +72,16 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         """Keep what can be kept."""
+
+    def engine_before(self, identities: Mapping[str, Identity]) -> str | None:
+        """Which of some engines an earlier attempt of this very run was by; None for none.
+
+        Parameters
+        ----------
+        identities : mapping of str to Identity
+            Of the run, by each engine.
+        """
+        return None
 
     def begin(self, describe: Callable[[], NewRun], values: NDArray[np.float64]) -> Carried:
         """The run begins.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -104,6 +104,16 @@ class StoreRecorder(Recorder):
         wrong = isinstance(error, VerificationError)
         said = str(error) or type(error).__name__ if error is not None else None
         self.finish(Ending("failed" if wrong else "interrupted", error=said))
+
+    def engine_before(self, identities: Mapping[str, Identity]) -> str | None:
+        if self._policy.fresh:
+            return None
+        # Whoever needs a store that cannot be used is told when the run begins.
+        with suppress(StoreError), self._store() as store:
+            for name, identity in identities.items():
+                if store.with_fingerprint(identity.fingerprint):
+                    return name
+        return None
 
     def begin(self, describe: Callable[[], NewRun], values: NDArray[np.float64]) -> Carried:
         new = replace(describe(), command=self.command)

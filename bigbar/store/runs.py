@@ -65,7 +65,8 @@ class RunStore:
     def __init__(
         self, folder: Path, *, create: bool = False, read_only: bool = False, busy_s: float = BUSY_S
     ) -> None:
-        self.path = folder / RUNS if folder.is_dir() else folder
+        # A folder that is called like the file is one that is in its place.
+        self.path = folder / RUNS if folder.is_dir() and folder.name != RUNS else folder
         self._connection = open_store(self.path, create=create, read_only=read_only, busy_s=busy_s)
 
     def __enter__(self) -> Self:

@@ -198,6 +198,12 @@ def _move_away(path: Path) -> str:
 def _connect(path: Path, *, create: bool, read_only: bool, busy_s: float) -> sqlite3.Connection:
     mode = "ro" if read_only else "rwc" if create else "rw"
     address = f"{path.absolute().as_uri()}?mode={mode}"
+    if read_only and not _has_companions(path):
+        # Whoever may write removes, with the last connection, what readers coordinate with.
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection = _prepared(address.replace("?mode=ro", "?mode=rw"), busy_s)
+            connection.execute("PRAGMA query_only = ON")
+            return connection
     try:
         return _prepared(address, busy_s)
     except sqlite3.OperationalError as problem:
@@ -206,6 +212,10 @@ def _connect(path: Path, *, create: bool, read_only: bool, busy_s: float) -> sql
         if not read_only or "unable to open" not in str(problem) or _has_log(path):
             raise
     return _prepared(f"{address}&immutable=1", busy_s)
+
+
+def _has_companions(path: Path) -> bool:
+    return any(path.with_name(f"{path.name}{end}").exists() for end in ("-wal", "-shm"))
 
 
 def _has_log(path: Path) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bigbar.store.code_objects import Reached, reached_from, value_text
 from bigbar.store.modules import Modules, shown_name
-from bigbar.store.outside import reads_outside
+from bigbar.store.outside import outside_paths
 
 if TYPE_CHECKING:
     from bigbar.spec import StrategySpec
@@ -156,6 +156,5 @@ def _follow_objects(thing: Any, name: str, modules: Modules, parts: dict[str, st
             modules.note_package(module)
         elif not modules.follow(module) and module in sys.modules and module != home:
             modules.problems.append(f"the source of {shown_name(module)} cannot be had")
-    reader = reads_outside(found.names)
-    if reader is not None:
-        modules.problems.append(f"{name} {reader}")
+    for said in outside_paths(found.paths, found.names, modules.is_installed):
+        modules.problems.append(f"{name} {said}")

@@ -151,6 +151,7 @@ def examine(
         run.chosen,
         trades=None if run.chosen is None else int(trades[run.chosen]),
         most_trades=0 if np.isnan(trades).all() else int(np.nanmax(trades)),
+        assessed=plan.assess,
         **{name: parts.get(name) for name in WEIGHED},
     )
     return Findings(verdict=verdict, **parts, notes=tuple(notes))

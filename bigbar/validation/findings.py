@@ -433,8 +433,9 @@ class Verdict:
 
     Attributes
     ----------
-    light : {"red", "amber", "green"}
-        Cannot be told apart from luck; some evidence, but not enough; unlikely to be luck alone.
+    light : {"red", "amber", "green", "none"}
+        Cannot be told apart from luck; some evidence, but not enough; unlikely to be luck alone;
+        not held against luck.
     headline : str
         The verdict in a sentence.
     lines : tuple of str
@@ -444,6 +445,9 @@ class Verdict:
     light: str
     headline: str
     lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,7 @@ def conclude(
     buy_and_hold: BuyAndHold | None = None,
     costs: Costs | None = None,
     conduct: Conduct | None = None,
+    assessed: bool = True,
 ) -> Verdict:
     """Put the findings into words.
 
@@ -159,13 +160,15 @@ def conclude(
         That any setting of the grid made.
     bootstrap, sharpe_bootstrap, pbo, plateau, holdout, walk_forward, buy_and_hold, costs, conduct
         As in `bigbar.validation.findings.Findings`; None for what there is not.
+    assessed : bool, optional
+        Whether it was to be held against luck at all.
 
     Returns
     -------
     Verdict
     """
     evidence = weigh(bootstrap, pbo, holdout, walk_forward, conduct)
-    headline = f"Verdict: {_headline(evidence, chosen)}"
+    headline = f"Verdict: {_headline(evidence, chosen, assessed=assessed)}"
     lines = [
         wording.tries(grid, bootstrap, sharpe_bootstrap or bootstrap),
         wording.luck(bootstrap),
@@ -180,14 +183,18 @@ def conclude(
         wording.class_changes(conduct),
         headline,
     ]
-    return Verdict(evidence.light, headline, tuple(line for line in lines if line))
+    light = evidence.light if assessed or evidence.unseen_lost else "none"
+    return Verdict(light, headline, tuple(line for line in lines if line))
 
 
-def _headline(evidence: Evidence, chosen: int | None) -> str:
+def _headline(evidence: Evidence, chosen: int | None, *, assessed: bool) -> str:
     if chosen is None:
         return "no combination counts, so there is nothing to judge."
     if evidence.sees_future:
         return "the strategy sees the future, so nobody can trade this result."
+    if not assessed:
+        also = f" It lost {evidence.where}." if evidence.unseen_lost else ""
+        return f"none, because it was not held against luck (--no-validate).{also}"
     if math.isnan(evidence.p_value):
         return "too little data to tell skill from luck."
     if evidence.light == "green":
