@@ -24,6 +24,7 @@ BENCHMARKS = (
     "against_numba_loop",
     "any_strategy",
     "any_strategy_runner",
+    "compiled_strategies",
     "start_up",
     "scale",
     "memory",
@@ -64,6 +65,7 @@ def main() -> int:
     )
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=BENCHMARKS)
     parser.add_argument("--vectorbt-python", metavar="PATH", help="see against_vectorbt.py")
+    parser.add_argument("--raptorbt-python", metavar="PATH", help="see compiled_strategies.py")
     known, others = parser.parse_known_args()
     worst = 0
     said_where = False
@@ -71,6 +73,8 @@ def main() -> int:
         options = list(others)
         if name == "against_vectorbt" and known.vectorbt_python:
             options += ["--vectorbt-python", known.vectorbt_python]
+        if name == "compiled_strategies" and known.raptorbt_python:
+            options += ["--raptorbt-python", known.raptorbt_python]
         code, found = run(name, options)
         worst = max(worst, abs(code))
         if found is None:

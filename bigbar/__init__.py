@@ -8,6 +8,7 @@
 >>> found.best_parameters, found.best_statistics, found.table(), found.heatmap()
 """
 
+import importlib
 from typing import TYPE_CHECKING
 
 from bigbar.version import __version__
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from bigbar.api import Optimization as Optimization
     from bigbar.api import optimize as optimize
     from bigbar.backtest import Backtest as Backtest
+    from bigbar.explain import Explanation as Explanation
+    from bigbar.explain import explain as explain
 
-__all__ = ["Backtest", "Optimization", "__version__", "optimize"]
+__all__ = ["Backtest", "Explanation", "Optimization", "__version__", "explain", "optimize"]
 
 
 def __getattr__(name: str) -> object:
@@ -26,6 +29,11 @@ def __getattr__(name: str) -> object:
         from bigbar import api
 
         return getattr(api, name)
+    if name in ("Explanation", "explain"):
+        # The module has the function's name, so that it must not stay in its place.
+        explaining = importlib.import_module("bigbar.explain")
+        globals().update(Explanation=explaining.Explanation, explain=explaining.explain)
+        return globals()[name]
     if name == "Backtest":
         from bigbar.backtest import Backtest
 

@@ -1,18 +1,22 @@
 """The command `bigbar`, and `python -m bigbar`: optimize a file, or look at earlier runs.
 
     bigbar prices.csv --strategy my.py:SmaCross --param fast=5:50:5
-    bigbar history | show 3 | compare 3 4 | strategies
+    bigbar history | show 3 | compare 3 4 | strategies | explain my.py:SmaCross
 
 A file named like a command is meant with its folder: `./history`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 #: Commands that optimize nothing. Named here, so that a run does not wait for their parser.
-COMMANDS = ("history", "show", "compare", "export", "delete", "verify", "profile", "strategies")
+COMMANDS = (
+    *("history", "show", "compare", "export", "delete", "verify", "profile"),
+    *("strategies", "explain"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,10 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from bigbar.strategies.listing import main as list_strategies
 
         return list_strategies(words[1:])
+    if command == "explain":
+        from bigbar.explain import main as explain
+
+        return explain(words[1:])
     if command in COMMANDS:
         from bigbar.history.command import main as look_back
 
         return look_back(words)
+    if command.isalpha() and not os.path.exists(command):
+        from bigbar.command_line import did_you_mean
+        from bigbar.streams import say
+
+        meant = did_you_mean(command, COMMANDS)
+        if meant:
+            say(f"error: there is no file {command!r}, and no command of that name{meant}")
+            return 2
     from bigbar_multiprocessing_optimized import main as optimize
 
     return optimize(words)

@@ -24,6 +24,7 @@ import backtesting  # noqa: E402
 from bigbar import given  # noqa: E402
 from bigbar.account import Account  # noqa: E402
 from bigbar.api import carry_out  # noqa: E402
+from bigbar.causes import cause_of  # noqa: E402
 from bigbar.data.read import Bars  # noqa: E402
 from bigbar.engines.any_strategy.class_attributes import ClassAttributes  # noqa: E402
 from bigbar.engines.find import available_engine  # noqa: E402
@@ -222,15 +223,13 @@ class Backtest(backtesting.Backtest):
         if len(found.failures) < len(found):
             warnings.warn(
                 f"{len(found.failures):,} of {len(found):,} combinations failed and are NaN; see "
-                f"`last.failures` of the Backtest. The first: {first.splitlines()[-1]}",
+                f"`last.failures` of the Backtest. The first: {cause_of(first)}",
                 stacklevel=3,
             )
             return
         if first.startswith(_RAISED):
             self.run(**found.outcome.job.space[0])
-        raise SettingsError(
-            f"all {len(found):,} combinations failed; the first: {first.splitlines()[-1]}"
-        )
+        raise SettingsError(f"all {len(found):,} combinations failed; the first: {cause_of(first)}")
 
     def _compare(self, number: int, stats: pd.Series) -> None:
         """Hold the best's run, which is `backtesting.py`'s own, against what the workers said."""

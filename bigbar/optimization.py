@@ -41,7 +41,8 @@ class Optimization:
         self, outcome: Outcome, engine_reason: str | None = None, *, later: Plan | None = None
     ) -> None:
         self.outcome = outcome
-        self.engine_reason = engine_reason
+        #: Why this engine ran it; None where there was nothing to choose.
+        self.engine_reason = engine_reason or outcome.engine_reason or None
         self._later = later
 
     def __repr__(self) -> str:

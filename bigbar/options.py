@@ -27,6 +27,7 @@ from bigbar.strategy_options import (
     space_of,
     strategy_of,
 )
+from bigbar.streams import answer_apart
 from bigbar.validation.plan import Plan
 
 
@@ -95,10 +96,12 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     """
     words = _words(arguments)
     name = named_strategy(words)
-    spec = strategy_of(name, words)
+    with answer_apart():  # Its import may print.
+        spec = strategy_of(name, words)
     given = make_parser(spec).parse_args(words)
     if given.strategy != name:  # The option was cut short.
-        spec = strategy_of(given.strategy, words)
+        with answer_apart():
+            spec = strategy_of(given.strategy, words)
         given = make_parser(spec).parse_args(words)
     spec = described_by(spec, given)
     engine, reason = available_engine(spec, given.engine)

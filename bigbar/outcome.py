@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bigbar.causes import cause_in
 from bigbar.data.read import Bars
 from bigbar.errors import VerificationError
 from bigbar.job import Job
@@ -73,13 +75,6 @@ class Execution:
     seed: int = 0
     max_memory: int | None = None
     files: Files | None = None
-
-
-def _in_short(problem: Exception) -> str:
-    """An exception in a line: its kind, and how its message begins."""
-    first = next(iter(str(problem).strip().splitlines()), "")
-    name = type(problem).__name__
-    return f"{name}: {first[:_REASON]}" if first else name
 
 
 class Replays(TypedDict):
@@ -186,6 +181,10 @@ class Outcome:
         Returns that come along with the rows, until they are let go.
     broke_off : dict of str to str
         What failed after the sweep, each in a sentence: the result stands without it.
+    engine_reason : str
+        Why this engine ran; empty where there was nothing to choose.
+    in_python : Counter of str
+        Why combinations of a compiled strategy were run by `backtesting.py`, and how many.
     """
 
     job: Job
@@ -221,6 +220,8 @@ class Outcome:
     sampled: list[int] = field(default_factory=list)
     returns: KeptReturns | None = None
     broke_off: dict[str, str] = field(default_factory=dict)
+    engine_reason: str = ""
+    in_python: Counter[str] = field(default_factory=Counter)
 
     @property
     def metrics(self) -> Metrics | None:
@@ -336,7 +337,7 @@ class Outcome:
         except but:
             raise
         except Exception as problem:
-            self.break_off(part, _in_short(problem), tell)
+            self.break_off(part, cause_in(problem)[:_REASON], tell)
 
     def break_off(self, part: str, reason: str, tell: Callable[[str], Any]) -> None:
         """Note that a part failed, and tell it; of the same part the first time counts."""

@@ -8,7 +8,7 @@ import multiprocessing
 
 from bigbar.command_line import Parser, at_least, number
 from bigbar.data.days import ORDERS
-from bigbar.engines.find import engine_names
+from bigbar.engines.find import engine_choices
 from bigbar.errors import SettingsError
 from bigbar.machine.other_programs import AUTO
 from bigbar.machine.resources import usable_processors
@@ -38,6 +38,10 @@ def make_parser(spec: StrategySpec | None = None) -> argparse.ArgumentParser:
             "is BigBar."
         ),
         epilog=(
+            "Commands: 'bigbar history' lists the earlier runs in a folder; show, compare, "
+            "export, delete, verify and profile are about them; strategies lists the strategies "
+            "that can be named, and explain says what of a strategy is compiled. 'bigbar COMMAND "
+            "--help' says more. "
             "Exit codes: 0 done; 1 not written, or the verification failed; 2 the file or an "
             "option cannot be used; 3 some combinations failed; 129, 130, 131 or 143 stopped "
             "(closed terminal, Ctrl-C, SIGQUIT, SIGTERM)."
@@ -194,7 +198,7 @@ def _add_running(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
     )
     group.add_argument(
         "--engine",
-        choices=engine_names(spec),
+        choices=engine_choices(spec),
         default=spec.default_engine,
         help="compiled is exact and fast, backtesting is backtesting.py itself "
         "(default: %(default)s)",

@@ -14,8 +14,9 @@ import pandas as pd
 
 from bigbar.calendar import calendar_of
 from bigbar.data.read import Bars
+from bigbar.engine_choice import choose_engine
 from bigbar.engines.contract import Engine
-from bigbar.engines.find import build_engine, kind_of, warm_up
+from bigbar.engines.find import AUTO, build_engine, is_general, kind_of, warm_up
 from bigbar.engines.stack_room import with_room
 from bigbar.errors import Interrupted, SettingsError, VerificationError
 from bigbar.executors.chunks import (
@@ -32,7 +33,7 @@ from bigbar.progress.events import Listener
 from bigbar.request import Request
 from bigbar.results import ResultTable
 from bigbar.sharing.leftovers import remove_leftovers
-from bigbar.store.fingerprint import bars_sha256
+from bigbar.store.fingerprint import bars_sha256, identity_of
 from bigbar.store.recorder import Recorder
 from bigbar.store.records import NewRun
 from bigbar.stored_rows import distrust
@@ -109,6 +110,12 @@ def optimize_bars(
     listener = listener or Listener()
     if (note := job.spec.note(bars, job)) is not None:
         listener.event(note)
+    with signals_raised():
+        job = _as_before(bars, job, recorder or Recorder())
+        engine = choose_engine(bars, job, request.execution, request.plan, listener)
+    job = engine.job
+    if engine.reason:
+        listener.engine(job.engine, engine.reason)
     removed = remove_leftovers()  # First: what they take up is not there to be had.
     if removed:
         what = "block of shared data" if removed == 1 else "blocks of shared data"
@@ -117,6 +124,7 @@ def optimize_bars(
     execution = _within(request.execution, budget)
     table = ResultTable.empty(job.space)
     outcome = Outcome(job, execution, request.choice, bars, table, request.plan, budget=budget)
+    outcome.engine_reason = engine.reason
     if execution.files is not None:
         outcome.kept_bytes = execution.files.store_bytes()
     with signals_raised():
@@ -124,6 +132,17 @@ def optimize_bars(
     if outcome.verification is not None and not outcome.verification.ok:
         raise VerificationError(differences_text(outcome.verification.differences, job.space))
     return outcome
+
+
+def _as_before(bars: Bars, job: Job, recorder: Recorder) -> Job:
+    """With the engine of the earlier attempt, where the run goes on from one."""
+    if job.engine != AUTO or not is_general(job.spec, job.engine):
+        return job
+    jobs = {name: replace(job, engine=name) for name in ("compiled", "backtesting")}
+    before = recorder.engine_before(
+        {name: identity_of(bars.frame, one) for name, one in jobs.items()}
+    )
+    return job if before is None else jobs[before]
 
 
 def _budget(bars: Bars, job: Job, execution: Execution, plan: Plan | None) -> Budget:

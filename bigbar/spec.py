@@ -72,7 +72,7 @@ class StrategySpec:
     engines: ClassVar[Mapping[str, str]] = {}
 
     #: What runs it where nothing was said.
-    default_engine: ClassVar[str] = "backtesting"
+    default_engine: ClassVar[str] = "auto"
 
     #: Parameters that have options of their own on the command line, with the grid that is run
     #: where nothing was said; and what they and the settings mean.
@@ -171,6 +171,8 @@ class StrategySpec:
         """
         known = self.attributes
         for name in space.names:
+            if name not in known and _is_machinery(name):
+                raise SettingsError(self._unknown(name, known))
             if name not in known and not hasattr(self.strategy, name):
                 raise SettingsError(self._unknown(name, known))
 
@@ -178,7 +180,8 @@ class StrategySpec:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         there = ", ".join(known) if known else "none"
         hint = f"did you mean {near[0]}?" if near else f"it has {there}"
-        return f"{self.title} has no parameter {name!r}; {hint}"
+        part = " (that is a part of every strategy)" if _is_machinery(name) else ""
+        return f"{self.title} has no parameter {name!r}{part}; {hint}"
 
     def check_bars(self, bars: Bars, space: Space) -> None:
         """Refuse bars that no run could be made of, before any work.
@@ -223,6 +226,9 @@ class StrategySpec:
         """
         if not texts:
             raise SettingsError(self._how_to_begin())
+        private = [name for name in texts if name.startswith("_")]
+        if private:
+            raise SettingsError(self._unknown(private[0], self.attributes))
         return Space([self.parameter(name, text) for name, text in texts.items()])
 
     def space(self, values: Mapping[str, Any]) -> Space:
@@ -291,6 +297,13 @@ class StrategySpec:
             The first bar that takes part, and the one after the last.
         """
         return None
+
+
+def _is_machinery(name: str) -> bool:
+    """Whether every strategy has it: an order's method, the data, the position."""
+    from backtesting import Strategy
+
+    return hasattr(Strategy, name)
 
 
 def range_around(value: object) -> str | None:

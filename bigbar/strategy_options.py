@@ -153,7 +153,9 @@ def add_account(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
         if name in spec.account_options:
             group.add_argument(option(name), action="store_true", help=text)
         else:
-            group.add_argument(option(name), action="store_true", help=argparse.SUPPRESS)
+            group.add_argument(
+                option(name), action="store_true", help=f"{text}; only with --strategy"
+            )
 
 
 def described_by(spec: StrategySpec, given: argparse.Namespace) -> StrategySpec:

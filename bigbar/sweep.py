@@ -158,6 +158,7 @@ def _take(
         piece = Slice(start, stop, result.worker, result.begun, result.seconds)
         failures = result.failures
         outcome.sweep_metrics.add(result)
+        outcome.in_python.update(result.in_python)
     _replace_failures(outcome, chunk, failures)
     recorder.add(piece, table.values[start:stop], failures)
 

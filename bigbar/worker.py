@@ -7,9 +7,10 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,8 +27,16 @@ from bigbar.sharing.heap import trim_heap
 from bigbar.sharing.objects import SharedObject
 from bigbar.statistics import STATISTICS
 
+if TYPE_CHECKING:
+    from bigbar.engines.any_strategy.class_attributes import ClassAttributes
+    from bigbar.engines.general.check import Checked
+
 Chunk = tuple[int, int]
 _Float = TypeVar("_Float", np.float32, np.float64)
+
+#: No errors by their kind, but a strategy that raises one has failed all the same. Signals do not
+#: come as exceptions here.
+_RAISED = (KeyboardInterrupt, GeneratorExit)
 
 #: Engines of other jobs that a worker keeps: tasks of one window come together, but the last of
 #: one may be done after the first of the next.
@@ -69,6 +78,8 @@ class ChunkResult:
         Its process id, or its thread's where workers are threads.
     processor_s : float
         Of `seconds`, on a processor.
+    in_python : dict of str to int
+        Why combinations that are compiled otherwise were run by `backtesting.py`, and how many.
     """
 
     start: int
@@ -79,6 +90,7 @@ class ChunkResult:
     begun: float = 0.0
     worker: int = 0
     processor_s: float = 0.0
+    in_python: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,7 @@ class _Desk:
     file: pd.DataFrame
     job: Job
     engine: Engine
+    class_attributes: ClassAttributes | None
 
 
 # A desk a thread: where no processes can be had, workers are threads of one process, and an
@@ -117,14 +130,24 @@ def start_worker(descriptor: Descriptor, prepared: SharedObject | None = None) -
     for name in ("reference", "others"):  # Of a job before this one, in the same thread.
         _local.__dict__.pop(name, None)
     warm_up(job)
+    attributes = None
+    if not job.spec.comes_along:
+        from bigbar.engines.any_strategy.class_attributes import ClassAttributes
+
+        attributes = ClassAttributes(job.spec.strategy)
     engine = build_engine(file, job, None if prepared is None else attachment.load(prepared))
     trim_heap()
-    _local.desk = _Desk(attachment, file, job, engine)
+    _local.desk = _Desk(attachment, file, job, engine, attributes)
 
 
 def desk() -> _Desk:
-    """What `start_worker` prepared in this worker."""
+    """What `start_worker` prepared in this worker, and the strategy's class as it was then.
+
+    An engine that is made now takes the class as it finds it.
+    """
     found: _Desk = _local.desk
+    if found.class_attributes is not None:
+        found.class_attributes.restore()
     return found
 
 
@@ -145,19 +168,27 @@ def run_chunk(chunk: Chunk) -> ChunkResult:
 
 def answer_slice(engine: Engine, chunk: Chunk) -> ChunkResult:
     """Answer one slice of the grid by a given engine."""
-    return _answered(engine.run, chunk)
+    return _answered(engine, engine.run, chunk)
 
 
-def _answered(run: Callable[[int, int], NDArray[np.float64]], chunk: Chunk) -> ChunkResult:
+def _answered(
+    engine: Engine, run: Callable[[int, int], NDArray[np.float64]], chunk: Chunk
+) -> ChunkResult:
     start, stop = chunk
     begun, clock, processor = time.monotonic(), time.perf_counter(), time.thread_time()
+    compiling = getattr(engine, "preparing_s", 0.0)
     failures: list[Failure] = []
     rows = _attempt(run, start, stop, failures)
     if rows is None:
         rows = np.empty((stop - start, len(STATISTICS)))
         _fill_halves(run, rows, start, failures)
-    spent, used = time.perf_counter() - clock, time.thread_time() - processor
-    return ChunkResult(start, stop, rows, failures, spent, begun, _worker(), used)
+    # Compiling, which a worker does once, says nothing about the next slice.
+    compiling = getattr(engine, "preparing_s", 0.0) - compiling
+    spent = max(0.0, time.perf_counter() - clock - compiling)
+    used = max(0.0, time.thread_time() - processor - compiling)
+    left: Mapping[int, str] = getattr(engine, "fell_back", {})
+    in_python = dict(Counter(left[one] for one in range(start, stop) if one in left))
+    return ChunkResult(start, stop, rows, failures, spent, begun, _worker(), used, in_python)
 
 
 def _worker() -> int:
@@ -189,7 +220,7 @@ def _attempt(
     """
     try:
         return run(start, stop)
-    except Exception:
+    except (Exception, *_RAISED):
         if stop - start == 1:
             failures.append(Failure(start, traceback.format_exc()))
         return None
@@ -294,7 +325,7 @@ def run_chunk_with_returns(task: ReturnsTask) -> ChunkResult:
         found: NDArray[np.float64] = rows
         return found
 
-    return _answered(run, (task.start, task.stop))
+    return _answered(engine, run, (task.start, task.stop))
 
 
 def halved_returns(task: ReturnsTask) -> list[ReturnsTask]:
@@ -331,6 +362,35 @@ def engine_of(job: Job) -> Engine:
         trim_heap()
     kept[job] = engine  # The last one used comes last.
     return engine
+
+
+def check_compiled(task: tuple[int, bool]) -> Checked | None:
+    """Run a combination by `backtesting.py` and, if asked to, compiled as well.
+
+    Parameters
+    ----------
+    task : tuple of (int, bool)
+        The combination, and whether to run it compiled.
+
+    Returns
+    -------
+    Checked or None
+        None where the strategy raises.
+    """
+    from bigbar.engines.general.check import Checked, check
+
+    number, both = task
+    here = desk()
+    reference: Any = here.engine
+    begun = time.perf_counter()
+    try:
+        if not both:
+            reference.run(number, number + 1)
+            return Checked(number, reference_s=time.perf_counter() - begun)
+        compiled: Any = engine_of(replace(here.job, engine="general"))
+        return check(number, reference, compiled)
+    except (Exception, *_RAISED):
+        return None
 
 
 def reference_engine() -> BacktestingEngine:

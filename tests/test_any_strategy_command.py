@@ -213,6 +213,7 @@ GRID = (
     "--param", "fast=3,5", "--param", "slow=5:15:5", "--param", "side=any,long",
     "--param", "take=None,0.002", "--param", "both=True,False", "--param", "stop=0.01,0.05",
     "--constraint", "fast < slow and (side == 'any' or both) and stop > 0.02",
+    "--engine", "backtesting",
 )  # fmt: skip
 
 
@@ -457,3 +458,134 @@ def test_help_and_the_list_of_strategies(folder):
         )  # fmt: skip
         assert done.stdout.startswith(said)
         assert done.stderr == ""
+
+
+WANDERS = """
+import os
+os.chdir(os.path.dirname(os.path.abspath(__file__)))
+from backtesting import Strategy
+
+class Wanders(Strategy):
+    n = 5
+
+    def init(self):
+        with open("level.txt") as file:  # Beside the strategy.
+            self.level = float(file.read())
+        os.chdir("..")
+
+    def next(self):
+        if len(self.data) % self.n == 0 and self.data.Close[-1] > self.level:
+            self.buy(size=1)
+        elif len(self.data) % 7 == 0:
+            self.position.close()
+"""
+
+
+@pytest.mark.parametrize("engine", ["auto", "backtesting"])
+def test_a_strategy_that_changes_the_folder_takes_nothing_along(folder, tmp_path, engine):
+    theirs = tmp_path / "strategies"
+    theirs.mkdir()
+    (theirs / "wanders.py").write_text(WANDERS, encoding="utf-8")
+    (theirs / "level.txt").write_text("1.0", encoding="utf-8")
+    shutil.copy(folder / "prices.csv", tmp_path / "prices.csv")
+    found = run(
+        tmp_path, Path("out"), "--no-validate", "--param", "n=3:6:1", "--engine", engine,
+        strategy="strategies/wanders.py",
+    )  # fmt: skip
+    assert (found.code, found.err.count("error")) == (0, 0), found.err
+    assert "Files      out/summary.json" in found.out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir())[0] == "receipt.json"
+    assert len(pd.read_parquet(tmp_path / "out" / "results.parquet")) == 4
+
+
+TALKS = """
+import os
+print("imported")
+from backtesting import Strategy
+
+class Talks(Strategy):
+    n = 5
+
+    def init(self):
+        print("hello")
+        os.write(1, b"past Python\\n")
+        os.close(1)
+
+    def next(self):
+        if len(self.data) % self.n == 0:
+            self.buy(size=1)
+        elif len(self.data) % 7 == 0:
+            self.position.close()
+"""
+
+
+@pytest.mark.parametrize("engine", ["auto", "backtesting"])
+def test_what_a_strategy_prints_is_no_part_of_the_answer(folder, tmp_path, engine):
+    (tmp_path / "talks.py").write_text(TALKS.replace("os.close(1)", ""), encoding="utf-8")
+    found = run(
+        folder, tmp_path / "out", *QUICK, "--param", "n=3:20:1", "--engine", engine,
+        strategy=f"{tmp_path}/talks.py",
+    )  # fmt: skip
+    assert found.code == 0
+    assert found.out.startswith("Best of 18 combinations")
+    assert not any(word in found.out for word in ("imported", "hello", "past Python"))
+    assert "imported" in found.err
+    assert "past Python" in found.err
+    assert 1 <= found.err.count("hello") <= 6  # Two workers, and the program itself.
+
+
+def test_a_strategy_that_closes_standard_output_takes_no_answer(folder, tmp_path):
+    careful = "import contextlib\n        with contextlib.suppress(OSError): os.close(1)"
+    text = TALKS.replace("os.close(1)", careful).replace('os.write(1, b"past Python\\n")', "")
+    (tmp_path / "talks.py").write_text(text, encoding="utf-8")
+    found = run(
+        folder, tmp_path / "out", *QUICK, "--param", "n=3:8:1", strategy=f"{tmp_path}/talks.py"
+    )
+    assert found.code == 0, found.err
+    assert found.out.startswith("Best of 6 combinations")
+
+
+LEAVES = """
+from backtesting import Strategy
+
+class Leaves(Strategy):
+    n = 5
+
+    def init(self):
+        if self.n == 4:
+            raise KeyboardInterrupt("why not")
+        if self.n == 5:
+            raise GeneratorExit
+
+    def next(self):
+        if len(self.data) % self.n == 0:
+            self.buy(size=1)
+        elif len(self.data) % 7 == 0:
+            self.position.close()
+"""
+
+
+@pytest.mark.parametrize("engine", ["auto", "backtesting"])
+def test_a_strategy_that_raises_what_is_no_error_has_failed(folder, tmp_path, engine):
+    (tmp_path / "leaves.py").write_text(LEAVES, encoding="utf-8")
+    found = run(
+        folder, tmp_path / "out", *QUICK, "--param", "n=3:6:1", "--engine", engine,
+        strategy=f"{tmp_path}/leaves.py",
+    )  # fmt: skip
+    assert found.code == 3
+    assert "KeyboardInterrupt: why not" in found.out
+    reasons = [one["reason"] for one in found.summary["failures"]]
+    assert len(reasons) == 2
+    assert "GeneratorExit" in reasons[1]
+
+
+def test_one_combination_is_spoken_of_as_one(folder, tmp_path):
+    one = run(folder, tmp_path / "one", *QUICK, "--param", "fast=5", strategy="my.py:SmaCross")
+    assert one.code == 0
+    assert "0 chunks" not in one.err
+    assert "1 = 1" not in one.err
+    failed = run(folder, tmp_path / "bad", *QUICK, "--param", "kind=raises", strategy="my.py:Bad")
+    assert "The combination failed" in failed.out
+    some = run(folder, tmp_path / "some", *QUICK, "--param", "fast=5,6", strategy="my.py:SmaCross")
+    assert " 2 combinations" in some.err
+    assert "2 = 2" not in some.err

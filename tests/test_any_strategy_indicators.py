@@ -452,6 +452,6 @@ def test_what_is_quicker_made_than_found_is_made(monkeypatch):
         return self.I(lambda: np.full(300, long[0]))
 
     runner = StrategyRunner(DATA, strategy_of(declare))
-    for _ in range(8):
+    for _ in range(14):
         found(runner)
     assert runner.memo.passed >= 3

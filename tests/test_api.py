@@ -24,7 +24,8 @@ def found() -> bigbar.Optimization:
 
 
 def test_what_the_package_offers():
-    assert bigbar.__all__ == ["Backtest", "Optimization", "__version__", "optimize"]
+    offered = ["Backtest", "Explanation", "Optimization", "__version__", "explain", "optimize"]
+    assert bigbar.__all__ == offered
     for name in bigbar.__all__:
         assert getattr(bigbar, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'optimise'"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import json
 import os
 import re
@@ -14,10 +15,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from real_strategies import CASES, bars
 from small_run import small_outcome
 from test_layers import LAYERS
 
 import bigbar
+from bigbar.compiled.broker.state import CAP, NTRMAX
 from bigbar.data.read import read_bars
 from bigbar.engines.find import ENGINES, build_engine
 from bigbar.parser import make_parser
@@ -49,8 +52,9 @@ def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
-GUIDE, STRATEGY, STATISTICS_PAGE, EXTENDING = (
-    text_of(DOCS / f"{name}.md") for name in ("guide", "strategy", "statistics", "extending")
+GUIDE, STRATEGY, STATISTICS_PAGE, EXTENDING, COMPILED = (
+    text_of(DOCS / f"{name}.md")
+    for name in ("guide", "strategy", "statistics", "extending", "compiled")
 )
 
 
@@ -287,6 +291,9 @@ def examples() -> dict[str, str]:
     found = {}
     for page in COMMAND_PAGES:
         written = blocks(text_of(page), "python")
+        if page.name == "compiled.md":  # Only what stands in a file is compiled.
+            found[page.name] = "\n".join(written)
+            continue
         scripts = [block for block in written if "__main__" in block]
         if plain := [block for block in written if block not in scripts]:
             found[page.name] = "\n".join(plain)
@@ -314,7 +321,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_there_are_examples():
     assert set(EXAMPLES) == {
-        "README.md", "guide.md", "extending.md", "extending.md, script 1",
+        "README.md", "compiled.md", "guide.md", "extending.md", "extending.md, script 1",
     }  # fmt: skip
 
 
@@ -360,6 +367,96 @@ def test_examples_print_what_is_shown(outputs):
     shown = re.search(r"# ({'atr_period'.*?), \.\.\.}", EXAMPLES["README.md"])
     assert shown is not None
     assert outputs["README.md"][1].startswith(shown[1])
+
+
+# -------------------------------------------------------------------------- what is compiled
+
+#: Where the examples of the tables on compiled strategies stand.
+_AROUND = """
+import random
+
+import numpy as np
+import pandas as pd
+from backtesting import Strategy
+from backtesting.lib import barssince, cross
+from backtesting.test import SMA
+
+
+class Around(Strategy):
+    n, mode = 10, "long"
+
+    def init(self):
+        self.sma = self.I(SMA, self.data.Close, self.n)
+        self.bands = self.I(lambda: np.array([self.data.High, self.data.Low]))
+        self.dice = self.I(np.random.default_rng(1).random, len(self.data))
+        self.count, self.entry, self.order, self.line = 0, None, None, None
+        self.memory, self.past, self.hold = {"stop": 0.0}, [], pd.Timedelta("1D")
+
+    def is_strong(self, factor):
+        return self.data.Close[-1] > factor
+
+    @property
+    def ready(self):
+        return len(self.data) > self.n
+
+    def next(self):
+        """
+
+
+def what_becomes_of(code: str, folder: Path) -> str:
+    """What `bigbar explain` says of a line of `next`."""
+    file = folder / f"around_{len(list(folder.iterdir()))}.py"
+    file.write_text(_AROUND + code + "\n", encoding="utf-8")
+    told = bigbar.explain(f"{file}:Around")
+    (line,) = (one for one in told.lines if one.code.strip() == code)
+    assert told.compiles == (line.what != "in the way"), told.reason
+    return line.what
+
+
+_LINES = [
+    (code, what)
+    for part in COMPILED.split("| in `next` |")[1:]
+    for _, code, what in table_after(f"| in `next` |{part}", "| in `next` |")
+]
+_INSTEAD = table_after(COMPILED, "| instead of |")
+
+
+@pytest.mark.parametrize(("code", "what"), _LINES, ids=[code for code, _ in _LINES])
+def test_what_is_said_to_compile_does(code, what, tmp_path):
+    assert what_becomes_of(code, tmp_path) == what
+
+
+@pytest.mark.parametrize(("code", "better", "why"), _INSTEAD, ids=[row[0] for row in _INSTEAD])
+def test_what_is_said_not_to_compile_does_not_and_what_to_write_does(code, better, why, tmp_path):
+    assert what_becomes_of(code, tmp_path) == "in the way"
+    assert what_becomes_of(better, tmp_path) != "in the way"
+
+
+def test_every_strategy_of_the_page_compiles_as_it_is_said(tmp_path):
+    written = [block for block in blocks(COMPILED, "python") if "__main__" not in block]
+    file = tmp_path / "my.py"
+    file.write_text(written[0], encoding="utf-8")
+    told = bigbar.explain(f"{file}:Morning")
+    assert f"{told}\n" in blocks(COMPILED, "text")
+    file = tmp_path / "all.py"
+    file.write_text("\n".join(written), encoding="utf-8")
+    names = re.findall(r"^class (\w+)\(Strategy\)", "\n".join(written), re.MULTILINE)
+    assert len(names) == 5
+    for name in names:
+        told = bigbar.explain(f"{file}:{name}")
+        assert told.compiles, told.reason
+        assert told.hops, name
+
+
+def test_so_many_real_strategies_compile():
+    ready = [one for one in CASES if not one.needs or importlib.util.find_spec(one.needs)]
+    compiling = [one for one in ready if bigbar.explain(one.strategy, bars(one.data)).compiles]
+    assert "more than nine in ten compile" in COMPILED
+    assert len(compiling) > 0.9 * len(ready)
+
+
+def test_limits_of_the_compiled_broker_are_documented():
+    assert f"more than {CAP} waiting orders or {NTRMAX} open trades" in " ".join(COMPILED.split())
 
 
 def test_example_options_are_accepted():

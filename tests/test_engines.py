@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,7 +22,14 @@ from made_bars import Case, Recipe, cases, make_bars
 from numpy.typing import NDArray
 
 from bigbar.engines.contract import TRADE_COLUMNS, Engine
-from bigbar.engines.find import available_engine, build_engine, engine_names, kind_of
+from bigbar.engines.find import (
+    AUTO,
+    ENGINES,
+    available_engine,
+    build_engine,
+    engine_names,
+    kind_of,
+)
 from bigbar.errors import SettingsError
 from bigbar.spec import StrategySpec
 from bigbar.statistics import COLUMN, NAMES
@@ -153,19 +163,23 @@ def test_unknown_engine() -> None:
 
 def test_the_engines_of_any_other_strategy() -> None:
     spec = StrategySpec.of(SmaCross)
-    assert engine_names(spec) == ("backtesting",)
-    assert available_engine(spec) == ("backtesting", None)
-    with pytest.raises(SettingsError, match="'compiled' for SmaCross; choose from backtesting"):
-        available_engine(spec, "compiled")
-    with pytest.raises(SettingsError, match="SmaCross has no engine 'compiled'"):
-        kind_of(spec, "compiled")
+    assert engine_names(spec) == ("compiled", "backtesting")
+    assert available_engine(spec) == (AUTO, None)
+    assert available_engine(spec, "compiled") == ("compiled", None)
+    assert kind_of(spec, "compiled") is ENGINES["general"]
+    with pytest.raises(SettingsError, match="'steam' for SmaCross; choose from auto, compiled, b"):
+        available_engine(spec, "steam")
+    with pytest.raises(SettingsError, match="SmaCross has no engine 'steam'"):
+        kind_of(spec, "steam")
 
 
 def test_engines_at_hand() -> None:
-    assert engine_names(BigBar()) == ("compiled", "backtesting")
+    assert engine_names(BigBar()) == ("compiled", "backtesting", "general")
     assert available_engine(BigBar()) == ("compiled", None)
+    assert available_engine(BigBar(), AUTO) == ("compiled", None)
     assert available_engine(BigBar(), "compiled") == ("compiled", None)
     assert available_engine(BigBar(), "backtesting") == ("backtesting", None)
+    assert kind_of(BigBar(), "compiled") is not ENGINES["general"]
 
 
 def test_without_numba_the_reference_serves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -393,3 +407,20 @@ def test_generated_slices_give_the_same_rows(case: Case, data: st.DataObject) ->
 def test_recipes_are_repeatable() -> None:
     recipe = Recipe(seed=11, calendar="ragged", zone="Europe/Berlin", unit="ms")
     pd.testing.assert_frame_equal(make_bars(recipe), make_bars(recipe))
+
+
+@pytest.mark.parametrize(
+    "words", [("--no-optimize",), ("--strategy", "sma_cross", "--param", "fast=5,6")]
+)
+def test_without_a_compiler_backtesting_runs_it(tmp_path, words):
+    """As numba has it while somebody debugs."""
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "bigbar", str(root / "example.csv"), *words, "--no-validate",
+         "--no-store", "--no-progress", "--workers", "1", "--output", str(tmp_path)],
+        capture_output=True, text=True, timeout=200,
+        env={**os.environ, "PYTHONPATH": str(root), "NUMBA_DISABLE_JIT": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "NUMBA_DISABLE_JIT is set, so backtesting.py runs every combination" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 #: stands elsewhere. Within a layer a room builds only on those before it in the list.
 LAYERS = (
     (
-        "errors", "version", "printable", "given", "units", "command_line", "interrupts",
-        "streams", "without_charts", "machine.resources",
+        "errors", "causes", "version", "chance", "printable", "given", "units", "command_line",
+        "interrupts", "streams", "without_charts", "working_folder", "machine.resources",
     ),
     (
         "by_value", "account", "statistics", "calendar", "space", "constraint", "results",
@@ -23,11 +23,11 @@ LAYERS = (
     ("verification", "validation", "store", "machine"),
     (
         "progress", "outcome", "stored_rows", "sweep", "verification.replays", "request",
-        "worker_setup", "pipeline",
+        "engine_choice", "worker_setup", "pipeline",
     ),
     (
         "report", "strategy_options", "parser", "options",
-        "optimization", "execution", "api", "own_run", "grid_search",
+        "explain", "optimization", "execution", "api", "own_run", "grid_search",
         "backtest", "lib",
     ),
     ("bigbar_multiprocessing_optimized", "history", "__main__"),
@@ -99,7 +99,9 @@ def test_no_circles():
 
 
 def test_the_package_shows_what_it_says_and_the_version_only():
-    assert IMPORTS["bigbar"] == {"bigbar.api", "bigbar.backtest", "bigbar.version"}
+    assert IMPORTS["bigbar"] == {
+        *("bigbar.api", "bigbar.backtest", "bigbar.explain", "bigbar.version"),
+    }
 
 
 #: Where BigBar is at home, and the script with the functions that it was first known by.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bigbar.engines.find import engine_names
+from bigbar.engines.find import engine_choices
 from bigbar.errors import SettingsError
 from bigbar.machine.budget import Files
 from bigbar.machine.resources import usable_processors
@@ -147,7 +147,7 @@ def test_refused_with_exit_code_2(arguments, words):
         (["f", "--seed", str(2**63)], "is too large"),
         (["f", "--week-edge-bars", "-6"], "-6 is below 0"),
         (["f", "--cash", "much"], "--cash: 'much' is not a number"),
-        (["f", "--engine", "steam"], "--engine: 'steam' is none of compiled, backtesting"),
+        (["f", "--engine", "steam"], "--engine: 'steam' is none of auto, compiled, backtesting"),
         (["f", "--engine", "compield"], "; did you mean compiled?"),
         (["f", "--start-method", "magic"], "'magic' is none of"),
         (["f", "--export", "xls"], "'xls' is none of csv"),
@@ -309,5 +309,5 @@ def test_every_option_that_takes_a_value_tells_its_default(help_text):
 
 
 def test_choices_are_those_there_are(help_text):
-    assert "{" + ",".join(engine_names(BigBar())) + "}" in help_text
+    assert "{" + ",".join(engine_choices(BigBar())) + "}" in help_text
     assert "{" + ",".join(multiprocessing.get_all_start_methods()) + "}" in help_text

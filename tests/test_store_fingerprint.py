@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: What the engines import besides: the words of errors, and how a strategy's class gets to where it
 #: is run, whose own code counts by itself.
-NO_NUMBERS = {"errors.py", "printable.py", "user_code.py", "by_value.py"}
+NO_NUMBERS = {"errors.py", "causes.py", "printable.py", "user_code.py", "by_value.py"}
 
 
 def job(**changes) -> Job:

@@ -35,7 +35,7 @@ def test_another_one_has_the_defaults_of_backtest():
     found = request(*SOME)
     assert found.spec == StrategySpec.of(SmaCross)
     assert found.account == Account()
-    assert found.engine == "backtesting"
+    assert found.engine == "auto"
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,19 @@ def test_one_backtest():
         ((*CROSS, "--param", "fast=1:x:2"), "'x' is not a number"),
         ((*SOME, "--param", "fast=7"), "--param fast is given twice"),
         ((*CROSS, "--param", "fsat=5"), "SmaCross has no parameter 'fsat'; did you mean fast?"),
+        *(
+            ((*CROSS, "--param", f"{name}=3"),
+             f"SmaCross has no parameter {name!r} (that is a part of every strategy)")
+            for name in ("I", "init", "next", "data", "equity", "buy", "position")
+        ),
+        ((*CROSS, "--param", "_x=3"), "SmaCross has no parameter '_x'; it has fast, slow"),
+        ((*SOME, "--constraint", "fast / 0 > 1"), "divides by zero at fast"),
         ((*SOME, "--constraint", "fast > 10"), "none of the 2 combinations meets it"),
         ((*SOME, "--constraint", "fast > slow"), "'slow' is none of the parameters of this grid"),
         ((*SOME, "--k-atr", "2"), "--k-atr belongs to BigBar; the parameters of SmaCross go by"),
         ((*SOME, "--k_atr=2"), "--k-atr belongs to BigBar"),
         ((*SOME, "--week-edge-bars", "0"), "--week-edge-bars belongs to BigBar"),
-        ((*SOME, "--engine", "compiled"), "--engine: 'compiled' is none of backtesting"),
+        ((*SOME, "--engine", "general"), "--engine: 'general' is none of auto, compiled"),
         ((*CROSS, "--no-optimize", "--param", "fast=5,6"), "but fast was given several values"),
         (("f", "--strategy"), "--strategy needs a name, file.py:Class or package.module:Class"),
         (("f", "--strategy", "smacross"), "did you mean 'sma_cross'?"),
@@ -123,12 +130,14 @@ def test_what_is_refused(words, said):
 
 def test_help_is_that_of_the_strategy(capsys):
     for words, there, not_there in (
-        (("--help",), "--k-atr", "--hedging"),
+        (("--help",), "trades in both directions at the same time; only with --strategy", "--fast"),
+        (("--help",), "--k-atr", "--fast"),
         ((*CROSS, "--help"), "--hedging", "--k-atr"),
+        ((*CROSS, "--help"), "--hedging", "; only with --strategy"),
     ):
         with pytest.raises(SystemExit):
             parse_options(words)
-        shown = capsys.readouterr().out
+        shown = " ".join(capsys.readouterr().out.split())
         assert there in shown
         assert not_there not in shown
         assert "--param" in shown

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import traders
+from backtesting import Backtest
 
 import bigbar
 from bigbar.data.read import Bars
@@ -204,3 +205,20 @@ def test_a_strategy_that_changes_its_class_is_named() -> None:
     text, _, plain = shown(found)
     assert plain["conduct"]["changed_class_attributes"] == ["Counting.runs", "Counting.seen"]
     assert "A run changes Counting.runs, Counting.seen of the class" in text
+
+
+@pytest.mark.parametrize("engine", ["auto", "backtesting"])
+def test_a_strategy_that_lives_on_its_class_is_proved_from_the_class_as_it_was(engine: str) -> None:
+    found = optimized(traders.Growing, fast=[4, 6], verify=2, engine=engine, walk_forward=2)
+    proof = found.outcome.verification
+    assert proof is not None
+    assert (proof.ok, proof.combinations, proof.unsteady) == (True, 2, ())
+    assert found.outcome.broke_off == {}
+    assert found.outcome.findings is not None
+    assert found.outcome.findings.conduct.answers_differently is None
+    traders.Growing.count = 0
+    traders.Growing.seen.clear()
+    alone = Backtest(FRAME, traders.Growing).run(**found.best_parameters)
+    assert found.best_statistics["Equity Final [$]"] == alone["Equity Final [$]"]
+    traders.Growing.count = 0
+    traders.Growing.seen.clear()

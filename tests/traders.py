@@ -167,6 +167,20 @@ class Counting(Cross):
         self.seen.append(len(self.data))
 
 
+class Growing(Cross):
+    """Trades by what it counts in the class, in both ways in which a class can be changed."""
+
+    count = 0
+    seen: list[int] = []  # noqa: RUF012 - that is the fault
+
+    def next(self) -> None:
+        type(self).count += 1
+        self.seen.append(1)
+        if len(self.data) % 5 == 0:
+            self.position.close()
+            self.buy(size=1 + self.count % 7 + len(self.seen) // 100)
+
+
 class Impatient(Cross):
     """Raises on fewer bars than it likes."""
 

@@ -4,23 +4,46 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from typing import Any
 
 import pandas as pd
 
 from bigbar.engines.contract import Engine, EngineKind
+from bigbar.engines.general.kind import KIND as GENERAL
 from bigbar.engines.reference import KIND as REFERENCE
 from bigbar.errors import DataError, SettingsError
 from bigbar.job import Job
 from bigbar.spec import StrategySpec
 
-#: Engines that run any strategy; one that a strategy brings comes after these.
-ENGINES: dict[str, EngineKind] = {"backtesting": REFERENCE}
+#: Compiled where that can be done and pays, backtesting.py elsewhere.
+AUTO = "auto"
+
+#: Engines that run any strategy. A strategy may bring a "compiled" of its own; the one for all is
+#: "general" then.
+ENGINES: dict[str, EngineKind] = {
+    "compiled": GENERAL,
+    "backtesting": REFERENCE,
+    "general": GENERAL,
+}
 
 
 def engine_names(spec: StrategySpec) -> tuple[str, ...]:
     """The engines that can run a strategy, its own first."""
-    return tuple(dict.fromkeys((*spec.engines, *ENGINES)))
+    general = ("general",) if spec.engines else ()
+    others = (name for name in ENGINES if name != "general")
+    return tuple(dict.fromkeys((*spec.engines, *others, *general)))
+
+
+def engine_choices(spec: StrategySpec) -> tuple[str, ...]:
+    """What can be asked for: one of the engines, or whichever is best."""
+    return (AUTO, *engine_names(spec))
+
+
+def is_general(spec: StrategySpec, name: str) -> bool:
+    """Whether an engine is the one that compiles any strategy, or may turn out to be."""
+    own = spec.has_own_backtest and not spec.engines
+    return name not in spec.engines and name in (AUTO, "compiled", "general") and not own
 
 
 def kind_of(spec: StrategySpec, name: str) -> EngineKind:
@@ -31,7 +54,7 @@ def kind_of(spec: StrategySpec, name: str) -> EngineKind:
     SettingsError
         If the strategy has none of that name.
     """
-    if name in ENGINES:
+    if name in ENGINES and name not in spec.engines:
         return ENGINES[name]
     if name not in spec.engines:
         raise SettingsError(
@@ -63,17 +86,33 @@ def available_engine(spec: StrategySpec, name: str | None = None) -> tuple[str, 
         If there is no engine of that name.
     """
     name = spec.default_engine if name is None else name
-    if name not in engine_names(spec):
+    if name not in engine_choices(spec):
         raise SettingsError(
             f"there is no engine {name!r} for {spec.title}; choose from "
-            f"{', '.join(engine_names(spec))}"
+            f"{', '.join(engine_choices(spec))}"
         )
-    if name == "compiled" and importlib.util.find_spec("numba") is None:
-        return "backtesting", (
-            "numba is not installed, so backtesting.py runs every combination, which is tens of "
-            "thousands of times slower; 'pip install numba' brings the compiled engine"
-        )
+    if name == AUTO and spec.engines:
+        name = spec.default_engine
+    if name == AUTO and spec.has_own_backtest:
+        name = "backtesting"
+    if name in (AUTO, "compiled", "general"):
+        why = _no_compiler()
+        if why is not None:
+            return "backtesting", why
     return name, None
+
+
+def _no_compiler() -> str | None:
+    """Why nothing can be compiled, in a sentence; None where it can."""
+    slower = "so backtesting.py runs every combination, which is tens of thousands of times slower"
+    if importlib.util.find_spec("numba") is None:
+        return f"numba is not installed, {slower}; 'pip install numba' brings the compiled engine"
+    if os.environ.get("NUMBA_DISABLE_JIT", "0").strip() not in ("", "0"):
+        return (
+            f"NUMBA_DISABLE_JIT is set, {slower}; without it in the environment there is the "
+            "compiled engine"
+        )
+    return None
 
 
 def build_engine(file: pd.DataFrame, job: Job, prepared: Any = None) -> Engine:

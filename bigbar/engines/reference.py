@@ -16,6 +16,7 @@ from bigbar.engines.contract import TRADE_COLUMNS, Engine, EngineKind, span_of
 from bigbar.job import Job
 from bigbar.statistics import NAMES
 from bigbar.without_charts import import_backtesting
+from bigbar.working_folder import in_its_folder
 
 if TYPE_CHECKING:
     from backtesting import Backtest
@@ -34,14 +35,18 @@ class BacktestingEngine:
     file : DataFrame
         The whole file, with the strategy's columns.
     job : Job
+
+    Each begins with the attributes of the strategy's class as they are now.
     """
 
     def __init__(self, file: pd.DataFrame, job: Job) -> None:
         import_backtesting()
         from backtesting import Backtest
 
+        from bigbar.engines.any_strategy.class_attributes import ClassAttributes
         from bigbar.engines.any_strategy.run import StrategyRunner
 
+        self._class_attributes = ClassAttributes(job.spec.strategy)
         self._space = job.space
         index: Any = file.index[job.bars]
         self._periods = calendar_of(index).periods
@@ -97,6 +102,7 @@ class BacktestingEngine:
         """All that `backtesting.py` has to say about one combination."""
         if self._on_span is not None:
             return self._on_span.run(self._space[number]).stats
+        self._class_attributes.restore()
         return run_quietly(self.backtest, self._space[number])
 
 
@@ -123,7 +129,7 @@ def run_quietly(backtest: Backtest, parameters: Mapping[str, Any]) -> pd.Series:
     bar = module._tqdm
     module._tqdm = lambda bars, **_: bars
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), in_its_folder(backtest._strategy.__module__):
             warnings.simplefilter("ignore")
             return backtest.run(**parameters)
     finally:

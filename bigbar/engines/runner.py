@@ -51,20 +51,25 @@ class RunnerEngine:
         rows = np.empty((stop - start, len(NAMES)))
         returns = np.empty((stop - start, self._calendar.periods - 1), np.float32)
         for place in range(stop - start):
-            found = self._one(start + place)
+            found = self.one(start + place)
             rows[place] = found.row()
             returns[place] = np.nan_to_num(self._calendar.returns(found.equity), nan=0.0)
         return rows, returns
 
     def equity(self, number: int) -> pd.Series:
-        return pd.Series(self._one(number).equity, self._runner.index, name="Equity")
+        equity = pd.Series(self.one(number).equity, self._runner.index, name="Equity")
+        self._runner.restore_class()  # Whoever runs the strategy next may be another.
+        return equity
 
     def trades(self, number: int) -> pd.DataFrame:
-        return self._one(number).trades[list(TRADE_COLUMNS)]
+        trades = self.one(number).trades[list(TRADE_COLUMNS)]
+        self._runner.restore_class()
+        return trades
 
     def stats(self, number: int) -> pd.Series:
         """All that `Backtest.run` has to say about one combination."""
-        return self._one(number).stats
+        return self.one(number).stats
 
-    def _one(self, number: int) -> BacktestRun:
+    def one(self, number: int) -> BacktestRun:
+        """A backtest of one combination."""
         return self._runner.run(self._space[number])

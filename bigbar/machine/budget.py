@@ -7,6 +7,7 @@ import multiprocessing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bigbar.engines.find import is_general
 from bigbar.job import Job
 from bigbar.machine.forecast import Forecast, Workload, fit, forecast, worker_growth
 from bigbar.machine.resources import (
@@ -160,7 +161,7 @@ def workload(
         combinations=combinations,
         bars=bars,
         returns=returns if plan.assess else 0,
-        engine=job.engine,
+        engine="general" if is_general(job.spec, job.engine) else job.engine,
         workers=min(workers, combinations),
         forked=method == "fork",
         replays=min(verify + 1, combinations) if verify else 0,
@@ -170,7 +171,7 @@ def workload(
         kept=files is not None,
         csv=files is not None and files.csv,
         plot=files is not None and files.plot,
-        compiling=job.engine == "compiled" and _has_to_compile(),
+        compiling=job.engine != "backtesting" and _has_to_compile(),
     )
 
 

@@ -20,7 +20,7 @@ from bigbar.units import as_bytes, counted
 
 #: Bytes that a process gains over what it has when the bars are read: the compiler's library and
 #: the machine code (117 MB), or `backtesting.py` (28 MB); compiling the kernel anew (110 MB).
-_LOADED = {"compiled": 117e6, "backtesting": 28e6}
+_LOADED = {"compiled": 117e6, "backtesting": 28e6, "general": 145e6}
 _COMPILING = 110e6
 
 #: Bytes of the parent for each bar: indicators, their published copy, the engine's market.
@@ -35,12 +35,12 @@ _WRITING, _WRITING_CSV = 390, 150
 _WRITER = 40e6
 
 #: Bytes of a worker at its start, by itself, and for each bar; forked ones share the libraries.
-_FORKED = {"compiled": 12e6, "backtesting": 24e6}
-_SPAWNED = {"compiled": 105e6, "backtesting": 90e6}
+_FORKED = {"compiled": 12e6, "backtesting": 24e6, "general": 45e6}
+_SPAWNED = {"compiled": 105e6, "backtesting": 90e6, "general": 190e6}
 _WORKER_PER_BAR = 20
 
 #: What a worker gains when it replays through `backtesting.py`: importing it, and for each bar.
-_REPLAY = {"compiled": 67e6, "backtesting": 0.0}
+_REPLAY = {"compiled": 67e6, "backtesting": 0.0, "general": 10e6}
 _REPLAY_PER_BAR = 100
 
 #: Bytes for each bar that a worker gains in the validation, on other spans, costs and prices.
@@ -70,18 +70,22 @@ _TRADES_PER_BAR = 10
 
 #: Published columns of 8 bytes, the time index among them, and what the compiled engine prepares
 #: where a quarter of the bars could be entered on; and the description.
-_COLUMNS = {"compiled": 15.4, "backtesting": 9.0}
+_COLUMNS = {"compiled": 15.4, "backtesting": 9.0, "general": 9.0}
 _DESCRIPTION = 4_000
 
 #: Seconds: before and after the sweep; compiling the kernel anew; starting a worker that imports
 #: everything; for each bar read.
-_AROUND_S = {"compiled": 1.5, "backtesting": 2.5}
+_AROUND_S = {"compiled": 1.5, "backtesting": 2.5, "general": 3.0}
 _COMPILE_S = 12.0
 _SPAWN_S = 1.3
 _READ_PER_BAR_S = 0.8e-6
 
 #: Seconds of a backtest, and for each bar.
-_BACKTEST_S = {"compiled": (3e-6, 4e-10), "backtesting": (0.05, 2.5e-5)}
+_BACKTEST_S = {
+    "compiled": (3e-6, 4e-10),
+    "backtesting": (0.05, 2.5e-5),
+    "general": (4e-4, 5e-8),
+}
 
 #: Seconds of a replay: importing, then each, and for each bar.
 _REPLAYS_S, _REPLAY_S, _REPLAY_PER_BAR_S = 1.2, 0.05, 3e-5

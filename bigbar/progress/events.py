@@ -32,6 +32,9 @@ class Listener:
     def forecast(self, budget: Budget) -> None:
         """What the run will take, of what is left to do of it; told before it takes it."""
 
+    def engine(self, name: str, reason: str) -> None:
+        """Which engine runs, and why."""
+
     def compiling(self) -> None:
         """The kernel is being compiled, which happens once on a machine."""
 

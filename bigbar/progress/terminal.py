@@ -92,7 +92,7 @@ class Terminal(Listener):
         if not named:
             whole = f"{whole}: the strategy as its class has it"
         elif grid.is_whole:
-            whole = f"{product} = {whole}"
+            whole = f"{product} = {whole}" if len(grid.shape) > 1 else whole
         else:
             whole = f"{product} = {grid.product:,}, of which the constraint leaves {whole}"
         self.line("Grid", *named, whole)
@@ -117,14 +117,21 @@ class Terminal(Listener):
         for note in budget.notes:
             self.event(note)
 
+    def engine(self, name: str, reason: str) -> None:
+        self.line("Engine", reason)
+
     def compiling(self) -> None:
         self.line("Compile", "first run on this machine: compiling, ten to twenty seconds …")
 
     def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
         self.line(
             "Estimate",
-            f"{as_seconds(seconds)} per backtest; {counted(chunks, 'chunk')} of up to "
-            f"{counted(chunk_size, 'combination')}",
+            f"{as_seconds(seconds)} per backtest; "
+            + (
+                f"{counted(chunks, 'chunk')} of up to {counted(chunk_size, 'combination')}"
+                if chunks
+                else "nothing is left to run"
+            ),
         )
 
     def resuming(self, run: int, begun: datetime, done: int, total: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from bigbar.causes import cause_of
 from bigbar.outcome import PROOF, Outcome
 from bigbar.printable import one_line
 from bigbar.progress.terminal import LABEL
@@ -91,7 +92,8 @@ def why_nothing(outcome: Outcome) -> str:
     if table.reached() == 0:
         if outcome.failures and outcome.complete:
             again = "; --retry-failed runs them again" if outcome.carried.run is not None else ""
-            return f"All {len(table):,} combinations failed{again}."
+            whole = "The combination" if len(table) == 1 else f"All {len(table):,} combinations"
+            return f"{whole} failed{again}."
         return "No combination was finished."
     most = int(np.nanmax(table.column("# Trades")))
     if most == 0:
@@ -160,6 +162,8 @@ def _closing(outcome: Outcome, files: Sequence[str], width: int) -> str:
         lines.append(("Costs", told or "none charged (--commission, --spread)"))
     if outcome.failures:
         lines.extend(_failures(outcome))
+    if outcome.in_python:
+        lines.append(("In Python", in_python_text(outcome)))
     lines.append(("Verified", verification_text(outcome)))
     lines.extend(("Note", sentence) for sentence in outcome.broke_off.values())
     if outcome.carried.run is not None:
@@ -201,7 +205,17 @@ def _failures(outcome: Outcome) -> Iterable[tuple[str, str]]:
     yield "Failed", f"{counted(len(outcome.failures), 'combination')}, in summary.json; the first:"
     first = outcome.failures[0]
     yield "", setting_text(outcome.job.space[first.number])
-    yield "", first.reason.strip().splitlines()[-1]
+    yield "", cause_of(first.reason)
+
+
+def in_python_text(outcome: Outcome) -> str:
+    """How many combinations of a compiled strategy `backtesting.py` ran, in a line."""
+    count = sum(outcome.in_python.values())
+    reasons = ", ".join(
+        f"{why} ({of:,})" if len(outcome.in_python) > 1 else why
+        for why, of in outcome.in_python.most_common()
+    )
+    return f"{counted(count, 'combination')} left to backtesting.py: {reasons}"
 
 
 def verification_text(outcome: Outcome) -> str:

@@ -296,6 +296,8 @@ def summary(outcome: Outcome) -> dict[str, Any]:
             "combinations": len(job.space),
         },
         "engine": job.engine,
+        "engine_reason": outcome.engine_reason,
+        "in_python": dict(outcome.in_python),
         "workers": execution.workers,
         "workers_kind": outcome.workers_kind,
         "start_method": outcome.start_method,

@@ -27,7 +27,7 @@ DEFAULT_BYTES = 128 * 2**20
 
 #: So many times in a row may telling what a call depends on take longer than the call itself, and
 #: so many seconds, which a digest of a very long table does.
-_PATIENCE, _SLOW_S = 3, 1e-3
+_PATIENCE, _SLOW_S = 8, 2e-3
 
 #: What an entry takes besides its array: key, name, and their places in tables.
 _ENTRY_BYTES = 2000
@@ -169,9 +169,9 @@ class _Served:
 
         if self.is_over:
             return compute()
-        begun = time.thread_time()
+        begun = time.perf_counter()
         key, maker = self._key(func, args, kwargs, name, overlay)
-        taken = time.thread_time() - begun
+        taken = time.perf_counter() - begun
         entry = None if key is None else memo._known(key)
         if key is None or maker is None:
             memo.passed += 1
@@ -205,9 +205,9 @@ class _Served:
         self, key: Key, maker: KeyMaker, compute: Callable[[], Any], call: tuple
     ) -> np.ndarray:
         """Make the call, and keep what came of it unless the call changed what it depends on."""
-        begun = time.thread_time()
+        begun = time.perf_counter()
         found = compute()
-        taken = time.thread_time() - begun
+        taken = time.perf_counter() - begun
         values = np.asarray(found)
         after, _ = self._key(*call)
         shared = any(

@@ -24,31 +24,17 @@ import pandas as pd
 from backtesting import Strategy
 from backtesting._util import _Data
 
+from bigbar.chance import CHANCE, MODULES_OF_CHANCE
 from bigbar.engines.any_strategy.origin import is_library, own_roots
 
-#: Names in a function's code after which its answer may be another the next time. What is meant by
-#: them here does not matter: without a key it is only slower.
-_CHANCE = frozenset(
-    {
-        *("random", "rand", "randn", "randint", "random_sample", "random_state", "default_rng"),
-        *("RandomState", "Generator", "seed", "shuffle", "permutation", "choice", "choices"),
-        *("sample", "normal", "uniform", "getrandbits", "urandom", "secrets", "uuid1", "uuid4"),
-        *("now", "today", "utcnow", "perf_counter", "monotonic", "process_time", "time_ns"),
-        *("environ", "getenv", "urlopen", "requests"),
-    }
-)
-
 #: The same in the trader's own code: names that reach further than what is looked at here.
-_SUSPICIOUS = _CHANCE | {
+_SUSPICIOUS = CHANCE | {
     *("time", "open", "input", "print", "read_csv", "read_parquet", "read_pickle", "read_sql"),
     *("read_json", "read_excel", "read_feather", "read_text", "read_bytes", "load", "loads"),
     *("connect", "execute", "eval", "exec", "compile", "globals", "locals", "vars", "getattr"),
     *("setattr", "delattr", "__import__", "import_module", "breakpoint", "id"),
     *("fit", "train", "predict"),
 }
-
-#: Modules of which nothing is the same twice.
-_OF_CHANCE = frozenset({"random", "secrets", "time", "uuid"})
 
 #: Operations that write where the next call can read it.
 _WRITES = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "DELETE_DEREF"})
@@ -94,6 +80,7 @@ class Digests:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
+        self._close = frame["Close"].to_numpy()
         self._columns = {
             _memory(array): array for array in (one.to_numpy() for _, one in frame.items())
         }
@@ -103,7 +90,7 @@ class Digests:
     @property
     def shown_with(self) -> Key:
         """Key of what every indicator is declared against: the times, and the closing prices."""
-        close = self._frame["Close"].to_numpy()
+        close = self._close
         return (self.of_index(self._frame.index), close.dtype.str, self.of(close))
 
     def of(self, array: np.ndarray) -> bytes:
@@ -301,10 +288,10 @@ class KeyMaker:
         in_globals = getattr(value, "__globals__", {}).get("__name__")
         for name in dict.fromkeys((module, in_globals)):
             if isinstance(name, str) and is_library(name, self._own) and _has(name, path, value):
-                if set(name.split(".")) & _OF_CHANCE or path.split(".")[-1] in _SUSPICIOUS:
+                if set(name.split(".")) & MODULES_OF_CHANCE or path.split(".")[-1] in _SUSPICIOUS:
                     raise NoKey(f"{name}.{path}")
                 code = getattr(value, "__code__", None)
-                found = _CHANCE & set(code.co_names) if code is not None else ()
+                found = CHANCE & set(code.co_names) if code is not None else ()
                 if found:
                     raise NoKey(f"{name}.{path}, which has to do with {', '.join(sorted(found))}")
                 return True

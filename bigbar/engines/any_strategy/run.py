@@ -7,7 +7,7 @@ progress bar it has none, and warnings are kept with the result.
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -28,10 +28,15 @@ from bigbar.engines.any_strategy.statistics import StatisticsMaker, statistics_r
 from bigbar.engines.any_strategy.stretch import Stretch
 from bigbar.engines.any_strategy.warned import Warned, keeping
 from bigbar.errors import DataError, SettingsError
+from bigbar.working_folder import in_its_folder
 
 #: A backtest's objects refer to each other in circles, which Python finds by their number; of a
 #: long file's arrays there would be many by then. It is asked to look after so many bytes.
 _COLLECT_BYTES = 64 * 2**20
+
+
+def _init(strategy: Strategy) -> None:
+    strategy.init()
 
 
 class StrategyRunner:
@@ -116,11 +121,12 @@ class StrategyRunner:
         if self._stretch is not None:
             self._prices = self._whole.iloc[self._stretch.first : self._stretch.stop]
         self._broker = backtest._broker
-        self._maker = StatisticsMaker(self._prices)
+        self.maker = StatisticsMaker(self._prices)
         self._class_attributes = ClassAttributes(self._strategy)
         self.memo = IndicatorMemo() if memo is None else memo
         self._digests = self.memo.digests_of(self._whole)
         self._bars: Bars | None = None
+        self._arrays: dict[str, Any] | None = None
         self._uncollected = 0
 
     @property
@@ -131,6 +137,11 @@ class StrategyRunner:
     def restore_class(self) -> None:
         """Put back now what backtests have changed of the class, as before the next one."""
         self._class_attributes.restore()
+
+    @property
+    def prices(self) -> pd.DataFrame:
+        """The bars that take part."""
+        return self._prices
 
     @property
     def index(self) -> pd.Index:
@@ -158,26 +169,64 @@ class StrategyRunner:
         Exception
             Whatever the strategy raises.
         """
-        self._class_attributes.restore()
         known = is_known()
         warned = Warned()
-        with keeping(warned):
-            data = _Data(self._whole.copy(deep=False))
-            broker: _Broker = self._broker(data=data, index=self._prices.index)
-            strategy: Strategy = self._strategy(broker, data, dict(parameters))
-            with self.memo.serving(strategy, self._digests if known else None):
-                strategy.init()
-            start = 1 + int(_indicator_warmup_nbars(strategy))
-            if self._stretch is None:
-                data._update()  # `init` may have changed `data.df`.
-            else:
-                self._stretch.cut_data(data)
-                self._stretch.cut_strategy(strategy, data.index)
-                start = 1 + max(start - 1 - self._stretch.first, 0)
+        with keeping(warned), in_its_folder(self._strategy.__module__):
+            strategy, broker, data, start = self.ready(parameters)
             bars = self._bars_of(data) if known and type(broker) is _Broker else None
             play(strategy, broker, data, start=start, finalize=self._finalize, bars=bars)
         self._collect(strategy)
-        return BacktestRun(strategy, broker, self._prices, self._maker if known else None, warned)
+        return BacktestRun(strategy, broker, self._prices, self.maker if known else None, warned)
+
+    def ready(
+        self,
+        parameters: Mapping[str, Any],
+        init: Callable[[Strategy], object] = _init,
+    ) -> tuple[Strategy, _Broker, _Data, int]:
+        """A strategy after its `init`, its broker and data, and the bar on which `next` begins.
+
+        Parameters
+        ----------
+        parameters : mapping of str to object
+            As of `run`.
+        init : callable, optional
+            Calls the strategy's `init`, with what else is to be done around that.
+        """
+        self._class_attributes.restore()
+        data = self._fresh_data()
+        frame = data._Data__df
+        blocks = getattr(frame._mgr, "blocks", None)
+        broker: _Broker = self._broker(data=data, index=self._prices.index)
+        strategy: Strategy = self._strategy(broker, data, dict(parameters))
+        digests = self._digests if is_known() else None
+        with in_its_folder(self._strategy.__module__), self.memo.serving(strategy, digests):
+            init(strategy)
+        start = 1 + int(_indicator_warmup_nbars(strategy))
+        if self._stretch is None:
+            # `init` may have changed `data.df`.
+            if blocks is None or frame._mgr.blocks is not blocks or data._Data__df is not frame:
+                data._update()
+        else:
+            self._stretch.cut_data(data)
+            self._stretch.cut_strategy(strategy, data.index)
+            start = 1 + max(start - 1 - self._stretch.first, 0)
+        return strategy, broker, data, start
+
+    def _fresh_data(self) -> _Data:
+        """Data for one strategy: a table of its own, and the arrays that are the same for all."""
+        if self._arrays is None or not is_known():
+            data = _Data(self._whole.copy(deep=False))
+            self._arrays = dict(data._Data__arrays)
+            return data
+        data = _Data.__new__(_Data)
+        vars(data).update(
+            _Data__df=self._whole.copy(deep=False),
+            _Data__len=len(self._whole),
+            _Data__pip=None,
+            _Data__cache={},
+            _Data__arrays=dict(self._arrays),
+        )
+        return data
 
     def _bars_of(self, data: _Data) -> Bars:
         """The prices bar by bar; made once unless somebody has changed them, or could."""

@@ -1,0 +1,42 @@
+"""What a function gives back."""
+
+from __future__ import annotations
+
+import ast
+
+from bigbar.compiled.translate.builder import Joined
+from bigbar.compiled.translate.expressions import translate
+from bigbar.compiled.translate.unit import Unit
+from bigbar.compiled.translate.values import Items, Nothing, Number
+
+
+def give_back(unit: Unit, node: ast.Return) -> None:
+    """Translate a return statement."""
+    value = Nothing() if node.value is None else translate(unit, node.value)
+    if unit.is_entry:
+        if isinstance(value, Number):  # It may raise.
+            unit.emit(f"{unit.temporary()} = {value.code}")
+        unit.emit("return")
+        return
+    if isinstance(value, Items) and value.none:
+        raise unit.refusal(node, "it returns a tuple that may be None")
+    items = value.items if isinstance(value, Items) else (value,)
+    given: list[Number | Nothing] = [
+        one if isinstance(one, Nothing) else unit.number(one, node.value or ast.Constant(None))
+        for one in items
+    ]
+    if not unit.returns and not returned(unit.tree):
+        unit.emit("return")
+        return
+    while len(unit.returns) < len(given):
+        unit.returns.append(Joined())
+    if len(given) != len(unit.returns):
+        raise unit.refusal(node, "it returns now one value, now several")
+    for joined, one in zip(unit.returns, given, strict=True):
+        joined.add(one)
+    unit.emit(f"return {unit.given(given)}")
+
+
+def returned(tree: ast.FunctionDef) -> bool:
+    """Whether a function gives anything back."""
+    return any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(tree))

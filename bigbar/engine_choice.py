@@ -1,0 +1,183 @@
+"""Which engine runs a strategy: compiled where that can be done, pays, and is proved first.
+
+A handful of combinations over the space run both ways in a worker of their own, which a strategy
+may kill, before anything else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bigbar.data.read import Bars
+from bigbar.engines.find import AUTO, is_general
+from bigbar.errors import SettingsError
+from bigbar.executors.local import Unanswered, WorkerPool
+from bigbar.job import Job
+from bigbar.outcome import Execution
+from bigbar.progress.events import Listener
+from bigbar.sharing.frames import publish
+from bigbar.units import as_seconds, counted
+from bigbar.validation.plan import Plan
+from bigbar.worker import check_compiled, start_worker
+
+if TYPE_CHECKING:
+    from bigbar.engines.general.check import Checked
+
+#: Combinations that run both ways.
+_CHECKED = 6
+
+#: Seconds that compiling takes: a strategy's `next`, and what every strategy shares, which is kept.
+_NEXT_S, _SHARED_S = 1.5, 10.0
+
+#: Validation runs about so many times what the sweep does.
+_VALIDATION = 3.0
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """An engine, and why it is this one.
+
+    Attributes
+    ----------
+    job : Job
+        With the engine.
+    reason : str
+        A line for the user; empty where there was nothing to choose.
+    """
+
+    job: Job
+    reason: str = ""
+
+
+def choose_engine(
+    bars: Bars, job: Job, execution: Execution, plan: Plan | None, listener: Listener
+) -> EngineChoice:
+    """Settle what runs a job.
+
+    Parameters
+    ----------
+    bars : Bars
+    job : Job
+        Whose engine may be "auto".
+    execution : Execution
+    plan : Plan or None
+    listener : Listener
+
+    Raises
+    ------
+    SettingsError
+        If the strategy is to be compiled, and cannot be; with file, line and reason.
+    """
+    if not is_general(job.spec, job.engine):
+        return EngineChoice(job)
+    insists = job.engine != AUTO
+    in_python = replace(job, engine="backtesting")
+    if len(job.space) == 1 and not insists:
+        return EngineChoice(in_python)
+    checked: list[Checked] = []
+    for one in _checked(bars, in_python, execution, plan, listener, insists=insists):
+        if isinstance(one, str):
+            return EngineChoice(in_python, one)
+        if one.refused is not None:
+            if insists:
+                raise SettingsError(one.refused)
+            spent = one.reference_s * len(job.space) / execution.workers
+            return EngineChoice(
+                in_python,
+                f"{one.refused}; backtesting.py runs every combination (about {as_seconds(spent)})",
+            )
+        if one.difference is not None:
+            point = ", ".join(f"{name}={value}" for name, value in job.space[one.number].items())
+            listener.event(
+                f"{job.spec.title} compiled is not what backtesting.py runs: with {point}, "
+                f"{one.difference}. Please report this with the strategy; backtesting.py goes on"
+            )
+            return EngineChoice(in_python, "compiled, it differs from backtesting.py: not used")
+        checked.append(one)
+    compared = [one for one in checked if one.in_python is None]
+    if not compared:
+        return EngineChoice(
+            in_python,
+            "no combination of the sample could be compared with backtesting.py's, which runs all",
+        )
+    compiled = replace(job, engine=job.engine if insists else "compiled")
+    return EngineChoice(
+        compiled,
+        f"compiled: {counted(max(one.lines for one in compared), 'line')} of next() translated in "
+        f"{as_seconds(checked[0].compiled_s)}, {counted(len(compared), 'combination')} equal to "
+        f"backtesting.py's in every trade",
+    )
+
+
+def _checked(
+    bars: Bars,
+    job: Job,
+    execution: Execution,
+    plan: Plan | None,
+    listener: Listener,
+    *,
+    insists: bool,
+) -> Iterator[Checked | str]:
+    """Combinations as they come out of a worker; or, in words, why not to go on."""
+    publication = publish(job.spec.columns(bars.frame), job)
+    pool: WorkerPool | None = None
+    try:
+        pool = WorkerPool(
+            1,
+            start_method=execution.start_method,
+            initializer=start_worker,
+            initargs=(publication.descriptor, None),
+            on_event=listener.event,
+        )
+        limit = execution.timeout
+        told = False
+        for number in _numbers(len(job.space), execution.seed):
+            tasks = [(number, True)] if told or insists else [(number, False), (number, True)]
+            for task in tasks:
+                found = next(
+                    iter(
+                        pool.imap_unordered(
+                            check_compiled,
+                            [task],
+                            limit=None if limit is None else lambda _, __: 2 * limit + _SHARED_S,
+                        )
+                    )
+                )[1]
+                if found is None or isinstance(found, Unanswered):
+                    break  # The sweep will say what is wrong with this one.
+                if not task[1] and not _pays(found.reference_s, job, execution, plan):
+                    spent = found.reference_s * len(job.space) / execution.workers
+                    yield (
+                        f"backtesting.py runs {counted(len(job.space), 'combination')} in about "
+                        f"{as_seconds(spent)}: compiling would not pay"
+                    )
+                    return
+                if task[1]:
+                    told = True
+                    yield found
+    finally:
+        try:
+            if pool is not None:
+                pool.close()
+        finally:
+            publication.close()
+
+
+def _pays(reference_s: float, job: Job, execution: Execution, plan: Plan | None) -> bool:
+    from bigbar.compiled.jit import is_cached
+
+    times = _VALIDATION if plan is not None and plan.assess else 1.0
+    spent = reference_s * len(job.space) * times / min(execution.workers, len(job.space))
+    return spent > _NEXT_S + (0.0 if is_cached() else _SHARED_S)
+
+
+def _numbers(count: int, seed: int) -> list[int]:
+    """Both ends, and others by chance."""
+    picked = [0, count - 1, count // 2]
+    rng = np.random.default_rng(seed)
+    picked += [int(one) for one in rng.integers(0, count, _CHECKED)]
+    return list(dict.fromkeys(picked))[:_CHECKED]

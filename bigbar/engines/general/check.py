@@ -1,0 +1,103 @@
+"""One combination both ways: every trade, the equity and every statistic compared."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bigbar.engines.any_strategy.statistics import statistics_row
+from bigbar.engines.general.engine import CompiledEngine
+from bigbar.engines.reference import BacktestingEngine
+from bigbar.engines.runner import RunnerEngine
+from bigbar.statistics import NAMES
+
+#: Statistics agree within this, relative; trades and equity to the last bit.
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of one combination.
+
+    Attributes
+    ----------
+    number : int
+    refused : str or None
+        Why the strategy cannot be compiled.
+    in_python : str or None
+        Why this combination was left to Python, so that nothing could be compared.
+    difference : str or None
+        The first thing on which the two ways disagree, in words.
+    reference_s, compiled_s : float
+        Seconds that each way took; the compiled one with the compiling.
+    lines : int
+        Of `next` that were translated.
+    """
+
+    number: int
+    refused: str | None = None
+    in_python: str | None = None
+    difference: str | None = None
+    reference_s: float = 0.0
+    compiled_s: float = 0.0
+    lines: int = 0
+
+
+def check(
+    number: int, reference: RunnerEngine | BacktestingEngine, compiled: CompiledEngine
+) -> Checked:
+    """Run a combination both ways.
+
+    Raises
+    ------
+    Exception
+        Whatever the strategy raises.
+    """
+    begun = time.perf_counter()
+    reference.run(number, number + 1)
+    between = time.perf_counter()
+    found = compiled.one(number)
+    ended = time.perf_counter()
+    checked = Checked(number, reference_s=between - begun, compiled_s=ended - between)
+    if compiled.refused is not None:
+        return replace(checked, refused=compiled.refused)
+    if number in compiled.fell_back:
+        return replace(checked, in_python=compiled.fell_back[number])
+    expected = reference.stats(number)
+    difference = (
+        _of_trades(found.trades, expected["_trades"])
+        or _of_equity(found.equity, expected["_equity_curve"]["Equity"].to_numpy())
+        or _of_rows(found.row(), statistics_row(expected))
+    )
+    return replace(checked, difference=difference, lines=compiled.lines)
+
+
+def _of_trades(found: pd.DataFrame, expected: pd.DataFrame) -> str | None:
+    for place in range(min(len(found), len(expected))):
+        for column in expected.columns:
+            if column not in found:
+                continue
+            ours, theirs = found[column].iloc[place], expected[column].iloc[place]
+            if ours != theirs and not (pd.isna(ours) and pd.isna(theirs)):
+                return f"trade {place + 1}: {column} {ours} compiled, {theirs} by backtesting.py"
+    if len(found) != len(expected):
+        return f"{len(found)} trades compiled, {len(expected)} by backtesting.py"
+    return None
+
+
+def _of_equity(found: np.ndarray, expected: np.ndarray) -> str | None:
+    if np.array_equal(found, expected, equal_nan=True):
+        return None
+    bar = int(np.argmax(found != expected))
+    return f"equity at bar {bar}: {found[bar]} compiled, {expected[bar]} by backtesting.py"
+
+
+def _of_rows(found: np.ndarray, expected: np.ndarray) -> str | None:
+    near = np.isclose(found, expected, rtol=TOLERANCE, atol=0.0, equal_nan=True)
+    if near.all():
+        return None
+    column = int(np.argmin(near))
+    return f"{NAMES[column]} {found[column]} compiled, {expected[column]} by backtesting.py"

@@ -1,0 +1,153 @@
+"""Strategies after their `init`, each made once for all combinations that it does not tell apart.
+
+Most of a grid's combinations differ in parameters that `init` never looks at: a stop, a size. Which
+it looks at is watched; two combinations with the same values of these have the same `init`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from backtesting import Strategy
+from backtesting._util import _indicator_warmup_nbars
+from backtesting.backtesting import _Broker
+
+from bigbar.engines.any_strategy.run import StrategyRunner
+
+#: Strategies kept in a process; combinations next to each other have most in common.
+_KEPT = 256
+
+#: Attributes that tell all parameters at once.
+_TELL_ALL = frozenset({"__dict__", "_params", "__str__", "__repr__"})
+
+
+@dataclass
+class Start:
+    """A strategy that is ready for its first `next`.
+
+    Attributes
+    ----------
+    strategy : Strategy
+        After its `init`; what a combination has of its own is set on it.
+    first_bar : int
+        Bars that its indicators warm up.
+    start : int
+        The bar on which `next` begins.
+    own : frozenset of str
+        Parameters that `init` did not look at, nor assign.
+    more : dict
+        What else is known of it.
+    """
+
+    strategy: Strategy
+    first_bar: int
+    start: int
+    own: frozenset[str]
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+class Starts:
+    """Makes and keeps strategies after their `init`.
+
+    Parameters
+    ----------
+    runner : StrategyRunner
+    """
+
+    def __init__(self, runner: StrategyRunner) -> None:
+        self._runner = runner
+        self._looked_at: set[str] = set()
+        self._kept: OrderedDict[Any, Start] = OrderedDict()
+
+    def of(self, parameters: Mapping[str, Any]) -> Start | None:
+        """The strategy for a combination; None where its broker is none of `backtesting.py`'s.
+
+        Raises
+        ------
+        Exception
+            Whatever the strategy raises.
+        """
+        key = self._key(parameters)
+        start = self._kept.get(key) if key is not None else None
+        if start is None:
+            start = self._made(parameters)
+            if start is None:
+                return None
+            key = self._key(parameters)
+            if key is not None and not self._runner.changed_class_attributes:
+                self._kept[key] = start
+                if len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
+        attributes = vars(start.strategy)
+        for name in start.own:
+            attributes[name] = parameters[name]
+        return start
+
+    def _key(self, parameters: Mapping[str, Any]) -> Any:
+        """What of a combination `init` depends on; None where that cannot be compared."""
+        key = tuple(
+            (name, type(parameters[name]), parameters[name])
+            for name in sorted(self._looked_at)
+            if name in parameters
+        )
+        try:
+            hash(key)
+        except TypeError:
+            return None
+        return key
+
+    def _made(self, parameters: Mapping[str, Any]) -> Start | None:
+        seen: set[str] = set()
+
+        def init(strategy: Strategy) -> None:
+            with _watched(strategy, set(parameters), seen):
+                strategy.init()
+
+        strategy, broker, _, start = self._runner.ready(parameters, init)
+        if type(broker) is not _Broker:
+            return None
+        attributes = vars(strategy)
+        assigned = {
+            name for name, value in parameters.items() if attributes.get(name, _NONE) is not value
+        }
+        looked_at = set(parameters) if seen & _TELL_ALL else (seen | assigned) & set(parameters)
+        if not looked_at <= self._looked_at:
+            self._looked_at |= looked_at
+            self._kept.clear()  # Their keys leave out what has turned out to matter.
+        own = frozenset(set(parameters) - self._looked_at)
+        return Start(strategy, int(_indicator_warmup_nbars(strategy)), start, own)
+
+
+_NONE = object()
+
+
+@contextmanager
+def _watched(strategy: Strategy, names: set[str], seen: set[str]) -> Iterator[None]:
+    """Note which attributes of these a strategy is asked for."""
+    kind = type(strategy)
+    watched = names | _TELL_ALL
+
+    class Watched(kind):  # type: ignore[misc, valid-type]
+        def __getattribute__(self, name: str) -> Any:
+            if name in watched:
+                seen.add(name)
+            return super().__getattribute__(name)
+
+    Watched.__name__, Watched.__qualname__ = kind.__name__, kind.__qualname__
+    Watched.__module__ = kind.__module__
+    try:
+        strategy.__class__ = Watched
+    except TypeError:  # Of a layout of its own.
+        seen |= names
+        yield
+        return
+    try:
+        yield
+    finally:
+        strategy.__class__ = kind

@@ -1,0 +1,1 @@
+"""The grammar that `generated_strategies` writes strategies by, from words to a module."""

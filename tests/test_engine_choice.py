@@ -1,0 +1,300 @@
+"""Which engine runs a strategy: what is said of it, and that the numbers are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from any_strategies import of_known_versions
+from backtesting import Strategy
+from backtesting.lib import crossover
+from backtesting.test import GOOG, SMA
+
+import bigbar
+from bigbar.errors import SettingsError
+from bigbar.progress.events import Listener
+from bigbar.statistics import NAMES
+
+ROOT = Path(__file__).resolve().parents[1]
+
+MY = '''
+import numpy as np
+from backtesting import Strategy
+from backtesting.lib import crossover
+from levels import LEVEL, mean, wide
+
+
+class Cross(Strategy):
+    """Two averages, and a stop."""
+
+    fast = 5
+    slow = 20
+    stop = 0.05
+
+    def init(self):
+        self.a = self.I(mean, self.data.Close, self.fast)
+        self.b = self.I(mean, self.data.Close, self.slow)
+
+    def next(self):
+        price = self.data.Close[-1]
+        if crossover(self.a, self.b) and wide(self.data.High[-1], self.data.Low[-1]) > LEVEL:
+            self.buy(size=0.5, sl=price * (1 - self.stop))
+        elif crossover(self.b, self.a):
+            self.position.close()
+
+
+class Divides(Cross):
+    """Raises a ZeroDivisionError, caught, for one value of its parameter."""
+
+    part = 1
+
+    def next(self):
+        super().next()
+        try:
+            self.share = 1 / self.part
+        except ZeroDivisionError:
+            self.share = 0
+        if self.position.pl_pct > 10 * self.share:
+            self.position.close()
+
+
+class Keeps(Cross):
+    """Cannot be compiled."""
+
+    def next(self):
+        super().next()
+        self.seen = {len(self.data): self.data.Close[-1]}
+
+
+class Dies(Cross):
+    """Kills its process."""
+
+    def next(self):
+        import os
+
+        os._exit(7)
+'''
+
+LEVELS = """
+import numpy as np
+
+LEVEL = 0.01
+
+
+def wide(high, low):
+    return high / low - 1
+
+
+def mean(x, n):
+    return np.convolve(x, np.ones(n) / n)[: len(x)]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    GOOG.to_csv(tmp_path / "goog.csv")
+    (tmp_path / "my.py").write_text(MY)
+    (tmp_path / "levels.py").write_text(LEVELS)
+    return tmp_path
+
+
+def command(folder: Path, *words: str, code: int = 0) -> tuple[str, dict[str, Any]]:
+    """What a run says on standard error, and its summary."""
+    output = folder / "out"
+    done = subprocess.run(
+        [sys.executable, "-m", "bigbar", "goog.csv", *words, "--no-progress", "--no-validate",
+         "--workers", "2", "--output", "out", "--force"],
+        capture_output=True, text=True, timeout=200, cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    path = output / "summary.json"
+    return done.stderr, json.loads(path.read_text()) if path.exists() else {}
+
+
+def rows(folder: Path) -> np.ndarray:
+    return pd.read_parquet(folder / "out" / "results.parquet")[list(NAMES)].to_numpy(np.float64)
+
+
+GRID = ("--param", "fast=5:30:5", "--param", "slow=40:100:20", "--param", "stop=0.02,0.05")
+
+
+@of_known_versions
+def test_compiled_and_not_are_the_same(folder: Path) -> None:
+    said, compiled = command(folder, "--strategy", "my.py:Cross", *GRID, "--engine", "compiled")
+    assert compiled["engine"] == "compiled"
+    assert compiled["engine_reason"].startswith("compiled: 5 lines of next() translated in ")
+    assert "equal to backtesting.py's in every trade" in said.replace("\n           ", " ")
+    assert compiled["in_python"] == {}
+    assert compiled["verification"]["ok"] is True
+    ours = rows(folder)
+    _, plain = command(folder, "--strategy", "my.py:Cross", *GRID, "--engine", "backtesting")
+    assert (plain["engine"], plain["engine_reason"]) == ("backtesting", "")
+    np.testing.assert_allclose(ours, rows(folder), rtol=1e-9, atol=1e-12)
+
+
+@of_known_versions
+def test_an_edit_of_a_helper_is_never_answered_by_old_machine_code(folder: Path) -> None:
+    words = ("--strategy", "my.py:Cross", "--param", "fast=5,10", "--param", "slow=40,60")
+    command(folder, *words, "--engine", "compiled")
+    before = rows(folder)
+    for edit in ("LEVEL = 0.03", "high / low - 1.005"):
+        old, _, _ = ("LEVEL = 0.01", "", "") if "LEVEL" in edit else ("high / low - 1", "", "")
+        text = (folder / "levels.py").read_text()
+        (folder / "levels.py").write_text(text.replace(old, edit))
+        command(folder, *words, "--engine", "compiled")
+        after = rows(folder)
+        assert not np.array_equal(before, after, equal_nan=True)
+        command(folder, *words, "--engine", "backtesting")
+        np.testing.assert_allclose(after, rows(folder), rtol=1e-9, atol=1e-12)
+        before = after
+
+
+@of_known_versions
+def test_what_raises_is_left_to_python_and_counted(folder: Path) -> None:
+    words = ("--strategy", "my.py:Divides", "--param", "part=0:3:1", "--engine", "compiled")
+    _, compiled = command(folder, *words)
+    assert compiled["in_python"] == {"a division by zero": 1}
+    assert compiled["failures"] == []
+    ours = rows(folder)
+    command(folder, *words[:-1], "backtesting")
+    np.testing.assert_allclose(ours, rows(folder), rtol=1e-9, atol=1e-12)
+
+
+@of_known_versions
+def test_what_cannot_be_compiled(folder: Path) -> None:
+    words = ("--strategy", "my.py:Keeps", "--param", "fast=5,10")
+    said, _ = command(folder, *words, "--engine", "compiled", code=2)
+    assert "error: my.py:" in said
+    _, plain = command(folder, *words)
+    assert plain["engine"] == "backtesting"
+
+
+def test_a_few_combinations_are_not_worth_compiling(folder: Path) -> None:
+    _, plain = command(folder, "--strategy", "my.py:Cross", "--param", "fast=5,10")
+    assert plain["engine"] == "backtesting"
+    assert plain["engine_reason"].endswith("compiling would not pay")
+
+
+def test_a_strategy_that_kills_its_process_is_not_run_in_ours(folder: Path) -> None:
+    said, plain = command(
+        folder, "--strategy", "my.py:Dies", "--param", "fast=5,10", "--engine", "compiled", code=3
+    )
+    assert len(plain["failures"]) == 2
+    assert plain["engine"] == "backtesting"
+    assert plain["engine_reason"].startswith("no combination of the sample could be compared")
+    assert "ended 2 workers on its own" in said
+
+
+@of_known_versions
+def test_an_engine_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a broker that takes a commission twice: noticed before the sweep, and not used."""
+    from bigbar.engines.general import engine
+
+    real = engine.reset
+
+    def wrong(f: Any, n: Any, cash: float, spread: float, fixed: float, *rest: Any) -> None:
+        real(f, n, cash, spread, fixed + 1.0, *rest)
+
+    monkeypatch.setattr(engine, "reset", wrong)
+    told: list[str] = []
+
+    class Hears(Listener):
+        def event(self, what: str) -> None:
+            told.append(what)
+
+    found = bigbar.optimize(
+        GOOG, Sma, n1=[5, 10], n2=[20, 40], engine="compiled", workers=2,
+        listener=Hears(), start_method="fork",
+    )  # fmt: skip
+    assert found.engine == "backtesting"
+    assert any("compiled is not what backtesting.py runs" in one for one in told)
+    assert any("Please report this" in one for one in told)
+    assert found.verification is not None
+    assert found.verification.ok
+
+
+class Sma(Strategy):
+    """Two averages."""
+
+    n1 = 10
+    n2 = 30
+
+    def init(self) -> None:
+        self.a = self.I(SMA, self.data.Close, self.n1)
+        self.b = self.I(SMA, self.data.Close, self.n2)
+
+    def next(self) -> None:
+        if crossover(self.a, self.b):
+            self.position.close()
+            self.buy()
+        elif crossover(self.b, self.a):
+            self.position.close()
+            self.sell()
+
+
+@of_known_versions
+def test_from_python() -> None:
+    parameters = {"n1": [5, 10, 15], "n2": [30, 60]}
+    found = bigbar.optimize(GOOG, Sma, **parameters, engine="compiled", workers=2)
+    assert found.engine == "compiled"
+    assert found.engine_reason is not None
+    assert found.engine_reason.startswith("compiled: ")
+    made = bigbar.Backtest(GOOG, Sma)
+    made.optimize(**parameters, engine="compiled", workers=2)
+    assert made.last is not None
+    assert made.last.engine == "compiled"
+    pd.testing.assert_frame_equal(made.last.table(), found.table())
+
+    with pytest.raises(SettingsError, match=r"^test_engine_choice\.py:\d+: "):
+        bigbar.optimize(GOOG, Grows, n=[5, 10], engine="compiled", workers=2)
+
+
+class Grows(Sma):
+    """Cannot be compiled."""
+
+    n = 5
+
+    def next(self) -> None:
+        self.table = {len(self.data): 1}
+        if len(self.table) > self.n:
+            self.buy()
+
+
+def test_explained(tmp_path: Path) -> None:
+    told = bigbar.explain(Sma)
+    assert told.compiles
+    assert told.hops
+    assert {one.what for one in told.lines} == {"", "compiled"}
+    told = bigbar.explain(Grows, GOOG)
+    assert not told.compiles
+    assert told.reason.startswith("test_engine_choice.py:")
+    line = next(one for one in told.lines if one.what == "in the way")
+    assert line.code.strip() == "self.table = {len(self.data): 1}"
+    assert str(line.line) in str(told)
+
+
+def test_explained_by_the_command(folder: Path) -> None:
+    def explain(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "bigbar", "explain", *words], capture_output=True, text=True,
+            timeout=60, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    done = explain("my.py:Cross", "goog.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Cross compiles; bars on which nothing can happen are left out\n")
+    done = explain("my.py:Keeps")
+    assert done.returncode == 1
+    assert "in the way" in done.stdout
+    done = explain("my.py:Nothing")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
