@@ -115,6 +115,15 @@ SHARES = [
         (0.5, 0.5),
     ),
     (
+        case(
+            "a_size_that_could_raise",
+            "units = max(1, int(self.equity * 0.1 / self.data.Close[-1]))\n"
+            + CROSS.replace("size=1", "size=units"),
+            soak=True,
+        ),
+        (0.05, 0.05),
+    ),
+    (
         case("a_count_of_bars", "self.count += 1\n" + CROSS, init="self.count = 0", soak=True),
         (1, 1),
     ),

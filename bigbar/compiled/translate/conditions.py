@@ -10,7 +10,7 @@ from typing import Any
 
 from backtesting import Strategy
 
-from bigbar.compiled.translate.expressions import condition
+from bigbar.compiled.translate.expressions import condition, translate
 from bigbar.compiled.translate.refusal import CannotCompile
 from bigbar.compiled.translate.states import CHANGES
 from bigbar.compiled.translate.unit import Unit
@@ -187,6 +187,21 @@ class Conditions:
     def is_pure(self, node: ast.expr, here: Here) -> bool:
         self.put(here.names)
         return self._unit.is_pure(node)
+
+    def number(self, node: ast.expr, here: Here) -> str | None:
+        """Code of a number of bars and parameters; None where there is none."""
+        whole = self.substituted(node, here)
+        self.put({})
+        before = len(self._unit.lines)
+        try:
+            code = self._unit.scalar(translate(self._unit, whole), whole).code
+            if len(self._unit.lines) > before or _NEEDS_A_RUN.search(code):
+                del self._unit.lines[before:]
+                pure = self._unit.pure(whole)
+                code = self._unit.scalar(pure, whole).code
+        except CannotCompile:
+            return None
+        return self.named(code)
 
     def _code(self, node: ast.expr, here: Here) -> str | None:
         whole = self.substituted(node, here)

@@ -23,6 +23,9 @@ _MAY_BE_NONE = frozenset({"sl", "tp", "limit", "stop", "exit_price", "exit_bar",
 #: Numbers of the broker's that are never 0.
 _NEVER_ZERO = frozenset({"entry_price", "exit_price"})
 
+#: Numbers of trades and the position that are finite where prices are.
+_FINITE = frozenset({"size", "pl", "pl_pct", "value", "entry_price", "entry_bar"})
+
 #: Functions that take any number.
 _SAFE = frozenset(
     {"abs", "min", "max", "float", "bool", "len", "print", "str", "repr", "all", "any"}
@@ -48,6 +51,9 @@ class Guards:
 
     def __init__(self, unit: Unit, *, inside: bool) -> None:
         self._unit, self._inside = unit, inside
+        #: Expressions of bars and parameters that must not be 0, or not be NaN or infinite.
+        self.not_zero: list[ast.expr] = []
+        self.finite: list[ast.expr] = []
         builder = unit.builder
         self._maybe_unbound = builder.maybe.get(("entry",), set())
         self._locals = builder.locals.get(("entry",), {})
@@ -111,8 +117,16 @@ class Guards:
 
     # Whether it could raise.
 
+    def could_raise(self, node: ast.expr, facts: _Facts) -> bool:
+        """Whether evaluating an expression could raise, where these facts are known.
+
+        If not, it still does where one of `not_zero` is 0, or one of `finite` is not.
+        """
+        self.not_zero, self.finite = [], []
+        return self.may_raise(node, facts)
+
     def may_raise(self, node: ast.AST, facts: _Facts) -> bool:
-        """Whether evaluating an expression could raise, where these facts are known."""
+        """Whether evaluating a part of an expression could raise."""
         if isinstance(node, ast.expr) and self._unit.is_pure(node):
             return False  # Its condition marks the bars where it raises.
         if isinstance(node, ast.BoolOp):
@@ -162,7 +176,11 @@ class Guards:
         function = node.func
         if isinstance(function, ast.Attribute):
             base = function.value
+            if ast.unparse(function) in ("math.floor", "math.ceil", "math.trunc"):
+                return len(node.args) != 1 or not self._is_finite(node.args[0], facts)
             return not (isinstance(base, ast.Call) and ast.unparse(base) == "super()")
+        if isinstance(function, ast.Name) and function.id in ("int", "round"):
+            return len(node.args) != 1 or not self._is_finite(node.args[0], facts)
         if not isinstance(function, ast.Name) or function.id not in _SAFE:
             return True
         if function.id in ("min", "max") and len(node.args) == 1:
@@ -199,7 +217,36 @@ class Guards:
             return not node.value
         if isinstance(node, ast.Attribute) and node.attr in _NEVER_ZERO:
             return False
+        if self._unit.is_pure(node):
+            self.not_zero.append(node)
+            return False
         return ast.unparse(node) not in facts or not ast.unparse(node).startswith("len(")
+
+    def _is_finite(self, node: ast.expr, facts: _Facts) -> bool:
+        """Whether a number is none of NaN and infinity; given that, `finite` are not either."""
+        if self._unit.is_pure(node):
+            self.finite.append(node)
+            return True
+        if self._is_none(node, facts):
+            return False
+        if isinstance(node, ast.BinOp):
+            sides = [node.left, node.right]
+            if isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod):
+                if self._may_be_zero(node.right, facts):
+                    return False
+            elif not isinstance(node.op, ast.Add | ast.Sub | ast.Mult):
+                return False
+            return all(self._is_finite(one, facts) for one in sides)
+        if isinstance(node, ast.UnaryOp):
+            return self._is_finite(node.operand, facts)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id == "len":
+                return True
+            known = node.func.id in ("abs", "min", "max", "float", "int", "round")
+            return known and all(self._is_finite(one, facts) for one in node.args)
+        if is_attribute(node, self._unit.itself):
+            return node.attr == "equity"  # type: ignore[attr-defined]
+        return isinstance(node, ast.Attribute) and node.attr in _FINITE
 
     def _is_none(self, node: ast.expr, facts: _Facts) -> bool:
         """Whether an expression may be None."""

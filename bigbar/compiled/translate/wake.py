@@ -147,8 +147,15 @@ class _Walk:
     def _looked_at(self, node: ast.expr, path: str, here: Here) -> str:
         """An expression is evaluated, which may do something, or raise."""
         self._conditions.put(here.names)
-        if not self._conditions.is_harmless(node) or self._guards.may_raise(node, here.facts):
+        if not self._conditions.is_harmless(node) or self._guards.could_raise(node, here.facts):
             return self._wake(path)
+        tests = [("({0} == 0)", one) for one in self._guards.not_zero]
+        tests += [("({0} - {0} != 0)", one) for one in self._guards.finite]
+        for form, one in tests:
+            code = self._conditions.number(one, here)
+            if code is None:
+                return self._wake(path)
+            self.wakes.append(self._path(path, form.format(code)))
         return path
 
     def _if(self, node: ast.If, path: str, here: Here) -> str:
