@@ -29,7 +29,9 @@ def counted(log: Path) -> Counter[tuple[int, int]]:
 def test_every_point_is_run_once(tmp_path, monkeypatch):
     log = tmp_path / "log"
     monkeypatch.setenv(LOG, str(log))
-    found = bigbar.optimize(BARS, Counted, **GRID, workers=2, verify=0, cash=10_000)
+    found = bigbar.optimize(
+        BARS, Counted, **GRID, engine="backtesting", workers=2, verify=0, cash=10_000
+    )
     best = found.best_parameters
     assert best is not None
     assert found.findings is not None

@@ -1,5 +1,6 @@
 """What runs inside a pool process, run here: attach, answer slices, report what failed."""
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,10 +122,19 @@ def test_one_bad_combination_costs_a_search_by_halves(start):
     assert len(engine.asked) == 1 + 2 * 10
 
 
-def test_an_interruption_is_no_failure_of_a_combination(start, monkeypatch):
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, GeneratorExit])
+def test_what_is_no_error_by_its_kind_is_a_failure_when_a_strategy_raises_it(
+    start, monkeypatch, raised
+):
     engine = start.moody()
-    monkeypatch.setattr(engine, "run", lambda first, stop: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(engine, "run", lambda first, stop: (_ for _ in ()).throw(raised))
+    assert [failure.number for failure in run_chunk((0, 4)).failures] == [0, 1, 2, 3]
+
+
+def test_an_end_that_is_asked_for_is_no_failure(start, monkeypatch):
+    engine = start.moody()
+    monkeypatch.setattr(engine, "run", lambda first, stop: sys.exit(3))
+    with pytest.raises(SystemExit):
         run_chunk((0, 4))
 
 
