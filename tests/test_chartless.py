@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -64,3 +66,16 @@ from backtesting import Backtest, set_bokeh_output
 print("bokeh" in sys.modules, Backtest.__module__)
 """
     assert run_fresh(body).split() == ["False", "True", "backtesting.backtesting"]
+
+
+@pytest.mark.parametrize("strategy", [[], ["--strategy", "sma_cross", "--param", "fast=5,10"]])
+def test_a_run_imports_no_charts(strategy, tmp_path):
+    words = ["example.csv", *strategy, "--workers", "1", "--no-validate", "--output", f"{tmp_path}"]
+    small = words if strategy else [*words, "--atr-period", "10", "--k-atr", "2"]
+    body = f"""
+import sys
+import bigbar_multiprocessing_optimized as program
+assert program.main({small!r}) == 0
+print("bokeh" in sys.modules, "backtesting" in sys.modules)
+"""
+    assert run_fresh(body).endswith("\nFalse True")

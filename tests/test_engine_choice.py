@@ -197,14 +197,14 @@ def test_a_strategy_that_kills_its_process_is_not_run_in_ours(folder: Path) -> N
 @of_known_versions
 def test_an_engine_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a broker that takes a commission twice: noticed before the sweep, and not used."""
-    from bigbar.engines.general import engine
+    from bigbar.engines.general import machine
 
-    real = engine.reset
+    real = machine.reset
 
     def wrong(f: Any, n: Any, cash: float, spread: float, fixed: float, *rest: Any) -> None:
         real(f, n, cash, spread, fixed + 1.0, *rest)
 
-    monkeypatch.setattr(engine, "reset", wrong)
+    monkeypatch.setattr(machine, "reset", wrong)
     told: list[str] = []
 
     class Hears(Listener):

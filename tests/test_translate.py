@@ -179,12 +179,12 @@ def test_a_file_edited_since_its_import_is_refused(tmp_path):
 
 
 def test_what_the_compiler_does_not_take_is_refused(monkeypatch):
-    import bigbar.engines.general.engine as engine
+    from bigbar.engines.general import prepare
 
     def load(text):
         raise TypeError
 
-    monkeypatch.setattr(engine, "load", load)
+    monkeypatch.setattr(prepare, "load", load)
     told = refusal_of(snippet("untaken", "self.buy()"))
     assert re.match(r"generated_\w+\.py:\d+: `def next` cannot be compiled: the compiler", told)
 

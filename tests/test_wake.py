@@ -67,9 +67,9 @@ def marked_share(one):
     engine = engine_of(strategy, grid_of(strategy)[:1])
     engine.one(0)
     assert engine.refused is None, engine.refused
-    if not engine._marks:
+    if not engine._machine._marks:
         return np.ones(2)
-    ((marks, _),) = engine._marks.values()
+    ((marks, _),) = engine._machine._marks.values()
     return np.array([(marks & bit > 0).mean() for bit in (1, 2)])
 
 

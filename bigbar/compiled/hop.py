@@ -142,6 +142,40 @@ def extremes(values: NDArray[np.float64], *, highest: bool) -> NDArray[np.float6
     return np.fmax.reduce(blocks, axis=1) if highest else np.fmin.reduce(blocks, axis=1)
 
 
+@compiled_inner
+def broker_first(f, n, M, T, Ti, segments, bar):  # type: ignore[no-untyped-def]
+    """What the broker does on a bar before `next`; whether there is anything left to go on with."""
+    n[BAR] = bar
+    if not broker_next(f, n, M, T, Ti):
+        if not n[ERR]:
+            note_equity(f, n, segments, bar, 0.0, 0.0, 0.0)
+        return False
+    note_equity(f, n, segments, bar, f[CASH], f[PSIZE], f[PINV])
+    return True
+
+
+@compiled_inner
+def following(f, n, M, marks, blocks, tops, bottoms, lowest, highest, bar, stop):  # type: ignore[no-untyped-def]
+    """The bar to visit next, of those from `bar` on, as things are now."""
+    at_once, above, below = resting(f, n)
+    if at_once or can_be_ruined(f, n, lowest, highest):
+        return bar
+    bit = INSIDE if n[NTR] > 0 else FLAT
+    if n[NORD] == 0:
+        return next_mark(marks, blocks, bit, bar, stop)
+    return next_visit(M, marks, bit, blocks, tops, bottoms, above, below, bar, stop)
+
+
+@compiled_inner
+def at_the_end(f, n, M, T, Ti, segments, stop, finalize_trades):  # type: ignore[no-untyped-def]
+    """The last bar is over; trades are closed if they are to be finalized."""
+    n[BAR] = stop - 1
+    f[PRICE] = M[CLOSE, stop - 1]
+    if finalize_trades:
+        close_all(f, n, T, Ti)
+        broker_first(f, n, M, T, Ti, segments, stop - 1)
+
+
 @compiled_entry
 def run_hopping(  # type: ignore[no-untyped-def]
     pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades,  # noqa: E741
@@ -168,32 +202,13 @@ def run_hopping(  # type: ignore[no-untyped-def]
     place = address_of((f, n, M, I, P, S, T, Ti))
     bar = start
     while bar < stop:
-        n[BAR] = bar
-        if not broker_next(f, n, M, T, Ti):
-            if not n[ERR]:
-                note_equity(f, n, segments, bar, 0.0, 0.0, 0.0)
+        if not broker_first(f, n, M, T, Ti, segments, bar):
             return
-        note_equity(f, n, segments, bar, f[CASH], f[PSIZE], f[PINV])
         call_at(pointer, place, bar)
         if n[ERR]:
             return
-        bar += 1
-        at_once, above, below = resting(f, n)
-        if not at_once and not can_be_ruined(f, n, lowest, highest):
-            bit = INSIDE if n[NTR] > 0 else FLAT
-            if n[NORD] == 0:
-                bar = next_mark(marks, blocks, bit, bar, stop)
-            else:
-                bar = next_visit(M, marks, bit, blocks, tops, bottoms, above, below, bar, stop)
-    n[BAR] = stop - 1
-    f[PRICE] = M[CLOSE, stop - 1]
-    if finalize_trades:
-        close_all(f, n, T, Ti)
-        if not broker_next(f, n, M, T, Ti):
-            if not n[ERR]:
-                note_equity(f, n, segments, stop - 1, 0.0, 0.0, 0.0)
-            return
-        note_equity(f, n, segments, stop - 1, f[CASH], f[PSIZE], f[PINV])
+        bar = following(f, n, M, marks, blocks, tops, bottoms, lowest, highest, bar + 1, stop)
+    at_the_end(f, n, M, T, Ti, segments, stop, finalize_trades)
 
 
 @compiled_inner
@@ -235,12 +250,8 @@ def run_checking(  # type: ignore[no-untyped-def]
     place = address_of((f, n, M, I, P, S, T, Ti))
     visited = start
     for bar in range(start, stop):
-        n[BAR] = bar
-        if not broker_next(f, n, M, T, Ti):
-            if not n[ERR]:
-                note_equity(f, n, segments, bar, 0.0, 0.0, 0.0)
+        if not broker_first(f, n, M, T, Ti, segments, bar):
             return
-        note_equity(f, n, segments, bar, f[CASH], f[PSIZE], f[PINV])
         keep(f, f0)
         keep(n, n0)
         keep(S, S0)
@@ -256,22 +267,7 @@ def run_checking(  # type: ignore[no-untyped-def]
         if n[ERR]:
             return
         if bar == visited:
-            visited = bar + 1
-            at_once, above, below = resting(f, n)
-            if not at_once and not can_be_ruined(f, n, lowest, highest):
-                bit = INSIDE if n[NTR] > 0 else FLAT
-                if n[NORD] == 0:
-                    visited = next_mark(marks, blocks, bit, visited, stop)
-                else:
-                    visited = next_visit(
-                        M, marks, bit, blocks, tops, bottoms, above, below, visited, stop
-                    )
-    n[BAR] = stop - 1
-    f[PRICE] = M[CLOSE, stop - 1]
-    if finalize_trades:
-        close_all(f, n, T, Ti)
-        if not broker_next(f, n, M, T, Ti):
-            if not n[ERR]:
-                note_equity(f, n, segments, stop - 1, 0.0, 0.0, 0.0)
-            return
-        note_equity(f, n, segments, stop - 1, f[CASH], f[PSIZE], f[PINV])
+            visited = following(
+                f, n, M, marks, blocks, tops, bottoms, lowest, highest, bar + 1, stop
+            )
+    at_the_end(f, n, M, T, Ti, segments, stop, finalize_trades)

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.calendar import calendar_of, period_returns
+from bigbar.calendar import period_returns
 from bigbar.engines.any_strategy.statistics import statistics_row
 from bigbar.engines.contract import TRADE_COLUMNS, Engine, EngineKind, span_of
+from bigbar.engines.one_by_one import OneByOne
 from bigbar.job import Job
-from bigbar.statistics import NAMES
 from bigbar.without_charts import import_backtesting
 from bigbar.working_folder import in_its_folder
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bigbar.engines.any_strategy.run import StrategyRunner
 
 
-class BacktestingEngine:
+class BacktestingEngine(OneByOne):
     """Every combination by `backtesting.py` itself.
 
     On a part of the file, where it has no way of its own to know the bars before, a strategy is
@@ -47,9 +47,7 @@ class BacktestingEngine:
         from bigbar.engines.any_strategy.run import StrategyRunner
 
         self._class_attributes = ClassAttributes(job.spec.strategy)
-        self._space = job.space
-        index: Any = file.index[job.bars]
-        self._periods = calendar_of(index).periods
+        super().__init__(job.space, file.index[job.bars])  # type: ignore[arg-type]
         self._on_span: StrategyRunner | None = None
         span = span_of(job, len(file))
         whole = job.first_bar, len(file) if job.stop_bar is None else job.stop_bar
@@ -66,30 +64,10 @@ class BacktestingEngine:
             bars = file.iloc[slice(*whole)]
             self.backtest = Backtest(bars, job.spec.strategy, **job.account.options)
 
-    def run(self, start: int, stop: int) -> NDArray[np.float64]:
-        return self.run_with_returns(start, stop)[0]
-
-    def returns(self, start: int, stop: int) -> NDArray[np.float32]:
-        return self.run_with_returns(start, stop)[1]
-
-    def run_with_returns(
-        self, start: int, stop: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Statistics and returns at once: see `Engine.run` and `Engine.returns`."""
-        numbers = self._numbers(start, stop)
-        rows = np.empty((len(numbers), len(NAMES)))
-        returns = np.empty((len(numbers), self._periods - 1), np.float32)
-        for place, number in enumerate(numbers):
-            stats = self.stats(number)
-            rows[place] = statistics_row(stats)
-            curve = stats["_equity_curve"]["Equity"]
-            returns[place] = np.nan_to_num(period_returns(curve), nan=0.0)
-        return rows, returns
-
-    def _numbers(self, start: int, stop: int) -> range:
-        if not 0 <= start <= stop <= len(self._space):
-            raise IndexError(f"combinations {start} to {stop} of a grid of {len(self._space)}")
-        return range(start, stop)
+    def _answer(self, number: int, row: NDArray[np.float64], returns: NDArray[np.float32]) -> None:
+        stats = self.stats(number)
+        row[:] = statistics_row(stats)
+        returns[:] = np.nan_to_num(period_returns(stats["_equity_curve"]["Equity"]), nan=0.0)
 
     def equity(self, number: int) -> pd.Series:
         curve: pd.Series = self.stats(number)["_equity_curve"]["Equity"]

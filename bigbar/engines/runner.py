@@ -5,20 +5,17 @@ The answers are those of `Backtest.run`; see `bigbar.engines.any_strategy`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.calendar import calendar_of
 from bigbar.engines.any_strategy.run import BacktestRun, StrategyRunner
 from bigbar.engines.contract import TRADE_COLUMNS, span_of
+from bigbar.engines.one_by_one import OneByOne
 from bigbar.job import Job
-from bigbar.statistics import NAMES
 
 
-class RunnerEngine:
+class RunnerEngine(OneByOne):
     """Every combination of any strategy's parameters, one after the other.
 
     Parameters
@@ -29,32 +26,15 @@ class RunnerEngine:
     """
 
     def __init__(self, file: pd.DataFrame, job: Job) -> None:
-        self._space = job.space
         self._runner = StrategyRunner(
             file, job.spec.strategy, span=span_of(job, len(file)), **job.account.options
         )
-        index: Any = self._runner.index
-        self._calendar = calendar_of(index)
+        super().__init__(job.space, self._runner.index)  # type: ignore[arg-type]
 
-    def run(self, start: int, stop: int) -> NDArray[np.float64]:
-        return self.run_with_returns(start, stop)[0]
-
-    def returns(self, start: int, stop: int) -> NDArray[np.float32]:
-        return self.run_with_returns(start, stop)[1]
-
-    def run_with_returns(
-        self, start: int, stop: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Statistics and returns at once: see `Engine.run` and `Engine.returns`."""
-        if not 0 <= start <= stop <= len(self._space):
-            raise IndexError(f"combinations {start} to {stop} of a grid of {len(self._space)}")
-        rows = np.empty((stop - start, len(NAMES)))
-        returns = np.empty((stop - start, self._calendar.periods - 1), np.float32)
-        for place in range(stop - start):
-            found = self.one(start + place)
-            rows[place] = found.row()
-            returns[place] = np.nan_to_num(self._calendar.returns(found.equity), nan=0.0)
-        return rows, returns
+    def _answer(self, number: int, row: NDArray[np.float64], returns: NDArray[np.float32]) -> None:
+        found = self.one(number)
+        row[:] = found.row()
+        self._write_returns(found.equity, returns)
 
     def equity(self, number: int) -> pd.Series:
         equity = pd.Series(self.one(number).equity, self._runner.index, name="Equity")

@@ -16,6 +16,7 @@ from typing import Any
 from bigbar.errors import SettingsError
 from bigbar.spec import StrategySpec
 from bigbar.user_code import is_file, load_class, split_path
+from bigbar.without_charts import import_backtesting
 
 #: Those that come along: a `StrategySpec` class, or a strategy.
 BUILT_IN = {
@@ -55,6 +56,7 @@ class Known:
         SettingsError
             If it cannot be imported, or is no strategy.
         """
+        import_backtesting()
         module, _, attribute = self.path.partition(":")
         if self.brought_by != "bigbar":
             found = _attribute(self.name, module, attribute)

@@ -32,6 +32,7 @@ from bigbar.strategies.big_bar.parameters import (
     parse_parameter,
     single_point,
 )
+from bigbar.without_charts import import_backtesting
 
 if TYPE_CHECKING:
     from backtesting import Backtest
@@ -92,6 +93,7 @@ class BigBar(StrategySpec):
 
     @property
     def strategy(self) -> Any:
+        import_backtesting()
         from bigbar.strategies.big_bar.strategy import BigBarAllIn
 
         return BigBarAllIn

@@ -1,0 +1,122 @@
+"""The program that fits a strategy: one made before, or a new one, translated and compiled."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from backtesting import Strategy
+
+from bigbar.compiled.translate.builder import Column, Hoist, NoColumn
+from bigbar.compiled.translate.kinds import Symbols
+from bigbar.compiled.translate.program import Program, translate_strategy
+from bigbar.compiled.translate.refusal import CannotCompile, Refusal
+from bigbar.engines.general.columns import Columns
+from bigbar.engines.general.programs import Loaded, load
+from bigbar.engines.general.starts import Start
+
+#: Programs for parameters of different kinds.
+_MOST_PROGRAMS = 64
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A program, and its machine code."""
+
+    program: Program
+    code: Loaded
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the engines of one strategy in this process have in common."""
+
+    symbols: Symbols = field(default_factory=Symbols)
+    programs: list[Prepared] = field(default_factory=list)
+
+    @property
+    def lines(self) -> int:
+        """Lines of the trader's `next` that were translated."""
+        return max((one.program.lines for one in self.programs), default=0)
+
+
+#: By the class; with those of a notebook's earlier cells, a class is gone when nobody has it.
+_of_classes: WeakKeyDictionary[type, Shared] = WeakKeyDictionary()
+
+
+def shared_by(strategy: type[Strategy]) -> Shared:
+    return _of_classes.setdefault(strategy, Shared())
+
+
+class Preparer:
+    """Finds or makes the program for strategies of one class.
+
+    Parameters
+    ----------
+    shared : Shared
+    columns : Columns
+        Of the bars that the programs are to run on.
+
+    Attributes
+    ----------
+    seconds : float
+        Spent on translating and compiling so far.
+    """
+
+    def __init__(self, shared: Shared, columns: Columns) -> None:
+        self._shared, self._columns = shared, columns
+        self.seconds = 0.0
+
+    def program_for(self, start: Start) -> Prepared:
+        """The program that fits a strategy, made where there is none so far.
+
+        Raises
+        ------
+        CannotCompile
+        """
+        known: Prepared | None = start.more.get("prepared")
+        if known is not None and self._fits(known.program, start, start.own):
+            return known
+        programs = self._shared.programs
+        found = next((one for one in programs if self._fits(one.program, start)), None)
+        start.more = {"prepared": found or self._translated(start.strategy)}
+        prepared: Prepared = start.more["prepared"]
+        return prepared
+
+    def _fits(self, program: Program, start: Start, only: frozenset[str] | None = None) -> bool:
+        """Whether a program is for attributes and columns as this strategy has them."""
+        if not program.fits(start.strategy, only):
+            return False
+        try:
+            return all(
+                self._columns.of(hoist, start.strategy).column == column
+                for hoist, column in program.hoisted.items()
+                if only is None or self._columns.varies(hoist, start.strategy, only)
+            )
+        except NoColumn:
+            return False
+
+    def _translated(self, strategy: Strategy) -> Prepared:
+        if len(self._shared.programs) >= _MOST_PROGRAMS:
+            raise CannotCompile(
+                Refusal("", 0, "", "its parameters are of too many different kinds")
+            )
+        begun = time.perf_counter()
+
+        def column(hoist: Hoist) -> Column:
+            return self._columns.of(hoist, strategy).column
+
+        def probe(hoist: Hoist) -> Column:
+            return self._columns.probe(hoist, strategy)
+
+        program = translate_strategy(strategy, column, self._shared.symbols, probe=probe)
+        try:
+            found = Prepared(program, load(program.text))
+        except Exception as problem:
+            # What the translation took for a program is none.
+            why = f"the compiler does not take it ({type(problem).__name__})"
+            raise CannotCompile(Refusal(program.file, program.line, "def next", why)) from problem
+        self._shared.programs.append(found)
+        self.seconds += time.perf_counter() - begun
+        return found
