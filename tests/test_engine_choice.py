@@ -144,6 +144,7 @@ def test_compiled_and_not_are_the_same(folder: Path) -> None:
 @of_known_versions
 def test_an_edit_of_a_helper_is_never_answered_by_old_machine_code(folder: Path) -> None:
     words = ("--strategy", "my.py:Cross", "--param", "fast=5,10", "--param", "slow=40,60")
+    words += ("--verify", "0", "--workers", "1")
     command(folder, *words, "--engine", "compiled")
     before = rows(folder)
     for edit in ("LEVEL = 0.03", "high / low - 1.005"):

@@ -53,7 +53,7 @@ FALL_BACK = frozenset({"TryAroundOrders", "TryValueError", "TableOfSignals"})
 RARE = [name for name, (share, _) in FEATURES.items() if share <= 3]
 EVERY = 4
 
-GENERATED_EXAMPLES = 60
+GENERATED_EXAMPLES = 20
 
 #: Generated strategies that a soak compares: tests, and seeds in each.
 SOAK_TESTS, SOAK_SEEDS = 40, 100

@@ -110,7 +110,8 @@ def done(folder: Path) -> int:
 
 
 def test_a_killed_run_goes_on_to_the_same_bits(project):
-    grid = ("--param", "fast=4:18:2", "--param", "slow=20,40", "--param", "pause=0.3")
+    grid = ("--param", "fast=4:18:2", "--param", "slow=20,40", "--param", "pause=0.15")
+    grid += ("--engine", "backtesting")
     line = ("prices.csv", "--strategy", "my.py:Cross", *grid, *OPTIONS, "--output", "out")
     process = started(project, *line)
     deadline = time.monotonic() + 60
