@@ -29,7 +29,7 @@ from bigbar.strategies.big_bar.buffers import LANE_STEP, new_batch
 from bigbar.strategies.big_bar.candidates import precompute
 from bigbar.strategies.big_bar.engine import CompiledSweep
 from bigbar.strategies.big_bar.indicators import average_true_range, true_range, with_indicators
-from bigbar.strategies.big_bar.many_walks import CASH, finish_lane
+from bigbar.strategies.big_bar.many_walks import finish_lane
 from bigbar.strategies.big_bar.market import market_of
 from bigbar.strategies.big_bar.one_walk import (
     AccountNumbers,
@@ -38,6 +38,7 @@ from bigbar.strategies.big_bar.one_walk import (
     walk,
 )
 from bigbar.strategies.big_bar.parameters import big_bar_account, parse_grid
+from bigbar.strategies.big_bar.purse import CASH
 from bigbar.strategies.big_bar.signals import (
     compiled_average_true_range,
     exit_bars,

@@ -9,8 +9,9 @@ from bigbar.compiled.statistics import annual_statistics, day_returns, fill_row,
 from bigbar.compiled.vectors import unsigned
 from bigbar.strategies.big_bar.buffers import LANE_STEP
 from bigbar.strategies.big_bar.equal_results import answer, next_to_walk, thresholds_at
-from bigbar.strategies.big_bar.many_walks import CASH, finish_lane, start_purse, trade_rows
+from bigbar.strategies.big_bar.many_walks import finish_lane, trade_rows
 from bigbar.strategies.big_bar.one_walk import walk
+from bigbar.strategies.big_bar.purse import CASH, start_purse
 from bigbar.strategies.big_bar.trade_selection import (
     LANES,
     LEAST_FACTOR,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.compiled.statistics import Stack, new_stack
-from bigbar.strategies.big_bar.many_walks import Purse, new_purse
+from bigbar.strategies.big_bar.purse import Purse, new_purse
 from bigbar.strategies.big_bar.trade_selection import LANES, Selection, new_selection
 
 #: Lanes are filled up with idle ones to a multiple of this, so that no vector is left half full;

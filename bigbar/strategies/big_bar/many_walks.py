@@ -13,17 +13,43 @@ gone through, for the duration of drawdowns.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bigbar.compiled.jit import compiled_inner
-from bigbar.compiled.logarithms import SERIES_LIMIT, log_ratio, log_series
+from bigbar.compiled.logarithms import log_ratio
 from bigbar.compiled.statistics import LEAST_GROWTH, MOST_GROWTH
 from bigbar.compiled.tally import Tally, TradeSums
 from bigbar.compiled.vectors import keep, merge, select, unsigned
 from bigbar.strategies.big_bar.one_walk import affordable_units
+from bigbar.strategies.big_bar.purse import (
+    ATTENTION,
+    BEFORE,
+    BEST_TRADE,
+    CASH,
+    COMMISSIONS,
+    COVARIANCE,
+    DRAWDOWNS,
+    GAINED,
+    GROWTH,
+    LOSSES,
+    LOST,
+    LOWEST,
+    MAX_DRAWDOWN,
+    MAX_TIME,
+    PAID,
+    PEAK,
+    PEAK_BAR,
+    SQUARE,
+    SUM_DRAWDOWN,
+    SUM_HELD,
+    SUM_TIME,
+    UNITS,
+    WINS,
+    WON,
+    WORST_TRADE,
+)
+from bigbar.strategies.big_bar.row_trade import add_trade, follow_peak, outcome_of, row_trade
 from bigbar.strategies.big_bar.trade_selection import (
     BEST_RANK,
     EXPOSED,
@@ -36,51 +62,10 @@ from bigbar.strategies.big_bar.trade_selection import (
     WORST_RANK,
 )
 from bigbar.strategies.big_bar.trade_terms import (
-    BEST,
     FIRST,
     REACH,
     REACH_LIMIT,
-    WORST,
 )
-
-# Fields of `Purse.money`, as in `selection`: one flat array, fixed distances.
-CASH = 0 * LANES  #: Not a number once the lane met something left out here: it is irregular.
-BEFORE = 1 * LANES  #: Cash at the last trade's entry.
-UNITS = 2 * LANES  #: Of the last trade.
-PEAK = 3 * LANES
-LOWEST = 4 * LANES  #: Lowest equity since the peak.
-COVARIANCE = 5 * LANES
-COMMISSIONS = 6 * LANES
-MAX_DRAWDOWN = 7 * LANES
-SUM_DRAWDOWN = 8 * LANES
-#: Bar of the last peak: among the money, because a maximum of doubles is one instruction and
-#: one of 64-bit integers a store under a mask, which takes AMD's processors 20 cycles.
-PEAK_BAR = 9 * LANES
-# What the trades add up to, see `bigbar.compiled.tally.TradeSums`.
-GAINED = 10 * LANES
-LOST = 11 * LANES
-GROWTH = 12 * LANES  #: Product of one plus each return.
-WON = 13 * LANES
-PAID = 14 * LANES
-SQUARE = 15 * LANES  #: Sum of the squares of the profits.
-# The same, where there are commissions. Without, `selection` knows them.
-BEST_TRADE = 16 * LANES
-WORST_TRADE = 17 * LANES
-WINS = 18 * LANES
-LOSSES = 19 * LANES
-MONEY_FIELDS = 20
-
-# Fields of `Purse.marks`.
-SUM_HELD = 0 * LANES
-ATTENTION = 1 * LANES  #: Why the bars of the last trade must be gone through: the two below.
-DRAWDOWNS = 2 * LANES
-MAX_TIME = 3 * LANES
-SUM_TIME = 4 * LANES
-MARK_FIELDS = 5
-
-#: Up to this the quotient of budget and price is off by a whole number at most once: its rounding
-#: and the check's are a few 2**-53 of it. Prices and cash on a grid of ticks do meet that.
-_SURE_UNITS = 2.0**48
 
 #: Up to this share of it the variance may be off by, where it is made of sums of squares: of
 #: profits that are nearly equal they would leave no digit.
@@ -89,38 +74,6 @@ _EPS = 2.0**-52
 
 _RISES = 1  #: The trade reaches the old peak.
 _FAR = 2  #: The covariance's series does not converge fast enough.
-
-
-class Purse(NamedTuple):
-    """What the lanes have.
-
-    Attributes
-    ----------
-    money : ndarray of float, shape (MONEY_FIELDS * LANES,)
-    marks : ndarray of int64, shape (MARK_FIELDS * LANES,)
-    """
-
-    money: NDArray[np.float64]
-    marks: NDArray[np.int64]
-
-
-def new_purse() -> Purse:
-    """Room for the lanes."""
-    return Purse(np.zeros(MONEY_FIELDS * LANES), np.zeros(MARK_FIELDS * LANES, np.int64))
-
-
-@compiled_inner
-def start_purse(purse, lanes, cash):  # type: ignore[no-untyped-def]
-    """All lanes with the starting cash, at their peak."""
-    purse.money[:] = 0.0
-    purse.marks[:] = 0
-    for lane in range(lanes):
-        purse.money[CASH + lane] = cash
-        purse.money[PEAK + lane] = cash
-        purse.money[LOWEST + lane] = np.inf
-        purse.money[GROWTH + lane] = 1.0
-        purse.money[BEST_TRADE + lane] = -np.inf
-        purse.money[WORST_TRADE + lane] = np.inf
 
 
 @compiled_inner
@@ -174,135 +127,47 @@ def trade_rows(selection, purse, rows, used, entries, market, account, fees, day
 
 
 @compiled_inner
-def cost(units, fill, price, fixed, relative):  # type: ignore[no-untyped-def]
-    """What the broker's margin check counts an order as."""
-    return units * (fill + (fixed + units * price * relative) / units)
-
-
-@compiled_inner
-def one_step(units, spent, too_much, budget):  # type: ignore[no-untyped-def]
-    """The most units that the broker accepts, given an estimate's cost and one more's."""
-    return units + (select(too_much <= budget, 1.0, 0.0) - select(spent > budget, 1.0, 0.0))
-
-
-@compiled_inner
 def trade_row(  # type: ignore[no-untyped-def]
     taken, purse, row, used, c, entry, last, entries, market, account, fees, gains, day_equity
 ):  # fmt: skip
-    """One row: the broker's arithmetic, in its order; returns whether any lane needs attention.
+    """One row through all lanes; returns whether any lane needs attention.
 
     `gains` is None where there are no fees and the trade loses, on every lane then: as with
     `fees`, that is compiled on its own, and adds up only what such a trade adds to.
     """
     money, marks = purse
     used = min(used, LANES)  # Tells the compiler that no index below is negative.
+    trade = row_trade(c, entry, last, entries, market, account)
     terms = entries.terms[c]
-    side = np.float64(entries.direction[c])
-    price, exit_price = market.close[entry], market.close[last]
-    held = market.times[last] - market.times[entry]
-    fill = price * (1.0 + side * account.spread)
-    per_fill = 1.0 / fill
-    signed_fill, move = side * fill, side * (exit_price - fill)
-    best, worst, reach = terms[BEST], terms[WORST], terms[REACH]
-    made = entries.returns[c]
     c0, c1, c2 = terms[FIRST], terms[FIRST + 1], terms[FIRST + 2]
     c3, c4, c5 = terms[FIRST + 3], terms[FIRST + 4], terms[FIRST + 5]
-    leverage, share = account.leverage, account.share
+    reach, leverage, share = terms[REACH], account.leverage, account.share
+    time_held = market.times[last] - market.times[entry]
     entry_bar, base, day_end = np.float64(entry), row * LANES, market.day[last + 1] * used
     zero, rises_mark, far_mark = np.int64(0), np.int64(_RISES), np.int64(_FAR)
     any_attention = np.int64(0)
-    growth = 1.0 + made
-    if fees is not None:
-        fixed, relative = fees
-        in_move, out_move = market.market[entry + 1], market.market[last + 1]
-        plain_return = made
     for lane in range(used):
         mask = -np.int64(taken[unsigned(base + lane)])
         cash = money[CASH + lane]
-        peak = money[PEAK + lane]
-        budget = cash * leverage
-        if fees is None:
-            units = np.floor(budget * per_fill)
-            units = one_step(units, units * fill, (units + 1.0) * fill, budget)
-            value = units * fill
-            owned = cash
-            net = profit = units * move
-            logarithms, fee_is_far = 0.0, False
-        else:
-            units = np.floor((budget - fixed) / (fill + price * relative))
-            spent = cost(units, fill, price, fixed, relative)
-            too_much = cost(units + 1.0, fill, price, fixed, relative)
-            units = one_step(units, spent, too_much, budget)
-            value = units * fill
-            entry_fee = fixed + value * relative
-            exit_fee = fixed + units * exit_price * relative
-            both = exit_fee + entry_fee
-            owned = cash - entry_fee
-            moved = units * move
-            net, profit = moved - exit_fee, moved - both
-            made = plain_return - both / value
-            growth = 1.0 + made
-            gained, lost = select(made > 0.0, made, 0.0), select(made < 0.0, -made, 0.0)
-            most, least = money[BEST_TRADE + lane] + 0.0, money[WORST_TRADE + lane] + 0.0
-            made_most, made_least = merge(mask, made, -np.inf), merge(mask, made, np.inf)
-            money[BEST_TRADE + lane] = select(made_most > most, made_most, most)
-            money[WORST_TRADE + lane] = select(made_least < least, made_least, least)
-            money[WINS + lane] += keep(mask, select(profit > 0.0, 1.0, 0.0))
-            money[LOSSES + lane] += keep(mask, select(profit < 0.0, 1.0, 0.0))
-            before_exit = owned + (units * (side * exit_price) - units * signed_fill)
-            after = owned + net
-            z_in = (owned - cash) / (owned + cash)
-            z_out = (after - before_exit) / (after + before_exit)
-            logarithms = log_series(z_in) * in_move + log_series(z_out) * out_move
-            fee_is_far = (abs(z_in) > SERIES_LIMIT) | (abs(z_out) > SERIES_LIMIT)
-            money[COMMISSIONS + lane] += keep(mask, both)
-        kept = keep(mask, profit)
-        if fees is not None:
-            money[GAINED + lane] += keep(mask, gained)
-            money[LOST + lane] += keep(mask, lost)
-            money[WON + lane] += select(kept > 0.0, kept, 0.0)
-            money[PAID + lane] += select(kept < 0.0, -kept, 0.0)
-        elif gains is not None:
-            money[GAINED + lane] += keep(mask, made)
-            money[WON + lane] += kept
-        else:
-            money[LOST + lane] -= keep(mask, made)
-            money[PAID + lane] -= kept
-        money[GROWTH + lane] *= merge(mask, growth, 1.0)
-        money[SQUARE + lane] += kept * kept
+        done = outcome_of(trade, cash, leverage, fees)
+        add_trade(money, lane, mask, done, fees, gains)
+        regular, rises = follow_peak(money, lane, mask, trade, done, entry_bar)
+        marks[SUM_HELD + lane] += mask & time_held
 
-        paid = units * signed_fill
-        highest = owned + (units * best - paid)
-        lowest = owned + (units * worst - paid)
-        after = owned + net
-        highest = select(after > highest, after, highest)
-        lowest = select(after < lowest, after, lowest)
-        regular = (units >= 1.0) & (units <= _SURE_UNITS) & (lowest > 0.0)
-        rises = highest >= peak
-        # In all of these a neutral value stands where nothing changes: see `select`. Adding zero
-        # hides that the other value is what stands there already: see `keep`.
-        peak_bar = money[PEAK_BAR + lane] + 0.0
-        peak_now = keep(mask, select(cash == peak, entry_bar, 0.0))
-        money[PEAK_BAR + lane] = select(peak_now > peak_bar, peak_now, peak_bar)
-        low_before = money[LOWEST + lane] + 0.0  # Infinity at a peak: `meet` has been there.
-        low_now = merge(mask, select(rises, np.inf, lowest), np.inf)
-        money[LOWEST + lane] = select(low_now < low_before, low_now, low_before)
-        marks[SUM_HELD + lane] += mask & held
-
-        off = (value - share * owned) / owned
-        far = regular & (fee_is_far | (not abs(off) * reach <= REACH_LIMIT))
+        off = (done.value - share * done.owned) / done.owned
+        far = regular & (done.is_far | (not abs(off) * reach <= REACH_LIMIT))
         # In pairs: a processor works on the pairs at once, on Horner's rule step by step.
         square = off * off
         part = (c0 + off * c1) + square * ((c2 + off * c3) + square * (c4 + off * c5))
-        money[COVARIANCE + lane] += keep(mask, select(far, 0.0, part + logarithms))
+        money[COVARIANCE + lane] += keep(mask, select(far, 0.0, part + done.logarithms))
 
         attention = mask & (select(rises, rises_mark, zero) | select(far, far_mark, zero))
         marks[ATTENTION + lane] = attention
         any_attention |= attention
         money[BEFORE + lane] = cash
-        money[UNITS + lane] = units
-        change = keep(mask, select(regular, net, np.nan))
-        now = change + (cash if fees is None else merge(mask, owned, cash))
+        money[UNITS + lane] = done.units
+        change = keep(mask, select(regular, done.net, np.nan))
+        now = change + (cash if fees is None else merge(mask, done.owned, cash))
         money[CASH + lane] = now
         ended = unsigned(day_end + lane)
         day_equity[ended] = merge(mask, now, day_equity[ended])

@@ -16,6 +16,12 @@ from numpy.typing import NDArray
 from bigbar.compiled.jit import compiled, compiled_inner
 from bigbar.compiled.logarithms import log_ratio
 from bigbar.compiled.tally import Tally, TradeSums
+from bigbar.strategies.big_bar.drawdowns import (
+    Drawdowns,
+    at_peak_since,
+    lasting_to_the_end,
+    met,
+)
 
 #: Whole numbers above this have gaps in float64; no order is larger.
 MOST_UNITS = 2.0**53
@@ -82,6 +88,123 @@ def affordable_units(budget, price, fill, fixed, relative):  # type: ignore[no-u
     return units
 
 
+class Position(NamedTuple):
+    """What was bought or sold at a bar's close.
+
+    Attributes
+    ----------
+    side : float
+        1 for long, -1 for short.
+    units, size : float
+        Without, and with the sign; 0 where not even one can be paid.
+    fill : float
+        Price with the spread.
+    paid : float
+        What the size cost.
+    fee : float
+        Commission of the entry.
+    """
+
+    side: float
+    units: float
+    size: float
+    fill: float
+    paid: float
+    fee: float
+
+
+@compiled_inner
+def entered(cash, side, price, account):  # type: ignore[no-untyped-def]
+    """All in at a price."""
+    fill = price * (1.0 + side * account.spread)
+    budget = cash * account.leverage
+    units = 0.0
+    # Not even one, told without a division: a lost account meets this often.
+    if not fill + (account.fixed + price * account.relative) > budget:
+        units = affordable_units(budget, price, fill, account.fixed, account.relative)
+    size = side * units
+    fee = account.fixed + units * fill * account.relative
+    return Position(side, units, size, fill, fill * size, fee)
+
+
+@compiled_inner
+def held(  # type: ignore[no-untyped-def]
+    position, entry, last, stays_open, before, past, covariance, market, account, day_equity, curve
+):  # fmt: skip
+    """A position from its entry to the bar after its exit, or to the end of the bars.
+
+    Parameters
+    ----------
+    position : Position
+    entry, last : int
+        Bars of its entry, and of its exit.
+    stays_open : bool
+        Whether the bars end before it does.
+    before : float
+        Cash before the entry.
+    past : Drawdowns
+    covariance : float
+    market, account, day_equity, curve
+        See `walk`.
+
+    Returns
+    -------
+    bar : int
+        Where it ended: that of the ruin, or the one after the last.
+    cash, equity : float
+        Equity is 0 after ruin.
+    past, covariance
+        As they are then.
+    ruined : bool
+    """
+    close, times, day, market_move = market
+    cash = before - position.fee
+    equity = before
+    bar = np.int64(entry) + 1
+    while bar <= last + 1:
+        if bar <= last:
+            equity = cash + (close[bar] * position.size - position.paid)
+        elif stays_open:
+            break
+        else:
+            exit_fee = account.fixed + position.units * close[last] * account.relative
+            cash += position.size * (close[last] - position.fill) - exit_fee
+            equity = cash
+        ruined = equity <= 0.0
+        if ruined:
+            equity = 0.0
+        past = met(past, bar, equity, times)
+        day_equity[day[bar]] = equity
+        if curve is not None:
+            curve[bar] = equity
+        if ruined:
+            return bar, cash, equity, past, covariance, True
+        covariance += log_ratio(equity, before) * market_move[bar]
+        before = equity
+        bar += 1
+    return bar, cash, equity, past, covariance, False
+
+
+@compiled_inner
+def with_trade(sums, trades, profit, made):  # type: ignore[no-untyped-def]
+    """The sums with one trade more, after so many."""
+    deviation = profit - sums.mean_profit  # Welford's rule.
+    mean_profit = sums.mean_profit + deviation / (trades + 1)
+    return TradeSums(
+        max(sums.best, made),
+        min(sums.worst, made),
+        sums.gained + max(made, 0.0),
+        sums.lost - min(made, 0.0),
+        sums.log_growth + (math.log(1.0 + made) if 1.0 + made > 0.0 else np.nan),
+        sums.won + max(profit, 0.0),
+        sums.paid - min(profit, 0.0),
+        sums.wins + np.int64(profit > 0.0),
+        sums.losses + np.int64(profit < 0.0),
+        mean_profit,
+        sums.scatter + deviation * (profit - mean_profit),
+    )
+
+
 @compiled_inner
 def walk(  # type: ignore[no-untyped-def]
     chosen, count, combination, entries, factor_levels, market, account, day_equity, ledger=None,
@@ -121,37 +244,20 @@ def walk(  # type: ignore[no-untyped-def]
         candidates, and removing one that was not traded changes nothing: so every combination
         within these has this very result.
     """
-    close, times, day, market_move = market
+    close, times, day, _ = market
     factor, tail, weight = combination
     bars = len(close)
-    cash = account.cash
     day_equity[:] = -1.0  # Not touched yet; equity itself is never negative.
 
-    peak = cash
-    last_peak_bar = 0
-    lowest = np.inf  # Since the last peak.
-    at_peak = True
-    max_drawdown = 0.0
-    sum_drawdown = 0.0
-    drawdowns = 0
-    max_time = np.int64(0)
-    sum_time = np.int64(0)
-    covariance = 0.0
-    commissions = 0.0
-    exposed = 0
-    max_held = np.int64(0)
-    sum_held = np.int64(0)
-    number = 0
-    best, worst = -np.inf, np.inf
-    gained = lost = log_growth = won = paid_out = mean_profit = scatter = 0.0
-    wins = losses = 0
-    least_factor = np.int32(2**31 - 1)
-    tightest_tail = np.int32(0)
-    least_weight = np.int32(2**31 - 1)
+    cash = equity = account.cash
+    none, most = np.int64(0), np.int64(2**31 - 1)
+    past = Drawdowns(cash, none, np.inf, 0.0, 0.0, none, none, none)
+    sums = TradeSums(-np.inf, np.inf, 0.0, 0.0, 0.0, 0.0, 0.0, none, none, 0.0, 0.0)
+    covariance = commissions = 0.0
+    number = exposed = max_held = sum_held = none
+    least_factor, tightest_tail, least_weight = most, none, most
     free_from = 1  # The first bar only fills no order: backtesting.py starts on the second.
-    equity = cash
-    flat_at_end = True
-    ruined = False
+    flat_at_end, ruined = True, False
 
     for j in range(count):
         c = chosen[j]
@@ -163,126 +269,56 @@ def walk(  # type: ignore[no-untyped-def]
             or entries.weight_levels[c] <= weight
         ):
             continue
-        side = np.float64(entries.direction[c])
-        price = close[entry]
-        fill = price * (1.0 + side * account.spread)
-        budget = cash * account.leverage
-        if fill + (account.fixed + price * account.relative) > budget:
-            continue  # Not even one, told without a division: a lost account meets this often.
-        units = affordable_units(budget, price, fill, account.fixed, account.relative)
-        if units < 1.0:
+        position = entered(cash, np.float64(entries.direction[c]), close[entry], account)
+        if position.units < 1.0:
             continue
-        least_factor = min(least_factor, factor_levels[c])
-        tightest_tail = max(tightest_tail, entries.tail_levels[c])
-        least_weight = min(least_weight, entries.weight_levels[c])
-        if at_peak:
-            last_peak_bar = entry
-            lowest = np.inf
-        exit_bar = entries.exit[c]
-        stays_open = exit_bar >= bars - 1  # An order at the last close is never filled.
-        last = bars - 1 if stays_open else exit_bar
-
-        size = side * units
-        paid = fill * size
-        entry_fee = account.fixed + units * fill * account.relative
-        before = cash
-        cash -= entry_fee
-
-        i = entry + 1
-        while i <= last + 1:
-            if i <= last:
-                equity = cash + (close[i] * size - paid)
-            elif stays_open:
-                break
-            else:
-                exit_fee = account.fixed + units * close[last] * account.relative
-                cash += size * (close[last] - fill) - exit_fee
-                equity = cash
-            if equity <= 0.0:
-                ruined = True
-                equity = 0.0
-            if equity >= peak:
-                if i > last_peak_bar + 1:
-                    span = times[i] - times[last_peak_bar]
-                    depth = 1.0 - lowest / peak
-                    max_time = max(max_time, span)
-                    sum_time += span
-                    sum_drawdown += depth
-                    max_drawdown = max(max_drawdown, depth)
-                    drawdowns += 1
-                peak = equity
-                last_peak_bar = i
-                lowest = np.inf
-            else:
-                lowest = min(lowest, equity)
-            day_equity[day[i]] = equity
-            if curve is not None:
-                curve[i] = equity
-            if ruined:
-                break
-            covariance += log_ratio(equity, before) * market_move[i]
-            before = equity
-            i += 1
-
-        at_peak = equity == peak
-        if ruined and i <= last:
-            last = i  # The broker closes what is open at this close.
+        least_factor = min(least_factor, np.int64(factor_levels[c]))
+        tightest_tail = max(tightest_tail, np.int64(entries.tail_levels[c]))
+        least_weight = min(least_weight, np.int64(entries.weight_levels[c]))
+        if equity == past.peak:
+            past = at_peak_since(past, entry, past.peak)
+        stays_open = entries.exit[c] >= bars - 1  # An order at the last close is never filled.
+        last = np.int64(bars - 1 if stays_open else entries.exit[c])
+        bar, cash, equity, past, covariance, ruined = held(
+            position, entry, last, stays_open, cash, past, covariance, market, account, day_equity,
+            curve,
+        )  # fmt: skip
+        if ruined and bar <= last:
+            last = bar  # The broker closes what is open at this close.
         elif stays_open:
             flat_at_end = False
             break
         exit_price = close[last]
-        fees = (account.fixed + units * exit_price * account.relative) + entry_fee
-        profit = size * (exit_price - fill) - fees
-        made = side * (exit_price / fill - 1.0) - fees / (units * fill)
+        fees = (account.fixed + position.units * exit_price * account.relative) + position.fee
+        profit = position.size * (exit_price - position.fill) - fees
+        made = position.side * (exit_price / position.fill - 1.0) - fees / (
+            position.units * position.fill
+        )
         if ledger is not None:
-            ledger[number, 0], ledger[number, 1], ledger[number, 2] = entry, last, size
+            ledger[number, 0], ledger[number, 1], ledger[number, 2] = entry, last, position.size
             ledger[number, 3], ledger[number, 4], ledger[number, 5] = profit, fees, made
-        best, worst = max(best, made), min(worst, made)
-        gained, lost = gained + max(made, 0.0), lost - min(made, 0.0)
-        log_growth += math.log(1.0 + made) if 1.0 + made > 0.0 else np.nan
-        won, paid_out = won + max(profit, 0.0), paid_out - min(profit, 0.0)
-        wins, losses = wins + (profit > 0.0), losses + (profit < 0.0)
+        sums = with_trade(sums, number, profit, made)
         number += 1
-        deviation = profit - mean_profit  # Welford's rule.
-        mean_profit += deviation / number
-        scatter += deviation * (profit - mean_profit)
         commissions += fees
         exposed += last - entry + 1
-        held = times[last] - times[entry]
-        max_held = max(max_held, held)
-        sum_held += held
+        max_held = max(max_held, times[last] - times[entry])
+        sum_held += times[last] - times[entry]
         if ruined:
             break
         free_from = last + 1
 
     if ruined:
         covariance = np.nan
-        for d in range(day[min(i, bars - 1)], len(day_equity)):
+        for d in range(day[min(bar, bars - 1)], len(day_equity)):
             day_equity[d] = 0.0
-    elif flat_at_end and at_peak:
-        last_peak_bar = bars - 1
-    if last_peak_bar < bars - 1:  # The last drawdown lasts to the end.
-        depth = 1.0 - lowest / peak
-        max_drawdown = max(max_drawdown, depth)
-        if bars - 1 > last_peak_bar + 1:
-            span = times[bars - 1] - times[last_peak_bar]
-            max_time = max(max_time, span)
-            sum_time += span
-            sum_drawdown += depth
-            drawdowns += 1
-        elif drawdowns == 0:
-            # backtesting.py knows no period here, and averages the bars below the peak instead.
-            sum_drawdown = depth
-
-    sums = TradeSums(
-        best, worst, gained, lost, log_growth, won, paid_out, np.int64(wins), np.int64(losses),
-        mean_profit, scatter,
-    )  # fmt: skip
+    elif flat_at_end and equity == past.peak:
+        past = at_peak_since(past, bars - 1, past.peak)
+    past = lasting_to_the_end(past, bars, times)
     tally = Tally(
-        equity, peak, commissions, covariance, max_drawdown, sum_drawdown, drawdowns,
-        max_time, sum_time, exposed, max_held, sum_held, number, sums,
+        equity, past.peak, commissions, covariance, past.deepest, past.depths, past.number,
+        past.longest, past.lengths, exposed, max_held, sum_held, number, sums,
     )  # fmt: skip
-    return tally, (np.int64(least_factor), np.int64(tightest_tail), np.int64(least_weight))
+    return tally, (least_factor, tightest_tail, least_weight)
 
 
 @compiled
