@@ -8,6 +8,7 @@ Run as a script, this file runs every test of the project; arguments are handed 
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import json
 import os
@@ -16,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,6 +34,7 @@ from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
 from tests.conftest import nothing_left_behind  # noqa: F401 - the guard serves here as well
+from tests.long import in_a_soak
 from tests.parts import run_parts
 from tests.processes import living_workers
 
@@ -427,7 +430,10 @@ class TestNothingLost:
 
     @pytest.mark.parametrize(
         "number",
-        [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)],
+        [
+            signal.SIGKILL,
+            *in_a_soak(signal.SIGINT, signal.SIGTERM),
+        ],
     )
     def test_an_ended_run_continues(
         self, tmp_path: Path, number: int, undisturbed_small: str
@@ -700,6 +706,33 @@ class TestDocumentedFunctions:
         assert every[40_000][1].equals(stats)
 
 
+def compile_once() -> None:
+    """Compile sources and kernels: of tests side by side, each of the first would do it."""
+    compileall.compile_dir(ROOT / "bigbar", quiet=2)
+    lines = (
+        ["--no-optimize"],
+        ["--strategy", "sma_cross", "--no-optimize", "--engine", "compiled"],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        started = [
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    str(COMMAND),
+                    str(EXAMPLE),
+                    *line,
+                    "--output",
+                    f"{folder}/{number}",
+                ],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for number, line in enumerate(lines)
+        ]
+        for process in started:  # What goes wrong, a test will tell.
+            process.wait()
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run every test, those that need the machine to themselves after all others.
 
@@ -713,6 +746,7 @@ def main(arguments: Sequence[str]) -> int:
         "tests side by side": [*side_by_side, "-m", "not alone"],
         "tests that run alone": ["-m", "alone"],
     }
+    compile_once()
     return run_parts(parts, ROOT)
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 from backtesting import Backtest
 from backtesting.test import EURUSD
+from long import in_a_soak
 
 from bigbar.user_code import load_class
 from bigbar.version import __version__
@@ -305,7 +306,7 @@ def test_the_same_however_it_is_named(folder, optimized, tmp_path, by, strategy)
     pd.testing.assert_frame_equal(other.table, optimized.table)
 
 
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["spawn", *in_a_soak("forkserver")])
 def test_the_same_however_workers_start(folder, optimized, tmp_path, method):
     other = run(folder, tmp_path / "out", *GRID, *QUICK, "--start-method", method,
                 strategy="my.py:SmaCross")  # fmt: skip
@@ -481,7 +482,7 @@ class Wanders(Strategy):
 """
 
 
-@pytest.mark.parametrize("engine", ["auto", "backtesting"])
+@pytest.mark.parametrize("engine", ["auto", *in_a_soak("backtesting")])
 def test_a_strategy_that_changes_the_folder_takes_nothing_along(folder, tmp_path, engine):
     theirs = tmp_path / "strategies"
     theirs.mkdir()
@@ -519,7 +520,7 @@ class Talks(Strategy):
 """
 
 
-@pytest.mark.parametrize("engine", ["auto", "backtesting"])
+@pytest.mark.parametrize("engine", ["auto", *in_a_soak("backtesting")])
 def test_what_a_strategy_prints_is_no_part_of_the_answer(folder, tmp_path, engine):
     (tmp_path / "talks.py").write_text(TALKS.replace("os.close(1)", ""), encoding="utf-8")
     found = run(
@@ -565,7 +566,7 @@ class Leaves(Strategy):
 """
 
 
-@pytest.mark.parametrize("engine", ["auto", "backtesting"])
+@pytest.mark.parametrize("engine", ["auto", *in_a_soak("backtesting")])
 def test_a_strategy_that_raises_what_is_no_error_has_failed(folder, tmp_path, engine):
     (tmp_path / "leaves.py").write_text(LEAVES, encoding="utf-8")
     found = run(

@@ -13,12 +13,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from long import in_a_soak
 
 from bigbar.by_value import ByValue, pickled_by_value
 from bigbar.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
-METHODS = multiprocessing.get_all_start_methods()
+METHODS = [one for one in multiprocessing.get_all_start_methods() if one != "spawn"]
 
 #: Where a worker knows nothing but what it is sent.
 HARDEST = ("spawn",)
@@ -89,7 +90,7 @@ def plain(method: str) -> str:
     return f"{DEFINITIONS}\nMETHOD = {method!r}{textwrap.dedent(WORK)}"
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["spawn", *in_a_soak(*METHODS)])
 def test_a_script(method, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(guarded(method), encoding="utf-8")

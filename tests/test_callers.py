@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from long import in_a_soak
 from small_run import small_bars
 from test_pool import posix_only
 
@@ -45,7 +46,7 @@ def script(path: Path, method: str, **options) -> subprocess.CompletedProcess[st
 
 
 @posix_only
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["spawn", *in_a_soak("forkserver")])
 def test_a_script_without_a_guard_is_told_so_once(method, tmp_path):
     path = tmp_path / "script.py"
     path.write_text(UNGUARDED)
@@ -60,7 +61,7 @@ def test_a_script_without_a_guard_is_told_so_once(method, tmp_path):
 
 
 @posix_only
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["spawn", *in_a_soak("forkserver")])
 def test_a_script_from_standard_input(method):
     """No worker could import it; none has to."""
     done = script(Path("-"), method, input=UNGUARDED)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from long import in_a_soak
 from small_run import small_outcome
 
 import bigbar
@@ -534,7 +535,7 @@ echo $code
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no disks of its own")
-@pytest.mark.parametrize("room", [0, 8, 24, 60, 120])
+@pytest.mark.parametrize("room", [0, 24, 120, *in_a_soak(8, 60)])
 def test_a_full_disk_leaves_the_files_of_the_earlier_run(tmp_path, room):
     (tmp_path / "bars.csv").write_text(BARS)
     script = FULL.format(

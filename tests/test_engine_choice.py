@@ -16,6 +16,7 @@ from any_strategies import of_known_versions
 from backtesting import Strategy
 from backtesting.lib import crossover
 from backtesting.test import GOOG, SMA
+from long import in_a_soak
 
 import bigbar
 from bigbar.errors import SettingsError
@@ -141,22 +142,25 @@ def test_compiled_and_not_are_the_same(folder: Path) -> None:
     np.testing.assert_allclose(ours, rows(folder), rtol=1e-9, atol=1e-12)
 
 
+EDITS = [("LEVEL = 0.01", "LEVEL = 0.03"), ("high / low - 1", "high / low - 1.005")]
+
+
 @of_known_versions
-def test_an_edit_of_a_helper_is_never_answered_by_old_machine_code(folder: Path) -> None:
+@pytest.mark.parametrize("edit", [EDITS[0], *in_a_soak(EDITS[1])], ids=["constant", "function"])
+def test_an_edit_of_a_helper_is_never_answered_by_old_machine_code(
+    folder: Path, edit: tuple[str, str]
+) -> None:
     words = ("--strategy", "my.py:Cross", "--param", "fast=5,10", "--param", "slow=40,60")
     words += ("--verify", "0", "--workers", "1")
     command(folder, *words, "--engine", "compiled")
     before = rows(folder)
-    for edit in ("LEVEL = 0.03", "high / low - 1.005"):
-        old, _, _ = ("LEVEL = 0.01", "", "") if "LEVEL" in edit else ("high / low - 1", "", "")
-        text = (folder / "levels.py").read_text()
-        (folder / "levels.py").write_text(text.replace(old, edit))
-        command(folder, *words, "--engine", "compiled")
-        after = rows(folder)
-        assert not np.array_equal(before, after, equal_nan=True)
-        command(folder, *words, "--engine", "backtesting")
-        np.testing.assert_allclose(after, rows(folder), rtol=1e-9, atol=1e-12)
-        before = after
+    text = (folder / "levels.py").read_text()
+    (folder / "levels.py").write_text(text.replace(*edit))
+    command(folder, *words, "--engine", "compiled")
+    after = rows(folder)
+    assert not np.array_equal(before, after, equal_nan=True)
+    command(folder, *words, "--engine", "backtesting")
+    np.testing.assert_allclose(after, rows(folder), rtol=1e-9, atol=1e-12)
 
 
 @of_known_versions

@@ -48,10 +48,11 @@ COMPILED_SHARE = 0.95
 #: Combinations of these are left to `backtesting.py`: an order is refused, and `try` goes on.
 FALL_BACK = frozenset({"TryAroundOrders", "TryValueError", "TableOfSignals"})
 
-#: So many of a hundred public strategies at most have a feature that is rare; those of the corpus
-#: that have one are compiled in every run, and of the others one of so many.
+#: So many of a hundred public strategies at most have a feature that is rare.
 RARE = [name for name, (share, _) in FEATURES.items() if share <= 3]
-EVERY = 4
+
+#: Of the strategies without a rare feature one of so many is compiled in every run.
+EVERY = 8
 
 GENERATED_EXAMPLES = 20
 
@@ -161,16 +162,24 @@ def compiled_engine() -> Any:
     return pytest.importorskip("bigbar.engines.general.engine").CompiledEngine
 
 
-def _compiled_parameter(place: int, case: Case) -> Any:
-    """A case for every run, or for a soak only: compiling takes a second each."""
-    found = _parameter(case)
-    is_rare = any(feature in uses(case.strategy) for feature in RARE)
-    if is_rare or (place + place // EVERY) % EVERY == 0:
-        return found
-    return pytest.param(case, id=case.name, marks=[*found.marks, pytest.mark.soak])
+def _compiled_parameters() -> list[Any]:
+    """All cases, those that are left to a soak marked: compiling takes a second each.
+
+    Every run takes one for each rare feature, and one of so many of the others.
+    """
+    missing = set(RARE)
+    found = []
+    for place, case in enumerate(CASES):
+        rare = {feature for feature in missing if feature in uses(case.strategy)}
+        missing -= rare
+        one = _parameter(case)
+        if not rare and (place + place // EVERY) % EVERY:
+            one = pytest.param(case, id=case.name, marks=[*one.marks, pytest.mark.soak])
+        found.append(one)
+    return found
 
 
-COMPILED = [_compiled_parameter(place, case) for place, case in enumerate(CASES)]
+COMPILED = _compiled_parameters()
 
 
 @pytest.mark.parametrize("case", COMPILED)

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from long import in_a_soak
 from processes import living_workers
 from small_run import small_bars
 from test_pool import posix_only, wait_until
@@ -134,7 +135,7 @@ def same_but(outcome: Outcome, undisturbed: np.ndarray, *failed: int) -> bool:
     return outcome.table.values.tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("number", [0, ENDLESS])
+@pytest.mark.parametrize("number", [0, *in_a_soak(ENDLESS)])
 def test_a_combination_that_never_returns(run, undisturbed, number):
     """The sample for the estimate meets it, and nothing does before; nor is it tried again."""
     listener = Recording()

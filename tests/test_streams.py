@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from long import in_a_soak
 from small_run import small_bars
 
 from bigbar.api import optimize
@@ -38,14 +39,17 @@ def shell(line: str, *command: str) -> subprocess.CompletedProcess[str]:
 DEAF = {
     "both to a pipe that is closed after a line": ('{ "$@"; echo "$?" >&3; } 2>&1 | head -1', 1),
     "all closed": ('"$@" >&- 2>&- <&-; echo "$?" >&3', 0),
+}
+DEAF_TOO = {
     "no standard error": ('"$@" 2>&-; echo "$?" >&3', 40),
     "full disks": ('"$@" >/dev/full 2>&1; echo "$?" >&3', 0),
 }
 
 
 @posix_only
-@pytest.mark.parametrize(("line", "heard"), DEAF.values(), ids=DEAF.keys())
-def test_a_run_that_nobody_listens_to_is_finished(line, heard, tmp_path):
+@pytest.mark.parametrize("how", [*DEAF, *in_a_soak(*DEAF_TOO)])
+def test_a_run_that_nobody_listens_to_is_finished(how, tmp_path):
+    line, heard = (DEAF | DEAF_TOO)[how]
     code, output = tmp_path / "code", tmp_path / "out"
     run = (sys.executable, str(COMMAND), "example.csv", *GRID, "--output", str(output))
     done = shell(f"exec 3>{code}; {line}", *run)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import traders
 from backtesting import Backtest
+from long import in_a_soak
 
 import bigbar
 from bigbar.data.read import Bars
@@ -207,7 +208,7 @@ def test_a_strategy_that_changes_its_class_is_named() -> None:
     assert "A run changes Counting.runs, Counting.seen of the class" in text
 
 
-@pytest.mark.parametrize("engine", ["auto", "backtesting"])
+@pytest.mark.parametrize("engine", ["auto", *in_a_soak("backtesting")])
 def test_a_strategy_that_lives_on_its_class_is_proved_from_the_class_as_it_was(engine: str) -> None:
     found = optimized(traders.Growing, fast=[4, 6], verify=2, engine=engine, walk_forward=2)
     proof = found.outcome.verification
