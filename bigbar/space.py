@@ -78,6 +78,11 @@ class Parameter:
         parts = [part.strip() for part in text.split(":")]
         if len(parts) == 3 and not as_text:
             return cls(name, tuple(stepped(name, *parts)))
+        if len(parts) == 2 and not as_text and all(is_number(literal(part)) for part in parts):
+            raise SettingsError(
+                f"{name} {text!r} has no step; write {parts[0]}:{parts[1]}:1 (start:stop:step, "
+                "ends included)"
+            )
         values = [part.strip() for part in text.split(",")]
         if not all(values):
             raise SettingsError(

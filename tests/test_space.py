@@ -53,6 +53,7 @@ def test_a_value_has_the_type_of_its_literal(text, values):
 def test_where_the_strategy_has_text_values_are_taken_as_they_stand():
     assert Parameter.parse("p", "5,True,None, a", as_text=True).values == ("5", "True", "None", "a")
     assert Parameter.parse("p", "1:2:3", as_text=True).values == ("1:2:3",)
+    assert Parameter.parse("p", "9:30,10:30", as_text=True).values == ("9:30", "10:30")
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,8 @@ def test_where_the_strategy_has_text_values_are_taken_as_they_stand():
         ("", "empty value"),
         ("1,,2", "empty value"),
         ("1,", "empty value"),
+        ("3:6", "has no step; write 3:6:1"),
+        ("0.5 : 2", "has no step; write 0.5:2:1"),
         ("1:a:2", "p: 'a' is not a number"),
         ("1:inf:2", "'inf' is not a number"),
         ("2:1:1", "the stop not below the start"),

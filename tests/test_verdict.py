@@ -19,6 +19,7 @@ from made_findings import (
 from made_returns import grid_of
 
 from bigbar.strategies.big_bar.parameters import parse_grid
+from bigbar.validation import wording
 from bigbar.validation.findings import Verdict
 from bigbar.validation.verdict import (
     MOST_PBO,
@@ -246,7 +247,8 @@ def test_earlier_runs_are_told_and_counted():
         bootstrap=bootstrap(p_value=0.03, p_value_all_trials=0.42, earlier_trials=1000)
     )
     assert "112,840 settings (1,000 before) on 100 days, like about 1,400" in found.lines[0]
-    assert "Luck does this well 42 % of the time" in found.lines[2]
+    assert found.lines[1].startswith("With no edge this run's best typically shows ")
+    assert "By luck, all tries: 42 % of the time" in found.lines[2]
     assert found.light == "red"
 
 
@@ -481,3 +483,13 @@ def test_what_was_not_held_against_luck_gets_no_verdict_about_it():
 def test_a_verdict_is_printed_as_its_lines():
     found = concluded(bootstrap=bootstrap())
     assert str(found).splitlines() == list(found.lines)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(4.62, "+4.6 %"), (-0.04, "-0.040 %"), (0.0999, "+0.1 %"), (0.00312, "+0.0031 %"),
+     (0.0, "+0.0 %"), (1e-9, "+0.0 %"), (12_345.6, "+12,345.6 %"), (0.0949, "+0.095 %"),
+     (-0.095, "-0.1 %")],
+)  # fmt: skip
+def test_small_returns_are_not_shown_as_none(value, text):
+    assert wording._change(value) == text

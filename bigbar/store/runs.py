@@ -222,12 +222,12 @@ class RunStore:
             if run.state in ("finished", "interrupted"):
                 farthest[run.fingerprint] = run
         tried: dict[str, int] = {}
-        grid, costs = identity.grid(), _costs(identity)
+        grid, costs = identity.grid(), _conditions(identity)
         for run in farthest.values():
             other = run.grid
-            same = costs == _costs(run.identity)
+            same = costs == _conditions(run.identity)
             new = max(0, run.done - (grid.count_shared(other) if same else 0))
-            key = canonical([run.identity.parts["grid"], _costs(run.identity)])
+            key = canonical([run.identity.parts["grid"], _conditions(run.identity)])
             tried[key] = max(tried.get(key, 0), new)
         return sum(tried.values())
 
@@ -367,7 +367,7 @@ class RunStore:
         damaged(what)
 
 
-def _costs(identity: Identity) -> str:
+def _conditions(identity: Identity) -> str:
     strategy = dict(identity.parts["strategy"])
     strategy["code"] = {
         name: digest for name, digest in dict(strategy["code"]).items() if name != UNFOLLOWED

@@ -37,6 +37,10 @@ _SHARPES = {
 }  # fmt: skip
 
 
+#: Per cent below which one digit behind the point shows too little, and what is as good as 0.
+_SMALL, _LEAST_SHOWN = 0.095, 1e-6
+
+
 def tries(grid: Space, bootstrap: Bootstrap | None, by_sharpe: Bootstrap | None) -> str:
     """How much was tried, and on how much data."""
     tried = f"You tried {counted(len(grid), 'setting')}"
@@ -58,8 +62,9 @@ def luck(bootstrap: Bootstrap | None) -> str:
     if bootstrap is None:
         return ""
     what = sharpe_name(bootstrap) if bootstrap.statistic == "Sharpe Ratio" else "return"
+    best = "this run's best" if bootstrap.earlier_trials else "the best"
     return (
-        f"With no edge the best typically shows a {what} of "
+        f"With no edge {best} typically shows a {what} of "
         f"{_tested(bootstrap, bootstrap.luck_typical)}, and 1 time in 20 above "
         f"{_tested(bootstrap, bootstrap.luck_95)}."
     )
@@ -86,7 +91,10 @@ def sharpe_name(bootstrap: Bootstrap) -> str:
 def _how_often(found: Bootstrap) -> str:
     if found.p_value_all_trials * (found.resamples + 1) < 1.5:
         return f"Luck did this well in none of {found.resamples:,} draws"
-    return f"Luck does this well {_percent(found.p_value_all_trials)} of the time"
+    often = f"{_percent(found.p_value_all_trials)} of the time"
+    return (
+        f"By luck, all tries: {often}" if found.earlier_trials else f"Luck does this well {often}"
+    )
 
 
 def unseen(
@@ -99,15 +107,15 @@ def unseen(
         trades = int(holdout.unseen["# Trades"])
         result = "no trade, so nothing is known"
         if trades:
-            result = f"{holdout.unseen['Return [%]']:+.1f} % in {counted(trades, 'trade')}"
+            result = f"{_change(holdout.unseen['Return [%]'])} in {counted(trades, 'trade')}"
         opened = f", opened {holdout.openings} times" if holdout.openings > 1 else ""
         parts = [
             f"Unseen from {holdout.split:%Y-%m-%d}{opened}: {result} "
-            f"(before: {holdout.optimized['Return [%]']:+.1f} %)."
+            f"(before: {_change(holdout.optimized['Return [%]'])})."
         ]
     if walk_forward is not None:
         t = walk_forward.t_statistic
-        told = "no trade" if math.isnan(t) else f"{walk_forward.total_return:+.1f} %, t {t:.1f}"
+        told = "no trade" if math.isnan(t) else f"{_change(walk_forward.total_return)}, t {t:.1f}"
         parts.append(f"Walk-forward: {told}.")
     elif pbo is not None:
         parts.append(f"Probability of overfitting: {_percent(pbo.pbo)}.")
@@ -119,8 +127,8 @@ def holding(found: BuyAndHold | None) -> str:
     if found is None:
         return ""
     return (
-        f"Buy and hold: {found.total_return:+,.1f} % (drawdown {abs(found.max_drawdown):.1f} %). "
-        f"Yours: {found.chosen_return:+,.1f} % ({abs(found.chosen_max_drawdown):.1f} %), invested "
+        f"Buy and hold: {_change(found.total_return)} (drawdown {_points(found.max_drawdown)}). "
+        f"Yours: {_change(found.chosen_return)} ({_points(found.chosen_max_drawdown)}), invested "
         f"{found.exposure:.0f} % of the time."
     )
 
@@ -255,11 +263,28 @@ def _percent(share: float) -> str:
     return "under 0.1 %" if 0.0 < share < 0.0005 else f"{100 * share:.1f} %" if share else "0 %"
 
 
+def _change(value: float) -> str:
+    """A return in per cent, with its sign."""
+    return f"{value:+,.{_digits(value)}f} %"
+
+
+def _points(value: float) -> str:
+    """The amount of a value in per cent."""
+    return f"{abs(value):,.{_digits(value)}f} %"
+
+
+def _digits(value: float) -> int:
+    """Digits behind the point: one, or what shows two digits of a small value."""
+    if not _LEAST_SHOWN <= abs(value) < _SMALL:
+        return 1
+    return 1 - math.floor(math.log10(abs(value)))
+
+
 def _tested(bootstrap: Bootstrap, value: float) -> str:
     """A value of what was tested: a Sharpe ratio, or a return in per cent."""
     if math.isnan(value):
         return "none"
-    return f"{value:.1f}" if bootstrap.statistic == "Sharpe Ratio" else f"{value:+,.1f} %"
+    return f"{value:.1f}" if bootstrap.statistic == "Sharpe Ratio" else _change(value)
 
 
 def _value(statistic: str, value: float) -> str:
@@ -269,5 +294,5 @@ def _value(statistic: str, value: float) -> str:
     if statistic.endswith("Duration"):
         return str(pd.Timedelta(int(value), unit="ns"))
     if statistic.endswith("[%]"):
-        return f"{value:,.1f} %"
+        return f"{value:,.{_digits(value)}f} %"
     return f"{value:,.0f}" if statistic.endswith("[$]") else f"{value:,.2f}"
