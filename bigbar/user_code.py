@@ -111,7 +111,8 @@ def _from_file(file: Path) -> ModuleType:
     except BaseException as problem:
         sys.modules.pop(name, None)
         if isinstance(problem, Exception | SystemExit):
-            raise SettingsError(_import_problem(str(file), problem)) from problem
+            advice = _as_part_of_a_package(file) if "relative import" in str(problem) else ""
+            raise SettingsError(_import_problem(str(file), problem) + advice) from problem
         raise
     finally:
         sys.path.remove(folder)
@@ -137,6 +138,17 @@ def _from_package(name: str) -> ModuleType:
         raise SettingsError(_import_problem(name, problem)) from problem
     except (Exception, SystemExit) as problem:
         raise SettingsError(_import_problem(name, problem)) from problem
+
+
+def _as_part_of_a_package(file: Path) -> str:
+    """What to write for a module that imports its neighbours by dots."""
+    parts, folder = [file.stem], file.parent
+    while (folder / "__init__.py").exists():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    if len(parts) == 1:
+        return "; a file on its own imports its neighbours without dots"
+    return f"; it is part of a package: in {folder}, name it {'.'.join(parts)}:Class"
 
 
 def _import_problem(where: str, problem: BaseException) -> str:

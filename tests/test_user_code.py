@@ -222,3 +222,17 @@ def test_classes_that_no_other_process_could_import():
     made = type("Made", (Local,), {"__module__": "__main__"})
     assert importable_path(made) is None
     assert importable_path(Strategy) == "backtesting.backtesting:Strategy"
+
+
+def test_a_file_of_a_package_is_named_as_part_of_it(tmp_path):
+    folder = tmp_path / "mine" / "inner"
+    folder.mkdir(parents=True)
+    for place in (folder, folder.parent):
+        (place / "__init__.py").touch()
+    (folder / "child.py").write_text("from .base import Mine\n", encoding="utf-8")
+    (tmp_path / "alone.py").write_text("from .base import Mine\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"child\.py:1: ImportError: .*; it is part of") as told:
+        load_class(f"{folder / 'child.py'}:Child")
+    assert str(told.value).endswith(f"in {tmp_path}, name it mine.inner.child:Class")
+    with pytest.raises(SettingsError, match="its neighbours without dots"):
+        load_class(f"{tmp_path / 'alone.py'}")
