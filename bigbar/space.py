@@ -306,7 +306,7 @@ class Space:
         """Of the parameters, in order."""
         return tuple(parameter.name for parameter in self.parameters)
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Number of values of each parameter."""
         return tuple(len(parameter) for parameter in self.parameters)
@@ -352,7 +352,11 @@ class Space:
         if not 0 <= number < len(self):
             raise IndexError(f"combination {number} of a grid of {len(self)}")
         whole = number if self.kept is None else int(self.kept[number])
-        return tuple(int(place) for place in np.unravel_index(whole, self.shape))
+        places = []
+        for length in reversed(self.shape):
+            whole, place = divmod(whole, length)
+            places.append(place)
+        return tuple(reversed(places))
 
     def all_places(self) -> tuple[NDArray[np.int64], ...]:
         """The same of all points, an array a parameter."""

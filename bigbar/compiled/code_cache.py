@@ -23,6 +23,7 @@ import llvmlite
 import numba
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 #: Of SHA-256, before the contents.
@@ -134,7 +135,9 @@ class CodeCache(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled function, or None where it is not there."""
-        target_context.refresh()
+        # numba's own cache has the context refreshed, which imports all that can be compiled and
+        # takes longer than everything else here. What is compiled asks for that by itself.
+        rtsys.initialize(target_context)
         if not self._enabled:
             return None
         key = self._key(sig, target_context.codegen())

@@ -8,6 +8,7 @@ call is made all the same; a function that then gives something else is not kept
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -42,15 +43,10 @@ class _Entry:
     name: Any
     overlay: Any
     seconds: float
-    used: int = 0
 
     @property
     def bytes(self) -> int:
         return self.values.nbytes + _ENTRY_BYTES
-
-    def is_to_be_checked(self) -> bool:
-        """At its first use, and then ever less often: the 4th, the 16th, the 64th."""
-        return self.used & (self.used - 1) == 0 and self.used.bit_length() % 2 == 1
 
 
 class IndicatorMemo:
@@ -78,6 +74,7 @@ class IndicatorMemo:
         self._digests: list[tuple[pd.DataFrame, Digests]] = []
         self._distrusted: set[Any] = set()
         self._too_slow: dict[Any, int] = {}
+        self._used: dict[Any, int] = {}
         self.hits = self.misses = self.passed = 0
         self.distrusted: dict[str, str] = {}
 
@@ -133,6 +130,12 @@ class IndicatorMemo:
         one = _identity(function)
         return one in self._distrusted or self._too_slow.get(one, 0) >= _PATIENCE
 
+    def _is_to_be_checked(self, function: Any) -> bool:
+        """Whether a known call is made all the same: a function's 1st, 2nd, 4th, 8th …"""
+        one = _identity(function)
+        used = self._used[one] = self._used.get(one, 0) + 1
+        return used & (used - 1) == 0
+
     def _note_time(self, function: Any, entry: _Entry, seconds: float) -> None:
         """Learn what telling the key of a call that is known has taken."""
         one = _identity(function)
@@ -179,8 +182,7 @@ class _Served:
         if entry is None:
             return self._computed(key, maker, compute, (func, args, kwargs, name, overlay))
         memo._note_time(func, entry, taken)
-        entry.used += 1
-        if entry.is_to_be_checked():
+        if memo._is_to_be_checked(func):
             found = compute()
             if not _agrees(entry, found):
                 memo._distrust(key, func)
@@ -251,5 +253,7 @@ def _agrees(entry: _Entry, found: Any) -> bool:
 
 def _identity(function: Any) -> Any:
     """What a function has in common with others from the same place in the code."""
+    while isinstance(function, functools.partial):
+        function = function.func
     function = getattr(function, "__func__", function)
     return getattr(function, "__code__", None) or id(function)

@@ -21,7 +21,6 @@ from bigbar.compiled.translate.refusal import CannotCompile
 from bigbar.engines.any_strategy.curves import curves_of
 from bigbar.engines.any_strategy.known import is_known
 from bigbar.engines.any_strategy.run import BacktestRun, StrategyRunner
-from bigbar.engines.any_strategy.warned import Warned, keeping
 from bigbar.engines.contract import TRADE_COLUMNS, span_of
 from bigbar.engines.general.columns import Columns
 from bigbar.engines.general.compiled_run import CompiledRun
@@ -160,16 +159,15 @@ class CompiledEngine(OneByOne):
         return start
 
     def _ready(self, parameters: Mapping[str, Any]) -> tuple[Start, Prepared] | tuple[None, None]:
-        with keeping(Warned()):
-            start = self._starts.of(parameters)
-            if start is None:
-                self.refused = "a broker of its own"
-                return None, None
-            try:
-                return start, self._preparer.program_for(start)
-            except CannotCompile as problem:
-                self.refused = str(problem.refusal)
-                return None, None
+        start = self._starts.of(parameters)
+        if start is None:
+            self.refused = "a broker of its own"
+            return None, None
+        try:
+            return start, self._preparer.program_for(start)
+        except CannotCompile as problem:
+            self.refused = str(problem.refusal)
+            return None, None
 
 
 def warm_up() -> None:

@@ -12,6 +12,7 @@ from bigbar.compiled.translate.builder import Column, Hoist, NoColumn
 from bigbar.compiled.translate.kinds import Symbols
 from bigbar.compiled.translate.program import Program, translate_strategy
 from bigbar.compiled.translate.refusal import CannotCompile, Refusal
+from bigbar.engines.any_strategy.warned import Warned, keeping
 from bigbar.engines.general.columns import Columns
 from bigbar.engines.general.programs import Loaded, load
 from bigbar.engines.general.starts import Start
@@ -79,9 +80,10 @@ class Preparer:
         if known is not None and self._fits(known.program, start, start.own):
             return known
         programs = self._shared.programs
-        found = next((one for one in programs if self._fits(one.program, start)), None)
-        start.more = {"prepared": found or self._translated(start.strategy)}
-        prepared: Prepared = start.more["prepared"]
+        with keeping(Warned()):  # Hoisted expressions are evaluated, which may warn.
+            found = next((one for one in programs if self._fits(one.program, start)), None)
+            prepared = found or self._translated(start.strategy)
+        start.more = {"prepared": prepared}
         return prepared
 
     def _fits(self, program: Program, start: Start, only: frozenset[str] | None = None) -> bool:

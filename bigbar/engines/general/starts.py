@@ -17,6 +17,7 @@ from backtesting._util import _indicator_warmup_nbars
 from backtesting.backtesting import _Broker
 
 from bigbar.engines.any_strategy.run import StrategyRunner
+from bigbar.engines.any_strategy.warned import Warned, keeping
 
 #: Strategies kept in a process; combinations next to each other have most in common.
 _KEPT = 256
@@ -109,7 +110,8 @@ class Starts:
             with _watched(strategy, set(parameters), seen):
                 strategy.init()
 
-        strategy, broker, _, start = self._runner.ready(parameters, init)
+        with keeping(Warned()):
+            strategy, broker, _, start = self._runner.ready(parameters, init)
         if type(broker) is not _Broker:
             return None
         attributes = vars(strategy)
