@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from test_pool import METHODS, make_pool, posix_only, run_script
 
-from bigbar.executors.local import Losses, TookTooLong
+from bigbar.executors.local import Losses, TookTooLong, WorkerDied
 from bigbar.executors.stopwatch import Stopwatch
 from tests import pool_tasks as work
 
@@ -195,10 +195,18 @@ def test_memory_without_end_is_refused_to_the_worker(method: str, pieces: str) -
         answers = [result for _, result in pool.imap_unordered(work.survive, tasks)]
         assert answers == ["refused", "none", "refused", "none"]
         assert pool.worker_pids() == before
-        with pytest.raises(MemoryError) as caught:
-            list(pool.imap_unordered(work.allocate, [pieces]))
-        assert "pool_tasks.py" in "".join(caught.value.__notes__)
-        assert pool.losses == Losses()
+        refused: MemoryError | None = None
+        try:
+            ((_, ended),) = pool.imap_unordered(work.allocate, [pieces])
+        except MemoryError as problem:
+            refused = problem
+        if refused is None:
+            # Without any memory left Python itself may give up, now and then.
+            assert pieces == "small"
+            assert isinstance(ended, WorkerDied)
+        else:
+            assert "pool_tasks.py" in "".join(refused.__notes__)
+            assert pool.losses == Losses()
 
 
 def test_a_stopwatch_counts_from_the_second_look() -> None:
