@@ -69,8 +69,8 @@ def marked_share(one):
     assert engine.refused is None, engine.refused
     if not engine._machine._marks:
         return np.ones(2)
-    ((marks, _),) = engine._machine._marks.values()
-    return np.array([(marks & bit > 0).mean() for bit in (1, 2)])
+    (marked,) = engine._machine._marks.values()
+    return np.array([(len(one) - 1) / engine._machine.market.shape[1] for one in marked])
 
 
 SHARES = [

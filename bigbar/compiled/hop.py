@@ -33,8 +33,9 @@ from bigbar.compiled.jit import compiled_entry, compiled_inner
 from bigbar.compiled.loop import note_equity
 from bigbar.compiled.pointers import address_of, call_at
 
-#: Bars that are passed over together where nothing can happen on any.
-BLOCK = 64
+#: Bars that are passed over together where nothing can happen on any, and that are looked at
+#: together.
+BLOCK, STRIDE = 64, 8
 
 #: The error of `run_checking`: `next` does something on a bar that is left out.
 E_MISSED = 7
@@ -84,53 +85,29 @@ def can_be_ruined(f, n, lowest, highest):  # type: ignore[no-untyped-def]
 
 
 @compiled_inner
-def next_mark(marks, blocks, bit, first, stop):  # type: ignore[no-untyped-def]
-    """The next bar that is marked."""
+def first_reached(M, tops, bottoms, above, below, first, stop):  # type: ignore[no-untyped-def]
+    """The first bar with a high of at least the one, or a low of at most the other; else `stop`."""
     i = first
     while i < stop:
-        if i % BLOCK == 0 and not blocks[i // BLOCK] & bit:
+        if i % BLOCK == 0 and tops[i // BLOCK] < above and bottoms[i // BLOCK] > below:
             i += BLOCK
             continue
-        if marks[i] & bit:
-            return i
-        i += 1
-    return stop
-
-
-@compiled_inner
-def next_visit(M, marks, bit, blocks, tops, bottoms, above, below, first, stop):  # type: ignore[no-untyped-def]
-    """The next bar that is marked, or on which an order could be filled."""
-    i = first
-    while i < stop:
-        if i % BLOCK == 0:
-            k = i // BLOCK
-            if not (blocks[k] & bit or tops[k] >= above or bottoms[k] <= below):
-                i += BLOCK
+        if i % STRIDE == 0 and i + STRIDE <= stop:
+            reached = False
+            for k in range(STRIDE):  # Without a way out the compiler takes them together.
+                reached |= (M[HIGH, i + k] >= above) | (M[LOW, i + k] <= below)
+            if not reached:
+                i += STRIDE
                 continue
-        if marks[i] & bit or M[HIGH, i] >= above or M[LOW, i] <= below:
+        if M[HIGH, i] >= above or M[LOW, i] <= below:
             return i
         i += 1
     return stop
 
 
-@compiled_entry
-def mark_blocks(marks, blocks, start):  # type: ignore[no-untyped-def]
-    """What the bars of each block are marked with, together.
-
-    Parameters
-    ----------
-    marks : ndarray of uint8, shape (bars,)
-    blocks : ndarray of uint8, shape (blocks,)
-        Written.
-    start : int
-        Bars before this one do not count.
-    """
-    bars = len(marks)
-    for k in range(start // BLOCK, len(blocks)):
-        found = np.uint8(0)
-        for i in range(max(start, k * BLOCK), min(bars, (k + 1) * BLOCK)):
-            found |= marks[i]
-        blocks[k] = found
+def marked_bars(marks: NDArray[np.uint8], bit: int) -> NDArray[np.int64]:
+    """The bars that are marked with a bit, in order, and one that is after all bars."""
+    return np.append(np.flatnonzero(marks & bit), np.iinfo(np.int64).max)
 
 
 def extremes(values: NDArray[np.float64], *, highest: bool) -> NDArray[np.float64]:
@@ -155,15 +132,31 @@ def broker_first(f, n, M, T, Ti, segments, bar):  # type: ignore[no-untyped-def]
 
 
 @compiled_inner
-def following(f, n, M, marks, blocks, tops, bottoms, lowest, highest, bar, stop):  # type: ignore[no-untyped-def]
-    """The bar to visit next, of those from `bar` on, as things are now."""
+def following(  # type: ignore[no-untyped-def]
+    f, n, M, flat, inside, tops, bottoms, lowest, highest, bar, stop, at_flat, at_inside
+):  # fmt: skip
+    """The bar to visit next, of those from `bar` on, as things are now.
+
+    Returns
+    -------
+    bar : int
+    at_flat, at_inside : int
+        How far the marked bars have been gone through.
+    """
     at_once, above, below = resting(f, n)
     if at_once or can_be_ruined(f, n, lowest, highest):
-        return bar
-    bit = INSIDE if n[NTR] > 0 else FLAT
-    if n[NORD] == 0:
-        return next_mark(marks, blocks, bit, bar, stop)
-    return next_visit(M, marks, bit, blocks, tops, bottoms, above, below, bar, stop)
+        return bar, at_flat, at_inside
+    if n[NTR] > 0:
+        while inside[at_inside] < bar:
+            at_inside += 1
+        marked = min(inside[at_inside], stop)
+    else:
+        while flat[at_flat] < bar:
+            at_flat += 1
+        marked = min(flat[at_flat], stop)
+    if n[NORD] > 0:
+        marked = first_reached(M, tops, bottoms, above, below, bar, marked)
+    return marked, at_flat, at_inside
 
 
 @compiled_inner
@@ -179,7 +172,7 @@ def at_the_end(f, n, M, T, Ti, segments, stop, finalize_trades):  # type: ignore
 @compiled_entry
 def run_hopping(  # type: ignore[no-untyped-def]
     pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades,  # noqa: E741
-    marks, blocks, tops, bottoms, lowest, highest,
+    flat, inside, tops, bottoms, lowest, highest,
 ):  # fmt: skip
     """As `bigbar.compiled.loop.run`, on the bars on which something could happen.
 
@@ -187,10 +180,8 @@ def run_hopping(  # type: ignore[no-untyped-def]
     ----------
     pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades
         See `bigbar.compiled.loop.run`.
-    marks : ndarray of uint8, shape (bars,)
-        `FLAT` and `INSIDE` of each bar.
-    blocks : ndarray of uint8, shape (blocks,)
-        From `mark_blocks`.
+    flat, inside : ndarray of int64
+        `marked_bars` with `FLAT`, and with `INSIDE`.
     tops, bottoms : ndarray of float, shape (blocks,)
         `extremes` of the highs, and of the lows.
     lowest, highest : float
@@ -200,14 +191,16 @@ def run_hopping(  # type: ignore[no-untyped-def]
         note_equity(f, n, segments, 0, f[CASH], 0.0, 0.0)
         return
     place = address_of((f, n, M, I, P, S, T, Ti))
-    bar = start
+    bar, at_flat, at_inside = start, 0, 0
     while bar < stop:
         if not broker_first(f, n, M, T, Ti, segments, bar):
             return
         call_at(pointer, place, bar)
         if n[ERR]:
             return
-        bar = following(f, n, M, marks, blocks, tops, bottoms, lowest, highest, bar + 1, stop)
+        bar, at_flat, at_inside = following(
+            f, n, M, flat, inside, tops, bottoms, lowest, highest, bar + 1, stop, at_flat, at_inside
+        )
     at_the_end(f, n, M, T, Ti, segments, stop, finalize_trades)
 
 
@@ -230,7 +223,7 @@ def differs(one, other):  # type: ignore[no-untyped-def]
 @compiled_entry
 def run_checking(  # type: ignore[no-untyped-def]
     pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades,  # noqa: E741
-    marks, blocks, tops, bottoms, lowest, highest, f0, n0, S0, T0,
+    flat, inside, tops, bottoms, lowest, highest, f0, n0, S0, T0,
 ):  # fmt: skip
     """As `run_hopping`, but on every bar: `n[ERR]` is `E_MISSED` where that changes anything.
 
@@ -238,7 +231,7 @@ def run_checking(  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades, marks, blocks, tops,
+    pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades, flat, inside, tops,
     bottoms, lowest, highest
         See `run_hopping`.
     f0, n0, S0, T0 : ndarray
@@ -248,7 +241,7 @@ def run_checking(  # type: ignore[no-untyped-def]
         note_equity(f, n, segments, 0, f[CASH], 0.0, 0.0)
         return
     place = address_of((f, n, M, I, P, S, T, Ti))
-    visited = start
+    visited, at_flat, at_inside = start, 0, 0
     for bar in range(start, stop):
         if not broker_first(f, n, M, T, Ti, segments, bar):
             return
@@ -267,7 +260,8 @@ def run_checking(  # type: ignore[no-untyped-def]
         if n[ERR]:
             return
         if bar == visited:
-            visited = following(
-                f, n, M, marks, blocks, tops, bottoms, lowest, highest, bar + 1, stop
-            )
+            visited, at_flat, at_inside = following(
+                f, n, M, flat, inside, tops, bottoms, lowest, highest, bar + 1, stop, at_flat,
+                at_inside,
+            )  # fmt: skip
     at_the_end(f, n, M, T, Ti, segments, stop, finalize_trades)

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from bigbar.compiled.broker import state as at
 from bigbar.compiled.broker.state import new_state, reset
-from bigbar.compiled.hop import E_MISSED, extremes, mark_blocks, run_checking, run_hopping
+from bigbar.compiled.hop import (
+    E_MISSED,
+    FLAT,
+    INSIDE,
+    extremes,
+    marked_bars,
+    run_checking,
+    run_hopping,
+)
 from bigbar.compiled.loop import SEGCOLUMNS, run
 from bigbar.compiled.translate.attributes import ticks_of
 from bigbar.compiled.translate.builder import MOST_ROWS, Row
@@ -77,8 +85,9 @@ class Machine:
         self._rows = Rows(self._bars)
         self.n = np.zeros(at.NN + MOST_ROWS, np.int64)
         self.segments = np.empty((self._bars + 2, SEGCOLUMNS))
-        self._marks: OrderedDict[Any, tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+        self._marks: OrderedDict[Any, tuple[NDArray[np.int64], NDArray[np.int64]]]
         self._marks = OrderedDict()
+        self._marks_bytes = 0
         self._tops = extremes(self.market[at.HIGH], highest=True)
         self._bottoms = extremes(self.market[at.LOW], highest=False)
         self._errors = np.zeros(16, np.int64)
@@ -141,8 +150,8 @@ class Machine:
 
     def _marked(
         self, prepared: Prepared, start: Start, n: NDArray[np.int64], P: NDArray[np.float64]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The bars on which `next` could do something, for these parameters; and their blocks."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The bars on which `next` could do something, without an open trade and with one."""
         program, marks = prepared.program, prepared.code.marks
         assert marks is not None
         assert program.marked_by is not None
@@ -152,15 +161,15 @@ class Machine:
         known = self._marks.get(key)
         if known is None:
             marked = np.zeros(self._bars, np.uint8)
-            blocks = np.zeros(len(self._tops), np.uint8)
             marks(
                 n, self.market, self._rows.matrix, read_only(P), self._errors, marked, start.start,
                 self._bars,
             )  # fmt: skip
-            mark_blocks(marked, blocks, start.start)
-            known = self._marks[key] = marked, blocks
-            if len(self._marks) * self._bars > _MOST_MARKS:
-                self._marks.popitem(last=False)
+            known = self._marks[key] = marked_bars(marked, FLAT), marked_bars(marked, INSIDE)
+            self._marks_bytes += sum(one.nbytes for one in known)
+            while self._marks_bytes > _MOST_MARKS and len(self._marks) > 1:
+                _, oldest = self._marks.popitem(last=False)
+                self._marks_bytes -= sum(one.nbytes for one in oldest)
         return known
 
     def _given(self, program: Program, start: Start) -> Given:
