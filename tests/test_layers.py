@@ -15,8 +15,8 @@ LAYERS = (
         "interrupts", "streams", "without_charts", "working_folder", "machine.resources",
     ),
     (
-        "by_value", "account", "statistics", "calendar", "space", "constraint", "results",
-        "user_code", "data", "spec", "job",
+        "origin", "equality", "by_value", "account", "statistics", "calendar", "space",
+        "constraint", "results", "user_code", "data", "spec", "job",
     ),
     ("compiled", "sharing", "engines", "strategies.big_bar", "strategies"),
     ("worker", "executors"),

@@ -19,6 +19,7 @@ from snippet_cases import COMPILED
 from snippets import check, engine_of, refusal_of, snippet
 
 from bigbar.compiled.translate.kinds import Symbols, kind_of
+from bigbar.compiled.translate.parts import Parts
 from bigbar.compiled.translate.purity import Purity
 from bigbar.compiled.translate.sources import mangled, source_of
 
@@ -237,6 +238,7 @@ PURE = {
     "self.ma[-1] - period": True,
     "self.data.index[-1].weekday()": True,
     "helper(self.data.Close)": True,
+    "in_place(self.data.Close)": False,
     "noisy(self.data.Close)": False,
     "self.count": False,
     "self.prices[-1]": False,
@@ -263,7 +265,7 @@ def judge():
 
     from real_strategies import bars
 
-    from bigbar.compiled.translate.purity import lookup
+    from bigbar.compiled.translate.parts import lookup
     from bigbar.compiled.translate.states import find_state
     from bigbar.engines.any_strategy.run import StrategyRunner
 
@@ -271,13 +273,14 @@ def judge():
         "judged",
         "self.count += 1\nself.prices.append(1)\nself.box['n'] = 1\nself.own(); self.other()",
         init="self.count = 0; self.prices = []; self.box = {'n': 0}",
-        extra="def helper(x):\n    total = x[-1]\n    total += 1\n    return total\n"
+        extra="def helper(x):\n    total = 1\n    total += x[-1]\n    return total\n"
+        "def in_place(x):\n    total = x[-1]\n    total += 1\n    return total\n"
         "def noisy(x):\n    return x[-1] + np.random.normal()",
         methods="def own(self): return self.ma[-1]\ndef other(self): return self.count",
     )
     strategy = make_strategy(one.source)
     ready, *_ = StrategyRunner(bars("GOOG"), strategy).ready({}, lambda one: one.init())
-    purity = Purity(ready, frozenset(find_state(strategy)))
+    purity = Purity(ready, frozenset(find_state(strategy)), Parts())
     names = {"self": ready}
 
     def known(name):

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from backtesting._util import _Indicator
 
-from bigbar.compiled.translate.builder import Part, Row
+from bigbar.compiled.translate.builder import Row
 from bigbar.compiled.translate.codes import as_float
 from bigbar.compiled.translate.expressions import translate
 from bigbar.compiled.translate.functions import call_property
 from bigbar.compiled.translate.kinds import number_of
+from bigbar.compiled.translate.states import is_computed
 from bigbar.compiled.translate.unit import Unit, described
 from bigbar.compiled.translate.values import (
     Collection,
@@ -76,10 +77,9 @@ def _attribute(unit: Unit, node: ast.Attribute) -> Any:
         return Method(base, name)
     if isinstance(base, Known):
         try:
-            value = getattr(base.value, name)
+            value = unit.builder.parts.attribute(base.value, name)
         except Exception:
             raise unit.refusal(node, f"there is no attribute {name!r}") from None
-        unit.builder.parts.append(Part(lambda: getattr(base.value, name), value))
         return Nothing() if value is None else Known(value)
     if isinstance(base, Series) and name == "size":
         return Number(base.length, "int")
@@ -120,6 +120,8 @@ def of_strategy(unit: Unit, name: str, node: ast.AST) -> Any:
     member = getattr(builder.kind, name, None)
     if isinstance(member, property):
         return call_property(unit, name, node)
+    if is_computed(builder.kind, name):
+        raise unit.refusal(node, f"{name!r} is computed when it is asked for")
     if not hasattr(strategy, name):
         raise unit.refusal(node, f"after init there is no attribute {name!r}")
     value = getattr(strategy, name)
@@ -134,7 +136,7 @@ def of_strategy(unit: Unit, name: str, node: ast.AST) -> Any:
         return _array(unit, name, value, node)
     if isinstance(value, tuple | list) and _is_constant(unit, name, value):
         owner = builder.kind
-        builder.parts.append(Part(lambda: tuple(getattr(owner, name)), tuple(value)))
+        builder.parts.attribute(owner, name)
         return Known(value)
     # Neither is a function that init has made: the next combination's is another.
     raise unit.refusal(node, f"{name!r} is a {type(value).__name__}")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from backtesting import Strategy
 
 from bigbar.compiled.translate.kinds import ROOM, Symbols, kind_of, number_of
+from bigbar.compiled.translate.parts import Parts
 from bigbar.compiled.translate.purity import Purity
 from bigbar.compiled.translate.refusal import Refusal
 from bigbar.compiled.translate.states import (
@@ -124,32 +125,6 @@ class Row:
     part: Any = None
 
 
-@dataclass(frozen=True)
-class Part:
-    """Something outside of the strategy's attributes that has become part of a program.
-
-    Attributes
-    ----------
-    look_up : callable
-        Gives it as it is now; raises where it is not there any more.
-    value : object
-        What it was.
-    """
-
-    look_up: Callable[[], Any]
-    value: Any
-
-    def is_there(self) -> bool:
-        """Whether it is what it was."""
-        try:
-            now = self.look_up()
-        except Exception:
-            return False
-        if isinstance(now, bool | int | float | str | tuple | None):
-            return type(now) is type(self.value) and repr(now) == repr(self.value)
-        return now is self.value
-
-
 class NoColumn(Exception):
     """A hoisted expression whose values are not numbers."""
 
@@ -185,8 +160,10 @@ class Builder:
         self.symbols = symbols
         self.reads: dict[str, str] = {}
         self.hoisted: dict[Hoist, Column] = {}
+        #: Functions and global values that have become part of the program.
+        self.parts = Parts()
         self._find_state()
-        self.purity = Purity(strategy, frozenset((*self.state, *self.lists)))
+        self.purity = Purity(strategy, frozenset((*self.state, *self.lists)), self.parts)
         #: Types of local names and returns, by function; they grow from pass to pass.
         self.locals: dict[Any, dict[str, Joined]] = {}
         self.maybe: dict[Any, set[str]] = {}
@@ -194,8 +171,6 @@ class Builder:
         self.functions: dict[Any, str] = {}
         self.acts: dict[Any, bool] = {}
         self.underway: list[Any] = []
-        #: Functions and global values that have become part of the program.
-        self.parts: list[Part] = []
         #: What was refused, where translating is to go on after a refusal: to learn of types, or
         #: to tell all that is in the way.
         self.refused: dict[Refusal, None] | None = None
@@ -282,6 +257,8 @@ class Builder:
         self.hoisted.clear()
         self.acts.clear()
         self.parts.clear()
+        self.parts.attribute(self.kind, "__mro__")
+        self.parts.member(self.kind.__mro__, "next")
         self.places.clear()
         self.scratch = 0
 
@@ -311,14 +288,6 @@ class Builder:
     def value_of_state(self, name: str) -> Any:
         """The value of a state after `init`."""
         return value_at(self.strategy, name)
-
-    def remember(self, owner: type, function: types.FunctionType) -> None:
-        """A method, and its code, have become part of the program."""
-        name, code = function.__name__, function.__code__
-        if owner is not object and name in vars(owner):
-            self.parts.append(Part(lambda: vars(owner)[name], vars(owner)[name]))
-        self.parts.append(Part(lambda: function.__code__, code))
-        self.parts.append(Part(lambda: self.kind.__mro__, self.kind.__mro__))
 
     def row(self, row: Row) -> int:
         """The number of a row in the program."""

@@ -38,12 +38,14 @@ _DEEPEST = 12
 def of_super(unit: Unit, name: str, node: ast.Call) -> Any:
     """`super().name(...)`."""
     mro = unit.builder.kind.__mro__
-    for kind in mro[mro.index(unit.owner) + 1 :]:
+    others = mro[mro.index(unit.owner) + 1 :]
+    for kind in others:
         if kind is Strategy or kind is object:
             if name == "next":
                 return Nothing()
             break
         if name in vars(kind):
+            unit.builder.parts.member(others, name)
             return own_method(unit, kind, name, node.args, node.keywords, node)
     raise unit.refusal(node, f"super().{name}() has no translation")
 
@@ -63,7 +65,7 @@ def own_method(
 ) -> Any:
     """A call of a method that the trader wrote."""
     owner = next(one for one in kind.__mro__ if name in vars(one))
-    found = vars(owner)[name]
+    found = unit.builder.parts.member(kind.__mro__, name)
     if isinstance(found, property):
         found = found.fget
     itself: Any = StrategyItself()
@@ -98,7 +100,7 @@ def own(
     inner = Unit(
         unit.builder, function, owner, source.tree, source.file, (function, "inside"), itself_name
     )
-    unit.builder.remember(owner, function)
+    unit.builder.parts.function(function)
     if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
         return _inside(unit, inner, values, body[0].value, node)
     return _called(unit, function, owner, source, values, itself_name, node)
@@ -231,7 +233,7 @@ def text_of(
     itself = next((one for one, value in values.items() if value == StrategyItself()), "")
     unit = Unit(builder, function, owner, source.tree, source.file, key, itself)
     unit.is_entry = name == "next_"
-    builder.remember(owner, function)
+    builder.parts.function(function)
     parameters = []
     for one, value in values.items():
         if isinstance(value, Number):

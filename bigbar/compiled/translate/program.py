@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,19 +14,20 @@ import pandas as pd
 from backtesting import Strategy
 
 from bigbar.compiled.translate.attributes import ATTRIBUTES, ticks_of
-from bigbar.compiled.translate.builder import MOST_ROWS, Builder, Column, Hoist, Part, Row
+from bigbar.compiled.translate.builder import MOST_ROWS, Builder, Column, Hoist, Row
 from bigbar.compiled.translate.calls import CALLS
 from bigbar.compiled.translate.expressions import HANDLERS
 from bigbar.compiled.translate.functions import text_of
 from bigbar.compiled.translate.kinds import Symbols, kind_of
 from bigbar.compiled.translate.lists import LISTS
 from bigbar.compiled.translate.operators import OPERATORS
+from bigbar.compiled.translate.parts import Part
 from bigbar.compiled.translate.places import PLACES
 from bigbar.compiled.translate.printed import PRINTED
 from bigbar.compiled.translate.refusal import CannotCompile, Refusal
 from bigbar.compiled.translate.sources import Source, source_of
 from bigbar.compiled.translate.statements import block
-from bigbar.compiled.translate.states import value_at
+from bigbar.compiled.translate.states import is_computed, value_at
 from bigbar.compiled.translate.unit import Unit
 from bigbar.compiled.translate.values import StrategyItself
 from bigbar.compiled.translate.wake import marks_of
@@ -124,7 +127,19 @@ class Program:
                 return False
         if only is not None:  # Of the same strategy object: all else is as it was.
             return True
-        return all(one.is_there() for one in self.parts) and self._is_of(strategy._data)
+        return not self.is_stale() and self._is_of(strategy._data)
+
+    def is_stale(self) -> bool:
+        """Whether something that it was made of is not what it was."""
+        return not all(one.is_there() for one in self.parts)
+
+    def reads_other_data(self) -> bool:
+        """Whether a value that it was made of, and that an `init` may exchange, is another now."""
+        return not all(one.is_there() for one in self._data)
+
+    @cached_property
+    def _data(self) -> tuple[Part, ...]:
+        return tuple(one for one in self.parts if one.is_data)
 
     def _is_of(self, data: Any) -> bool:
         """Whether bars are of the kind that this was translated for."""
@@ -172,6 +187,7 @@ def translate_strategy(
     owner = next(one for one in kind.__mro__ if "next" in vars(one))
     function = vars(owner)["next"]
     source = _source(function, owner)
+    _check_attributes(builder, source)
     itself = {source.tree.args.args[0].arg: StrategyItself()}
 
     def once(refused: dict[Refusal, None] | None) -> str:
@@ -223,6 +239,34 @@ def translate_strategy(
         columns=dict(builder.columns),
         tick=builder.tick,
     )
+
+
+#: Methods by which a class makes more of attributes than values.
+_OVERRIDES = ("__getattribute__", "__getattr__", "__setattr__", "__delattr__")
+
+
+def _check_attributes(builder: Builder, source: Source) -> None:
+    """Refuse a class whose attributes do more than keep a value.
+
+    Raises
+    ------
+    CannotCompile
+    """
+    kind = builder.kind
+
+    def refuse(what: str, why: str) -> CannotCompile:
+        return CannotCompile(Refusal(source.file, source.tree.lineno, what, why))
+
+    for one in kind.__mro__:
+        for name in _OVERRIDES if one not in (Strategy, object) else ():
+            if name in vars(one):
+                raise refuse(f"def {name}", "what it makes of attributes is not known")
+    for name in (*builder.state, *builder.lists):
+        base = name.partition("[")[0]
+        if is_computed(kind, base) or isinstance(
+            inspect.getattr_static(kind, base, None), property
+        ):
+            raise refuse(f"self.{base}", "assigning it runs code of its own")
 
 
 def _marks(

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bigbar.chance import CHANCE, MODULES_OF_CHANCE
+from bigbar.compiled.translate.parts import Parts
 from bigbar.compiled.translate.refusal import CannotCompile
 from bigbar.compiled.translate.sources import source_of
+from bigbar.compiled.translate.states import is_computed
+from bigbar.origin import is_library
 
 #: Attributes of a strategy that a run changes, or that change a run.
 OF_THE_RUN = frozenset(
@@ -70,11 +74,14 @@ class Purity:
         After its `init`.
     state : collection of str
         Attributes that `next` assigns.
+    parts : Parts
+        Takes in what the functions read that are judged.
     """
 
-    def __init__(self, strategy: Any, state: frozenset[str]) -> None:
+    def __init__(self, strategy: Any, state: frozenset[str], parts: Parts) -> None:
         self._strategy = strategy
         self._state = state
+        self.parts = parts
         #: Dictionaries of which `next` assigns entries.
         self._entries = {name.partition("[")[0] for name in state if "[" in name}
 
@@ -98,6 +105,8 @@ class Purity:
         """Whether an attribute of the strategy stays as it is during a run."""
         if name in OF_THE_RUN or name in self._state or name in self._entries:
             return False
+        if is_computed(type(self._strategy), name):
+            return False
         member = getattr(type(self._strategy), name, None)
         if isinstance(member, property) and name != "data":
             return self.function(types.MethodType(member.fget, self._strategy), 0)  # type: ignore[arg-type]
@@ -118,14 +127,44 @@ class Purity:
             return name in _ANSWERS
         if name in CHANCE or module.partition(".")[0] in MODULES_OF_CHANCE or name in _CHANGES:
             return False
-        if not isinstance(function, types.FunctionType) or _is_installed(function):
-            return callable(function)
+        if isinstance(function, functools.partial):
+            given = (*function.args, *function.keywords.values())
+            return self.function(function.func, depth + 1) and all(
+                self.value(one, depth + 1) for one in given
+            )
+        if not isinstance(function, types.FunctionType):
+            return self._is_of_a_library(function, depth)
+        if _is_installed(function):
+            return True
+        self.parts.function(function)
         owner = function.__qualname__.rpartition(".")[0].rpartition(".")[2]
         try:
             tree = source_of(function, "" if owner == "<locals>" else owner).tree
         except CannotCompile:
             return False
         return self._body(tree, function, depth, bound=bound)
+
+    def value(self, value: Any, depth: int) -> bool:
+        """Whether a value can be handed on: where it is a function, calling it only answers."""
+        if isinstance(value, Iterator) or _is_of_chance(value):
+            return False
+        if callable(value) and not isinstance(value, type):
+            return self.function(value, depth)
+        return True
+
+    def _is_of_a_library(self, function: Any, depth: int) -> bool:
+        """Whether what is called, and is no plain function, is a library's, and no object's own."""
+        if not callable(function):
+            return False
+        for name in ("pyfunc", "py_func", "__wrapped__"):  # np.vectorize, numba, lru_cache
+            inner = getattr(function, name, None)
+            if isinstance(inner, types.FunctionType):
+                return self.function(inner, depth + 1)
+        if isinstance(function, type):
+            return is_library(function.__module__) or hasattr(function, "_fields")
+        owner = getattr(function, "__self__", None)
+        kind = type(function if owner is None or isinstance(owner, types.ModuleType) else owner)
+        return is_library(kind.__module__)
 
     def _body(
         self, tree: ast.FunctionDef, function: types.FunctionType, depth: int, *, bound: bool
@@ -145,10 +184,11 @@ class Purity:
         def known(name: str) -> Any:
             if bound and arguments and name == arguments[0]:
                 return self._strategy
-            return lookup(function, name)
+            return self.parts.name(function, name)
 
         judge = _Judge(self, names, known, depth + 1)
-        return all(judge.statement(one, made - set(arguments)) for one in tree.body)
+        own = _made_here(tree) - set(arguments)
+        return all(judge.statement(one, own) for one in tree.body)
 
 
 class _Judge:
@@ -175,8 +215,12 @@ class _Judge:
         return False
 
     def statement(self, node: ast.stmt, own: set[str]) -> bool:
-        """Whether a statement of a function changes nothing but the function's own names."""
+        """Whether a statement of a function changes nothing but what the function has made."""
         for one in ast.walk(node):
+            if isinstance(one, ast.AugAssign) and not (
+                isinstance(one.target, ast.Name) and one.target.id in own
+            ):
+                return False
             if isinstance(one, ast.stmt | ast.ExceptHandler) and not isinstance(one, _HARMLESS):
                 return False
             if isinstance(one, ast.Attribute) and not isinstance(one.ctx, ast.Load):
@@ -202,9 +246,7 @@ class _Judge:
             value = self._known(name)
         except KeyError:
             return False
-        if value is self._purity._strategy or isinstance(value, Iterator):
-            return False
-        return not _is_of_chance(value)
+        return value is not self._purity._strategy and self._purity.value(value, self._depth)
 
     def _attribute(self, node: ast.Attribute) -> bool:
         if self._is_strategy(node.value):
@@ -213,7 +255,8 @@ class _Judge:
             return self._purity.attribute(node.attr) and not callable(
                 getattr(type(self._purity._strategy), node.attr, None)
             )
-        if isinstance(self._object(node), Iterator):
+        found = self._object(node)
+        if found is not None and not self._purity.value(found, self._depth):
             return False
         return node.attr not in CHANCE and self.pure(node.value)
 
@@ -262,7 +305,12 @@ class _Judge:
                 node.attr == "data" or not self._purity.attribute(node.attr)
             ):
                 return None
-            return getattr(base, node.attr, None)
+            if base is self._purity._strategy:
+                return getattr(base, node.attr, None)
+            try:
+                return self._purity.parts.attribute(base, node.attr)
+            except Exception:
+                return None
         return None
 
     def _comprehension(
@@ -281,6 +329,49 @@ class _Judge:
         return judge.pure(node.elt)
 
 
+#: Calls of these make something new.
+_MAKERS = frozenset(
+    {
+        *("list", "dict", "set", "sorted", "array", "zeros", "ones", "empty", "full", "copy"),
+        *("zeros_like", "ones_like", "empty_like", "full_like", "arange", "linspace"),
+        *("int", "float", "bool", "str", "len", "sum", "abs", "round"),
+    }
+)
+
+#: Expressions whose value is nobody else's.
+_NEW = (
+    ast.Constant, ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.BinOp,
+    ast.UnaryOp, ast.Compare, ast.JoinedStr,
+)  # fmt: skip
+
+
+def _made_here(tree: ast.FunctionDef) -> set[str]:
+    """Names of a function that only ever stand for what it has made itself."""
+    made: dict[str, bool] = {}
+    counted = {
+        id(target)
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Assign | ast.AnnAssign)
+        and one.value is not None
+        and _is_new(one.value)
+        for target in (one.targets if isinstance(one, ast.Assign) else [one.target])
+    }
+    counted |= {id(one.target) for one in ast.walk(tree) if isinstance(one, ast.AugAssign)}
+    for one in ast.walk(tree):
+        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
+            made[one.id] = made.get(one.id, True) and id(one) in counted
+    return {name for name, is_new in made.items() if is_new}
+
+
+def _is_new(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+        return name in _MAKERS
+    if isinstance(node, ast.IfExp):
+        return _is_new(node.body) and _is_new(node.orelse)
+    return isinstance(node, _NEW)
+
+
 def _outermost(node: ast.AST) -> list[ast.expr]:
     """The expressions of a statement that are not part of another one; targets left out."""
     found: list[ast.expr] = []
@@ -291,27 +382,6 @@ def _outermost(node: ast.AST) -> list[ast.expr]:
         else:
             found.extend(_outermost(one))
     return found
-
-
-def lookup(function: types.FunctionType, name: str) -> Any:
-    """The object that a name, not a local one, stands for in a function.
-
-    Raises
-    ------
-    KeyError
-        If there is none.
-    """
-    code = function.__code__
-    if name in code.co_freevars and function.__closure__:
-        try:
-            return function.__closure__[code.co_freevars.index(name)].cell_contents
-        except ValueError:
-            raise KeyError(name) from None
-    if name in function.__globals__:
-        return function.__globals__[name]
-    if hasattr(builtins, name):
-        return getattr(builtins, name)
-    raise KeyError(name)
 
 
 def _is_of_chance(value: Any) -> bool:

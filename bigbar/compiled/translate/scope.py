@@ -6,10 +6,9 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-from bigbar.compiled.translate.builder import Joined, Part
+from bigbar.compiled.translate.builder import Joined
 from bigbar.compiled.translate.codes import ZERO, cast
 from bigbar.compiled.translate.order import Code
-from bigbar.compiled.translate.purity import lookup
 from bigbar.compiled.translate.values import (
     Known,
     Listing,
@@ -108,9 +107,7 @@ class Scope(Code):
 
     def looked_up(self, name: str) -> Any:
         """What a name that is not local stands for; KeyError where it is nothing."""
-        value, function = lookup(self.function, name), self.function
-        self.builder.parts.append(Part(lambda: lookup(function, name), value))
-        return value
+        return self.builder.parts.name(self.function, name)
 
     def _is_local(self, name: str) -> bool:
         code = self.function.__code__

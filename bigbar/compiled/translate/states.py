@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +28,16 @@ def has_value(strategy: Any, name: str) -> bool:
     if isinstance(whole, tuple):
         return isinstance(key, int) and key < len(whole)
     return isinstance(whole, dict) and key in whole
+
+
+def is_computed(kind: type, name: str) -> bool:
+    """Whether asking for an attribute runs code of its own: `cached_property`, and its like.
+
+    Properties and methods are translated, and are not meant.
+    """
+    member = inspect.getattr_static(kind, name, None)
+    known = (property, types.FunctionType, staticmethod, classmethod)
+    return hasattr(type(member), "__get__") and not isinstance(member, known)
 
 
 def value_at(strategy: Any, name: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bigbar.compiled.translate.builder import Hoist, NoColumn, Row
 from bigbar.compiled.translate.kinds import is_number, kind_of, literal
-from bigbar.compiled.translate.purity import lookup
+from bigbar.compiled.translate.parts import lookup
 from bigbar.compiled.translate.scope import Scope
 from bigbar.compiled.translate.values import (
     MOST_WHOLE,

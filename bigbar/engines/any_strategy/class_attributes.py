@@ -7,7 +7,6 @@ in the same process would begin where this one ended, and answers would depend o
 from __future__ import annotations
 
 import copy
-import types
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +15,8 @@ import numpy as np
 import pandas as pd
 from backtesting import Strategy
 
-from bigbar.engines.any_strategy.origin import is_library, own_roots
+from bigbar.equality import is_plain_object, same
+from bigbar.origin import is_library, own_roots
 
 #: Whether a copy of a table shares its memory until one of the two is written into.
 _COPIES_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
@@ -122,19 +122,7 @@ def _can_change(value: Any) -> bool:
         return bool(value.flags.writeable)
     if isinstance(value, list | dict | set | bytearray | deque | pd.Series | pd.DataFrame):
         return True
-    return _is_plain_object(value)
-
-
-def _is_plain_object(value: Any) -> bool:
-    """An instance of the trader's own class, or a namespace: nothing but its attributes."""
-    kind = type(value)
-    if kind is types.SimpleNamespace:
-        return True
-    return (
-        hasattr(value, "__dict__")
-        and not isinstance(value, type)
-        and not is_library(kind.__module__)
-    )
+    return is_plain_object(value)
 
 
 def _refill(value: Any, fresh: Any) -> bool:
@@ -149,27 +137,9 @@ def _refill(value: Any, fresh: Any) -> bool:
     elif isinstance(value, deque):
         value.clear()
         value.extend(fresh)
-    elif _is_plain_object(value):
+    elif is_plain_object(value):
         vars(value).clear()
         vars(value).update(vars(fresh))
     else:
         return False
     return True
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal through and through: types, order and NaN included."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, np.ndarray):
-        nan = one.dtype.kind in "fcmM"
-        return one.shape == other.shape and bool(np.array_equal(one, other, equal_nan=nan))
-    if isinstance(one, pd.Series | pd.DataFrame):
-        return bool(one.equals(other))
-    if isinstance(one, list | tuple | deque):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict):
-        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
-    if _is_plain_object(one):
-        return same(vars(one), vars(other))
-    return bool(one == other or (one != one and other != other))

@@ -25,7 +25,7 @@ from backtesting import Strategy
 from backtesting._util import _Data
 
 from bigbar.chance import CHANCE, MODULES_OF_CHANCE
-from bigbar.engines.any_strategy.origin import is_library, own_roots
+from bigbar.origin import is_library, own_roots
 
 #: The same in the trader's own code: names that reach further than what is looked at here.
 _SUSPICIOUS = CHANCE | {

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from bigbar.compiled.translate.builder import Column, Hoist, NoColumn
 from bigbar.compiled.translate.kinds import SYMBOLS, Symbols, is_number, kind_of
-from bigbar.compiled.translate.purity import lookup
+from bigbar.compiled.translate.parts import lookup
 from bigbar.compiled.translate.values import Type
 
 #: Bytes of columns kept in a process.
@@ -93,6 +93,10 @@ class Columns:
         while sum(one.value.nbytes * 3 for one in self._kept.values()) > _MOST_BYTES:
             self._kept.popitem(last=False)
         return found
+
+    def forget(self) -> None:
+        """Evaluate everything anew from here on."""
+        self._kept.clear()
 
     def varies(self, hoist: Hoist, strategy: Strategy, own: frozenset[str]) -> bool:
         """Whether an expression may read one of these attributes."""

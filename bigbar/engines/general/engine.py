@@ -17,6 +17,7 @@ from bigbar.compiled.broker import state as at
 from bigbar.compiled.broker.state import new_state, reset
 from bigbar.compiled.curve_statistics import curve_row, new_buffers
 from bigbar.compiled.loop import SEGCOLUMNS, fill_equity, run
+from bigbar.compiled.translate.builder import NoColumn
 from bigbar.compiled.translate.refusal import CannotCompile
 from bigbar.engines.any_strategy.curves import curves_of
 from bigbar.engines.any_strategy.known import is_known
@@ -150,7 +151,11 @@ class CompiledEngine(OneByOne):
         if start is None or prepared is None:
             return None
         room = self._machine.room
-        error = self._machine.play(prepared, start, parameters)
+        try:
+            error = self._machine.play(prepared, start, parameters)
+        except NoColumn as problem:
+            self.fell_back[number] = f"an expression that Python evaluates: {problem}"
+            return None
         if self._machine.room != room:
             self._make_buffers()
         if error:
@@ -163,6 +168,9 @@ class CompiledEngine(OneByOne):
         if start is None:
             self.refused = "a broker of its own"
             return None, None
+        if self._preparer.reads_other_data(start):  # An `init` since has exchanged it.
+            self._starts.forget()
+            return self._ready(parameters)
         try:
             return start, self._preparer.program_for(start)
         except CannotCompile as problem:

@@ -69,6 +69,11 @@ class Preparer:
         self._shared, self._columns = shared, columns
         self.seconds = 0.0
 
+    def reads_other_data(self, start: Start) -> bool:
+        """Whether data outside of a strategy is not what its program was made of."""
+        known: Prepared | None = start.more.get("prepared")
+        return known is not None and known.program.reads_other_data()
+
     def program_for(self, start: Start) -> Prepared:
         """The program that fits a strategy, made where there is none so far.
 
@@ -82,6 +87,10 @@ class Preparer:
         programs = self._shared.programs
         with keeping(Warned()):  # Hoisted expressions are evaluated, which may warn.
             found = next((one for one in programs if self._fits(one.program, start)), None)
+            if found is None and any(one.program.is_stale() for one in programs):
+                # Something that they read has changed, and so may have what columns were made of.
+                programs[:] = [one for one in programs if not one.program.is_stale()]
+                self._columns.forget()
             prepared = found or self._translated(start.strategy)
         start.more = {"prepared": prepared}
         return prepared

@@ -90,6 +90,10 @@ class Starts:
             attributes[name] = parameters[name]
         return start
 
+    def forget(self) -> None:
+        """Make every strategy anew from here on."""
+        self._kept.clear()
+
     def _key(self, parameters: Mapping[str, Any]) -> Any:
         """What of a combination `init` depends on; None where that cannot be compared."""
         key = tuple(
