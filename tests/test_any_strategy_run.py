@@ -464,3 +464,11 @@ class Mixed(Strategy):
 def test_what_a_strategy_finds():
     check_agrees(SHORT, Mixed)
     assert len(StrategyRunner(SHORT, Mixed).run({}).strategy.data) == len(SHORT)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "int64", "int32"])
+def test_prices_of_other_types(kind):
+    bars = SHORT.copy()
+    names = ["Open", "High", "Low", "Close"]
+    bars[names] = bars[names].astype(kind)
+    check_agrees(bars, SmaCross, cash=10_000, commission=0.002)

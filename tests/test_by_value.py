@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from any_strategies import of_known_versions
 from long import in_a_soak
 
 from bigbar.by_value import ByValue, pickled_by_value
@@ -95,6 +96,39 @@ def test_a_script(method, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(guarded(method), encoding="utf-8")
     check_right(python(str(script), folder=tmp_path))
+
+
+COMPILED = """
+    backtest = Backtest(BARS, Mine)
+    backtest.optimize(fast=[3, 4], slow=[8, 9], engine="compiled", workers=1, start_method=METHOD,
+                      validate=False)
+    assert backtest.last.engine_reason.startswith("compiled: 4 lines"), backtest.last.engine_reason
+    print("all right")
+"""
+
+
+@of_known_versions
+@pytest.mark.parametrize("method", HARDEST)
+def test_a_script_is_compiled_where_it_is_sent(method, tmp_path):
+    script = tmp_path / "script.py"
+    text = f'{DEFINITIONS}\nif __name__ == "__main__":\n    METHOD = {method!r}{COMPILED}'
+    script.write_text(text, encoding="utf-8")
+    check_right(python(str(script), folder=tmp_path))
+
+
+@of_known_versions
+@pytest.mark.parametrize("method", HARDEST)
+def test_a_notebook_is_compiled_where_it_is_sent(method, tmp_path):
+    """Cells have their text in `linecache`, as IPython puts it there."""
+    cells = [DEFINITIONS, f"METHOD = {method!r}", textwrap.dedent(COMPILED)]
+    kernel = (
+        "import __main__, sys, json, linecache\n"
+        "for number, cell in enumerate(json.loads(%r)):\n"
+        "    name = f'/tmp/ipykernel_1/{number}.py'\n"
+        "    linecache.cache[name] = (len(cell), None, cell.splitlines(True), name)\n"
+        "    exec(compile(cell, name, 'exec'), vars(__main__))\n"
+    )
+    check_right(python("-", folder=tmp_path, text=kernel % json.dumps(cells)))
 
 
 @pytest.mark.parametrize("method", HARDEST)

@@ -122,6 +122,12 @@ class StrategyRunner:
             self._prices = self._whole.iloc[self._stretch.first : self._stretch.stop]
         self._broker = backtest._broker
         self.maker = StatisticsMaker(self._prices)
+        #: Whether prices are of the kind that everything is computed with; of float32 or float16
+        #: `backtesting.py` makes some of its statistics in that.
+        self.in_doubles = all(
+            self._prices[name].dtype in (np.float64, np.int64, np.int32)
+            for name in ("Open", "High", "Low", "Close")
+        )
         self._class_attributes = ClassAttributes(self._strategy)
         self.memo = IndicatorMemo() if memo is None else memo
         self._digests = self.memo.digests_of(self._whole)
@@ -176,7 +182,8 @@ class StrategyRunner:
             bars = self._bars_of(data) if known and type(broker) is _Broker else None
             play(strategy, broker, data, start=start, finalize=self._finalize, bars=bars)
         self._collect(strategy)
-        return BacktestRun(strategy, broker, self._prices, self.maker if known else None, warned)
+        maker = self.maker if known and self.in_doubles else None
+        return BacktestRun(strategy, broker, self._prices, maker, warned)
 
     def ready(
         self,

@@ -91,6 +91,8 @@ class CompiledEngine(OneByOne):
     def _why_not(self) -> str | None:
         if not is_known():
             return "backtesting.py is of another version, or has been changed"
+        if not self._runner.in_doubles:
+            return "prices of another type than float64 stay in Python"
         if callable(self._options.get("commission", 0.0)):
             return "a commission that is a function stays in Python"
         return None
