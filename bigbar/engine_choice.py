@@ -100,9 +100,11 @@ def choose_engine(
         checked.append(one)
     compared = [one for one in checked if one.in_python is None]
     if not compared:
+        why = next((f" ({one.in_python})" for one in checked), "")
         return EngineChoice(
             in_python,
-            "no combination of the sample could be compared with backtesting.py's, which runs all",
+            "no combination of the sample could be compared with backtesting.py's, which runs "
+            f"all{why}",
         )
     compiled = replace(job, engine=job.engine if insists else "compiled")
     return EngineChoice(

@@ -287,6 +287,17 @@ def test_explained(tmp_path: Path) -> None:
     assert str(line.line) in str(told)
 
 
+def test_all_that_is_in_the_way_is_explained(tmp_path: Path) -> None:
+    file = tmp_path / "several.py"
+    file.write_text(
+        "from backtesting import Strategy\nclass Several(Strategy):\n    def init(self): pass\n"
+        "    def next(self):\n        with open('x') as f: pass\n        self.o = self.buy()\n"
+        "        for t in self.trades[::2]: t.close()\n        if len(self.data) > 3: self.buy()\n"
+    )
+    told = bigbar.explain(f"{file}:Several")
+    assert [line.what for line in told.lines] == ["", *3 * ["in the way"], "compiled"]
+
+
 def test_explained_by_the_command(folder: Path) -> None:
     def explain(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

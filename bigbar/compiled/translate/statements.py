@@ -43,10 +43,10 @@ def statement(unit: Unit, node: ast.stmt) -> None:
         If it has no translation.
     """
     handler = _HANDLERS.get(type(node))
-    if handler is None:
-        raise unit.refusal(node, f"{type(node).__name__} statements are not known")
     indent = unit.indent
     try:
+        if handler is None:
+            raise unit.refusal(node, f"{type(node).__name__} statements are not known")
         handler(unit, node)
     except CannotCompile as problem:
         if unit.builder.refused is None:
