@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 
 def own_roots(strategy: type) -> frozenset[str]:
@@ -11,8 +12,15 @@ def own_roots(strategy: type) -> frozenset[str]:
 
     Python's own and `backtesting` are not among them.
     """
-    roots = {kind.__module__.partition(".")[0] for kind in strategy.__mro__}
-    return frozenset(roots - {"backtesting"} - sys.stdlib_module_names)
+    known = _roots.get(strategy)
+    if known is None:
+        roots = {kind.__module__.partition(".")[0] for kind in strategy.__mro__}
+        known = _roots[strategy] = frozenset(roots - {"backtesting"} - sys.stdlib_module_names)
+    return known
+
+
+#: Of the classes that were asked about.
+_roots: WeakKeyDictionary[type, frozenset[str]] = WeakKeyDictionary()
 
 
 def is_library(module: str, own: frozenset[str] = frozenset()) -> bool:

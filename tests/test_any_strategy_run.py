@@ -23,12 +23,14 @@ from any_strategies import (
     theirs,
 )
 from backtesting import Backtest, Strategy
+from backtesting._util import _indicator_warmup_nbars
 from backtesting.lib import FractionalBacktest
 from backtesting.test import BTCUSD, EURUSD, GOOG, SMA
 
 from benchmarks.example_strategies import Sma4Cross, SmaCross
 from bigbar.engines.any_strategy import known
 from bigbar.engines.any_strategy.run import StrategyRunner
+from bigbar.engines.any_strategy.warm_up import warm_up_bars
 from bigbar.errors import SettingsError
 
 SHORT = GOOG.iloc[:400]
@@ -472,3 +474,31 @@ def test_prices_of_other_types(kind):
     names = ["Open", "High", "Low", "Close"]
     bars[names] = bars[names].astype(kind)
     check_agrees(bars, SmaCross, cash=10_000, commission=0.002)
+
+
+@pytest.mark.parametrize("first", [0, 1, 511, 512, 513, 700])
+def test_bars_that_indicators_warm_up(first):
+    """As `backtesting.py` counts them: of one row or several, of whole numbers, of none at all."""
+    values = np.arange(900.0)
+    values[:first] = np.nan
+    later = np.roll(values, 100)
+    later[:100] = np.nan
+    many = {
+        "one": values, "two": np.array([values, later]), "whole": np.arange(900),
+        "none": np.full(900, np.nan), "truth": values > 3,
+    }  # fmt: skip
+
+    class Warming(Strategy):
+        shown = ("one",)
+
+        def init(self):
+            for name in self.shown:
+                setattr(self, name, self.I(lambda name=name: many[name]))
+
+        def next(self):
+            pass
+
+    runner = StrategyRunner(GOOG.iloc[:900], Warming)
+    for shown in ((), ("one",), ("two",), ("whole",), ("none",), ("truth", "one"), tuple(many)):
+        strategy, *_ = runner.ready({"shown": shown})
+        assert warm_up_bars(strategy) == _indicator_warmup_nbars(strategy)

@@ -15,7 +15,7 @@ import backtesting.backtesting
 import numpy as np
 import pandas as pd
 from backtesting import Backtest, Strategy
-from backtesting._util import _Data, _indicator_warmup_nbars
+from backtesting._util import _Data
 from backtesting.backtesting import _Broker
 from numpy.typing import NDArray
 
@@ -26,6 +26,7 @@ from bigbar.engines.any_strategy.known import is_known
 from bigbar.engines.any_strategy.loop import Bars, bars_of, play
 from bigbar.engines.any_strategy.statistics import StatisticsMaker, statistics_row
 from bigbar.engines.any_strategy.stretch import Stretch
+from bigbar.engines.any_strategy.warm_up import warm_up_bars
 from bigbar.engines.any_strategy.warned import Warned, keeping
 from bigbar.errors import DataError, SettingsError
 from bigbar.working_folder import in_its_folder
@@ -208,7 +209,7 @@ class StrategyRunner:
         digests = self._digests if is_known() else None
         with in_its_folder(self._strategy.__module__), self.memo.serving(strategy, digests):
             init(strategy)
-        start = 1 + int(_indicator_warmup_nbars(strategy))
+        start = 1 + warm_up_bars(strategy)
         if self._stretch is None:
             # `init` may have changed `data.df`.
             if blocks is None or frame._mgr.blocks is not blocks or data._Data__df is not frame:
@@ -324,8 +325,7 @@ class BacktestRun:
             Columns as in `bigbar.statistics.STATISTICS`; durations in nanoseconds.
         """
         if self._maker is not None:
-            first_trading_bar = int(_indicator_warmup_nbars(self.strategy))
-            row = self._maker.row(self._closed, self._equity, first_trading_bar)
+            row = self._maker.row(self._closed, self._equity, warm_up_bars(self.strategy))
             if row is not None:
                 return row
         return statistics_row(self.stats)

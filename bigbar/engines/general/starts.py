@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backtesting import Strategy
-from backtesting._util import _indicator_warmup_nbars
 from backtesting.backtesting import _Broker
 
 from bigbar.engines.any_strategy.run import StrategyRunner
+from bigbar.engines.any_strategy.warm_up import warm_up_bars
 from bigbar.engines.any_strategy.warned import Warned, keeping
 
 #: Strategies kept in a process; combinations next to each other have most in common.
@@ -127,7 +127,7 @@ class Starts:
             self._looked_at |= looked_at
             self._kept.clear()  # Their keys leave out what has turned out to matter.
         own = frozenset(set(parameters) - self._looked_at)
-        return Start(strategy, int(_indicator_warmup_nbars(strategy)), start, own)
+        return Start(strategy, warm_up_bars(strategy), start, own)
 
 
 _NONE = object()
