@@ -53,6 +53,13 @@ class Optimization:
             f"{'none counts' if best is None else 'best ' + setting_text(best)}>"
         )
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows; nothing is run for it."""
+        from bigbar.report.card import card_html  # Only notebooks need it.
+
+        known = None if self._later is not None else self.outcome.findings
+        return card_html(self.outcome, known, to_come=self._later is not None)
+
     def __len__(self) -> int:
         return len(self.outcome.table)
 
@@ -100,6 +107,12 @@ class Optimization:
             for sentence in self.broke_off[before:]:
                 warnings.warn(sentence, RuntimeWarning, stacklevel=2)
         return self.outcome.findings
+
+    @property
+    def verdict(self) -> str | None:
+        """What the result comes to, in lines of text; None where there are no findings."""
+        findings = self.findings
+        return None if findings is None else str(findings.verdict)
 
     @property
     def engine(self) -> str:

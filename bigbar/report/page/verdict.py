@@ -124,11 +124,16 @@ def _chosen(subject: Subject, best: int) -> Markup:
     )
 
 
+def label(name: str) -> str:
+    """A key figure's name for a person."""
+    return LABELS.get(name, name.partition(" [")[0].replace("# ", ""))
+
+
 def _figures(subject: Subject) -> Markup:
     holdout = subject.holdout
     cards = []
     for name in KEY_FIGURES:
-        plain = LABELS.get(name, name.partition(" [")[0].replace("# ", ""))
+        plain = label(name)
         unseen = None
         if holdout is not None:
             unseen = tag("dd", "unseen ", statistic(name, holdout.unseen.get(name)), class_="small")
