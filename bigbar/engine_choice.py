@@ -124,43 +124,47 @@ def _checked(
     *,
     insists: bool,
 ) -> Iterator[Checked | str]:
-    """Combinations as they come out of a worker; or, in words, why not to go on."""
+    """Combinations as they come out of workers; or, in words, why not to go on."""
     publication = publish(job.spec.columns(bars.frame), job)
     pool: WorkerPool | None = None
+    limit = execution.timeout
+
+    def answers(tasks: list[tuple[int, bool]]) -> Iterator[Checked]:
+        """Of each task that has an answer; of the others the sweep will say what is wrong."""
+        assert pool is not None
+        most = None if limit is None else lambda _, __: 2 * limit + _SHARED_S
+        for _, found in pool.imap_unordered(check_compiled, tasks, limit=most):
+            if found is not None and not isinstance(found, Unanswered):
+                yield found
+
     try:
+        numbers = _numbers(len(job.space), execution.seed)
         pool = WorkerPool(
-            1,
+            min(execution.workers, len(numbers)),
             start_method=execution.start_method,
             initializer=start_worker,
             initargs=(publication.descriptor, None),
             on_event=listener.event,
         )
-        limit = execution.timeout
-        told = False
-        for number in _numbers(len(job.space), execution.seed):
-            tasks = [(number, True)] if told or insists else [(number, False), (number, True)]
-            for task in tasks:
-                found = next(
-                    iter(
-                        pool.imap_unordered(
-                            check_compiled,
-                            [task],
-                            limit=None if limit is None else lambda _, __: 2 * limit + _SHARED_S,
-                        )
-                    )
-                )[1]
-                if found is None or isinstance(found, Unanswered):
-                    break  # The sweep will say what is wrong with this one.
-                if not task[1] and not _pays(found.reference_s, job, execution, plan):
-                    spent = found.reference_s * len(job.space) / execution.workers
+        first: list[Checked] = []
+        while numbers and not first:
+            number = numbers.pop(0)
+            if not insists:
+                timed = [one.reference_s for one in answers([(number, False)])]
+                if not timed:
+                    continue
+                if not _pays(timed[0], job, execution, plan):
+                    spent = timed[0] * len(job.space) / execution.workers
                     yield (
                         f"backtesting.py runs {counted(len(job.space), 'combination')} in about "
                         f"{as_seconds(spent)}: compiling would not pay"
                     )
                     return
-                if task[1]:
-                    told = True
-                    yield found
+            # By itself: the program that it compiles is there for the others then.
+            first = list(answers([(number, True)]))
+        if first:
+            yield from first
+            yield from answers([(number, True) for number in numbers])
     finally:
         try:
             if pool is not None:

@@ -57,7 +57,7 @@ def check(
         Whatever the strategy raises.
     """
     begun = time.perf_counter()
-    reference.run(number, number + 1)
+    expected = reference.stats(number)
     between = time.perf_counter()
     found = compiled.one(number)
     ended = time.perf_counter()
@@ -66,7 +66,6 @@ def check(
         return replace(checked, refused=compiled.refused)
     if number in compiled.fell_back:
         return replace(checked, in_python=compiled.fell_back[number])
-    expected = reference.stats(number)
     difference = (
         _of_trades(found.trades, expected["_trades"])
         or _of_equity(found.equity, expected["_equity_curve"]["Equity"].to_numpy())
@@ -76,13 +75,19 @@ def check(
 
 
 def _of_trades(found: pd.DataFrame, expected: pd.DataFrame) -> str | None:
-    for place in range(min(len(found), len(expected))):
-        for column in expected.columns:
-            if column not in found:
-                continue
-            ours, theirs = found[column].iloc[place], expected[column].iloc[place]
-            if ours != theirs and not (pd.isna(ours) and pd.isna(theirs)):
-                return f"trade {place + 1}: {column} {ours} compiled, {theirs} by backtesting.py"
+    both = min(len(found), len(expected))
+    first = both
+    differing = ""
+    for column in expected.columns:
+        if column in found:
+            ours, theirs = found[column].iloc[:both], expected[column].iloc[:both]
+            unequal = (ours != theirs) & ~(ours.isna() & theirs.isna())
+            place = int(np.argmax(unequal.to_numpy())) if unequal.any() else both
+            if place < first:
+                first, differing = place, column
+    if differing:
+        ours, theirs = found[differing].iloc[first], expected[differing].iloc[first]
+        return f"trade {first + 1}: {differing} {ours} compiled, {theirs} by backtesting.py"
     if len(found) != len(expected):
         return f"{len(found)} trades compiled, {len(expected)} by backtesting.py"
     return None
