@@ -177,7 +177,10 @@ def stored(output: Path) -> list[Run]:
     if not file.exists():
         return []
     with contextlib.closing(sqlite3.connect(file)) as connection:
-        (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
+        try:
+            (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
+        except sqlite3.DatabaseError as problem:
+            verdict = str(problem)
         if verdict != "ok":
             raise StoreError(f"integrity_check of {file}: {verdict}")
     try:
