@@ -40,6 +40,9 @@ BLOCK, STRIDE = 64, 8
 #: The error of `run_checking`: `next` does something on a bar that is left out.
 E_MISSED = 7
 
+#: After every bar there is.
+AFTER_ALL = np.iinfo(np.int64).max
+
 #: Bits of a bar's mark: `next` could do something without an open trade, and with one.
 FLAT, INSIDE = 1, 2
 
@@ -105,9 +108,35 @@ def first_reached(M, tops, bottoms, above, below, first, stop):  # type: ignore[
     return stop
 
 
-def marked_bars(marks: NDArray[np.uint8], bit: int) -> NDArray[np.int64]:
-    """The bars that are marked with a bit, in order, and one that is after all bars."""
-    return np.append(np.flatnonzero(marks & bit), np.iinfo(np.int64).max)
+@compiled_entry
+def list_marked(marks, words, flat, inside):  # type: ignore[no-untyped-def]
+    """The bars that are marked, in order, and one that is after all bars.
+
+    Parameters
+    ----------
+    marks : ndarray of uint8, shape (a multiple of 8, at least bars,)
+    words : ndarray of uint64
+        The same memory: most of it is 0.
+    flat, inside : ndarray of int64, shape (bars + 1,)
+        Written: those with `FLAT`, and with `INSIDE`.
+
+    Returns
+    -------
+    int, int
+        How many were written to each.
+    """
+    a = b = 0
+    for k in range(len(words)):
+        if words[k]:
+            for i in range(8 * k, 8 * k + 8):
+                if marks[i] & FLAT:
+                    flat[a] = i
+                    a += 1
+                if marks[i] & INSIDE:
+                    inside[b] = i
+                    b += 1
+    flat[a] = inside[b] = AFTER_ALL
+    return a + 1, b + 1
 
 
 def extremes(values: NDArray[np.float64], *, highest: bool) -> NDArray[np.float64]:
@@ -181,7 +210,7 @@ def run_hopping(  # type: ignore[no-untyped-def]
     pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades
         See `bigbar.compiled.loop.run`.
     flat, inside : ndarray of int64
-        `marked_bars` with `FLAT`, and with `INSIDE`.
+        From `list_marked`.
     tops, bottoms : ndarray of float, shape (blocks,)
         `extremes` of the highs, and of the lows.
     lowest, highest : float

@@ -40,13 +40,14 @@ def kind_of(value: Any) -> str:
 
 
 def _kind_of_number(value: Any) -> str:
-    if isinstance(value, bool | np.bool_):
-        return "bool" if isinstance(value, bool) else "numpy bool"
-    if isinstance(value, int | np.int64) and type(value) in (int, np.int64):
+    kind = type(value)
+    if kind in (bool, np.bool_):
+        return "bool" if kind is bool else "numpy bool"
+    if kind in (int, np.int64):
         small = abs(int(value)) <= MOST_WHOLE
-        return ("int" if isinstance(value, int) else "numpy int") if small else "large int"
-    if isinstance(value, float) and type(value) in (float, np.float64):
-        return "numpy float" if isinstance(value, np.float64) else "float"
+        return ("int" if kind is int else "numpy int") if small else "large int"
+    if kind in (float, np.float64):
+        return "numpy float" if kind is np.float64 else "float"
     return ""
 
 

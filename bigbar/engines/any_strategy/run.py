@@ -206,10 +206,11 @@ class StrategyRunner:
         blocks = getattr(frame._mgr, "blocks", None)
         broker: _Broker = self._broker(data=data, index=self._prices.index)
         strategy: Strategy = self._strategy(broker, data, dict(parameters))
-        digests = self._digests if is_known() else None
+        known = is_known()
+        digests = self._digests if known else None
         with in_its_folder(self._strategy.__module__), self.memo.serving(strategy, digests):
             init(strategy)
-        start = 1 + warm_up_bars(strategy)
+        start = 1 + warm_up_bars(strategy, known=known)
         if self._stretch is None:
             # `init` may have changed `data.df`.
             if blocks is None or frame._mgr.blocks is not blocks or data._Data__df is not frame:
@@ -325,7 +326,8 @@ class BacktestRun:
             Columns as in `bigbar.statistics.STATISTICS`; durations in nanoseconds.
         """
         if self._maker is not None:
-            row = self._maker.row(self._closed, self._equity, warm_up_bars(self.strategy))
+            first_bar = warm_up_bars(self.strategy, known=True)
+            row = self._maker.row(self._closed, self._equity, first_bar)
             if row is not None:
                 return row
         return statistics_row(self.stats)

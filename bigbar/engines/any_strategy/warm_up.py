@@ -7,18 +7,16 @@ from backtesting import Strategy
 from backtesting._util import _indicator_warmup_nbars, _strategy_indicators
 from numpy.typing import NDArray
 
-from bigbar.engines.any_strategy.known import is_known
-
 #: Values in which the first number mostly is.
 _SOME = 512
 
 
-def warm_up_bars(strategy: Strategy) -> int:
+def warm_up_bars(strategy: Strategy, *, known: bool) -> int:
     """The first bar on which every indicator has a number.
 
-    As `backtesting.py` has it, without a copy of every indicator.
+    As `backtesting.py` has it; if this is a `known` version, without a copy of every indicator.
     """
-    if not is_known():
+    if not known:
         return int(_indicator_warmup_nbars(strategy))
     bars = 0
     for _, indicator in _strategy_indicators(strategy):

@@ -17,10 +17,8 @@ from bigbar.compiled.broker import state as at
 from bigbar.compiled.broker.state import new_state, reset
 from bigbar.compiled.hop import (
     E_MISSED,
-    FLAT,
-    INSIDE,
     extremes,
-    marked_bars,
+    list_marked,
     run_checking,
     run_hopping,
 )
@@ -88,6 +86,8 @@ class Machine:
         self._marks: OrderedDict[Any, tuple[NDArray[np.int64], NDArray[np.int64]]]
         self._marks = OrderedDict()
         self._marks_bytes = 0
+        self._marked_bars = np.zeros(-(-self._bars // 8) * 8, np.uint8)
+        self._lists = tuple(np.empty(self._bars + 1, np.int64) for _ in range(2))
         self._tops = extremes(self.market[at.HIGH], highest=True)
         self._bottoms = extremes(self.market[at.LOW], highest=False)
         self._errors = np.zeros(16, np.int64)
@@ -160,12 +160,15 @@ class Machine:
         key = (program.text, rows.tobytes(), self._rows.begin(), read, start.start)
         known = self._marks.get(key)
         if known is None:
-            marked = np.zeros(self._bars, np.uint8)
+            marked = self._marked_bars
+            marked[:] = 0
             marks(
-                n, self.market, self._rows.matrix, read_only(P), self._errors, marked, start.start,
-                self._bars,
+                n, self.market, self._rows.matrix, read_only(P), self._errors,
+                marked[: self._bars], start.start, self._bars,
             )  # fmt: skip
-            known = self._marks[key] = marked_bars(marked, FLAT), marked_bars(marked, INSIDE)
+            counts = list_marked(marked, marked.view(np.uint64), *self._lists)
+            listed = [one[:count].copy() for one, count in zip(self._lists, counts, strict=True)]
+            known = self._marks[key] = (listed[0], listed[1])
             self._marks_bytes += sum(one.nbytes for one in known)
             while self._marks_bytes > _MOST_MARKS and len(self._marks) > 1:
                 _, oldest = self._marks.popitem(last=False)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Bytes of a matrix at most, unless one backtest needs more.
-_MOST_BYTES = 64 * 2**20
+#: Bytes of a matrix at first, and at most unless one backtest needs more. Pages that no row was
+#: written to take no memory.
+_FIRST_BYTES, _MOST_BYTES = 16 * 2**20, 64 * 2**20
 
 
 def read_only(array: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -28,7 +29,7 @@ class Rows:
 
     def __init__(self, bars: int) -> None:
         self._bars = bars
-        self._matrix = np.empty((8, bars))
+        self._matrix = np.empty((max(8, _FIRST_BYTES // (8 * bars)), bars))
         self._places: dict[Any, tuple[int, Any]] = {}
         self._count = self._forgotten = 0
 
@@ -61,7 +62,9 @@ class Rows:
         if known is not None and known[1] is base:
             return known[0]
         if self._count == len(self._matrix):
-            self._matrix = np.concatenate([self._matrix, np.empty_like(self._matrix)])
+            larger = np.empty((4 * len(self._matrix), self._bars))
+            larger[: self._count] = self._matrix
+            self._matrix = larger
         self._matrix[self._count] = array
         self._places[key] = (self._count, base)
         self._count += 1

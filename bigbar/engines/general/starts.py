@@ -127,7 +127,7 @@ class Starts:
             self._looked_at |= looked_at
             self._kept.clear()  # Their keys leave out what has turned out to matter.
         own = frozenset(set(parameters) - self._looked_at)
-        return Start(strategy, warm_up_bars(strategy), start, own)
+        return Start(strategy, warm_up_bars(strategy, known=True), start, own)
 
 
 _NONE = object()
