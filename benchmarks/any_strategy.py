@@ -47,6 +47,9 @@ GRIDS: dict[str, tuple[type, dict[str, range]]] = {
     ),
 }
 
+#: The engine that runs what cannot be compiled; the compiled one has a benchmark of its own.
+OURS: dict[str, Any] = {"engine": "backtesting", "workers": WORKERS, "progress": False}
+
 #: Memory is looked at so often, in seconds.
 LOOK_S = 0.1
 
@@ -118,9 +121,7 @@ def main() -> int:
     # Its bars would only fill the screen, and cost it a little.
     backtesting.backtesting._tqdm = lambda iterable, **_: iterable
     for name, (strategy, grid) in GRIDS.items():
-        mine, stats, heatmap = timed(
-            bigbar.Backtest, strategy, grid, workers=WORKERS, progress=False
-        )
+        mine, stats, heatmap = timed(bigbar.Backtest, strategy, grid, **OURS)
         theirs, expected, expected_heatmap = timed(backtesting.Backtest, strategy, grid)
         report.check(f"{name}: every return", heatmap.equals(expected_heatmap))
         report.check(f"{name}: every statistic of the best", same(stats, expected))
@@ -130,11 +131,7 @@ def main() -> int:
     peaks = []
     for name, (strategy, grid) in GRIDS.items():
         gc.collect()
-        peak = peak_bytes(
-            functools.partial(
-                timed, bigbar.Backtest, strategy, grid, workers=WORKERS, progress=False
-            )
-        )
+        peak = peak_bytes(functools.partial(timed, bigbar.Backtest, strategy, grid, **OURS))
         report.line(f"memory, {name}", f"{peak / 1e6:.0f} MB")
         peaks.append(peak)
     # A row of statistics of 5,400 more combinations, and what is made of them, is some megabytes.

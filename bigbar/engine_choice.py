@@ -47,10 +47,13 @@ class EngineChoice:
         With the engine.
     reason : str
         A line for the user; empty where there was nothing to choose.
+    backtest_s : float or None
+        Seconds that it takes for a combination, where that was measured.
     """
 
     job: Job
     reason: str = ""
+    backtest_s: float | None = None
 
 
 def choose_engine(
@@ -80,8 +83,8 @@ def choose_engine(
         return EngineChoice(in_python)
     checked: list[Checked] = []
     for one in _checked(bars, in_python, execution, plan, listener, insists=insists):
-        if isinstance(one, str):
-            return EngineChoice(in_python, one)
+        if isinstance(one, tuple):
+            return EngineChoice(in_python, *one)
         if one.refused is not None:
             if insists:
                 raise SettingsError(one.refused)
@@ -89,6 +92,7 @@ def choose_engine(
             return EngineChoice(
                 in_python,
                 f"{one.refused}; backtesting.py runs every combination (about {as_seconds(spent)})",
+                one.reference_s,
             )
         if one.difference is not None:
             point = ", ".join(f"{name}={value}" for name, value in job.space[one.number].items())
@@ -123,7 +127,7 @@ def _checked(
     listener: Listener,
     *,
     insists: bool,
-) -> Iterator[Checked | str]:
+) -> Iterator[Checked | tuple[str, float]]:
     """Combinations as they come out of workers; or, in words, why not to go on."""
     publication = publish(job.spec.columns(bars.frame), job)
     pool: WorkerPool | None = None
@@ -147,6 +151,8 @@ def _checked(
             on_event=listener.event,
         )
         first: list[Checked] = []
+        if insists:
+            _tell_of_compiling(listener)
         while numbers and not first:
             number = numbers.pop(0)
             if not insists:
@@ -157,9 +163,11 @@ def _checked(
                     spent = timed[0] * len(job.space) / execution.workers
                     yield (
                         f"backtesting.py runs {counted(len(job.space), 'combination')} in about "
-                        f"{as_seconds(spent)}: compiling would not pay"
+                        f"{as_seconds(spent)}: compiling would not pay",
+                        timed[0],
                     )
                     return
+                _tell_of_compiling(listener)
             # By itself: the program that it compiles is there for the others then.
             first = list(answers([(number, True)]))
         if first:
@@ -171,6 +179,13 @@ def _checked(
                 pool.close()
         finally:
             publication.close()
+
+
+def _tell_of_compiling(listener: Listener) -> None:
+    from bigbar.compiled.jit import is_cached
+
+    if not is_cached():
+        listener.compiling()
 
 
 def _pays(reference_s: float, job: Job, execution: Execution, plan: Plan | None) -> bool:

@@ -111,8 +111,10 @@ def optimize_bars(
     if (note := job.spec.note(bars, job)) is not None:
         listener.event(note)
     with signals_raised():
-        job = _as_before(bars, job, recorder or Recorder())
-        engine = choose_engine(bars, job, request.execution, request.plan, listener)
+        before = _as_before(bars, job, recorder or Recorder())
+        engine = choose_engine(bars, before, request.execution, request.plan, listener)
+        if before is not job and not engine.reason:
+            engine = replace(engine, reason="backtesting.py runs it, as it did before")
     job = engine.job
     if engine.reason:
         listener.engine(job.engine, engine.reason)
@@ -120,7 +122,7 @@ def optimize_bars(
     if removed:
         what = "block of shared data" if removed == 1 else "blocks of shared data"
         listener.event(f"removed {removed} {what} that a killed run had left behind")
-    budget = _budget(bars, job, request.execution, request.plan)
+    budget = _budget(bars, job, request.execution, request.plan, engine.backtest_s)
     execution = _within(request.execution, budget)
     table = ResultTable.empty(job.space)
     outcome = Outcome(job, execution, request.choice, bars, table, request.plan, budget=budget)
@@ -145,7 +147,9 @@ def _as_before(bars: Bars, job: Job, recorder: Recorder) -> Job:
     return job if before is None else jobs[before]
 
 
-def _budget(bars: Bars, job: Job, execution: Execution, plan: Plan | None) -> Budget:
+def _budget(
+    bars: Bars, job: Job, execution: Execution, plan: Plan | None, backtest_s: float | None
+) -> Budget:
     index: Any = bars.frame.index
     load = workload(
         job,
@@ -158,6 +162,7 @@ def _budget(bars: Bars, job: Job, execution: Execution, plan: Plan | None) -> Bu
         verify_seconds=execution.verify_seconds,
         files=execution.files,
     )
+    load = replace(load, measured_s=backtest_s)
     return budget_for(load, max_memory=execution.max_memory, files=execution.files)
 
 

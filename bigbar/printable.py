@@ -22,8 +22,8 @@ _JOINERS = frozenset("\u200c\u200d")
 
 _SHOWN = 60
 
-#: So many lines at most are known again.
-_REMEMBERED = 10_000
+#: So many different lines of a strategy at most are written by a process.
+MOST_LINES = 100
 
 
 def printable(text: str) -> str:
@@ -85,9 +85,10 @@ class PrintableStream:
 
 
 class OnceStream(PrintableStream):
-    """The same, but that a line which was written before is left out.
+    """The same, but that a line which was written before is left out, and all after a number.
 
-    What a strategy prints in `init` is then read once, not once a combination.
+    What a strategy prints in `init` is then read once, not once a combination; and what it prints
+    on every bar does not bury what the program has to say.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -99,17 +100,18 @@ class OnceStream(PrintableStream):
         """Write the lines that are ended by a text, if they are new."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
-            if line in self._seen:
+            if line in self._seen or len(self._seen) >= MOST_LINES:
                 continue
-            if len(self._seen) < _REMEMBERED:
-                self._seen.add(line)
+            self._seen.add(line)
             super().write(f"{line}\n")
+            if len(self._seen) == MOST_LINES:
+                super().write(f"(the strategy has printed {MOST_LINES} different lines; no more)\n")
         return len(text)
 
     def flush(self) -> None:
         """Have it arrive; a line that has no end yet as well."""
         begun, self._begun = self._begun, ""
-        if begun:
+        if begun and len(self._seen) < MOST_LINES:
             super().write(begun)
         self._stream.flush()
 

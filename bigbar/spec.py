@@ -213,7 +213,15 @@ class StrategySpec:
         SettingsError
             If it cannot be read.
         """
-        return Parameter.parse(name, text, as_text=isinstance(self.attributes.get(name), str))
+        own = self.attributes.get(name)
+        found = Parameter.parse(name, text, as_text=isinstance(own, str))
+        texts = [value for value in found.values if isinstance(value, str)]
+        if texts and isinstance(own, int | float):
+            raise SettingsError(
+                f"{name} {texts[0]!r} is no number, and the strategy has {own!r} there; write "
+                "start:stop:step, a list a,b,c or one value"
+            )
+        return found
 
     def grid(self, texts: Mapping[str, str]) -> Space:
         """The points of parameters as typed; those not named keep the class's value.

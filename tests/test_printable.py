@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import unicodedata
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from test_layers import ROOT
 
 from bigbar.history.command import main as history
-from bigbar.printable import one_line, printable, shown
+from bigbar.printable import MOST_LINES, OnceStream, one_line, printable, shown
 from bigbar_multiprocessing_optimized import main as optimize
 
 HARMLESS = {"\u200c", "\u200d"}
@@ -184,3 +185,17 @@ if __name__ == "__main__":
     assert b"hear" not in ran.stdout
     assert rb"me\x9b31m" in ran.stderr
     assert not steering(ran.stdout.decode() + ran.stderr.decode())
+
+
+def test_a_strategy_that_prints_on_every_bar_does_not_bury_the_rest():
+    written = io.StringIO()
+    stream = OnceStream(written)
+    for number in range(3 * MOST_LINES):
+        print("bar", number, file=stream)
+    print("bar 0", file=stream, end="")
+    stream.flush()
+    lines = written.getvalue().splitlines()
+    assert lines[:MOST_LINES] == [f"bar {number}" for number in range(MOST_LINES)]
+    assert lines[MOST_LINES:] == [
+        f"(the strategy has printed {MOST_LINES} different lines; no more)"
+    ]

@@ -135,6 +135,14 @@ def test_a_killed_run_goes_on_to_the_same_bits(project):
     assert again["best"] == first["best"]
 
 
+def test_the_engine_is_told_of_a_run_that_is_given_again(project):
+    for said in ("compiling would not pay", "backtesting.py runs it, as it did before"):
+        assert said in optimized(project)
+        told = summary(project)
+        assert told["engine"] == "backtesting"
+        assert said in told["engine_reason"]
+
+
 def test_a_grown_grid_takes_the_rows_there_are(project):
     optimized(project)
     grown = ("--param", "slow=20,30,40", "--param", "fast=4:12:2")  # In another order, too.

@@ -98,6 +98,7 @@ def test_one_backtest():
         ((*CROSS, "--param", "=5"), "write NAME=VALUES"),
         ((*CROSS, "--param", "fast="), "fast '' has an empty value"),
         ((*CROSS, "--param", "fast=1:x:2"), "'x' is not a number"),
+        ((*CROSS, "--param", "fast=5-10"), "fast '5-10' is no number, and the strategy has 10"),
         ((*SOME, "--param", "fast=7"), "--param fast is given twice"),
         ((*CROSS, "--param", "fsat=5"), "SmaCross has no parameter 'fsat'; did you mean fast?"),
         *(

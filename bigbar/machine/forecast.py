@@ -130,6 +130,8 @@ class Workload:
         Whether there are files and a store at all; the CSV file; the plots.
     compiling : bool
         Whether the kernel has to be compiled first.
+    measured_s : float or None
+        Seconds for a combination, where that was measured before anything began.
     """
 
     combinations: int
@@ -148,6 +150,7 @@ class Workload:
     csv: bool = False
     plot: bool = False
     compiling: bool = False
+    measured_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -305,6 +308,7 @@ def _disk(load: Workload) -> float:
 
 def _seconds(load: Workload, backtest_s: float | None) -> float:
     always, per_bar = _BACKTEST_S.get(load.engine, _BACKTEST_S["backtesting"])
+    backtest_s = load.measured_s if backtest_s is None else backtest_s
     each = always + per_bar * load.bars if backtest_s is None else backtest_s
     sweep = load.combinations * each / load.workers
     left = (load.combinations - load.known) * each / load.workers

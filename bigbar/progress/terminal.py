@@ -181,7 +181,9 @@ class Terminal(Listener):
             self.line("Note", what)
 
     def verifying(self, wanted: int) -> None:
-        self.line("Verify", f"replaying up to {wanted} combinations through backtesting.py …")
+        self.line(
+            "Verify", f"replaying up to {counted(wanted, 'combination')} through backtesting.py …"
+        )
 
     def validating(self, what: str) -> None:
         self.line("Validate", f"{what} …")

@@ -21,9 +21,6 @@ from bigbar.validation.findings import Findings
 #: Colours of the lights, to be seen on white and on black.
 _COLOURS = {"red": "#d1453b", "amber": "#c98500", "green": "#2e9e57", "none": "#8a8f98"}
 
-#: Lines of the verdict, the last one aside, which is the headline.
-_LINES = 6
-
 _WIDTH, _HEIGHT = 320, 56
 
 
@@ -112,13 +109,13 @@ def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _verdict(findings: Findings | None, *, to_come: bool) -> Markup:
     if findings is None:
-        text = "Not held against luck yet: look at .findings." if to_come else ""
-        return tag("div", text) if text else Markup()
+        text = "Not held against luck yet: .verdict does so, and is shown here then."
+        return tag("div", text) if to_come else Markup()
     *lines, headline = findings.verdict.lines
     return tag(
         "div",
         tag("div", tag("b", headline), style="margin:.3em 0"),
-        [tag("div", line) for line in lines[:_LINES]],
+        [tag("div", line) for line in lines],
     )
 
 
