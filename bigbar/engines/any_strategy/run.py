@@ -33,7 +33,7 @@ from bigbar.working_folder import in_its_folder
 
 #: A backtest's objects refer to each other in circles, which Python finds by their number; of a
 #: long file's arrays there would be many by then. It is asked to look after so many bytes.
-_COLLECT_BYTES = 64 * 2**20
+_COLLECT_BYTES = 16 * 2**20
 
 
 def _init(strategy: Strategy) -> None:
