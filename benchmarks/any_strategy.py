@@ -113,6 +113,23 @@ def import_seconds(module: str) -> float:
     return min(found)
 
 
+def memory(report: common.Report) -> None:
+    """Whether ten times the combinations of a strategy take more than their rows do."""
+    name, (strategy, grid) = list(GRIDS.items())[-1]
+    longest = max(grid, key=lambda one: len(grid[one]))
+    tenth = {**grid, longest: grid[longest][: len(grid[longest]) // 10]}
+    peaks = []
+    for part, values in (("a tenth of ", tenth), ("", grid)):
+        gc.collect()
+        peak = peak_bytes(functools.partial(timed, bigbar.Backtest, strategy, values, **OURS))
+        report.line(f"memory, {part}{name}", f"{peak / 1e6:.0f} MB")
+        peaks.append(peak)
+    more = peaks[1] - peaks[0]
+    report.line(
+        "memory of the whole over that of the tenth", f"{more / 1e6:+.0f} MB", "30 MB", more <= 30e6
+    )
+
+
 def main() -> int:
     """Check, measure, report."""
     arguments = common.arguments(__doc__ or "")
@@ -128,19 +145,7 @@ def main() -> int:
         report.line(f"{name}: backtesting.Backtest.optimize", f"{theirs:.1f} s")
         report.line(f"{name}: bigbar.Backtest.optimize", f"{mine:.1f} s")
         report.ratio(f"{name}", theirs / mine, 1.5, aim=2)
-    peaks = []
-    for name, (strategy, grid) in GRIDS.items():
-        gc.collect()
-        peak = peak_bytes(functools.partial(timed, bigbar.Backtest, strategy, grid, **OURS))
-        report.line(f"memory, {name}", f"{peak / 1e6:.0f} MB")
-        peaks.append(peak)
-    # A row of statistics of 5,400 more combinations, and what is made of them, is some megabytes.
-    report.line(
-        "memory of 6,000 combinations over that of 600",
-        f"{(peaks[1] - peaks[0]) / 1e6:+.0f} MB",
-        "30 MB",
-        peaks[1] - peaks[0] <= 30e6,
-    )
+    memory(report)
     ours, other = import_seconds("bigbar"), import_seconds("backtesting")
     report.line("import bigbar", f"{ours:.2f} s")
     report.line("import backtesting", f"{other:.2f} s", "not slower", bool(np.less(ours, other)))
