@@ -1,7 +1,7 @@
 """Which engine runs a strategy: compiled where that can be done, pays, and is proved first.
 
-A handful of combinations over the space run both ways in a worker of their own, which a strategy
-may kill, before anything else does.
+A handful of combinations over the space run both ways in workers of their own, which a strategy may
+kill, before anything else does.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _checked(
     *,
     insists: bool,
 ) -> Iterator[Checked | tuple[str, float]]:
-    """Combinations as they come out of workers; or, in words, why not to go on."""
+    """Combinations as workers answer them; or why not to go on, and what one backtest takes."""
     publication = publish(job.spec.columns(bars.frame), job)
     pool: WorkerPool | None = None
     limit = execution.timeout
