@@ -10,6 +10,81 @@ from snippets import case
 
 COMPILED = (
     case(
+        "a_function_inside_reads_names_as_they_are_then",
+        """
+            level = self.ma[-1]
+            def above(x, by=0.5, *, times=1):
+                if x > level + by * times:
+                    return 1
+                return -1 if x < level else 0
+            price = self.data.Close[-1]
+            first = above(price)
+            level = self.mb[-1]
+            second = above(price, 0.1, times=2)
+            if first > 0 and second > 0 and not self.position:
+                self.buy(size=self.k)
+            elif first + second < 0:
+                self.position.close()
+        """,
+    ),
+    case(
+        "a_function_inside_with_effects",
+        """
+            def enter(size):
+                self.cnt += 1
+                if self.cnt % 3:
+                    self.buy(size=size)
+            for n in range(1, 3):
+                if self.ma[-n] > self.mb[-n] and self.ma[-n - 1] <= self.mb[-n - 1]:
+                    enter(n)
+            if self.ma[-1] < self.mb[-1]:
+                self.position.close()
+        """,
+        init="self.cnt = 0",
+    ),
+    case(
+        "a_function_inside_in_a_loop",
+        """
+            most = 0
+            def better(than):
+                return self.data.High[-1] * than > self.ma[-1] * most
+            while most < 9 and better(self.k):
+                most += 1
+            if most > 1 and not self.position:
+                self.buy(size=most)
+            elif most == 1:
+                self.position.close()
+        """,
+    ),
+    case(
+        "orders_sized_by_the_account",
+        """
+            broker = self._broker
+            price = broker.last_price
+            fill = broker._adjusted_price(1, price)
+            again = self._broker._adjusted_price(-1)
+            fee = broker._commission(10, price) + broker._commission_fixed
+            budget = broker.margin_available * broker._leverage - fee
+            units = int(budget * 0.4 / (fill + price * broker._commission_relative))
+            if self.ma[-1] > self.mb[-1] and units > 0 and len(broker.trades) < 3:
+                self.buy(size=units)
+            elif broker._cash > 0 and again < fill * 2 and self.ma[-1] < self.mb[-1]:
+                broker.position.close()
+        """,
+    ),
+    case(
+        "a_large_whole_number_to_compare_with",
+        """
+            units = min(int(self.data.Volume[-1]) + self.k, MOST)
+            if units < MOST and self.ma[-1] > self.mb[-1] and not self.position:
+                self.buy(size=math.copysign(2, np.copysign(units, 1.0)))
+            elif max(units, 3) > 3 and self.ma[-1] < self.mb[-1]:
+                self.position.close()
+        """,
+        extra="MOST = 2**53",
+        soak=True,
+    ),
+    case(
         "an_effect_behind_and",
         """
             not self.position and self.ma[-1] > self.mb[-1] and self.go()

@@ -75,7 +75,27 @@ REFUSED = [
         methods=CHANGED,
     ),
     refused("a_walrus", "if (x := self.data.Close[-1]) > 3: self.buy()", "NamedExpr"),
-    refused("a_function_inside", "def up(): return True\nif up(): self.buy()", "FunctionDef"),
+    refused(
+        "a_function_inside_that_is_handed_on",
+        "def up(): return self.ma[-1] > 3\nif ask(up): self.buy()",
+        "is called from elsewhere; make it a method",
+        extra="def ask(question):\n    if question():\n        return True\n    return False",
+    ),
+    refused(
+        "a_function_inside_that_assigns_outside",
+        "n = 0\ndef more():\n    nonlocal n\n    n += 1\n    return n\nif more() > 0: self.buy()",
+        "Nonlocal",
+    ),
+    refused(
+        "a_function_inside_that_calls_itself",
+        "def up(n):\n    if n < 3: return up(n + 1)\n    return n\nif up(1) > 2: self.buy()",
+        "is called from elsewhere",
+    ),
+    refused(
+        "what_the_broker_does",
+        "self._broker.new_order(1)",
+        "'new_order' of the broker has no translation",
+    ),
     refused(
         "an_array_in_place",
         "s = self.ma\ns += 1\nif s[-1] > 3: self.buy()",

@@ -25,7 +25,6 @@ from bigbar.compiled.broker.state import (
     PRICE,
     PSIZE,
     QUEUE,
-    SPREAD,
     TCLOSED,
     TCOMM,
     TENTRY,
@@ -34,7 +33,7 @@ from bigbar.compiled.broker.state import (
     TSLO,
     TTPO,
 )
-from bigbar.compiled.broker.trades import put_in, trade_close
+from bigbar.compiled.broker.trades import adjusted_price, put_in, trade_close
 from bigbar.compiled.jit import compiled_apart, compiled_inner
 
 
@@ -61,7 +60,7 @@ def order_place(f, n, T, Ti, size, limit, stop, sl, tp, tag):  # type: ignore[no
     if not (0.0 < units < 1.0 or (np.rint(units) == units and 1.0 <= units <= MOST_UNITS)):
         n[ERR] = E_ASSERT
         return -1
-    price = f[PRICE] * (1.0 + math.copysign(f[SPREAD], size))
+    price = adjusted_price(f, size, 0.0)
     if limit != 0.0:
         price = limit
     elif stop != 0.0:

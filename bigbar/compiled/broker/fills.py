@@ -37,13 +37,13 @@ from bigbar.compiled.broker.state import (
     QUEUE,
     SNAP,
     SNAPT,
-    SPREAD,
     TALIVE,
     TOC,
     TSIZE,
     release,
 )
 from bigbar.compiled.broker.trades import (
+    adjusted_price,
     commission,
     margin_available,
     trade_close,
@@ -165,10 +165,8 @@ def open_by_order(f, n, M, T, Ti, o, stop, price, is_python, bar):  # type: igno
     asked = f[OSIZE + o]
     is_long = asked > 0.0
     if price == 0.0:
-        price_or_last, is_python = f[PRICE], 0.0
-    else:
-        price_or_last = price
-    adjusted = price_or_last * (1.0 + math.copysign(f[SPREAD], asked))
+        is_python = 0.0
+    adjusted = adjusted_price(f, asked, price)
     plus = adjusted + commission(f, asked, price) / abs(asked)
     size = asked
     if -1.0 < size < 1.0:

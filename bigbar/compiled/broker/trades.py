@@ -36,6 +36,7 @@ from bigbar.compiled.broker.state import (
     PRICE,
     PSIZE,
     QUEUE,
+    SPREAD,
     TALIVE,
     TCAP,
     TCLOSED,
@@ -124,6 +125,12 @@ def margin_available(f, n, T):  # type: ignore[no-untyped-def]
         used += abs(T[n[ACTIVE + k], TSIZE]) * f[PRICE] / f[LEV]
     left = f[CASH] + (f[PRICE] * f[PSIZE] - f[PINV]) - used
     return left if left > 0.0 else 0.0
+
+
+@compiled_inner
+def adjusted_price(f, size, price):  # type: ignore[no-untyped-def]
+    """A price, or the last one for 0, with the spread: higher for who buys, lower for who sells."""
+    return (price if price != 0.0 else f[PRICE]) * (1.0 + math.copysign(f[SPREAD], size))
 
 
 @compiled_inner

@@ -21,6 +21,7 @@ from bigbar.compiled.translate.refusal import CannotCompile
 from bigbar.compiled.translate.states import entry_name
 from bigbar.compiled.translate.unit import Unit, described
 from bigbar.compiled.translate.values import (
+    Broker,
     Collection,
     Data,
     Items,
@@ -219,7 +220,7 @@ def _store_name(unit: Unit, name: str, value: Any, node: ast.stmt, pure: ast.exp
     if isinstance(value, Collection) and value.of == "orders":
         raise unit.refusal(node, "a name for self.orders", "use self.orders itself")
     kept = Number | Nothing | Series | Matrix | Trade | Collection | Items | Known | Pure | Data
-    if not isinstance(value, kept | Position | Unread | StrategyItself | Listing):
+    if not isinstance(value, kept | Broker | Position | Unread | StrategyItself | Listing):
         raise unit.refusal(node, f"a name for {described(value)}")
     if isinstance(value, Items):
         value = settled(unit, value, node)

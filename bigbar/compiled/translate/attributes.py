@@ -17,6 +17,7 @@ from bigbar.compiled.translate.kinds import number_of
 from bigbar.compiled.translate.states import is_computed
 from bigbar.compiled.translate.unit import Unit, described
 from bigbar.compiled.translate.values import (
+    Broker,
     Collection,
     Data,
     Items,
@@ -48,6 +49,16 @@ _OF_POSITION = {
     "pl_pct": Number("pos_pl_pct(f, n, T)"),
 }
 
+_OF_BROKER = {
+    "_cash": Number("f[CASH]"),
+    "_commission_fixed": Number("f[CFIX]"),
+    "_commission_relative": Number("f[CREL]"),
+    "_leverage": Number("f[LEV]"),
+    "_spread": Number("f[SPREAD]"),
+    "last_price": Number("f[PRICE]", numpy=True),
+    "margin_available": Number("margin_available(f, n, T)"),
+}
+
 
 def _attribute(unit: Unit, node: ast.Attribute) -> Any:
     if (
@@ -69,6 +80,8 @@ def _attribute(unit: Unit, node: ast.Attribute) -> Any:
             return found
         if name == "close":
             return Method(base, name)
+    if isinstance(base, Broker):
+        return of_broker(unit, name, node)
     if isinstance(base, Trade):
         return _of_trade(unit, base, name, node)
     if isinstance(base, Order):
@@ -114,6 +127,8 @@ def of_strategy(unit: Unit, name: str, node: ast.AST) -> Any:
         return Collection(name)  # type: ignore[arg-type]
     if name == "equity":
         return Number("equity(f, n, T)")
+    if name == "_broker":
+        return Broker()
     if name in builder.states or name in builder.lists:
         return of_state(unit, name, node)
     strategy = builder.strategy
@@ -140,6 +155,17 @@ def of_strategy(unit: Unit, name: str, node: ast.AST) -> Any:
         return Known(value)
     # Neither is a function that init has made: the next combination's is another.
     raise unit.refusal(node, f"{name!r} is a {type(value).__name__}")
+
+
+def of_broker(unit: Unit, name: str, node: ast.AST) -> Any:
+    """An attribute of `self._broker`: what strategies that size their own orders read of it."""
+    if name in ("position", "trades", "orders", "closed_trades", "equity"):
+        return of_strategy(unit, name, node)
+    if name in ("_adjusted_price", "_commission"):
+        return Method(Broker(), name)
+    if name in _OF_BROKER:
+        return _OF_BROKER[name]
+    raise unit.refusal(node, f"{name!r} of the broker has no translation")
 
 
 def _is_constant(unit: Unit, name: str, value: Any) -> bool:

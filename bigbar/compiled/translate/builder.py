@@ -171,6 +171,8 @@ class Builder:
         self.functions: dict[Any, str] = {}
         self.acts: dict[Any, bool] = {}
         self.underway: list[Any] = []
+        #: Functions that are defined inside others.
+        self.local_functions: dict[Hashable, types.FunctionType] = {}
         #: What was refused, where translating is to go on after a refusal: to learn of types, or
         #: to tell all that is in the way.
         self.refused: dict[Refusal, None] | None = None

@@ -10,6 +10,9 @@ from typing import Any
 from backtesting import Strategy
 
 from bigbar.compiled.translate import orders
+from bigbar.compiled.translate.closures import call_local
+from bigbar.compiled.translate.codes import as_float
+from bigbar.compiled.translate.collected import arguments_of
 from bigbar.compiled.translate.expressions import translate
 from bigbar.compiled.translate.functions import of_super, own, own_method
 from bigbar.compiled.translate.lists import call_method
@@ -17,8 +20,10 @@ from bigbar.compiled.translate.mathematics import FUNCTIONS
 from bigbar.compiled.translate.printed import printed
 from bigbar.compiled.translate.unit import Unit, described
 from bigbar.compiled.translate.values import (
+    Broker,
     Known,
     Listing,
+    LocalFunction,
     Method,
     Number,
     Order,
@@ -41,6 +46,8 @@ def _call(unit: Unit, node: ast.Call) -> Any:
         return _method(unit, function, node)
     if isinstance(function, Known):
         return _known(unit, function.value, node)
+    if isinstance(function, LocalFunction):
+        return call_local(unit, function, node)
     raise unit.refusal(node, f"{described(function)} is called")
 
 
@@ -55,6 +62,8 @@ def _method(unit: Unit, method: Method, node: ast.Call) -> Any:
         return own_method(unit, unit.builder.kind, method.name, node.args, node.keywords, node)
     if isinstance(method.of, Position | Trade):
         return orders.close(unit, method.of, node)
+    if isinstance(method.of, Broker):
+        return _of_broker(unit, method.name, node)
     if isinstance(method.of, Order):
         return orders.cancel(unit, method.of, node)
     if isinstance(method.of, Listing):
@@ -62,6 +71,19 @@ def _method(unit: Unit, method: Method, node: ast.Call) -> Any:
     if isinstance(method.of, Number) and not node.args and not node.keywords:
         return Number(f"total_seconds(n, {method.of.code})", "float")
     raise unit.refusal(node, f"{method.name}() has no translation")
+
+
+def _of_broker(unit: Unit, name: str, node: ast.Call) -> Number:
+    size, *given = [
+        unit.scalar(translate(unit, one), one) for one in arguments_of(unit, node, 1, 2)
+    ]
+    if name == "_commission":
+        if not given:
+            raise unit.refusal(node, "a commission without a price")
+        code = f"commission(f, {as_float(size)}, {as_float(given[0])})"
+        return Number(code, "float", given[0].numpy)
+    price = given[0] if given else Number("f[PRICE]", numpy=True)
+    return Number(f"adjusted_price(f, {as_float(size)}, {as_float(price)})", "float", price.numpy)
 
 
 def _known(unit: Unit, function: Any, node: ast.Call) -> Any:

@@ -88,7 +88,9 @@ def _extreme_of(name: str, values: list[Number]) -> Number:
         whole = "float" not in (found.type, one.type)
         type_ = found.type if found.type == one.type else "int" if whole else "float"
         most = max(found.most, one.most)
-        code = f"py_{name}({cast(found, type_)}, {cast(one, type_)})"
+        # Not kept yet, a whole number may be a large one.
+        sides = [each.code if each.type == type_ else cast(each, type_) for each in (found, one)]
+        code = f"py_{name}({', '.join(sides)})"
         found = Number(code, type_, found.numpy and one.numpy, most=most)
     return found
 

@@ -90,7 +90,19 @@ def own(
 ) -> Any:
     """A call of a function that the trader wrote."""
     source = source_of(function, owner.__name__ if owner is not object else "")
-    values = _bound(unit, function, source.tree, itself, arguments, keywords, node)
+    values = bound(unit, function, source.tree, itself, arguments, keywords, node)
+    return with_values(unit, function, owner, source, values, node)
+
+
+def with_values(
+    unit: Unit,
+    function: types.FunctionType,
+    owner: type,
+    source: Source,
+    values: dict[str, Any],
+    node: ast.AST,
+) -> Any:
+    """A call of a function of the trader's whose names stand for these values."""
     body = [
         one
         for one in source.tree.body
@@ -142,7 +154,7 @@ def _with(inner: Unit, values: dict[str, Any], expression: ast.expr) -> Any:
     return inner.number(found, expression) if isinstance(found, Pure) else found
 
 
-def _bound(
+def bound(
     unit: Unit,
     function: types.FunctionType,
     tree: ast.FunctionDef,

@@ -155,6 +155,17 @@ def _of_two(name: str) -> Callable[[Unit, ast.Call], Any]:
     return handler
 
 
+def _copysign(*, numpy: bool) -> Callable[[Unit, ast.Call], Any]:
+    def handler(unit: Unit, node: ast.Call) -> Any:
+        sides = [translate(unit, one) for one in arguments_of(unit, node, 2, 2)]
+        if numpy and any(isinstance(one, Series) for one in sides):
+            raise unit.refusal(node, "np.copysign of arrays")
+        x, sign = (as_float(unit.scalar(one, node)) for one in sides)
+        return Number(f"math.copysign({x}, {sign})", "float", numpy)
+
+    return handler
+
+
 def _sign(unit: Unit, x: Number, node: ast.Call) -> Number:
     if x.type != "float":
         raise unit.refusal(node, "np.sign of a whole number")
@@ -213,6 +224,8 @@ _MATHEMATICS: dict[Any, Callable[[Unit, ast.Call], Any]] = {
     math.ceil: _scalar(_to_whole("ceil")),
     math.trunc: _scalar(_int),
     math.sqrt: _scalar(_root),
+    math.copysign: _copysign(numpy=False),
+    np.copysign: _copysign(numpy=True),
     math.isnan: _scalar(_of_math("isnan")),
     math.isinf: _scalar(_of_math("isinf")),
     math.isfinite: _scalar(_of_math("isfinite")),

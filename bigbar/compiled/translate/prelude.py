@@ -25,11 +25,15 @@ from bigbar.compiled.broker.calls import (
 from bigbar.compiled.broker.orders import is_contingent, order_cancel
 from bigbar.compiled.broker.state import (
     ACTIVE,
+    CASH,
+    CFIX,
+    CREL,
     E_ASSERT,
     E_INDEX,
     E_VALUE,
     E_ZERO,
     ERR,
+    LEV,
     NCL,
     NN,
     NORD,
@@ -40,8 +44,10 @@ from bigbar.compiled.broker.state import (
     OSTOP,
     OTAG,
     OTP,
+    PRICE,
     PSIZE,
     QUEUE,
+    SPREAD,
     TCLOSED,
     TEBAR,
     TENTRY,
@@ -50,16 +56,23 @@ from bigbar.compiled.broker.state import (
     TTAG,
     TXBAR,
 )
-from bigbar.compiled.broker.trades import trade_close, trade_set
+from bigbar.compiled.broker.trades import (
+    adjusted_price,
+    commission,
+    margin_available,
+    trade_close,
+    trade_set,
+)
 from bigbar.compiled.jit import compiled_inner
 from bigbar.compiled.translate.values import MOST_WHOLE
 
 #: What a program finds here.
 __all__ = [
-    "ACTIVE", "ERR", "E_ASSERT", "E_INDEX", "E_VALUE", "E_ZERO", "NCL", "NN", "NORD", "NTR",
-    "OLIM", "OSIZE", "OSL", "OSTOP", "OTAG", "OTP", "PSIZE", "QUEUE", "ROWS", "TCLOSED",
-    "TEBAR", "TENTRY", "TEXIT", "TSIZE", "TTAG", "TXBAR", "bound", "contingent", "equity",
-    "fits", "is_contingent", "kept_time", "kept_whole", "needed", "nonzero", "np_maximum",
+    "ACTIVE", "CASH", "CFIX", "CREL", "ERR", "E_ASSERT", "E_INDEX", "E_VALUE", "E_ZERO", "LEV",
+    "NCL", "NN", "NORD", "NTR", "OLIM", "OSIZE", "OSL", "OSTOP", "OTAG", "OTP", "PRICE", "PSIZE",
+    "QUEUE", "ROWS", "SPREAD", "TCLOSED", "TEBAR", "TENTRY", "TEXIT", "TSIZE", "TTAG", "TXBAR",
+    "adjusted_price", "bound", "commission", "contingent", "equity", "fits", "is_contingent",
+    "kept_time", "kept_whole", "margin_available", "math", "needed", "nonzero", "np_maximum",
     "np_minimum", "np_round", "order_cancel", "order_place", "place", "pos_pl", "pos_pl_pct",
     "position_close", "power", "priced", "product", "py_max", "py_min", "root", "sized",
     "slice_end", "total_seconds", "trade_close", "trade_pl", "trade_pl_pct", "trade_set",

@@ -39,4 +39,11 @@ def give_back(unit: Unit, node: ast.Return) -> None:
 
 def returned(tree: ast.FunctionDef) -> bool:
     """Whether a function gives anything back."""
-    return any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(tree))
+    todo: list[ast.AST] = list(tree.body)
+    while todo:
+        one = todo.pop()
+        if isinstance(one, ast.Return) and one.value is not None:
+            return True
+        if not isinstance(one, ast.FunctionDef | ast.Lambda):  # Those give back to others.
+            todo += ast.iter_child_nodes(one)
+    return False

@@ -14,6 +14,7 @@ from bigbar.compiled.translate.assignments import (
     is_plain,
     store,
 )
+from bigbar.compiled.translate.closures import define
 from bigbar.compiled.translate.expressions import condition, translate
 from bigbar.compiled.translate.lists import as_items
 from bigbar.compiled.translate.loops import Turns, leave_loop, repeated, taken, turns_of
@@ -219,6 +220,7 @@ _HANDLERS: dict[type, Callable[[Unit, Any], None]] = {
     ast.Pass: _pass,
     ast.Try: _try,
     ast.Assert: _assert,
+    ast.FunctionDef: define,
     ast.Raise: _raise,
     ast.Import: _import,
     ast.ImportFrom: _import,

@@ -12,6 +12,7 @@ from bigbar.compiled.translate.kinds import is_number, kind_of, literal
 from bigbar.compiled.translate.parts import lookup
 from bigbar.compiled.translate.scope import Scope
 from bigbar.compiled.translate.values import (
+    MOST_EXACT,
     MOST_WHOLE,
     Collection,
     Items,
@@ -78,7 +79,9 @@ class Unit(Scope):
             most = abs(int(value)) if type_ == "int" else MOST_WHOLE
             return Number(literal(value), type_, kind.startswith("numpy"), most=most)
         if kind == "large int":
-            raise self.refusal(node, f"whole numbers above {MOST_WHOLE} are not exact")
+            if abs(value) <= MOST_EXACT:  # Not to be kept, but to be compared with.
+                return Number(repr(int(value)), "int", most=abs(int(value)))
+            raise self.refusal(node, f"whole numbers above {MOST_EXACT} are not exact")
         try:
             return Number(self.symbol(value), "symbol")
         except TypeError:
@@ -231,6 +234,8 @@ def described(value: Any) -> str:
         "Position": "the position",
         "Trade": "a trade",
         "Order": "an order",
+        "Broker": "the broker",
+        "LocalFunction": "a function",
         "Collection": "a list of trades or orders",
         "Listing": "a list",
         "Method": "a method",

@@ -8,6 +8,7 @@ into code where a number is asked of it.
 from __future__ import annotations
 
 import ast
+import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -100,6 +101,29 @@ class Data:
 @dataclass(frozen=True)
 class Position:
     """`self.position`."""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """`self._broker`: the account, and what it asks for orders."""
+
+
+@dataclass(frozen=True)
+class LocalFunction:
+    """A function that is defined inside another one.
+
+    Attributes
+    ----------
+    function : function
+        Without the values of the other one's names.
+    tree : ast.FunctionDef
+    home : object
+        Key of the function that it is defined in: its names are at hand only there.
+    """
+
+    function: types.FunctionType
+    tree: ast.FunctionDef
+    home: Any
 
 
 @dataclass(frozen=True)

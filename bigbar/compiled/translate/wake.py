@@ -140,6 +140,9 @@ class _Walk:
             return self._looked_at(node.value, path, here)
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
             return self._assign(node, path, here)
+        if isinstance(node, ast.FunctionDef):
+            here.forget(node.name)
+            return path
         if isinstance(node, _NOTHING):
             return path
         return self._wake(path)

@@ -94,9 +94,9 @@ class BigBar(StrategySpec):
     @property
     def strategy(self) -> Any:
         import_backtesting()
-        from bigbar.strategies.big_bar.strategy import BigBarAllIn
+        from bigbar.strategies.big_bar.strategy import with_week_edges
 
-        return BigBarAllIn
+        return with_week_edges(self.week_edge_bars)
 
     @property
     def title(self) -> str:

@@ -7,6 +7,7 @@ a time index; `reference_backtest` prepares it the way the optimizer does.
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from math import copysign
 from typing import Any
 
@@ -138,6 +139,15 @@ class BigBarAllIn(Strategy):
         return bool(data.High[-1] >= self.stop)
 
 
+@lru_cache(maxsize=8)
+def with_week_edges(bars: int) -> type[BigBarAllIn]:
+    """The strategy with this many restricted bars at each end of a trading week."""
+    if bars == BigBarAllIn.week_edge_bars:
+        return BigBarAllIn
+    named = {"week_edge_bars": bars, "__doc__": BigBarAllIn.__doc__, "__module__": __name__}
+    return type(BigBarAllIn.__name__, (BigBarAllIn,), named)
+
+
 def reference_backtest(
     whole_file: pd.DataFrame, first_bar: int, settings: Settings, *, stop_bar: int | None = None
 ) -> Backtest:
@@ -163,12 +173,8 @@ def reference_backtest(
     # A subclass of its own, so that two backtests on different files do not share state.
     bound = type(
         BigBarAllIn.__name__,
-        (BigBarAllIn,),
-        {
-            "whole_file": prices,
-            "first_bar": first_bar,
-            "week_edge_bars": settings.week_edge_bars,
-        },
+        (with_week_edges(settings.week_edge_bars),),
+        {"whole_file": prices, "first_bar": first_bar},
     )
     account = settings.account
     with warnings.catch_warnings():
