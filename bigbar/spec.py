@@ -18,6 +18,7 @@ from bigbar.errors import SettingsError
 from bigbar.printable import shown
 from bigbar.space import Parameter, Space, several
 from bigbar.user_code import checked_class, importable_path, load_class
+from bigbar.without_charts import import_backtesting
 
 if TYPE_CHECKING:
     from backtesting import Backtest, Strategy
@@ -113,6 +114,7 @@ class StrategySpec:
         """The class, in whichever process this is."""
         found = _known.get(self)
         if found is None:
+            import_backtesting()  # What was sent by value imports it, with its charts.
             found = pickle.loads(self.by_value) if self.by_value else load_class(self.path)
             _known[self] = found
         return found

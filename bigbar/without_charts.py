@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -26,7 +27,10 @@ def import_backtesting() -> None:
         setattr(deferred, name, partial(_chart, name))
     sys.modules[_CHARTS] = deferred
     try:
-        importlib.import_module("backtesting")
+        with warnings.catch_warnings():
+            # In a notebook without ipywidgets: bars are drawn as text then.
+            warnings.filterwarnings("ignore", "IProgress not found")
+            importlib.import_module("backtesting")
     except ImportError:  # A version that takes more from it: whoever imports it next gets it all.
         for module in [one for one in sys.modules if one.split(".")[0] == "backtesting"]:
             del sys.modules[module]

@@ -26,6 +26,7 @@ from bigbar.sharing.frames import Attachment, Descriptor, attach
 from bigbar.sharing.heap import trim_heap
 from bigbar.sharing.objects import SharedObject
 from bigbar.statistics import STATISTICS
+from bigbar.without_charts import import_backtesting
 
 if TYPE_CHECKING:
     from bigbar.engines.any_strategy.class_attributes import ClassAttributes
@@ -132,6 +133,7 @@ def start_worker(descriptor: Descriptor, prepared: SharedObject | None = None) -
     warm_up(job)
     attributes = None
     if not job.spec.comes_along:
+        import_backtesting()  # Otherwise the next line does, with its charts.
         from bigbar.engines.any_strategy.class_attributes import ClassAttributes
 
         attributes = ClassAttributes(job.spec.strategy)
