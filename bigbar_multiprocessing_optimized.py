@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,25 +41,9 @@ from bigbar.printable import one_line, printable
 from bigbar.progress.events import Listener
 from bigbar.progress.terminal import Terminal, wants_bar
 from bigbar.report.answer import answer, differs_from_earlier, terminal_width
-from bigbar.report.delivery import Delivered, Delivery
-from bigbar.report.files import (
-    CSV_EXPORT,
-    HEATMAPS,
-    PAGE,
-    PLOT,
-    RESULTS,
-    SUMMARY,
-    TRADES,
-    OutputError,
-    ending,
-    prepare_folder,
-    receipt_of,
-    write_csv,
-    write_results,
-    write_summary,
-    write_trades,
-)
-from bigbar.report.ownership import OTHER_FOLDER, check_folder, place_of, refuse_to_lose_prices
+from bigbar.report.delivery import Delivered
+from bigbar.report.files import OutputError, ending, prepare_folder
+from bigbar.report.run_files import PAGE_PART, PLOTS_PART, RunFiles
 from bigbar.request import Request
 from bigbar.results import Choice, Pairs, ResultTable
 from bigbar.sharing.named_frames import (
@@ -67,7 +51,6 @@ from bigbar.sharing.named_frames import (
     create_shared_memory_dataframe,
     load_from_shared_memory,
 )
-from bigbar.store.receipt import RECEIPT
 from bigbar.store.recorder import Recorder
 from bigbar.store.recording import StoreRecorder
 from bigbar.strategies.big_bar.description import BigBar, check_enough_bars, job_of
@@ -86,9 +69,6 @@ __all__ = [
     "parallel_optimize_strategy_shared",
     "run_backtest_single_param_shared",
 ]
-
-#: What the page and the plots are called where they break off: then they are not written.
-PAGE_PART, PLOTS_PART = "the report page", "drawing the plots"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,9 +121,8 @@ def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Term
     terminal = Terminal(sys.stderr, show_bar=wants_bar(sys.stderr, no_progress=options.no_progress))
     if options.engine_reason:
         terminal.event(options.engine_reason)
-    check_folder(
-        options.output, planned_files(options), place_of(options.file), force=options.force
-    )
+    files = files_of(options)
+    files.check()
     begun = time.perf_counter()
     bars = read_bars(
         named_file(options.file),
@@ -152,8 +131,7 @@ def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Term
         others=options.request.spec.sees_other_columns,
     )
     load_s = time.perf_counter() - begun
-    for name in planned_files(options):
-        refuse_to_lose_prices(options.output / name, {bars.sha256}, advice=OTHER_FOLDER)
+    files.check_prices(bars.sha256)
     job = checked_job(bars, options.request)
     prepare_folder(options.output)
     terminal.data(bars, job)
@@ -164,7 +142,7 @@ def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Term
         )
         outcome.timings = {"load_s": load_s, **outcome.timings}
         try:
-            delivered = write_files(outcome, options, terminal.event)
+            delivered = files.write(outcome, terminal.event)
         except Interrupted as stopped:
             terminal.event("stopped while the files were written; run the same command again")
             outcome.stopped_by = stopped.signal_number
@@ -201,74 +179,16 @@ def recorder_for(options: Options, terminal: Terminal) -> Recorder:
     )
 
 
-def planned_files(options: Options) -> list[str]:
-    """Names of the files that a run may write."""
-    names = [SUMMARY, RESULTS, TRADES, PAGE, RECEIPT]
-    names += [CSV_EXPORT] if options.export_csv else []
-    return names + ([PLOT, HEATMAPS] if options.plot else [])
-
-
-def write_files(outcome: Outcome, options: Options, tell: Callable[[str], None]) -> Delivered:
-    """Write all files of a run, as far as they can be, and put them in place together."""
-    receipt = receipt_of(outcome, options.command)
-    with Delivery(options.output, source=options.file, force=options.force) as delivery:
-        unwritten: OutputError | None = None
-        try:
-            write_aside(outcome, options, delivery, receipt, tell)
-        except OutputError as problem:
-            unwritten = problem
-        # Untimed: the summary is written by now.
-        delivered = delivery.put_in_place(receipt, whole=unwritten is None)
-    for note in delivered.notes:
-        tell(note)
-    return delivered if unwritten is None else replace(delivered, problem=unwritten)
-
-
-def write_aside(
-    outcome: Outcome,
-    options: Options,
-    delivery: Delivery,
-    receipt: dict[str, Any],
-    tell: Callable[[str], None],
-) -> None:
-    """Write the files of a run; the summary last, because it tells of the others."""
-    written, trades = 0, outcome.trades
-    with outcome.timed("write_s"):
-        written += delivery.add(RESULTS, lambda path: write_results(path, outcome.table))
-        if options.export_csv:
-            written += delivery.add(CSV_EXPORT, lambda path: write_csv(path, outcome.table))
-        if trades is not None:
-            written += delivery.add(TRADES, lambda path: write_trades(path.parent, trades))
-    if outcome.best is not None:
-        with outcome.timed("page_s"), outcome.apart(PAGE_PART, tell, but=OutputError):
-            from bigbar.report.page.report import write_report
-
-            written += delivery.add(
-                PAGE, lambda path: write_report(path, outcome, outcome.findings, receipt=receipt)
-            )
-    if options.plot and outcome.best is not None:
-        with outcome.timed("plot_s"), outcome.apart(PLOTS_PART, tell, but=OutputError):
-            written += draw(outcome, delivery)
-    outcome.written_bytes = written
-    if outcome.execution.files is not None:
-        outcome.written_bytes += outcome.execution.files.store_bytes() - outcome.kept_bytes
-    delivery.add(SUMMARY, lambda path: write_summary(path.parent, outcome))
-
-
-def draw(outcome: Outcome, delivery: Delivery) -> int:
-    """Draw the best's equity and trades, and the heatmaps of the grid; bytes of both."""
-    from bigbar.engines.reference import BacktestingEngine
-    from bigbar.report.plots import plot_backtest, plot_heatmaps
-
-    job, best = outcome.job, outcome.best
-    assert best is not None
-    engine = BacktestingEngine(job.spec.columns(outcome.bars.frame), job)
-    backtest, stats, name = engine.backtest, engine.stats(best), job.spec.title
-    title = f"{name}: best of {len(job.space):,} combinations" if len(job.space) > 1 else name
-    heatmap = outcome.table.heatmap(outcome.choice.objective.name)
-    drawn = delivery.add(PLOT, lambda path: plot_backtest(backtest, stats, path, title=title))
-    maps = f"{name}: heatmaps of the grid"
-    return drawn + delivery.add(HEATMAPS, lambda path: plot_heatmaps(heatmap, path, title=maps))
+def files_of(options: Options) -> RunFiles:
+    """What is to be written, and where."""
+    return RunFiles(
+        options.output,
+        source=options.file,
+        force=options.force,
+        csv=options.export_csv,
+        plot=options.plot,
+        command=options.command,
+    )
 
 
 def exit_code(outcome: Outcome) -> int:

@@ -28,10 +28,10 @@ from bigbar.progress.events import Listener
 from bigbar.progress.terminal import BarOnly
 from bigbar.report.answer import answer, why_nothing
 from bigbar.report.files import ending, prepare_folder
-from bigbar.report.ownership import check_folder, place_of
+from bigbar.report.ownership import FROM_PYTHON, check_folder, place_of
 from bigbar.request import Request
 from bigbar.results import Choice
-from bigbar.space import Space
+from bigbar.space import Space, warn_of_ranges
 from bigbar.spec import StrategySpec
 from bigbar.store.recorder import Recorder
 from bigbar.store.recording import ReusePolicy, StoreRecorder
@@ -179,6 +179,7 @@ def optimize(
     spec = spec_of(strategy)
     settings = {name: parameters.pop(name) for name in spec.settings if name in parameters}
     spec = replace(spec, **settings)
+    warn_of_ranges(parameters, as_text=True)
     usable, reason = available_engine(
         spec, None if engine is None else text("engine", engine, "an engine's name")
     )
@@ -234,7 +235,7 @@ def optimize(
         listening = BarOnly()
     policy = ReusePolicy(fresh=flag("fresh", fresh))
     if folder is not None:
-        check_folder(folder, (), place_of(data), force=False)
+        check_folder(folder, (), place_of(data), force=False, ways=FROM_PYTHON)
     reading = Reading(columns_said(columns), time_format, time_zone, date_order)
     bars = load_bars(
         data,
@@ -342,7 +343,7 @@ def carry_out(
 def _recorder(folder: Path | None, policy: ReusePolicy, listener: Listener) -> Recorder:
     if folder is None:
         return Recorder()
-    prepare_folder(folder)
+    prepare_folder(folder, ways=FROM_PYTHON)
     return StoreRecorder(folder, policy=policy, tell=listener.event)
 
 

@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import pandas as pd
 
@@ -29,7 +29,7 @@ from bigbar.data.read import Bars  # noqa: E402
 from bigbar.engines.any_strategy.class_attributes import ClassAttributes  # noqa: E402
 from bigbar.engines.find import available_engine  # noqa: E402
 from bigbar.engines.reference import run_quietly  # noqa: E402
-from bigbar.errors import SettingsError  # noqa: E402
+from bigbar.errors import SettingsAttributeError, SettingsError  # noqa: E402
 from bigbar.execution import execution_of  # noqa: E402
 from bigbar.grid_search import (  # noqa: E402
     check_any,
@@ -43,9 +43,10 @@ from bigbar.interrupts import passed_on  # noqa: E402
 from bigbar.optimization import Optimization  # noqa: E402
 from bigbar.own_run import OF_BROKER, OwnRun, has_own_run  # noqa: E402
 from bigbar.progress.terminal import BarOnly  # noqa: E402
+from bigbar.report.showing import in_notebook  # noqa: E402
 from bigbar.request import Request  # noqa: E402
 from bigbar.results import Choice  # noqa: E402
-from bigbar.space import Space  # noqa: E402
+from bigbar.space import Space, warn_of_ranges  # noqa: E402
 from bigbar.spec import StrategySpec  # noqa: E402
 from bigbar.store.fingerprint import bars_sha256  # noqa: E402
 from bigbar.store.recording import ReusePolicy  # noqa: E402
@@ -67,21 +68,80 @@ OWN_OPTIONS: dict[str, Any] = {
     "seed": 0,
 }
 
+#: Why there is nothing in `last`.
+_NOT_YET = "nothing has been optimized yet: call optimize(...), and `last` is what it found"
+_UNFINISHED = "the last optimize(...) did not finish, so there is nothing in `last`"
+_BY_SAMBO = (
+    "method='sambo' tries points one after another and keeps one figure of each, so there is no "
+    "table of a grid in `last`; take return_heatmap=True for these figures, or method='grid'"
+)
+
 #: How a failure begins that an exception was the cause of, not the end of a worker.
 _RAISED = "Traceback"
 
 
 class Backtest(backtesting.Backtest):
-    """A `backtesting.Backtest` whose `optimize` keeps everything; see there.
+    """A `backtesting.Backtest` whose `optimize` keeps everything in `last`; see there."""
 
-    Attributes
-    ----------
-    last : Optimization or None
-        What the last `optimize` found: every statistic of every combination, failures, findings.
-        None before, and after `method="sambo"`.
-    """
+    _last: Optimization | None = None
+    #: Why there is nothing in `last`.
+    _why_none: str = _NOT_YET
 
-    last: Optimization | None = None
+    @property
+    def last(self) -> Optimization:
+        """What the last `optimize` found: every statistic of every combination, failures, findings.
+
+        Raises
+        ------
+        SettingsAttributeError
+            If there is nothing: before any `optimize`, after one that did not finish, and after
+            `method="sambo"`, which tries points one after another and keeps one figure of each.
+        """
+        if self._last is None:
+            raise SettingsAttributeError(self._why_none)
+        return self._last
+
+    @overload
+    def optimize(
+        self,
+        *,
+        maximize: str | Callable[[pd.Series], float] = ...,
+        method: str = ...,
+        max_tries: int | float | None = ...,
+        constraint: Callable[[Any], bool] | None = ...,
+        return_heatmap: Literal[False] = ...,
+        return_optimization: Literal[False] = ...,
+        random_state: int | None = ...,
+        **kwargs: Any,
+    ) -> pd.Series: ...
+
+    @overload
+    def optimize(
+        self,
+        *,
+        maximize: str | Callable[[pd.Series], float] = ...,
+        method: str = ...,
+        max_tries: int | float | None = ...,
+        constraint: Callable[[Any], bool] | None = ...,
+        return_heatmap: Literal[True],
+        return_optimization: Literal[False] = ...,
+        random_state: int | None = ...,
+        **kwargs: Any,
+    ) -> tuple[pd.Series, pd.Series]: ...
+
+    @overload
+    def optimize(
+        self,
+        *,
+        maximize: str | Callable[[pd.Series], float] = ...,
+        method: str = ...,
+        max_tries: int | float | None = ...,
+        constraint: Callable[[Any], bool] | None = ...,
+        return_heatmap: bool = ...,
+        return_optimization: bool = ...,
+        random_state: int | None = ...,
+        **kwargs: Any,
+    ) -> Any: ...
 
     def optimize(
         self,
@@ -125,8 +185,9 @@ class Backtest(backtesting.Backtest):
             If the engine and `backtesting.py` disagree about the best combination.
         """
         own, parameters = self._parted(kwargs)
-        self.last = None
+        self._last, self._why_none = None, _UNFINISHED
         if method in ("sambo", "skopt"):
+            self._why_none = _BY_SAMBO
             return super().optimize(
                 maximize=maximize,
                 method=_sambo(method),
@@ -137,6 +198,7 @@ class Backtest(backtesting.Backtest):
                 random_state=random_state,
                 **parameters,
             )
+        warn_of_ranges(parameters, as_text=False)
         check_any(parameters)
         choice = choice_of(maximize)
         check_arguments(parameters, constraint, method, return_optimization)
@@ -144,10 +206,10 @@ class Backtest(backtesting.Backtest):
         check_names(self._strategy, parameters)
         attributes = ClassAttributes(self._strategy)  # As the workers will see them.
         with passed_on():
-            self.last = self._carried_out(space, choice, own)
-        self._tell_failures(self.last)
+            self._last = self._carried_out(space, choice, own)
+        self._tell_failures(self._last)
         heatmap = heatmap_of(
-            self.last.outcome.table, choice, maximize if isinstance(maximize, str) else None
+            self._last.outcome.table, choice, maximize if isinstance(maximize, str) else None
         )
         nothing = bool(pd.isnull(heatmap).all())
         best = 0 if nothing else int(heatmap.argmax(skipna=True))
@@ -158,7 +220,7 @@ class Backtest(backtesting.Backtest):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy gets, in this process or another: all but what `optimize` found."""
-        return {name: value for name, value in vars(self).items() if name != "last"}
+        return {name: v for name, v in vars(self).items() if name not in ("_last", "_why_none")}
 
     def _put_on(self, bars: pd.DataFrame | None) -> None:
         """Take other bars; None to hold none while being sent to a worker."""
@@ -194,7 +256,7 @@ class Backtest(backtesting.Backtest):
             choice=choice,
             execution=execution_of({**own, "folder": folder}),
         )
-        watched = sys.stderr is not None and sys.stderr.isatty()
+        watched = in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
         shown = watched if progress is None else given.flag("progress", progress)
         return carry_out(
             Bars(self._data, "DataFrame", bars_sha256(self._data), ()),
@@ -233,7 +295,6 @@ class Backtest(backtesting.Backtest):
 
     def _compare(self, number: int, stats: pd.Series) -> None:
         """Hold the best's run, which is `backtesting.py`'s own, against what the workers said."""
-        assert self.last is not None
         outcome = self.last.outcome
         told = held_against(
             stats,

@@ -5,10 +5,51 @@ Library code raises these; only the command turns them into a message and an exi
 
 from __future__ import annotations
 
+import linecache
+import os
+import traceback
 from typing import Any
 
 
-class BigBarError(Exception):
+def told(problem: BaseException) -> list[str]:
+    """What a notebook shows of an exception whose message says it all: no pages of traceback.
+
+    Returns
+    -------
+    list of str
+        The user's line, and the message.
+    """
+    message = str(problem)
+    name = type(problem).__name__
+    return [*_line_of_the_user(problem), f"{name}: {message}" if message else name]
+
+
+class Told:
+    """An exception that IPython shows as `told`, in place of a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        assert isinstance(self, BaseException)
+        return told(self)
+
+
+def _line_of_the_user(problem: BaseException) -> list[str]:
+    """The last line that was run before the program's own; nothing where there is none."""
+    before = None
+    for frame, line in traceback.walk_tb(problem.__traceback__):
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == __package__:
+            break
+        before = frame, line
+    if before is None:
+        return []
+    frame, line = before
+    file = frame.f_code.co_filename
+    text = linecache.getline(file, line, frame.f_globals).strip()
+    # A cell of a notebook has the name of a file that is not there.
+    where = f"{os.path.basename(file)}, line {line}" if os.path.isfile(file) else f"Line {line}"
+    return [f"{where}: {text}"] if text else [where]
+
+
+class BigBarError(Told, Exception):
     """Something went wrong that the user should read about; the message stands on its own."""
 
     exit_code = 1
@@ -74,7 +115,7 @@ class FailedCombinations(BigBarError):
     exit_code = 3
 
 
-class Interrupted(BaseException):
+class Interrupted(Told, BaseException):
     """Ctrl-C or a termination signal asked the run to stop.
 
     Derives from `BaseException`, like `KeyboardInterrupt`, so that no handler for ordinary

@@ -10,9 +10,10 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing import resource_tracker
 
-from bigbar.errors import Interrupted
+from bigbar.errors import Interrupted, told
 
 #: Windows has the first two only.
 STOP_SIGNALS: tuple[int, ...] = tuple(
@@ -104,6 +105,10 @@ def passed_on() -> Iterator[None]:
     if received is None:
         return
     number = received.signal_number
+    if signal.getsignal(number) is signal.default_int_handler:
+        stop = KeyboardInterrupt()  # Not of a class of ours: to Python's exit code it is none then.
+        vars(stop)["_render_traceback_"] = partial(told, stop)
+        raise stop
     signal.raise_signal(number)
     raise KeyboardInterrupt if number == signal.SIGINT else Interrupted(number)
 

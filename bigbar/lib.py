@@ -46,8 +46,8 @@ class MultiBacktest(backtesting.lib.MultiBacktest):
 
     Attributes
     ----------
-    last : list of Optimization
-        What the last `optimize` found, one for each frame.
+    last : list of Optimization or None
+        What the last `optimize` found, one for each frame; None for each with `method="sambo"`.
     """
 
     def __init__(self, df_list: list[pd.DataFrame], strategy_cls: type, **kwargs: Any) -> None:
@@ -62,5 +62,5 @@ class MultiBacktest(backtesting.lib.MultiBacktest):
         for place, frame in enumerate(self._dfs):
             backtest = Backtest(frame, self._strategy, **self._bt_kwargs)
             heatmaps[place] = backtest.optimize(**options)[1]
-            self.last.append(backtest.last)
+            self.last.append(getattr(backtest, "last", None))
         return pd.DataFrame(heatmaps)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import pandas as pd
 
+from bigbar import given
 from bigbar.errors import DataError, NothingCounts
 from bigbar.interrupts import passed_on
 from bigbar.outcome import Outcome
 from bigbar.pipeline import validate_later
 from bigbar.report.answer import full_statistics, why_nothing
-from bigbar.report.files import page_path, receipt_of
+from bigbar.report.files import PAGE, page_path, receipt_of
+from bigbar.report.ownership import FROM_PYTHON
+from bigbar.report.run_files import RunFiles
+from bigbar.report.showing import in_notebook, show_page
 from bigbar.results import Pairs
+from bigbar.sharing.leftovers import temporary_folder
 from bigbar.space import setting_text
 from bigbar.units import counted
 from bigbar.validation.findings import Findings
@@ -144,20 +149,32 @@ class Optimization:
         """Every combination as `(parameters, statistics)`, each pair made when asked for."""
         return Pairs(self.outcome.table)
 
-    def report(self, path: str | os.PathLike[str] | None = None) -> Path:
-        """Write the page about it: one file, which needs no network.
+    @overload
+    def report(self, path: str | os.PathLike[str], *, show: bool = False) -> Path: ...
+
+    @overload
+    def report(self, path: None = None, *, show: bool = True) -> Path | None: ...
+
+    def report(
+        self, path: str | os.PathLike[str] | None = None, *, show: bool | None = None
+    ) -> Path | None:
+        """The page about it: one file, which needs no network, and is shown.
 
         Parameters
         ----------
         path : path, optional
-            The file (`.html`), or a folder for a `report.html`; by default a new folder
-            `bigbar_report` here, or with a number after it where there is one already, or a
-            temporary one where nothing can be written here.
+            The file (`.html`), or a folder for a `report.html`. By default the page is embedded
+            in a notebook, without a file; elsewhere it stands in a new folder `bigbar_report`
+            here, or with a number after it where there is one already, or in a temporary one
+            where nothing can be written here.
+        show : bool, optional
+            Whether to show it: embedded in a notebook, where it can touch nothing around it, in
+            the browser elsewhere, if there is a screen. By default where no path is given.
 
         Returns
         -------
-        Path
-            Of the page.
+        Path or None
+            Of the page; None where it has no file.
 
         Raises
         ------
@@ -177,12 +194,108 @@ class Optimization:
                 "the page tells a result by its dates, and the bars have none; give their frame "
                 "a DatetimeIndex"
             )
+        shown = path is None if show is None else given.flag("show", show)
+        if path is not None or not in_notebook():
+            page = self._write_page(page_path(path))
+            if shown:
+                show_page(page)
+            return page
+        with temporary_folder() as folder:
+            page = self._write_page(folder / PAGE)
+            if shown:
+                show_page(page)
+        return None
+
+    def _write_page(self, path: Path) -> Path:
         findings = self.findings
         from bigbar.report.page.report import write_report  # It takes a while, and few want it.
 
-        return write_report(
-            page_path(path), self.outcome, findings, receipt=receipt_of(self.outcome, ())
+        return write_report(path, self.outcome, findings, receipt=receipt_of(self.outcome, ()))
+
+    def plot(self, **options: Any) -> Any:
+        """Plot the winner: what `Backtest.plot` shows of it, embedded in a notebook.
+
+        Parameters
+        ----------
+        **options
+            Of `backtesting.Backtest.plot`: `filename`, `plot_width`, `resample`, `open_browser`
+            and so on.
+
+        Returns
+        -------
+        bokeh.models.GridPlot
+            As `Backtest.plot` returns it.
+
+        Raises
+        ------
+        NothingCounts
+            If no combination counts: there is nothing to plot.
+        """
+        best = self.outcome.best
+        if best is None:
+            raise NothingCounts(why_nothing(self.outcome), self)
+        from bigbar.engines.reference import BacktestingEngine
+
+        job = self.outcome.job
+        engine = BacktestingEngine(job.spec.columns(self.outcome.bars.frame), job)
+        stats = engine.stats(best)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Jupyter Notebook detected")  # As is wanted.
+            return engine.backtest.plot(results=stats, **options)
+
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        csv: bool = False,
+        plot: bool = False,
+        force: bool = False,
+    ) -> list[Path]:
+        """Write the files that the command writes, as it writes them.
+
+        `summary.json`, `results.parquet` (a row a combination), `trades.csv` of the best,
+        `report.html` (of bars with dates) and `receipt.json`. Those of an earlier run there are
+        replaced; what this program did not write is not.
+
+        Parameters
+        ----------
+        folder : path
+            Made where there is none.
+        csv : bool, optional
+            The table as `results.csv` too.
+        plot : bool, optional
+            `plot.html` and `heatmaps.html` too.
+        force : bool, optional
+            Write over files that this program did not write.
+
+        Returns
+        -------
+        list of Path
+            The files.
+
+        Raises
+        ------
+        SettingsError
+            If something would be lost: with the files that are in the way.
+        bigbar.report.files.OutputError
+            If a file cannot be written.
+        """
+        source = self.outcome.bars.source
+        files = RunFiles(
+            Path(given.path("folder", folder, "a folder's path")),
+            source=source if os.path.isfile(source) else None,
+            force=given.flag("force", force),
+            csv=given.flag("csv", csv),
+            plot=given.flag("plot", plot),
+            ways=FROM_PYTHON,
         )
+        files.check()
+        files.check_prices(self.outcome.bars.sha256)
+        _ = self.findings  # They are part of what is written.
+        delivered, told = files.deliver(self.outcome)
+        for sentence in told:
+            warnings.warn(sentence, RuntimeWarning, stacklevel=2)
+        return delivered
 
     def table(self) -> pd.DataFrame:
         """A row a combination in grid order: the parameters, then every statistic."""

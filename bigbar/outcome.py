@@ -377,13 +377,14 @@ def data_values(outcome: Outcome) -> dict[str, Any]:
         "path": bars.source,
         "sha256": bars.sha256,
         "rows": len(bars.frame),
-        "first_time": _moment(bars.frame.index[0]),
-        "last_time": _moment(bars.frame.index[-1]),
+        "first_time": moment_text(bars.frame.index[0]),
+        "last_time": moment_text(bars.frame.index[-1]),
         "bars_taking_part": len(bars.frame.index[outcome.job.bars]),
         "notes": list(bars.notes),
         "reading": bars.reading.said(),
     }
 
 
-def _moment(label: Any) -> str:
+def moment_text(label: Any) -> str:
+    """A bar's time in ISO 8601; what stands in its place where bars have none."""
     return str(label.isoformat()) if isinstance(label, pd.Timestamp) else str(label)

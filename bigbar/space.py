@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -471,6 +472,42 @@ def several(given: Any) -> tuple[Any, ...]:
         listed = getattr(given, "tolist", None)
         return tuple(given) if listed is not None and np.ndim(given) else (given,)
     return tuple(given)
+
+
+#: What was told by `warn_of_ranges`: warnings by themselves come again in a loop.
+_told: set[tuple[str, tuple[Any, ...]]] = set()
+
+
+def warn_of_ranges(values: Mapping[str, Any], *, as_text: bool) -> None:
+    """Say once of a tuple that looks like `(start, stop, step)` that it is a list of values.
+
+    Parameters
+    ----------
+    values : mapping
+        What a caller of the caller gave for each parameter.
+    as_text : bool
+        Whether a range may be given as typed.
+    """
+    for name, given in values.items():
+        if not (isinstance(given, tuple) and len(given) == 3 and all(map(is_number, given))):
+            continue
+        start, stop, step = given
+        if not (start < stop and 0 < step <= stop - start) or step > stop:
+            continue
+        if (name, given) in _told:
+            continue
+        _told.add((name, given))
+        listed = ", ".join(map(value_text, given))
+        if as_text:
+            instead = repr(":".join(map(value_text, given)))
+        elif all(_kind(value) == "int" for value in given):
+            instead = f"range({start}, {stop + 1}, {step})"
+        else:
+            instead = f"numpy.arange({start}, {value_text(stop + step / 2)}, {step})"
+        warnings.warn(
+            f"{name}={given} is a list of the values {listed}; for a range write {name}={instead}",
+            stacklevel=3,
+        )
 
 
 def _unravelled(

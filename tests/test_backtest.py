@@ -454,7 +454,8 @@ def test_sambo():
     check_stats(ours[0], theirs[0])
     pd.testing.assert_series_equal(ours[1], theirs[1])
     assert type(ours[2]) is type(theirs[2])
-    assert backtest.last is None
+    with pytest.raises(AttributeError, match="method='sambo' tries points one after another"):
+        _ = backtest.last
 
 
 def test_sambo_maximizes_a_function_of_all_statistics():
@@ -567,7 +568,8 @@ def test_a_copy_has_all_but_what_was_found():
     backtest = bigbar.Backtest(BARS, Cross)
     backtest.optimize(n1=[3, 5])
     sent = pickle.loads(pickle.dumps(backtest))
-    assert sent.last is None
+    with pytest.raises(AttributeError, match=r"nothing has been optimized yet: call optimize"):
+        _ = sent.last
     check_stats(sent.run(n1=3), backtest.run(n1=3))
 
 
@@ -644,7 +646,8 @@ def test_ctrl_c_is_a_keyboard_interrupt():
     with pytest.raises(KeyboardInterrupt):
         backtest.optimize(n1=range(3, 100), n2=[8], workers=2)
     timer.join()
-    assert backtest.last is None  # Not what was found before.
+    with pytest.raises(AttributeError, match=r"the last optimize\(...\) did not finish"):
+        _ = backtest.last  # Not what was found before.
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
@@ -670,5 +673,5 @@ def test_nothing_stays_in_shared_memory():
     backtest.optimize(n1=[3, 5])
     with pytest.raises(ZeroDivisionError):
         backtest.optimize(n1=[3, 5], maximize=lambda stats: 1 // 0)
-    assert backtest.last is None
+    assert not hasattr(backtest, "last")
     assert not [one for one in os.listdir("/dev/shm") if mine in one]

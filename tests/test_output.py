@@ -170,7 +170,9 @@ def test_the_folder_is_made_and_left_empty(tmp_path):
 
 def test_a_file_in_the_place_of_the_folder(tmp_path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(OutputError, match=r"File exists; choose another with --output") as caught:
+    with pytest.raises(
+        OutputError, match=r"File exists; choose another folder with --output"
+    ) as caught:
         prepare_folder(tmp_path / "out")
     assert isinstance(caught.value, BigBarError)
     assert caught.value.exit_code == 1

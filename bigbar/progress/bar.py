@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from typing import Any
 
-from tqdm import tqdm
+if "ipykernel.zmqshell" in sys.modules:
+    with warnings.catch_warnings():
+        # Without ipywidgets a notebook gets the bar as text, which is no reason to warn.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+else:
+    from tqdm import tqdm
 
 
 class Bar(tqdm):

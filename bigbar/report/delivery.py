@@ -29,6 +29,8 @@ from bigbar.report.files import (
     write_receipt,
 )
 from bigbar.report.ownership import (
+    BY_COMMAND,
+    Ways,
     is_named,
     is_same,
     is_there,
@@ -73,11 +75,20 @@ class Delivery:
         The price file, which is never removed or replaced.
     force : bool
         Whether files that this program did not write may be replaced.
+    ways : Ways, optional
+        What to say is to be done about those that may not.
     """
 
-    def __init__(self, folder: Path, *, source: object = None, force: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        source: object = None,
+        force: bool = False,
+        ways: Ways = BY_COMMAND,
+    ) -> None:
         self.folder = folder
-        self._source, self._force = place_of(source), force
+        self._source, self._force, self._ways = place_of(source), force, ways
         self._room = aside(folder / "files")
         self._aside: dict[str, Path] = {}
 
@@ -153,7 +164,7 @@ class Delivery:
         earlier = receipt_in(self.folder)
         refused = self._refused(earlier)
         if self.folder / RECEIPT in refused:
-            return Delivered(problem=_in_the_way(refused))
+            return Delivered(problem=_in_the_way(refused, self._ways))
         old, strange = self._leftovers(earlier)
         kept = {
             name: digest
@@ -167,7 +178,7 @@ class Delivery:
         if strange:
             notes.append(f"{_listed(strange)}: not of this run, nor written by this program")
         files.sort(key=lambda path: RUN_FILES.index(path.name))
-        return Delivered(files, notes, _in_the_way(refused) if refused else None)
+        return Delivered(files, notes, _in_the_way(refused, self._ways) if refused else None)
 
     def amend(self) -> None:
         """Give the files their names, beside those that a receipt which is there names.
@@ -181,7 +192,7 @@ class Delivery:
             earlier = receipt_in(self.folder)
             refused = self._refused(earlier) - {self.folder / RECEIPT}
             if refused:
-                raise _in_the_way(refused)
+                raise _in_the_way(refused, self._ways)
             if earlier is None:
                 self._give_names()
             else:
@@ -251,10 +262,10 @@ def _listed(paths: Iterable[Path]) -> str:
     return ", ".join(str(path) for path in sorted(paths))
 
 
-def _in_the_way(paths: Iterable[Path]) -> OutputError:
+def _in_the_way(paths: Iterable[Path], ways: Ways) -> OutputError:
     return OutputError(
         f"cannot write {_listed(paths)}: somebody else wrote there meanwhile; move it away and "
-        "give the command again, or write over it with --force"
+        f"try again, or write over it with {ways.insist}"
     )
 
 

@@ -21,8 +21,9 @@ from bigbar import given
 from bigbar.errors import BigBarError, SettingsError
 from bigbar.machine.metrics import as_json
 from bigbar.machine.resources import process_exists
-from bigbar.outcome import Outcome, data_values, settings_values
+from bigbar.outcome import Outcome, data_values, moment_text, settings_values
 from bigbar.report.answer import full_statistics
+from bigbar.report.ownership import BY_COMMAND, Ways
 from bigbar.results import ResultTable
 from bigbar.space import plain_point, plain_value
 from bigbar.store.owner import place
@@ -83,10 +84,16 @@ def aside(path: Path) -> Path:
     return path.with_name(_part_name(path.name))
 
 
-def prepare_folder(folder: Path) -> None:
+def prepare_folder(folder: Path, *, ways: Ways = BY_COMMAND) -> None:
     """Make the output folder, before any work whose result could not be kept.
 
     What a process that was killed had half written there is removed.
+
+    Parameters
+    ----------
+    folder : Path
+    ways : Ways, optional
+        What to say is to be done.
 
     Raises
     ------
@@ -101,8 +108,8 @@ def prepare_folder(folder: Path) -> None:
         _remove_parts_of_the_dead(folder)
     except OSError as problem:
         raise OutputError(
-            f"cannot write to the output folder {folder}: {problem.strerror or problem}; choose "
-            "another with --output"
+            f"cannot write to the output folder {folder}: {problem.strerror or problem}; "
+            f"{ways.other}"
         ) from problem
 
 
@@ -171,8 +178,8 @@ def write_trades(folder: Path, trades: pd.DataFrame) -> Path:
     """`trades.csv`: the closed trades of the best combination."""
     listed = pd.DataFrame(
         {
-            "entry_time": [moment.isoformat() for moment in trades["EntryTime"]],
-            "exit_time": [moment.isoformat() for moment in trades["ExitTime"]],
+            "entry_time": [moment_text(moment) for moment in trades["EntryTime"]],
+            "exit_time": [moment_text(moment) for moment in trades["ExitTime"]],
             "direction": np.where(trades["Size"] > 0, "long", "short"),
             "size": trades["Size"].astype(np.int64),
             "entry_price": trades["EntryPrice"],

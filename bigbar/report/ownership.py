@@ -14,7 +14,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bigbar.errors import SettingsError
 from bigbar.store.receipt import FILES, RECEIPT, REPLACING, read_receipt
@@ -23,8 +23,24 @@ from bigbar.store.schema import APPLICATION_ID, RUNS, StoreError
 #: What SQLite keeps beside a file while it is in use.
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
-#: What to do about an output folder that cannot be used.
-OTHER_FOLDER = "choose another folder with --output"
+
+class Ways(NamedTuple):
+    """What to do about a folder that cannot be used, in the words of whoever asked.
+
+    Attributes
+    ----------
+    other : str
+        How to name another folder.
+    insist : str
+        What writes over files that are not the program's.
+    """
+
+    other: str
+    insist: str
+
+
+BY_COMMAND = Ways("choose another folder with --output", "--force")
+FROM_PYTHON = Ways("choose another folder", "force=True")
 
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
@@ -171,7 +187,12 @@ def refuse_to_lose_prices(path: Path, digests: Collection[str], *, advice: str) 
 
 
 def check_folder(
-    folder: Path, names: Iterable[str], source: os.stat_result | None, *, force: bool
+    folder: Path,
+    names: Iterable[str],
+    source: os.stat_result | None,
+    *,
+    force: bool,
+    ways: Ways = BY_COMMAND,
 ) -> None:
     """Refuse, before any work, an output folder where something would be lost.
 
@@ -185,13 +206,15 @@ def check_folder(
         The price file.
     force : bool
         Whether files that this program did not write may be replaced.
+    ways : Ways, optional
+        What to say is to be done.
 
     Raises
     ------
     SettingsError
         With every file that is in the way.
     """
-    advice = OTHER_FOLDER
+    advice = ways.other
     if is_same(folder, source):
         raise SettingsError(f"the output folder {folder} is the price file; {advice}")
     for store in stores_in(folder):
@@ -209,19 +232,19 @@ def check_folder(
             f"({problem.strerror}); {advice}"
         ) from None
     if foreign:
-        raise SettingsError(_whose(folder, foreign, receipt, advice))
+        raise SettingsError(_whose(folder, foreign, receipt, ways))
 
 
-def _whose(folder: Path, paths: list[Path], receipt: Mapping[str, Any] | None, advice: str) -> str:
+def _whose(folder: Path, paths: list[Path], receipt: Mapping[str, Any] | None, ways: Ways) -> str:
     names = ", ".join(path.name for path in paths)
     if receipt is not None and FILES not in receipt:
         return (
             f"{folder} holds a run of version {receipt.get('optimizer')}, whose receipt does not "
-            f"name its files ({names}); write over them with --force, or {advice}"
+            f"name its files ({names}); write over them with {ways.insist}, or {ways.other}"
         )
     were = "was" if len(paths) == 1 else "were"
     it = "it" if len(paths) == 1 else "them"
     return (
         f"{names} in {folder} {were} not written by this program, or changed since; move {it} "
-        f"away, {advice}, or write over {it} with --force"
+        f"away, {ways.other}, or write over {it} with {ways.insist}"
     )
