@@ -51,7 +51,7 @@ def card_html(outcome: Outcome, findings: Findings | None, *, to_come: bool) -> 
         _verdict(findings, to_come=to_come),
         tag("div", _run(outcome), style="opacity:.7;margin-top:.4em"),
     ]
-    return tag("div", parts, style="max-width:46em;line-height:1.45")
+    return tag("div", parts, style="max-width:56em;line-height:1.45")
 
 
 def _title(outcome: Outcome, light: str) -> Markup:
