@@ -6,6 +6,10 @@
 >>> import bigbar
 >>> found = bigbar.optimize("example.csv", workers=2)
 >>> found.best_parameters, found.best_statistics, found.table(), found.heatmap()
+>>> found.verdict, found.plot(), found.report(), found.save("results")
+
+In a notebook `found` shows its light, setting, figures and verdict. Errors are in `bigbar.errors`;
+`bigbar.lib` is `backtesting.lib` on top of this `Backtest`.
 """
 
 import importlib
