@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from bigbar.causes import cause_of
 from bigbar.constraint import Constraint
 from bigbar.data.encoding import PriceFile
 from bigbar.data.read import Bars, bars_from_frame, read_bars
@@ -249,8 +250,16 @@ def optimize(
     for sentence in found.broke_off:
         warnings.warn(sentence, RuntimeWarning, stacklevel=2)
     if found.outcome.best is None:
-        raise NothingCounts(why_nothing(found.outcome), found)
+        raise NothingCounts(_why_nothing(found), found)
     return found
+
+
+def _why_nothing(found: Optimization) -> str:
+    """Why no combination counts, and what the first of those that failed raised."""
+    why = why_nothing(found.outcome)
+    if found.failures:
+        why += f" The first that failed: {one_line(cause_of(found.failures[0].reason))}"
+    return why
 
 
 def spec_of(strategy: type | str | StrategySpec | None) -> StrategySpec:

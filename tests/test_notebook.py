@@ -154,6 +154,20 @@ def test_an_error_is_one_sentence(kernel, code, error):
     )
 
 
+def test_what_a_strategy_raises_is_told(kernel):
+    code = "bigbar.optimize(BARS, Wrong, **GRID)"
+    kernel.run("class Wrong(Cross):\n    def next(self):\n        self.by()")
+    cell = kernel.run(code)
+    assert cell.error is not None
+    assert re.fullmatch(
+        TWO_LINES.format(line=1, text=re.escape(code), error="NothingCounts"), cell.error
+    )
+    assert cell.error.endswith(
+        "All 6 combinations failed. The first that failed: AttributeError: 'Wrong' object has no "
+        "attribute 'by'"
+    )
+
+
 def half_done(cell: Cell) -> bool:
     counts = re.findall(r"(\d+)/40 ", cell.streams["stderr"])
     return bool(counts) and int(counts[-1]) >= 12
