@@ -143,6 +143,7 @@ def _explained(kind: type[Strategy], bars: pd.DataFrame) -> Explanation:
     from bigbar.compiled.translate.refusal import CannotCompile
     from bigbar.engines.any_strategy.run import StrategyRunner
     from bigbar.engines.general.columns import Columns
+    from bigbar.engines.general.ran import Ran
 
     try:
         strategy, _, _, _ = StrategyRunner(bars, kind).ready({})
@@ -152,7 +153,7 @@ def _explained(kind: type[Strategy], bars: pd.DataFrame) -> Explanation:
             f"give it bars that it can be run with"
         ) from problem
     symbols = Symbols()
-    columns = Columns(symbols)
+    columns = Columns(symbols, Ran())
     refusals: dict[Refusal, None] = {}
 
     def column(hoist: Hoist) -> Column:

@@ -65,6 +65,7 @@ from bigbar.compiled.broker.trades import (
 )
 from bigbar.compiled.jit import compiled_inner
 from bigbar.compiled.translate.values import MOST_WHOLE
+from bigbar.compiled.vectors import unsigned
 
 #: What a program finds here.
 __all__ = [
@@ -76,7 +77,7 @@ __all__ = [
     "np_minimum", "np_round", "order_cancel", "order_place", "place", "pos_pl", "pos_pl_pct",
     "position_close", "power", "priced", "product", "py_max", "py_min", "root", "sized",
     "slice_end", "total_seconds", "trade_close", "trade_pl", "trade_pl_pct", "trade_set",
-    "trade_sl", "trade_tp", "trade_value", "unless", "was_set", "whole", "whole_power",
+    "trade_sl", "trade_tp", "trade_value", "unless", "unsigned", "was_set", "whole", "whole_power",
 ]  # fmt: skip
 
 #: Where the numbers of a program's rows begin.

@@ -127,7 +127,7 @@ class Program:
                 return False
         if only is not None:  # Of the same strategy object: all else is as it was.
             return True
-        return not self.is_stale() and self._is_of(strategy._data)
+        return self._is_of(strategy._data)
 
     def is_stale(self) -> bool:
         """Whether something that it was made of is not what it was."""

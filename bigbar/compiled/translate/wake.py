@@ -23,6 +23,18 @@ _NOTHING = (ast.Pass, ast.Break, ast.Continue, ast.Import, ast.ImportFrom)
 #: A parameter's place; constants stand behind them.
 _OF_PARAMETER = re.compile(r"P\[(\d+)\]")
 
+#: What is the same on all bars.
+_OF_ALL_BARS = re.compile(r"n\[ROWS \+ \d+\]|P\[\d+(?: \+ \{parameters\})?\]")
+
+#: A value of this bar or the one before, which is there: the first bar is none of those marked. By
+#: a place that cannot be negative the compiler takes several bars at once.
+_OF_ONE_BAR = re.compile(r"\b([MI])\[(c?\d+), i( - 1)?\]")
+
+_UNLESS_RAISED = """
+        if e[ERR] != 0:
+            e[ERR] = 0
+            mark1, mark2 = 1, 2"""
+
 _HEAD = """
 
 def marks_(n, M, I, P, e, out, start, stop):
@@ -65,25 +77,27 @@ def _text(cases: list[_Walk]) -> tuple[str, tuple[int, ...]]:
     body = "\n".join(f"        {line}" for line in lines)
     body = body.replace("(n, ", "(e, ")
     before: dict[str, str] = {}
+    rows: dict[str, str] = {}
 
     def once(found: re.Match[str]) -> str:
         return before.setdefault(found.group(0), f"c{len(before)}")
 
+    def at(found: re.Match[str]) -> str:
+        name = rows.setdefault(f"{found[1]}[{found[2]}]", f"r{len(rows)}")
+        return f"{name}[unsigned(i) - unsigned(1)]" if found[3] else f"{name}[unsigned(i)]"
+
     # What does not change from bar to bar is read once: the compiler cannot know.
-    body = re.sub(r"n\[ROWS \+ \d+\]|P\[\d+(?: \+ \{parameters\})?\]", once, body)
-    prologue = "\n".join(f"    {name} = {code}" for code, name in before.items())
+    body = _OF_ALL_BARS.sub(once, body)
+    prologue = "".join(f"    {name} = {code}\n" for code, name in before.items())
     parameters = tuple(
         int(found.group(1)) for found in map(_OF_PARAMETER.fullmatch, before) if found
     )
-    text = (
-        f"{_HEAD}{prologue}\n"
-        "    for i in range(start, stop):\n"
-        f"{body}\n"
-        "        if e[ERR] != 0:\n"
-        "            e[ERR] = 0\n"
-        "            mark1, mark2 = 1, 2\n"
-        "        out[i] = mark1 | mark2\n"
-    )
+    body = _OF_ONE_BAR.sub(at, body)
+    prologue += "".join(f"    {name} = {code}\n" for code, name in rows.items())
+    if re.search(r"\be\b", body):
+        body += _UNLESS_RAISED
+    body += "\n        out[unsigned(i)] = mark1 | mark2"
+    text = f"{_HEAD}{prologue}    for i in range(start, stop):\n{body}\n"
     return text, parameters
 
 

@@ -210,7 +210,7 @@ class StrategyRunner:
         digests = self._digests if known else None
         with in_its_folder(self._strategy.__module__), self.memo.serving(strategy, digests):
             init(strategy)
-        start = 1 + warm_up_bars(strategy, known=known)
+        warm_up = warm_up_bars(strategy, known=known)
         if self._stretch is None:
             # `init` may have changed `data.df`.
             if blocks is None or frame._mgr.blocks is not blocks or data._Data__df is not frame:
@@ -218,8 +218,11 @@ class StrategyRunner:
         else:
             self._stretch.cut_data(data)
             self._stretch.cut_strategy(strategy, data.index)
-            start = 1 + max(start - 1 - self._stretch.first, 0)
-        return strategy, broker, data, start
+        return strategy, broker, data, self.first_next(warm_up)
+
+    def first_next(self, warm_up: int) -> int:
+        """The bar on which `next` begins, for indicators that warm up so many of the file's."""
+        return 1 + max(warm_up - (self._stretch.first if self._stretch is not None else 0), 0)
 
     def _fresh_data(self) -> _Data:
         """Data for one strategy: a table of its own, and the arrays that are the same for all."""

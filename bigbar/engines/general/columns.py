@@ -25,6 +25,7 @@ from bigbar.compiled.translate.builder import Column, Hoist, NoColumn
 from bigbar.compiled.translate.kinds import SYMBOLS, Symbols, is_number, kind_of
 from bigbar.compiled.translate.parts import lookup
 from bigbar.compiled.translate.values import Type
+from bigbar.engines.general.ran import Ran
 
 #: Bytes of columns kept in a process.
 _MOST_BYTES = 64 * 2**20
@@ -66,10 +67,12 @@ class Columns:
     ----------
     symbols : Symbols
         Numbers for values that are no numbers.
+    ran : Ran
+        Is told of every expression.
     """
 
-    def __init__(self, symbols: Symbols) -> None:
-        self._symbols = symbols
+    def __init__(self, symbols: Symbols, ran: Ran) -> None:
+        self._symbols, self._ran = symbols, ran
         self._kept: OrderedDict[Any, Values] = OrderedDict()
         self._codes: dict[Hoist, tuple[types.CodeType, tuple[str, ...], tuple[str, ...]]] = {}
 
@@ -142,6 +145,7 @@ class Columns:
         attributes: tuple[str, ...],
         places: Sequence[int],
     ) -> Values:
+        self._ran.again()
         scope: dict[str, Any] = {"__builtins__": builtins, hoist.itself: strategy}
         for name in names:
             try:

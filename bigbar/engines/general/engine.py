@@ -28,6 +28,7 @@ from bigbar.engines.general.compiled_run import CompiledRun
 from bigbar.engines.general.machine import Machine
 from bigbar.engines.general.prepare import Prepared, Preparer, shared_by
 from bigbar.engines.general.programs import load
+from bigbar.engines.general.ran import Ran
 from bigbar.engines.general.rows import read_only
 from bigbar.engines.general.starts import Start, Starts
 from bigbar.engines.one_by_one import OneByOne
@@ -72,10 +73,11 @@ class CompiledEngine(OneByOne):
         )
         prices = self._runner.prices
         super().__init__(job.space, prices.index)  # type: ignore[arg-type]
-        self._starts = Starts(self._runner)
         self._shared = shared_by(job.spec.strategy)
-        columns = Columns(self._shared.symbols)
-        self._preparer = Preparer(self._shared, columns)
+        self._ran = Ran()
+        columns = Columns(self._shared.symbols, self._ran)
+        self._starts = Starts(self._runner, self._ran)
+        self._preparer = Preparer(self._shared, columns, self._ran)
         self._machine = Machine(
             prices, self._options, columns, self._shared.symbols, every_bar=every_bar
         )
@@ -103,6 +105,11 @@ class CompiledEngine(OneByOne):
         return self._shared.lines
 
     @property
+    def composed(self) -> int:
+        """Strategies put together from what the `init` of other combinations had made."""
+        return self._starts.composed
+
+    @property
     def preparing_s(self) -> float:
         """Seconds spent on translating and compiling so far."""
         return self._preparer.seconds
@@ -117,6 +124,12 @@ class CompiledEngine(OneByOne):
 
     # One combination.
 
+    def run_with_returns(
+        self, start: int, stop: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        self._ran.again()  # Whoever asks may have, since.
+        return super().run_with_returns(start, stop)
+
     def _answer(self, number: int, row: NDArray[np.float64], returns: NDArray[np.float32]) -> None:
         parameters = self._space[number]
         start = self._played(number, parameters)
@@ -128,17 +141,22 @@ class CompiledEngine(OneByOne):
             )  # fmt: skip
             if written:
                 return
-        found = self._runner.run(parameters) if start is None else self._run_of(start, parameters)
+        found = self._by_python(parameters) if start is None else self._run_of(start, parameters)
         row[:] = found.row()
         self._write_returns(found.equity, returns)
 
     def one(self, number: int) -> BacktestRun | CompiledRun:
         """A backtest of one combination; read it before the next one."""
+        self._ran.again()
         parameters = self._space[number]
         start = self._played(number, parameters)
         if start is None:
-            return self._runner.run(parameters)
+            return self._by_python(parameters)
         return self._run_of(start, parameters)
+
+    def _by_python(self, parameters: Mapping[str, Any]) -> BacktestRun:
+        self._ran.again()
+        return self._runner.run(parameters)
 
     def _run_of(self, start: Start, parameters: Mapping[str, Any]) -> CompiledRun:
         return CompiledRun(

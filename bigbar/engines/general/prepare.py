@@ -15,6 +15,7 @@ from bigbar.compiled.translate.refusal import CannotCompile, Refusal
 from bigbar.engines.any_strategy.warned import Warned, keeping
 from bigbar.engines.general.columns import Columns
 from bigbar.engines.general.programs import Loaded, load
+from bigbar.engines.general.ran import Ran
 from bigbar.engines.general.starts import Start
 
 #: Programs for parameters of different kinds.
@@ -58,6 +59,8 @@ class Preparer:
     shared : Shared
     columns : Columns
         Of the bars that the programs are to run on.
+    ran : Ran
+        What programs were made of is looked at again only once the trader's code has run.
 
     Attributes
     ----------
@@ -65,14 +68,26 @@ class Preparer:
         Spent on translating and compiling so far.
     """
 
-    def __init__(self, shared: Shared, columns: Columns) -> None:
-        self._shared, self._columns = shared, columns
+    def __init__(self, shared: Shared, columns: Columns, ran: Ran) -> None:
+        self._shared, self._columns, self._ran = shared, columns, ran
+        #: Programs that were found to be made of what is there, and when, by what was looked at.
+        self._looked: dict[tuple[int, bool], tuple[Program, int]] = {}
         self.seconds = 0.0
 
     def reads_other_data(self, start: Start) -> bool:
         """Whether data outside of a strategy is not what its program was made of."""
         known: Prepared | None = start.more.get("prepared")
-        return known is not None and known.program.reads_other_data()
+        return known is not None and not self._is_there(known.program, only_data=True)
+
+    def _is_there(self, program: Program, *, only_data: bool = False) -> bool:
+        """Whether what a program was made of is there as it was; of late, or now."""
+        key, now = (id(program), only_data), self._ran.times
+        if self._looked.get(key, (None, None))[1] == now:
+            return True
+        if program.reads_other_data() if only_data else program.is_stale():
+            return False
+        self._looked[key] = program, now
+        return True
 
     def program_for(self, start: Start) -> Prepared:
         """The program that fits a strategy, made where there is none so far.
@@ -98,6 +113,8 @@ class Preparer:
     def _fits(self, program: Program, start: Start, only: frozenset[str] | None = None) -> bool:
         """Whether a program is for attributes and columns as this strategy has them."""
         if not program.fits(start.strategy, only):
+            return False
+        if only is None and not self._is_there(program):
             return False
         try:
             return all(

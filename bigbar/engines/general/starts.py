@@ -18,6 +18,8 @@ from backtesting.backtesting import _Broker
 from bigbar.engines.any_strategy.run import StrategyRunner
 from bigbar.engines.any_strategy.warm_up import warm_up_bars
 from bigbar.engines.any_strategy.warned import Warned, keeping
+from bigbar.engines.general.composed import Composed, Composer
+from bigbar.engines.general.ran import Ran
 
 #: Strategies kept in a process; combinations next to each other have most in common.
 _KEPT = 256
@@ -57,12 +59,15 @@ class Starts:
     Parameters
     ----------
     runner : StrategyRunner
+    ran : Ran
+        Is told of every `init`.
     """
 
-    def __init__(self, runner: StrategyRunner) -> None:
-        self._runner = runner
+    def __init__(self, runner: StrategyRunner, ran: Ran) -> None:
+        self._runner, self._ran = runner, ran
         self._looked_at: set[str] = set()
         self._kept: OrderedDict[Any, Start] = OrderedDict()
+        self._composer = Composer(ran)
 
     def of(self, parameters: Mapping[str, Any]) -> Start | None:
         """The strategy for a combination; None where its broker is none of `backtesting.py`'s.
@@ -72,10 +77,12 @@ class Starts:
         Exception
             Whatever the strategy raises.
         """
+        if self._composer.is_stale():
+            self._kept.clear()
         key = self._key(parameters)
         start = self._kept.get(key) if key is not None else None
         if start is None:
-            start = self._made(parameters)
+            start = self._composed(parameters) or self._made(parameters)
             if start is None:
                 return None
             key = self._key(parameters)
@@ -90,9 +97,15 @@ class Starts:
             attributes[name] = parameters[name]
         return start
 
+    @property
+    def composed(self) -> int:
+        """How many strategies were put together without an `init` of their own."""
+        return self._composer.composed
+
     def forget(self) -> None:
         """Make every strategy anew from here on."""
         self._kept.clear()
+        self._composer.forget()
 
     def _key(self, parameters: Mapping[str, Any]) -> Any:
         """What of a combination `init` depends on; None where that cannot be compared."""
@@ -107,12 +120,33 @@ class Starts:
             return None
         return key
 
-    def _made(self, parameters: Mapping[str, Any]) -> Start | None:
+    def _composed(self, parameters: Mapping[str, Any]) -> Start | None:
+        """A strategy without an `init` of its own; None where something of it is not known."""
+        found = self._composer.strategy(parameters)
+        if found is None:
+            return None
+        if self._composer.is_to_be_checked():
+            return self._made(parameters, found)
+        start = self._runner.first_next(found.warm_up)
+        return Start(found.strategy, found.first_bar, start, self._own(parameters))
+
+    def _own(self, parameters: Mapping[str, Any]) -> frozenset[str]:
+        return frozenset(set(parameters) - self._looked_at)
+
+    def _made(
+        self, parameters: Mapping[str, Any], composed: Composed | None = None
+    ) -> Start | None:
+        """A strategy by its own `init`, with which one that was put together is compared."""
         seen: set[str] = set()
+        warm_ups: tuple[int, ...] = ()
+        passed = self._runner.memo.passed
+        self._ran.again()
 
         def init(strategy: Strategy) -> None:
+            nonlocal warm_ups
             with _watched(strategy, set(parameters), seen):
                 strategy.init()
+            warm_ups = self._composer.warm_ups(strategy, parameters)
 
         with keeping(Warned()):
             strategy, broker, _, start = self._runner.ready(parameters, init)
@@ -126,8 +160,12 @@ class Starts:
         if not looked_at <= self._looked_at:
             self._looked_at |= looked_at
             self._kept.clear()  # Their keys leave out what has turned out to matter.
-        own = frozenset(set(parameters) - self._looked_at)
-        return Start(strategy, warm_up_bars(strategy, known=True), start, own)
+        if self._runner.memo.passed > passed or self._runner.changed_class_attributes:
+            self._composer.give_up()  # It cannot be told what an indicator depends on.
+        elif composed is None or self._composer.check(composed, strategy, warm_ups):
+            self._composer.learn(strategy, parameters, warm_ups, looked_at)
+        first_bar = warm_up_bars(strategy, known=True)
+        return Start(strategy, first_bar, start, self._own(parameters))
 
 
 _NONE = object()
