@@ -142,7 +142,7 @@ def _as_before(bars: Bars, job: Job, recorder: Recorder) -> Job:
         return job
     jobs = {name: replace(job, engine=name) for name in ("compiled", "backtesting")}
     before = recorder.engine_before(
-        {name: identity_of(bars.frame, one) for name, one in jobs.items()}
+        {name: partial(identity_of, bars.frame, one) for name, one in jobs.items()}
     )
     return job if before is None else jobs[before]
 

@@ -132,11 +132,12 @@ class _Source(ast.NodeVisitor):
         #: By the name that it has here, what was imported.
         self._imported: dict[str, str] = {}
         self._bound: set[str] = set()
-        for node in ast.walk(tree):
+        nodes = list(ast.walk(tree))
+        for node in nodes:
             self._bind(node)
         self._seeded = any(
             isinstance(node, ast.Call) and _dotted(node.func)[-1:] == ["seed"] and node.args
-            for node in ast.walk(tree)
+            for node in nodes
         )
         self._knows_paths = any(one.startswith("pathlib") for one in self._imported.values())
 

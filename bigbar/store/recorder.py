@@ -73,13 +73,13 @@ class Recorder:
     ) -> None:
         """Keep what can be kept."""
 
-    def engine_before(self, identities: Mapping[str, Identity]) -> str | None:
+    def engine_before(self, identities: Mapping[str, Callable[[], Identity]]) -> str | None:
         """Which of some engines an earlier attempt of this very run was by; None for none.
 
         Parameters
         ----------
-        identities : mapping of str to Identity
-            Of the run, by each engine.
+        identities : mapping of str to callable
+            Find out the identity of the run by each engine: following its code takes a moment.
         """
         return None
 

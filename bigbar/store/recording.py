@@ -105,13 +105,13 @@ class StoreRecorder(Recorder):
         said = str(error) or type(error).__name__ if error is not None else None
         self.finish(Ending("failed" if wrong else "interrupted", error=said))
 
-    def engine_before(self, identities: Mapping[str, Identity]) -> str | None:
+    def engine_before(self, identities: Mapping[str, Callable[[], Identity]]) -> str | None:
         if self._policy.fresh:
             return None
         # Whoever needs a store that cannot be used is told when the run begins.
         with suppress(StoreError), self._store() as store:
-            for name, identity in identities.items():
-                if store.with_fingerprint(identity.fingerprint):
+            for name, identity_by in identities.items():
+                if store.with_fingerprint(identity_by().fingerprint):
                     return name
         return None
 
