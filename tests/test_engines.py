@@ -52,7 +52,7 @@ NOT_WITHOUT_TRADES = {
     "Profit Factor", "Expectancy [%]", "SQN", "Kelly Criterion",
 }  # fmt: skip
 
-thorough = settings(quick, max_examples=20 * EXAMPLES, derandomize=False)
+thorough = settings(quick, max_examples=30 * EXAMPLES, derandomize=False)
 
 LOOSE = grid_with(
     atr_period=[3, 7], k_atr=[0.7, 1.2, 4.0], uptail_max_ratio=[0.3, 0.7],
