@@ -33,6 +33,7 @@ from bigbar.store.receipt import read_receipt
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
+from tests.commands import Command
 from tests.conftest import nothing_left_behind  # noqa: F401 - the guard serves here as well
 from tests.long import in_a_soak
 from tests.parts import run_parts
@@ -52,11 +53,15 @@ QUICK = ("--verify", "0", "--no-validate")
 
 
 def start(
-    output: Path, *arguments: str, script: Path = COMMAND, **options: object
+    output: Path,
+    *arguments: str,
+    script: Path = COMMAND,
+    by: type[subprocess.Popen] = Command,
+    **options: object,
 ) -> subprocess.Popen[str]:
     """Start the command on the example in a process group of its own."""
     line = [sys.executable, str(script), str(EXAMPLE), "--output", str(output), *arguments]
-    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+    return by(  # type: ignore[no-any-return]
         line,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -344,7 +349,8 @@ class TestFaults:
     )
     def test_interrupt(self, tmp_path: Path, number: int, code: int) -> None:
         output = tmp_path / "out"
-        process = start(output, *SLOW, "--atr-period", "10:40:1", "--workers", "2")
+        line = (*SLOW, "--atr-period", "10:40:1", "--workers", "2")
+        process = start(output, *line, by=subprocess.Popen)
         workers = workers_of(process, 2)
         wait_for_rows(output, process)
         begun = time.monotonic()
@@ -364,7 +370,8 @@ class TestFaults:
 
     @pytest.mark.parametrize("method", ["fork", "spawn"])
     def test_killed_parent(self, tmp_path: Path, method: str) -> None:
-        process = start(tmp_path / "out", *SLOW, "--workers", "2", "--start-method", method)
+        line = (*SLOW, "--workers", "2", "--start-method", method)
+        process = start(tmp_path / "out", *line, by=subprocess.Popen)
         workers = workers_of(process, 2)
         time.sleep(1.0)
         process.kill()
@@ -741,7 +748,9 @@ def main(arguments: Sequence[str]) -> int:
     """
     if arguments:
         return int(pytest.main([str(ROOT), *arguments]))
+    # In the order of the files, in which the long ones come early and the last are short.
     side_by_side = ["-n", str(min(4, usable_processors())), "--dist", "loadscope"]
+    side_by_side += ["--no-loadscope-reorder"]
     parts = {
         "tests side by side": [*side_by_side, "-m", "not alone"],
         "tests that run alone": ["-m", "alone"],

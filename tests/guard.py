@@ -35,6 +35,9 @@ _NAME = re.compile(r"(?:sem\.)?bigbar_(\d+)_")
 
 # Who made something may be gone when it is found.
 _started = {os.getpid()}
+
+# What is to live as long as the tests.
+_spared: set[int] = set()
 _start = subprocess.Popen.__init__
 
 
@@ -44,6 +47,11 @@ def _start_noted(self: subprocess.Popen, *args: object, **options: object) -> No
 
 
 subprocess.Popen.__init__ = _start_noted  # type: ignore[method-assign]
+
+
+def spare(pid: int) -> None:
+    """Let a process outlive the test that starts it."""
+    _spared.add(pid)
 
 
 class Guard:
@@ -62,16 +70,19 @@ class Guard:
         files, processes : list of str
         """
         deadline = time.monotonic() + GRACE_S
+        known = self._processes | _spared
         while True:
             found = _descendants()
             if len(_started) > self._begun:  # else there can be no orphans
                 found |= _orphans()
             new = (_segments() | _folders()) - self._files
-            files = sorted(str(path) for path in new if _is_ours(path, found))
+            # What ran before goes on, and makes what it needs: a run that many tests look at.
+            makers = (_started | found.keys()) - self._processes
+            files = sorted(str(path) for path in new if _is_ours(path, makers, found))
             processes = [
                 what
                 for pid, what in found.items()
-                if pid not in self._processes and not any(word in what for word in TOLERATED)
+                if pid not in known and not any(word in what for word in TOLERATED)
             ]
             if not (files or processes) or time.monotonic() > deadline:
                 return files, processes
@@ -111,16 +122,16 @@ def _described(processes: list[psutil.Process]) -> dict[int, str]:
     return found
 
 
-def _is_ours(path: Path, processes: dict[int, str]) -> bool:
-    """Whether a process of ours made it, or holds it."""
+def _is_ours(path: Path, makers: set[int], living: dict[int, str]) -> bool:
+    """Whether one of the makers made it, or one that lives holds it."""
     if named := _NAME.match(path.name):
-        return int(named[1]) in _started | processes.keys()
+        return int(named[1]) in makers
     try:
         inode = path.stat().st_ino  # a semaphore is mapped under another name
     except FileNotFoundError:
         return False
     mapped = re.compile(rf"\b{inode} +{SHARED_MEMORY}/")
-    for pid in (os.getpid(), *processes):
+    for pid in (os.getpid(), *living):
         with contextlib.suppress(OSError):
             if mapped.search(Path(f"/proc/{pid}/maps").read_text(errors="replace")):
                 return True

@@ -23,6 +23,7 @@ from long import in_a_soak
 
 from bigbar.user_code import load_class
 from bigbar.version import __version__
+from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "bigbar_multiprocessing_optimized.py"
@@ -172,10 +173,10 @@ def run(folder: Path, output: Path, *words: str, by: str = "module", strategy: s
     """The command in the trader's folder, by the module or by the script."""
     program = ["-m", "bigbar"] if by == "module" else [str(SCRIPT)]
     chosen = ["--strategy", strategy] if strategy else []
-    done = subprocess.run(
+    done = commands.run(
         [sys.executable, *program, "prices.csv", *chosen, *words,
          "--output", str(output), "--workers", "2", "--no-progress"],
-        cwd=folder, capture_output=True, text=True, timeout=250,
+        cwd=folder, timeout=250,
         env={**os.environ, "PYTHONPATH": str(ROOT) if by == "module" else ""},
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
@@ -262,9 +263,9 @@ def test_every_number_is_that_of_backtest(folder, optimized):
 
 def test_the_run_is_kept_and_can_be_looked_at(folder, optimized):
     for words in (["history"], ["show", "1"], ["verify", "1"], ["export", "1"]):
-        done = subprocess.run(
+        done = commands.run(
             [sys.executable, "-m", "bigbar", *words, "--output", str(optimized.output)],
-            cwd=folder, capture_output=True, text=True, timeout=100,
+            cwd=folder, timeout=100,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -276,7 +277,7 @@ def test_the_run_is_kept_and_can_be_looked_at(folder, optimized):
 def test_a_larger_grid_takes_the_rows_that_are_there(folder, optimized, tmp_path):
     output = Path(shutil.copytree(optimized.output, tmp_path / "out"))
     more = [word.replace("slow=5:15:5", "slow=5:20:5") for word in GRID]
-    found = run(folder, output, *more, strategy="my.py:SmaCross")
+    found = run(folder, output, *more, "--no-validate", strategy="my.py:SmaCross")
     assert found.code == 0, found.err
     assert found.summary["run"]["reused_rows"] == 30
     known = found.table[found.table["slow"] <= 15].reset_index(drop=True)
@@ -362,7 +363,9 @@ def test_an_option_does_what_it_does_there(folder, tables, name):
     assert not any(tables[name].equals(other) for other in others), "it changed nothing"
 
 
-@pytest.mark.parametrize(("words", "point"), [([], {}), (["--param", "fast=7"], {"fast": 7})])
+@pytest.mark.parametrize(
+    ("words", "point"), [([], {}), (["--param", "fast=7", "--no-validate"], {"fast": 7})]
+)
 def test_one_backtest(folder, tmp_path, words, point):
     found = run(folder, tmp_path / "out", "--no-optimize", *words, strategy="my.py:SmaCross")
     assert found.code == 0, found.err

@@ -18,6 +18,7 @@ from long import in_a_soak
 
 from bigbar.by_value import ByValue, pickled_by_value
 from bigbar.errors import SettingsError
+from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = [one for one in multiprocessing.get_all_start_methods() if one != "spawn"]
@@ -27,9 +28,9 @@ HARDEST = ("spawn",)
 
 DEFINITIONS = """
 import warnings; warnings.simplefilter("ignore")
+from bigbar import Backtest  # Without the charts, which no worker has to import then.
 from backtesting import Strategy
 from backtesting.test import GOOG, SMA
-from bigbar import Backtest
 
 BARS = GOOG.iloc[:120]
 FACTOR = 1
@@ -64,7 +65,7 @@ WORK = """
     assert heatmap.tolist() == expected, (heatmap, expected)
     assert not backtest.last.failures
     louder = Louder(BARS, Mine)
-    louder.optimize(fast=[3, 4], workers=2, start_method=METHOD, validate=False)
+    louder.optimize(fast=[3, 4], workers=1, start_method=METHOD, validate=False)
     assert louder.last.table()["SQN"].tolist() == [1003.0, 1004.0]
     print("all right")
 """
@@ -72,10 +73,9 @@ WORK = """
 
 def python(*arguments: str, folder: Path, text: str | None = None) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder, env=environment, input=text, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    return commands.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, input=text, timeout=120
+    )
 
 
 def check_right(done: subprocess.CompletedProcess) -> None:

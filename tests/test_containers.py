@@ -30,6 +30,7 @@ import bigbar
 from bigbar.data.encoding import text_limit
 from bigbar.data.read import read_bars
 from bigbar.errors import DataError
+from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = ROOT / "bigbar_multiprocessing_optimized.py"
@@ -385,10 +386,8 @@ def test_what_is_no_file_at_all(wrong):
 
 
 def run(arguments: list[str], **streams: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(COMMAND), "-", "--no-store", *arguments],
-        capture_output=True, text=True, check=False, timeout=120, **streams,
-    )  # fmt: skip
+    line = [sys.executable, str(COMMAND), "-", "--no-store", *arguments]
+    return commands.run(line, timeout=120, **streams)
 
 
 def test_standard_input(tmp_path):

@@ -22,6 +22,7 @@ import bigbar
 from bigbar.errors import SettingsError
 from bigbar.progress.events import Listener
 from bigbar.statistics import NAMES
+from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -109,11 +110,10 @@ def folder(tmp_path: Path) -> Path:
 def command(folder: Path, *words: str, code: int = 0) -> tuple[str, dict[str, Any]]:
     """What a run says on standard error, and its summary."""
     output = folder / "out"
-    done = subprocess.run(
+    done = commands.run(
         [sys.executable, "-m", "bigbar", "goog.csv", *words, "--no-progress", "--no-validate",
          "--workers", "2", "--output", "out", "--force"],
-        capture_output=True, text=True, timeout=200, cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=200, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
@@ -299,8 +299,8 @@ def test_all_that_is_in_the_way_is_explained(tmp_path: Path) -> None:
 
 def test_explained_by_the_command(folder: Path) -> None:
     def explain(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "bigbar", "explain", *words], capture_output=True, text=True,
+        return commands.run(
+            [sys.executable, "-m", "bigbar", "explain", *words],
             timeout=60, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
 

@@ -20,6 +20,7 @@ from bigbar.__main__ import COMMANDS as ALL_COMMANDS
 from bigbar.__main__ import main as program
 from bigbar.history.command import main, make_parser
 from bigbar.parser import make_parser as optimizer_parser
+from tests import commands
 
 #: Every command, with what it needs; the one that deletes comes last.
 COMMANDS = {
@@ -30,12 +31,11 @@ COMMANDS = {
 
 def started(*arguments: str, folder: Path, **more) -> subprocess.Popen[str]:
     """The real command, in a process of its own."""
-    return subprocess.Popen(
+    return commands.Command(
         [sys.executable, "-m", "bigbar", *arguments, "--output", str(folder)],
         cwd=ROOT,
         stdout=more.pop("stdout", subprocess.PIPE),
         stderr=subprocess.PIPE,
-        text=True,
         **more,
     )
 
@@ -374,26 +374,27 @@ def test_a_run_without_a_profile(capsys, spoilable_runs):
     assert Asked(capsys, spoilable_runs, "profile", "1").refused("has no profile", "interrupted")
 
 
-@pytest.mark.parametrize("words", [("history",), ("show", "1"), ("profile", "1")])
-def test_looking_leaves_nothing_behind(words, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "bigbar", str(ROOT / "example.csv"), "--no-optimize",
-         "--no-validate", "--no-progress", "--workers", "1", "--output", str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, timeout=100,
-    )  # fmt: skip
+def test_looking_leaves_nothing_behind(tmp_path):
+    done = single(tmp_path)
     assert done.returncode == 0
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert main([*words, "--output", str(tmp_path)]) == 0
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    for words in (["history"], ["show", "1"], ["profile", "1"]):
+        assert main([*words, "--output", str(tmp_path)]) == 0
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before, words
+
+
+def single(folder: Path) -> subprocess.CompletedProcess[str]:
+    """One backtest by the command."""
+    return commands.run(
+        [sys.executable, "-m", "bigbar", str(ROOT / "example.csv"), "--no-optimize",
+         "--no-validate", "--no-progress", "--workers", "1", "--output", str(folder)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=100,
+    )  # fmt: skip
 
 
 def test_a_folder_in_the_place_of_the_store_stays_empty(tmp_path):
     (tmp_path / "runs.sqlite").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "bigbar", str(ROOT / "example.csv"), "--no-optimize",
-         "--no-validate", "--no-progress", "--workers", "1", "--output", str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
+    done = single(tmp_path)
     assert done.returncode == 0
     assert "runs.sqlite is no file of runs (no regular file)" in done.stderr
     assert list((tmp_path / "runs.sqlite").iterdir()) == []

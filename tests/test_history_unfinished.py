@@ -15,6 +15,7 @@ from history_tools import ROOT, Asked, stored
 
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
+from tests import commands
 
 #: 10,120 combinations by backtesting.py: longer than these tests look at it.
 COMMAND = (
@@ -29,7 +30,7 @@ def running(folder: Path) -> subprocess.Popen[bytes]:
     lines = (ROOT / "example.csv").read_text().splitlines(keepends=True)
     source.write_text("".join(lines[:401]))
     script = ROOT / "bigbar_multiprocessing_optimized.py"
-    process = subprocess.Popen(
+    process = commands.Command(
         [sys.executable, str(script), str(source), *COMMAND, "--output", str(folder)],
         cwd=folder,
         stdout=subprocess.DEVNULL,

@@ -34,6 +34,7 @@ from bigbar.statistics import NAMES
 from bigbar.strategies.big_bar.parameters import big_bar_account
 from bigbar.version import __version__
 from bigbar.worker import Failure
+from tests import commands
 
 
 @pytest.fixture
@@ -190,9 +191,8 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
         "    time.sleep(60)\n"
         "write_whole(Path(sys.argv[1]) / 'a.b.csv', write)"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", writer, str(tmp_path)], stdout=subprocess.PIPE
-    )
+    line = [sys.executable, "-c", writer, str(tmp_path)]
+    process = commands.Command(line, stdout=subprocess.PIPE)
     process.stdout.readline()
     prepare_folder(tmp_path)
     assert len(os.listdir(tmp_path)) == 1  # It lives.

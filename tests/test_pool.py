@@ -19,6 +19,7 @@ import pytest
 from bigbar.errors import WorkersLostError
 from bigbar.executors.inside_process import run_while_parent_lives
 from bigbar.executors.local import WorkerDied, WorkerPool
+from tests import commands
 from tests import pool_tasks as work
 
 pytestmark = pytest.mark.timeout(60)
@@ -278,12 +279,11 @@ def run_script(
 ) -> subprocess.Popen[str]:
     """Start a script in a process (and a process group) of its own."""
     script = textwrap.dedent(body)
-    return subprocess.Popen(
+    return commands.Command(
         [*(prefix or []), sys.executable, "-c", script, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         start_new_session=True,
     )
 

@@ -34,6 +34,7 @@ from bigbar.results import Choice
 from bigbar.strategies.big_bar.description import BigBar
 from bigbar.strategies.big_bar.kind import KIND as COMPILED
 from bigbar.strategies.big_bar.parameters import big_bar_account, parse_grid
+from tests import commands
 
 pytestmark = [pytest.mark.timeout(120), posix_only]
 
@@ -241,7 +242,7 @@ def command(
     output: Path, *options: str, script: Path = COMMAND
 ) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, str(script), str(EXAMPLE), "--output", str(output), *options]
-    return subprocess.run(line, capture_output=True, text=True, timeout=110)
+    return commands.run(line, timeout=110)
 
 
 def summary(output: Path) -> dict:
@@ -341,9 +342,9 @@ def test_forecast_and_metrics_of_the_command(tmp_path):
     assert metrics["verdict"].endswith(".")
     assert metrics["stages"]["sweep_s"] == told["timings"]["sweep_s"]
     assert "memory" not in metrics
-    profile = subprocess.run(
+    profile = commands.run(
         [sys.executable, "-m", "bigbar", "profile", str(told["run"]["id"]), "--output", output],
-        capture_output=True, text=True, timeout=60, cwd=ROOT,
+        timeout=60, cwd=ROOT,
     )  # fmt: skip
     assert profile.returncode == 0, profile.stderr
     assert profile.stdout.startswith("Verdict ")
@@ -357,7 +358,7 @@ def test_a_worker_stopped_while_the_command_runs(tmp_path):
             "--uptail-max-ratio", "0.7", "--previous-weight", "0.05:1:0.05", "--no-validate",
             "--workers", "2")  # fmt: skip
     line = [sys.executable, str(COMMAND), str(EXAMPLE), "--output", str(output), *slow]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
+    with commands.Command(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as one:
         root = psutil.Process(one.pid)
         assert wait_until(lambda: len(living_workers(root)) == 2, 30)
         victim = living_workers(root)[0].pid

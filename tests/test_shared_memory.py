@@ -29,6 +29,7 @@ from bigbar.sharing.named_frames import (
     create_shared_memory_dataframe,
     load_from_shared_memory,
 )
+from tests import commands
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -280,13 +281,8 @@ def test_from_other_processes(method: str) -> None:
 def run(body: str, *arguments: str, prefix: tuple[str, ...] = (), silent: bool = True) -> str:
     """Run a script in an unrelated process; its output."""
     script = textwrap.dedent(body)
-    done = subprocess.run(
-        [*prefix, sys.executable, "-c", script, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    line = [*prefix, sys.executable, "-c", script, *arguments]
+    done = commands.run(line, cwd=ROOT, timeout=60)
     assert done.returncode == 0, done.stderr
     assert not silent or not done.stderr, done.stderr
     return done.stdout
@@ -349,12 +345,8 @@ def test_owner_that_forgets_and_owner_that_is_killed() -> None:
     """
     forgotten = run(body, "forgets").split()
     assert not any((Path("/dev/shm") / name).exists() for name in forgotten)
-    killed = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(body), "killed"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    ).stdout.split()
+    line = [sys.executable, "-c", textwrap.dedent(body), "killed"]
+    killed = commands.run(line, cwd=ROOT).stdout.split()
     deadline = time.monotonic() + 3
     while any((Path("/dev/shm") / name).exists() for name in killed):
         assert time.monotonic() < deadline, "the resource tracker did not remove it"
@@ -516,7 +508,7 @@ def test_a_process_killed_while_it_makes_a_segment_leaves_none() -> None:
         "mmap.mmap = lambda *_: os.kill(os.getpid(), 9)\n"  # There by then, but nothing more.
         "create_segment(16)"
     )
-    process = subprocess.Popen([sys.executable, "-c", script])
+    process = commands.Command([sys.executable, "-c", script])
     assert process.wait(60) == -9
     deadline = time.monotonic() + 10
     while (left := list(Path("/dev/shm").glob(f"bigbar_{process.pid}_*"))) and (

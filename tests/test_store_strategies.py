@@ -15,6 +15,7 @@ import pytest
 from bigbar.store.receipt import read_receipt
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import VERSION
+from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -63,13 +64,12 @@ def project(tmp_path: Path) -> Path:
 
 
 def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return commands.Command(
         [sys.executable, "-m", "bigbar", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from bigbar.store.code_objects import value_text
 from bigbar.store.strategy_code import UNFOLLOWED, strategy_code
 from bigbar.strategies.find import find_strategy
+from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -83,12 +83,10 @@ def unedited(tmp_path_factory: pytest.TempPathFactory) -> list:
 
 def python(folder: Path, script: str, *arguments: str) -> list:
     """What a script prints as JSON, in a process of its own."""
-    done = subprocess.run(
+    done = commands.run(
         [sys.executable, "-c", script, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
         timeout=100,
     )
     assert done.returncode == 0, done.stderr
