@@ -90,6 +90,15 @@ def test_those_that_a_package_brings(installed):
         described("weekly_more", {"no_such": 5})
 
 
+@pytest.mark.parametrize("name", ["path", "by_value"])
+def test_a_stored_setting_does_not_name_other_code(name, tmp_path):
+    evil = tmp_path / "evil.py"
+    evil.write_text("raise SystemExit('run')\n", encoding="utf-8")
+    with pytest.raises(TypeError, match=f"big_bar has no setting '{name}'"):
+        described("big_bar", {name: f"{evil}:X"})
+    assert described("big_bar", {"week_edge_bars": 3}).settings == {"week_edge_bars": 3}
+
+
 def test_what_comes_along_is_not_replaced(installed):
     assert find_strategy("sma_cross") == StrategySpec.of(SmaCross)
 

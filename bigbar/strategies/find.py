@@ -126,6 +126,10 @@ def described(path: str, settings: Mapping[str, Any]) -> StrategySpec:
     SettingsError
         If it cannot be had any more.
     TypeError
-        If it has no such settings.
+        If it has no such settings: whose code it is, is none.
     """
-    return replace(find_strategy(path), **settings)
+    spec = find_strategy(path)
+    unknown = set(settings) - set(spec.settings)
+    if unknown:
+        raise TypeError(f"{path} has no setting {', '.join(sorted(map(repr, unknown)))}")
+    return replace(spec, **settings)
