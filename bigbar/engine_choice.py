@@ -6,14 +6,17 @@ kill, before anything else does.
 
 from __future__ import annotations
 
+import io
+import multiprocessing
 from collections.abc import Iterator
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bigbar.data.read import Bars
-from bigbar.engines.find import AUTO, is_general
+from bigbar.engines.find import AUTO, build_engine, is_general
 from bigbar.errors import SettingsError
 from bigbar.executors.local import Unanswered, WorkerPool
 from bigbar.job import Job
@@ -32,6 +35,9 @@ _CHECKED = 6
 
 #: Seconds that compiling takes: a strategy's `next`, and what every strategy shares, which is kept.
 _NEXT_S, _SHARED_S = 1.5, 10.0
+
+#: Seconds of translating that are spent once more, so that no worker has to.
+_QUICK_S = 2.0
 
 #: Validation runs about so many times what the sweep does.
 _VALIDATION = 3.0
@@ -111,6 +117,8 @@ def choose_engine(
             f"all{why}",
         )
     compiled = replace(job, engine=job.engine if insists else "compiled")
+    if checked[0].compiled_s < _QUICK_S:
+        _make_known(bars, compiled, compared[0].number, execution)
     return EngineChoice(
         compiled,
         f"compiled: {counted(max(one.lines for one in compared), 'line')} of next() translated in "
@@ -179,6 +187,18 @@ def _checked(
                 pool.close()
         finally:
             publication.close()
+
+
+def _make_known(bars: Bars, job: Job, number: int, execution: Execution) -> None:
+    """Translate the strategy here as well: workers that are forked from now on have its program.
+
+    Its `init` runs with a combination that a worker has just been through.
+    """
+    if multiprocessing.get_context(execution.start_method).get_start_method() != "fork":
+        return
+    engine: Any = build_engine(job.spec.columns(bars.frame), replace(job, engine="general"))
+    with suppress(Exception), redirect_stdout(io.StringIO()):
+        engine.translate(number)
 
 
 def _tell_of_compiling(listener: Listener) -> None:

@@ -44,14 +44,14 @@ def choice_of(maximize: str | Callable[[pd.Series], float]) -> Choice:
         If it is no key of the statistics, or no function.
     """
     if isinstance(maximize, str):
+        if maximize in COLUMN:
+            return Choice(replace(by_name(maximize), better=Better.HIGHER))
         from backtesting._stats import dummy_stats
 
         if maximize not in dummy_stats().index:
             raise SettingsValueError(
                 "`maximize`, if str, must match a key in pd.Series result of backtest.run()"
             )
-        if maximize in COLUMN:
-            return Choice(replace(by_name(maximize), better=Better.HIGHER))
         return Choice.by_function(_Item(maximize))
     if not callable(maximize):
         raise SettingsTypeError(

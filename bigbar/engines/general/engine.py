@@ -114,6 +114,11 @@ class CompiledEngine(OneByOne):
         """Seconds spent on translating and compiling so far."""
         return self._preparer.seconds
 
+    def translate(self, number: int) -> None:
+        """Translate and compile the strategy by one combination, unless that is done."""
+        self._ran.again()
+        self._ready(self._space[number])
+
     # The contract.
 
     def equity(self, number: int) -> pd.Series:
