@@ -8,7 +8,9 @@ import json
 import re
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
+from functools import cached_property
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -23,10 +25,10 @@ from bigbar.outcome import Outcome
 from bigbar.report.files import OutputError
 from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, numbers, seconds, ticks
 from bigbar.report.page.landscape import MOST_CELLS, distribution, heatmaps, landscape_of, profiles
-from bigbar.report.page.markup import Cell, escaped, json_data, table, tag
+from bigbar.report.page.markup import Cell, escaped, packed_data, table, tag
 from bigbar.report.page.numbers import NONE, duration, number, percent, share, statistic
 from bigbar.report.page.report import SECTIONS, report_html, write_report
-from bigbar.report.page.thinning import join_bars, telling_points
+from bigbar.report.page.thinning import around, join_bars, telling_points
 from bigbar.strategies.big_bar.parameters import big_bar_account, grid_with
 from bigbar.validation.findings import Findings
 from tests.small_run import small_outcome
@@ -36,8 +38,13 @@ EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'&.csv"
 RECEIPT = {"data": {"sha256": "ab12"}, "command line": ["run", EVIL], "python": "3.11"}
 
 #: Sections by what they need of the findings.
-ALWAYS = ["verdict", "equity", "heatmaps", "luck", "parameters", "walk-forward"]
-AT_THE_END = ["months", "trades", "top", "statistics", "record"]
+ALWAYS = ["verdict", "equity", "trades", "heatmaps", "luck", "parameters", "walk-forward"]
+AT_THE_END = ["months", "top", "statistics", "record"]
+
+
+def unpacked(packed: str) -> dict:
+    """Data of a page, as its script reads them."""
+    return json.loads(zlib.decompress(base64.b64decode(packed)))
 
 
 class Page(HTMLParser):
@@ -79,14 +86,18 @@ class Page(HTMLParser):
     def sections(self) -> list[str]:
         return [str(held["id"]) for name, held in self.elements if name == "section"]
 
-    @property
-    def charts(self) -> dict:
+    @cached_property
+    def data(self) -> dict:
         place = next(
             place
             for place, held in enumerate(held for name, held in self.elements if name == "script")
-            if held.get("id") == "charts"
+            if held.get("id") == "data"
         )
-        return json.loads(self.scripts[place])
+        return unpacked(self.scripts[place])
+
+    @property
+    def charts(self) -> dict:
+        return self.data["charts"]
 
     def attributes(self, name: str) -> list[dict[str, str | None]]:
         return [held for element, held in self.elements if element == name]
@@ -172,7 +183,7 @@ def test_the_policy_lets_in_only_the_scripts_of_the_page(page):
     run = [
         script
         for script, held in zip(page.scripts, page.attributes("script"), strict=True)
-        if held.get("type") != "application/json"
+        if held.get("type") != "application/octet-stream"
     ]
     digests = [
         base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in run
@@ -365,7 +376,7 @@ def test_a_run_stopped_before_its_trades_were_listed_has_a_page(findings):
     outcome = small_outcome()
     outcome.trades = None
     page = Page(report_html(outcome, replace(findings, costs=None, perturbation=None)))
-    assert page.sections == [*ALWAYS, *(name for name in AT_THE_END if name != "trades")]
+    assert page.sections == [*(name for name in ALWAYS if name != "trades"), *AT_THE_END]
 
 
 def test_bars_that_were_held_back_and_not_opened_are_told():
@@ -609,11 +620,16 @@ def test_bars_are_joined_as_longer_ones():
     bars = pd.DataFrame(
         {"Open": made, "High": made + 3, "Low": made - 3, "Close": made + 1, "Volume": 1.0}, times
     )
-    joined, size = join_bars(bars, most=3)
-    assert size == 3
-    assert joined.to_numpy().tolist() == [[0, 5, -3, 3], [3, 8, 0, 6], [6, 9, 3, 7]]
+    joined = join_bars(bars, most=3)
+    assert joined.to_numpy().tolist() == [[0, 5, -3, 3, 3], [3, 8, 0, 6, 3], [6, 9, 3, 7, 1]]
     assert list(joined.index) == list(times[::3])
-    assert join_bars(bars)[1] == 1
+    assert join_bars(bars)["Bars"].tolist() == [1] * 7
+    # Around trades each bar stays alone.
+    near = around(np.array([0, 3]), np.array([0, 3]), count=7, room=1, most=3)
+    assert near.tolist() == [False, False, True, True, True, False, False]
+    joined = join_bars(bars, most=5, keep=near)
+    assert joined["Bars"].tolist() == [2, 1, 1, 1, 2]
+    assert joined["High"].tolist() == [4, 5, 6, 7, 9]
 
 
 def test_a_long_file_makes_no_large_page():
@@ -624,7 +640,7 @@ def test_a_long_file_makes_no_large_page():
     outcome.bars = bars_from_frame(longer, source="long.csv")
     html = report_html(outcome, None)
     assert len(html) < 3_000_000
-    assert "Each bar drawn joins 7 bars of the file" in Page(html).text
+    assert "Away from trades each bar drawn joins 3 bars of the file" in Page(html).text
 
 
 @pytest.mark.parametrize(
@@ -656,9 +672,9 @@ def test_text_is_escaped_and_markup_is_not():
     assert tag("p", "<b>", tag("i", "&")) == "<p>&lt;b&gt;<i>&amp;</i></p>"
     assert tag("a", href='"x"', class_=None, hidden=True) == '<a href="&quot;x&quot;" hidden></a>'
     assert escaped(["a", None, 3, ["<"]]) == "a3&lt;"
-    data = json_data({"</script><!--": "&"}, id="x")
+    data = packed_data({"</script><!--": "&"}, id="x")
     assert data.count("<") == 2
-    assert json.loads(data.split(">", 1)[1].rsplit("<", 1)[0]) == {"</script><!--": "&"}
+    assert unpacked(data.split(">", 1)[1].rsplit("<", 1)[0]) == {"</script><!--": "&"}
 
 
 def test_table_cells():
@@ -709,5 +725,5 @@ def test_assets_are_installed_with_the_package():
         "bigbar.report.page": ["assets/*"],
     }
     assert {path.name for path in (root / "bigbar" / "report" / "page" / "assets").iterdir()} == {
-        "report.css", "charts.js", "page.js", "logo.svg",
+        "report.css", "charts.js", "candles.js", "heatmaps.js", "page.js", "logo.svg",
     }  # fmt: skip

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ import pytest
 from page_findings import page_findings
 
 from bigbar.data.read import bars_from_frame
+from bigbar.outcome import Outcome
+from bigbar.report.page.numbers import statistic, value_text
 from bigbar.report.page.report import write_report
+from bigbar.validation.findings import Findings
 from tests.small_run import small_outcome
 from tests.test_page import EVIL, RECEIPT
 
@@ -53,6 +56,14 @@ CALL_HOME = """<script>
 fetch('https://counter.invalid/fetch').catch(() => 0);
 new Image().src = 'https://counter.invalid/image.gif';
 </script><img src="https://counter.invalid/still.gif">"""
+
+#: A point of a chart, by shares of its width and height, once it is in sight.
+PLACE = """
+const place = document.querySelector(`[data-chart="${arguments[0]}"]`);
+place.scrollIntoView({ block: 'center', behavior: 'instant' });
+const { left, top, width, height } = place.getBoundingClientRect();
+return [left + width * arguments[1], top + height * arguments[2]];
+"""
 
 #: The figures in the order in which their places stand on the page, by the names of these.
 FIGURES = """
@@ -110,7 +121,7 @@ class Visitor:
 
     def wait(self, script: str, *arguments: object) -> Any:
         """Until the script returns something."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + 30
         while not (found := self.run(script, *arguments)):
             assert time.monotonic() < until, script
             time.sleep(0.05)
@@ -118,13 +129,7 @@ class Visitor:
 
     def hover(self, chart: str, across: float, down: float) -> str:
         """Point at a place of a chart; what its tooltip says."""
-        at = self.run(
-            """const place = document.querySelector(`[data-chart="${arguments[0]}"]`);
-            place.scrollIntoView({ block: 'center', behavior: 'instant' });
-            const { left, top, width, height } = place.getBoundingClientRect();
-            return [left + width * arguments[1], top + height * arguments[2]];""",
-            chart, across, down,
-        )  # fmt: skip
+        at = self.run(PLACE, chart, across, down)
         for step in (4, 2, 0):  # A pointer that moves, as a hand's does.
             self.command(
                 "Input.dispatchMouseEvent", type="mouseMoved", x=at[0] - step, y=at[1] - step
@@ -137,6 +142,15 @@ class Visitor:
               ...(element.shadowRoot ? texts(element.shadowRoot) : [])]);
             return texts(document).find((text) => text.trim() !== '');"""
         )
+
+    def click(self, chart: str, across: float, down: float) -> None:
+        """Press a place of a chart with the mouse."""
+        self.hover(chart, across, down)
+        x, y = self.run(PLACE, chart, across, down)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.command(
+                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
+            )
 
     def press(self, key: str) -> None:
         from selenium.webdriver import ActionChains
@@ -186,7 +200,7 @@ def browser() -> Iterator[Visitor]:
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
-    """One browser's visits to the page, and to one of an evil name that also calls home."""
+    """One browser's visits to a page, to one as a plain run has it, and to one that is evil."""
     folder = tmp_path_factory.mktemp("pages")
     outcome = small_outcome()
     findings = page_findings(outcome)
@@ -196,21 +210,39 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     text = evil.read_text(encoding="utf-8")
     evil.write_text(text.replace("</body>", f"{CALL_HOME}</body>"), encoding="utf-8")
 
-    found = {name: Seen() for name in ("page", "evil")}
+    plain = write_report(folder / "plain.html", *plain_run(), receipt=RECEIPT)
+
+    found = {name: Seen() for name in ("page", "plain", "evil")}
     with browser() as visitor:
         visitor.resize(WIDE)
         visitor.prefer("light")
         visitor.open(page)
-        for visit in (visit_keyboard, visit_charts, visit_tables, visit_controls, visit_scheme):
+        for visit in (
+            visit_keyboard, visit_charts, visit_tables, visit_controls, visit_settings,
+            visit_folded, visit_scheme,
+        ):  # fmt: skip
             visit(visitor, found["page"].notes)
         visitor.resize(NARROW)  # The scheme is dark by now.
         visitor.open(page)
         visit_narrow(visitor, found["page"].notes)
         visitor.look_into(found["page"])
+        visitor.resize(WIDE)
+        visitor.open(plain)
+        found["plain"].notes["height"] = visitor.run("return document.body.scrollHeight")
+        found["plain"].notes["colours"] = visitor.run(COLOURS)
+        visitor.look_into(found["plain"])
         visitor.open(evil)
         found["evil"].notes["title"] = visitor.driver.title
         visitor.look_into(found["evil"])
     return found
+
+
+def plain_run() -> tuple[Outcome, Findings]:
+    """As `bigbar prices.csv` has it: four parameters that vary, no bars held back, no windows."""
+    outcome = small_outcome(uptail_max_ratio=(0.6, 0.7))
+    outcome.table.column("Return [%]")[1::7] -= 60.0  # A few heavy losses.
+    findings = page_findings(outcome)
+    return outcome, replace(findings, holdout=None, walk_forward=None, walk_forward_matrix=None)
 
 
 def visit_charts(visitor: Visitor, notes: dict[str, Any]) -> None:
@@ -225,7 +257,7 @@ def visit_charts(visitor: Visitor, notes: dict[str, Any]) -> None:
         "equity": visitor.hover("equity", 0.5, 0.5),
         "heatmap-k_atr-previous_weight": visitor.hover("heatmap-k_atr-previous_weight", 0.4, 0.3),
         "distribution": visitor.hover("distribution", 0.93, 0.8),
-        "prices": visitor.hover("prices", 0.4, 0.9),
+        "prices": visitor.hover("prices", 0.3, 0.5),
     }
 
 
@@ -251,14 +283,16 @@ def visit_tables(visitor: Visitor, notes: dict[str, Any]) -> None:
 
 
 def visit_controls(visitor: Visitor, notes: dict[str, Any]) -> None:
-    scale = "return document.querySelector('.scale .to').textContent"
-    fill = FIGURES + (
-        "const cells = figure('heatmap-k_atr-previous_weight').renderers[0].glyph;"
-        "return cells.fill_color.field;"
+    cells = FIGURES + (
+        "const { fill, mean, best } = figure('heatmap-k_atr-previous_weight').renderers[0]"
+        ".data_source.data;"
+        "const caption = document.querySelector('#heatmaps figcaption');"
+        "const to = document.querySelector('.scale .to').textContent;"
+        "return { fill, mean, best, caption: caption.innerText, to };"
     )
-    notes["mean"] = visitor.run(scale), visitor.run(fill)
+    notes["mean"] = visitor.run(cells)
     visitor.run("document.querySelector('input[value=best]').click()")
-    notes["best"] = visitor.run(scale), visitor.run(fill)
+    notes["best"] = visitor.run(cells)
 
     ends = FIGURES + (
         "const { x_range, y_range } = figure(arguments[0]);"
@@ -270,12 +304,72 @@ def visit_controls(visitor: Visitor, notes: dict[str, Any]) -> None:
             visitor.run(press, "equity", f"[data-move={button}]")
         notes[f"equity {step}"] = visitor.run(ends, "equity")
         notes[f"drawdown {step}"] = visitor.run(ends, "drawdown")
+        notes[f"prices {step}"] = visitor.run(ends, "prices")
+    bars = FIGURES + "return Array.from(figure('prices').renderers[0].data_source.data.bars);"
     notes["prices"] = visitor.run(ends, "prices")
+    notes["bars"] = visitor.run(bars)
     visitor.run(press, "prices", "[data-step='1']")
+    notes["bars at a trade"] = visitor.run(bars)
+    notes["equity at a trade"] = visitor.run(ends, "equity")
     notes["trade"] = visitor.run(
         "return document.querySelector('[data-controls=prices] output').textContent"
     )
     notes["prices at a trade"] = visitor.run(ends, "prices")
+
+
+#: Of the map with the most cells, and the strongest colour of a loss and of a gain.
+COLOURS = (
+    FIGURES
+    + """
+const { mean, fill } = figure('heatmap-k_atr-previous_weight').renderers[0].data_source.data;
+const style = getComputedStyle(document.documentElement);
+return [{ mean, fill }, ['--low', '--high'].map((name) => style.getPropertyValue(name).trim())];
+"""
+)
+
+DRAWER = """
+const drawer = document.querySelector('dialog');
+const rows = [...drawer.querySelectorAll('tr')].map((row) =>
+  [...row.cells].map((cell) => cell.textContent));
+return [drawer.open, drawer.querySelector('p')?.textContent, rows,
+  document.activeElement.className];
+"""
+
+
+def visit_settings(visitor: Visitor, notes: dict[str, Any]) -> None:
+    """Statistics of a setting, by mouse, by keyboard, and from the table of the best."""
+    chart = "heatmap-k_atr-previous_weight"
+    tip = visitor.hover(chart, 0.4, 0.7)
+    notes["pointed at"] = tip[tip.rindex("}") + 1 :]
+    visitor.click(chart, 0.4, 0.7)
+    notes["pressed cell"] = visitor.run(DRAWER)
+    visitor.press("\ue00c")
+    notes["escaped"] = visitor.run(DRAWER)
+    visitor.run(f"document.querySelector('[data-chart=\"{chart}\"]').focus()")
+    for key in ("\ue014", "\ue014", "\ue013"):  # The first shows where one is: at the left end.
+        visitor.press(key)
+    notes["cell in words"] = visitor.run("return document.querySelector('output.cell').textContent")
+    visitor.press("\ue007")
+    notes["entered cell"] = visitor.run(DRAWER)
+    visitor.press("\ue007")  # The drawer's own button has the focus.
+    notes["closed"] = visitor.run(DRAWER)
+    visitor.run("document.querySelectorAll('#top td button')[1].click()")
+    notes["row of the table"] = visitor.run(DRAWER)
+    notes["second row"] = visitor.run(
+        "return [...document.querySelectorAll('#top tbody tr')[1].cells]"
+        ".map((cell) => cell.textContent)"
+    )
+    visitor.run("document.querySelector('dialog').close()")
+
+
+def visit_folded(visitor: Visitor, notes: dict[str, Any]) -> None:
+    opened = (
+        "return ['statistics', 'record'].map((id) => document.querySelector(`#${id} details`).open)"
+    )
+    notes["folded"] = visitor.run(opened)
+    visitor.run("document.querySelector('nav a[href=\"#record\"]').click()")
+    visitor.wait("return document.querySelector('#record details').open")
+    notes["unfolded"] = visitor.run(opened)
 
 
 def visit_keyboard(visitor: Visitor, notes: dict[str, Any]) -> None:
@@ -369,11 +463,77 @@ def test_tables_are_sorted_by_click_and_by_keyboard(seen):
     )
 
 
-def test_heatmaps_can_show_the_best(seen):
+def test_heatmaps_can_show_the_best_and_their_captions_follow(seen):
+    mean, best = (seen["page"].notes[name] for name in ("mean", "best"))
+    assert (mean["mean"], mean["best"]) == (best["mean"], best["best"])
+    assert mean["fill"] != best["fill"]
+    assert mean["to"] != best["to"]
+    assert mean["caption"].startswith("The best mean, ")
+    assert best["caption"].startswith("The best, ")
+
+
+def test_each_side_of_zero_has_its_own_scale(seen):
+    """The heaviest loss and the largest gain have the strongest colours, however unequal."""
+    cells, strongest = seen["plain"].notes["colours"]
+    colours = dict(zip(cells["mean"], cells["fill"], strict=True))
+    low, high = min(colours), max(colours)
+    assert low < -10 * high < 0
+    assert (colours[low], colours[high]) == tuple(strongest)
+    gains = [value for value in colours if 0 < value < high]
+    assert gains
+    assert colours[high] not in {colours[value] for value in gains}
+
+
+def test_a_cell_opens_the_statistics_of_its_setting(seen):
+    outcome, notes = small_outcome(), seen["page"].notes
+    opened, setting, rows, _ = notes["pressed cell"]
+    assert opened
+    heads, *lines = rows
+    assert heads == ["statistic", "this setting", "chosen"]
+    number = next(
+        number
+        for number in range(len(outcome.table))
+        if setting_text_of(outcome, number) == setting
+    )
+    shown = {name: (one, chosen) for name, one, chosen in lines}
+    for place, which in enumerate((number, outcome.best)):
+        found = outcome.table.statistics(which)
+        for name in ("Return [%]", "Sharpe Ratio", "# Trades", "Max. Drawdown Duration"):
+            assert shown[name][place] == statistic(name, found[name], with_unit=False)
+    trades = outcome.table.statistics(number)["# Trades"]
+    assert notes["pointed at"].endswith(f"Trades{trades}")
+    assert not notes["escaped"][0]
+
+
+def test_the_keyboard_walks_over_a_heatmap(seen):
     notes = seen["page"].notes
-    assert notes["mean"][1] == "mean"
-    assert notes["best"][1] == "best"
-    assert notes["best"][0] != notes["mean"][0]
+    said = notes["cell in words"]
+    assert said.startswith("k_atr 1.1, previous_weight 0.4: mean ")
+    opened, setting, _, focus = notes["entered cell"]
+    assert opened
+    assert ("k_atr 1.1" in setting, "previous_weight 0.4" in setting) == (True, True)
+    assert focus == "close"
+    assert not notes["closed"][0]
+    assert "plot" in notes["closed"][3]  # The focus is where it was.
+
+
+def test_a_row_of_the_best_opens_its_statistics(seen):
+    notes = seen["page"].notes
+    opened, _, rows, _ = notes["row of the table"]
+    assert opened
+    returned = next(row[1] for row in rows if row[0] == "Return [%]")
+    assert returned in notes["second row"]
+
+
+def test_settings_and_receipt_are_folded_until_one_goes_there(seen):
+    notes = seen["page"].notes
+    assert notes["folded"] == [False, False]
+    assert notes["unfolded"] == [False, True]
+
+
+def test_a_plain_run_is_seen_without_much_scrolling(seen):
+    assert 4_000 < seen["plain"].notes["height"] < 9_000
+    assert seen["plain"].errors == []
 
 
 def test_charts_of_one_time_are_zoomed_together_and_fit_their_height(seen):
@@ -382,8 +542,9 @@ def test_charts_of_one_time_are_zoomed_together_and_fit_their_height(seen):
     assert nearer[1] - nearer[0] == pytest.approx((whole[1] - whole[0]) / 2)
     assert nearer[3] - nearer[2] < whole[3] - whole[2]
     assert everything == whole
-    for step in ("nearer", "all"):
-        assert notes[f"drawdown {step}"][:2] == notes[f"equity {step}"][:2]
+    for step in ("whole", "nearer", "all"):
+        for other in ("drawdown", "prices"):
+            assert notes[f"{other} {step}"][:2] == notes[f"equity {step}"][:2]
     assert notes["drawdown whole"][3] == 0
 
 
@@ -393,6 +554,17 @@ def test_trades_are_looked_at_one_by_one(seen):
     whole, near = notes["prices"], notes["prices at a trade"]
     assert near[1] - near[0] < (whole[1] - whole[0]) / 3
     assert near[3] - near[2] < whole[3] - whole[2]
+    assert notes["equity at a trade"][:2] == near[:2]
+    # From afar bars are joined; there each stands alone, with room to be seen.
+    assert max(notes["bars"]) > 1
+    assert set(notes["bars at a trade"]) == {1}
+    assert 10 < len(notes["bars at a trade"]) < 100
+
+
+def setting_text_of(outcome: Outcome, number: int) -> str:
+    """As the page has it: every parameter, in order."""
+    point = outcome.job.space[number]
+    return ", ".join(f"{name} {value_text(value)}" for name, value in point.items())
 
 
 def test_the_keyboard_reaches_everything(seen):

@@ -25,7 +25,10 @@ Role = Literal["chosen", "unseen", "luck", "robust", "good", "bad", "ink", "mute
 #: How things are listed in a legend.
 KeyMark = Literal["line", "dashed", "dotted", "band", "bar", "peak", "robust", "up", "down", "ring"]
 
-Scale = Literal["linear", "time", "places"]
+Scale = Literal["linear", "log", "time", "places"]
+
+#: The charts of the account and of the bars, which are moved and zoomed together.
+TIME = "time"
 
 #: Digits that are kept of drawn values: more than a screen shows, or a tooltip says.
 _DIGITS = 8
@@ -38,7 +41,7 @@ class Axis:
     Attributes
     ----------
     label : str
-    kind : {"linear", "time", "places"}
+    kind : {"linear", "log", "time", "places"}
         "places": whole numbers from 0 on, with the names in `ticks`.
     ticks : tuple of (float, str)
         Where the axis is marked, and with what; empty for the usual numbers.
@@ -64,8 +67,9 @@ class Layer:
     ----------
     mark : Mark
         line: x, y. band: x, low, high. area: x, y, filled down to 0. bars: left, right, y, up
-        from 0. points: x, y. segments: x0, y0, x1, y1. candles: x, open, high, low, close.
-        cells: x, y, and a value for each variant of the chart.
+        from 0. points: x, y. segments: x0, y0, x1, y1. candles: x, open, high, low, close,
+        and how many bars of the file each is. cells: x, y, and a value for each variant of the
+        chart.
     columns : mapping of str to sequence or ndarray
         All of one length; whatever tooltips need besides may stand here too.
     color : Role
@@ -128,6 +132,8 @@ class Chart:
     size : {"tall", "medium", "low"}
     zoom : bool
         Whether x can be moved and zoomed; y follows.
+    together : str
+        Charts of the same name here are moved and zoomed together; empty for a chart alone.
     extra : mapping
         Further values for the script, by the chart's own names.
     """
@@ -143,9 +149,12 @@ class Chart:
     keys: Sequence[LegendEntry] = ()
     size: Literal["tall", "medium", "low"] = "medium"
     zoom: bool = False
+    together: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def figure(self, more_controls: Content = None, below: Content = None) -> Markup:
+    def figure(
+        self, more_controls: Content = None, below: Content = None, *, moves: bool = True
+    ) -> Markup:
         """The place of the chart on the page, with its title, legend, controls and sentence.
 
         Parameters
@@ -154,6 +163,9 @@ class Chart:
             After the buttons that move and zoom.
         below : Content, optional
             Under the sentence, such as a table of what is drawn.
+        moves : bool, optional
+            Whether it has buttons of its own, where it can be zoomed: one that goes along with
+            another needs none.
         """
         title, says = f"{self.name}-title", f"{self.name}-says"
         return tag(
@@ -162,7 +174,7 @@ class Chart:
             legend(self.keys),
             tag("div", class_=f"plot {self.size}", data_chart=self.name, role="img",
                 aria_labelledby=title, aria_describedby=says),
-            controls(self.name, self.title, more_controls) if self.zoom else None,
+            controls(self.name, self.title, more_controls) if self.zoom and moves else None,
             tag("figcaption", tag("p", self.says, id=says), below),
             class_="chart",
         )  # fmt: skip
@@ -182,6 +194,7 @@ class Chart:
             "rules": [_plain(rule) for rule in self.rules],
             "shades": [_plain(shade) for shade in self.shades],
             "zoom": self.zoom,
+            **({"together": self.together} if self.together else {}),
             **self.extra,
         }
 

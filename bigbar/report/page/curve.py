@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, Shade, second, seconds
+from bigbar.report.page.chart import TIME, Axis, Chart, Layer, LegendEntry, Shade, second, seconds
 from bigbar.report.page.equity import drawdown
 from bigbar.report.page.markup import Content, Markup, escaped, paragraph, table, tag
 from bigbar.report.page.numbers import count, day, duration, number, percent, statistic
@@ -38,7 +38,8 @@ def curve_section(subject: Subject) -> Section | None:
         return None
     charts = (_equity_chart(subject, equity), _drawdown_chart(subject, equity))
     unseen = _not_opened(subject) if subject.holdout is None else _unseen(subject.holdout)
-    body = escaped([_lead(subject, equity), [chart.figure() for chart in charts], unseen])
+    figures = charts[0].figure(), charts[1].figure(moves=False)
+    body = escaped([_lead(subject, equity), unseen, figures])
     return Section("equity", "Equity", body, charts)
 
 
@@ -77,7 +78,7 @@ def _unseen_key(subject: Subject) -> tuple[LegendEntry, ...]:
 
 def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
     times, values, _ = _points(equity)
-    held = _held(subject, equity)
+    held = subject.held(equity)
     keys = [
         LegendEntry("line", "chosen", "chosen setting"),
         LegendEntry("dotted", "ink", "buy and hold"),
@@ -113,6 +114,9 @@ def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
             f"{number(ended['typical'])}, and 9 times in 10 between {number(ended['low'])} and "
             f"{number(ended['high'])}."
         )
+    on_logs = _tenfold(layers)
+    if on_logs:
+        says += " The scale is logarithmic: equal distances are equal gains in per cent."
     if len(times) < len(equity):
         says += f" Drawn from {len(times):,} of {len(equity):,} points; no extreme is left out."
     return Chart(
@@ -120,21 +124,23 @@ def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
         title="Equity",
         says=says,
         x=Axis(kind="time"),
-        y=Axis(format="0,0"),
+        y=Axis(format="0,0", kind="log" if on_logs else "linear"),
         layers=layers,
         shades=_shades(subject),
         keys=(*keys, *_unseen_key(subject)),
         size="tall",
         zoom=True,
-        extra={"linked": "drawdown"},
+        together=TIME,
     )
 
 
-def _held(subject: Subject, equity: pd.Series) -> pd.Series:
-    """What the cash would have become in the market all the time, from the first close on."""
-    frame = subject.outcome.bars.frame
-    close = frame["Close"].iloc[subject.outcome.job.first_bar :].iloc[: len(equity)]
-    return subject.cash * (close / close.iloc[0])
+def _tenfold(layers: list[Layer]) -> bool:
+    """Whether what is drawn spans a factor of ten, all of it above zero."""
+    names = ("y", "low", "high")
+    drawn = [layer.columns[name] for layer in layers for name in names if name in layer.columns]
+    values = np.concatenate(drawn)
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    return bool(lowest > 0 and highest >= 10 * lowest)
 
 
 def _holding_layer(held: pd.Series) -> Layer:
@@ -180,13 +186,13 @@ def _drawdown_chart(subject: Subject, equity: pd.Series) -> Chart:
         title="Drawdown",
         says=says,
         x=Axis(kind="time"),
-        y=Axis(format="0.0", label="% below the high", end=0),
+        y=Axis(format="0.0[00]", label="% below the high", end=0),
         layers=[Layer("area", {"x": seconds(times), "y": below}, "bad", tooltips=tips)],
         shades=_shades(subject),
         keys=(LegendEntry("band", "bad", "below the highest equity so far"), *_unseen_key(subject)),
         size="low",
         zoom=True,
-        extra={"linked": "equity"},
+        together=TIME,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from bigbar.space import Parameter, Space
 from bigbar.statistics import Better, Kind
 
 Floats = NDArray[np.float64]
+
+#: What a cell of a heatmap can show, over all parameters that are not on its axes.
+Variant = Literal["mean", "best"]
 
 _DAY_NS = 24 * 3600 * 10**9
 
@@ -102,6 +106,9 @@ class Heatmap:
     x, y : Parameter
     best, mean : ndarray of float, shape (cells along y, cells along x)
         Over all other axes; NaN where no combination counts.
+    numbers : ndarray of int, shape (cells along y, cells along x)
+        The combination that is the best of a cell, by its place in the whole product; -1 where
+        none counts.
     group : tuple of (int, int)
         Neighbouring values of x, and of y, that share a cell.
     """
@@ -110,14 +117,19 @@ class Heatmap:
     y: Parameter
     best: Floats
     mean: Floats
+    numbers: NDArray[np.int64]
     group: tuple[int, int]
 
-    def peak(self, *, lower_is_better: bool) -> tuple[int, int] | None:
-        """Cell along x, and along y, with the best mean; None where no cell has a value."""
-        if np.isnan(self.mean).all():
+    def peak(self, variant: Variant, *, lower_is_better: bool) -> tuple[int, int] | None:
+        """Cell along x, and along y, that is best by its mean, or by its best combination.
+
+        None where no cell has a value.
+        """
+        values = self.mean if variant == "mean" else self.best
+        if np.isnan(values).all():
             return None
         pick = np.nanargmin if lower_is_better else np.nanargmax
-        row, column = np.unravel_index(pick(self.mean), self.mean.shape)
+        row, column = np.unravel_index(pick(values), values.shape)
         return int(column), int(row)
 
 
@@ -131,30 +143,55 @@ def heatmaps(landscape: Landscape) -> Iterator[Heatmap]:
     axes = landscape.space.parameters
     for pair in combinations(varying(landscape.space), 2):
         x, y = sorted(pair, key=lambda number: (-len(axes[number]), number))
-        # x and y to the front, every other axis behind them.
-        values = np.moveaxis(landscape.values, (y, x), (0, 1))
-        values = values.reshape(len(axes[y]), len(axes[x]), -1)
         group = (-(-len(axes[x]) // MOST_CELLS), -(-len(axes[y]) // MOST_CELLS))
-        best, mean = _cells(values, group, lower_is_better=landscape.lower_is_better)
-        yield Heatmap(axes[x], axes[y], best, mean, group)
+        best, mean, numbers = _cells(landscape, x, y, group)
+        yield Heatmap(axes[x], axes[y], best, mean, numbers, group)
 
 
 def _cells(
-    values: Floats, group: tuple[int, int], *, lower_is_better: bool
-) -> tuple[Floats, Floats]:
-    """Best and mean of each cell, several neighbours to a cell where `group` says so."""
+    landscape: Landscape, x: int, y: int, group: tuple[int, int]
+) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Best and mean of each cell, and the combination that is its best.
+
+    Several neighbours share a cell where `group` says so.
+    """
+    shape = landscape.values.shape
+    # y and x to the front, every other axis behind them: of those, a cell is the best and the mean.
+    values = np.moveaxis(landscape.values, (y, x), (0, 1)).reshape(shape[y], shape[x], -1)
+    rest = [axis for axis in range(len(shape)) if axis not in (x, y)]
     known = ~np.isnan(values)
-    counts = known.sum(axis=2)
-    sums = np.where(known, values, 0.0).sum(axis=2)
-    worst = np.inf if lower_is_better else -np.inf
-    extreme = np.minimum if lower_is_better else np.maximum
-    best = extreme.reduce(np.where(known, values, worst), axis=2)
-    for axis, size in ((1, group[0]), (0, group[1])):
-        starts = np.arange(0, counts.shape[axis], size)
-        counts, sums = (np.add.reduceat(part, starts, axis=axis) for part in (counts, sums))
-        best = extreme.reduceat(best, starts, axis=axis)
+    worst = np.inf if landscape.lower_is_better else -np.inf
+    counted = np.where(known, values, worst)
+    pick = np.argmin if landscape.lower_is_better else np.argmax
+    at = pick(counted, axis=2)
+    places = np.unravel_index(at, tuple(shape[axis] for axis in rest)) if rest else ()
+    strides = np.cumprod([1, *shape[:0:-1]])[::-1]
+    rows, columns = np.indices(at.shape)
+    numbers = rows * strides[y] + columns * strides[x]
+    for axis, place in zip(rest, places, strict=True):
+        numbers += place * strides[axis]
+    best = np.take_along_axis(counted, at[:, :, None], axis=2)[:, :, 0]
+    counts, sums = known.sum(axis=2), np.where(known, values, 0.0).sum(axis=2)
+    # Now the neighbours, side by side in a last axis of their own.
+    counts, sums = (_joined(part, group, 0).sum(axis=2) for part in (counts, sums))
+    candidates = _joined(best, group, worst)
+    at = pick(candidates, axis=2)[:, :, None]
+    best = np.take_along_axis(candidates, at, axis=2)[:, :, 0]
+    numbers = np.take_along_axis(_joined(numbers, group, -1), at, axis=2)[:, :, 0]
+    some = counts > 0
     with np.errstate(invalid="ignore"):
-        return np.where(counts > 0, best, np.nan), sums / np.where(counts > 0, counts, np.nan)
+        mean = sums / np.where(some, counts, np.nan)
+    return np.where(some, best, np.nan), mean, np.where(some, numbers, -1)
+
+
+def _joined(cells: NDArray[Any], group: tuple[int, int], fill: float) -> NDArray[Any]:
+    """Cells that are to be one, along a third axis; those at the edge are filled up."""
+    across, down = group
+    room = [(0, -cells.shape[0] % down), (0, -cells.shape[1] % across)]
+    padded = np.pad(cells, room, constant_values=fill)
+    rows, columns = padded.shape[0] // down, padded.shape[1] // across
+    parts = padded.reshape(rows, down, columns, across).swapaxes(1, 2)
+    return parts.reshape(rows, columns, down * across)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from bigbar.report.page.chart import Axis, Chart, KeyMark, Layer, LegendEntry, Role, Rule
 from bigbar.report.page.landscape import Distribution, Landscape, distribution
-from bigbar.report.page.markup import Content, Markup, definitions, escaped, paragraph, table, tag
+from bigbar.report.page.markup import (
+    Content,
+    Markup,
+    definitions,
+    details,
+    escaped,
+    paragraph,
+    table,
+    tag,
+)
 from bigbar.report.page.numbers import amount, chance, count, number, percent, share
 from bigbar.report.page.subject import Section, Subject
 from bigbar.validation.findings import Bootstrap, DeflatedSharpe, Overfitting
@@ -16,6 +26,9 @@ from bigbar.validation.wording import sharpe_name
 
 #: More points than this would only cover each other.
 _MOST_SPLITS = 1_500
+
+#: Points of the regression line.
+_LINE = 25
 
 
 def distribution_section(subject: Subject) -> Section | None:
@@ -25,7 +38,10 @@ def distribution_section(subject: Subject) -> Section | None:
         return None
     charts = [_distribution_chart(subject, found)]
     findings = subject.findings
-    parts: list[Content] = [charts[0].figure()]
+    if findings is not None and findings.pbo is not None:
+        charts.append(_overfitting_chart(findings.pbo, findings.bootstrap))
+    both = "charts two" if len(charts) > 1 else None
+    parts: list[Content] = [tag("div", [chart.figure() for chart in charts], class_=both)]
     name = "Sharpe"
     if findings is None:
         parts.append(paragraph("Whether luck alone does as well was not tested in this run."))
@@ -33,10 +49,10 @@ def distribution_section(subject: Subject) -> Section | None:
         for bootstrap in (findings.bootstrap, findings.sharpe_bootstrap):
             if bootstrap is not None:
                 name = sharpe_name(bootstrap)
-                parts.append(_bootstrap(bootstrap))
-        if findings.pbo is not None:
-            charts.append(_overfitting_chart(findings.pbo))
-            parts.append(charts[1].figure())
+        if findings.bootstrap is not None:
+            parts.append(_bootstrap(findings.bootstrap))
+        if findings.sharpe_bootstrap is not None:
+            parts.append(details(f"The same by {name}", _bootstrap(findings.sharpe_bootstrap)))
         if findings.deflated_sharpe is not None:
             parts.append(_deflated(findings.deflated_sharpe, name))
     return Section("luck", "All combinations, and luck", escaped(parts), tuple(charts))
@@ -180,13 +196,20 @@ def _meters(rows: list[tuple[str, float, bool]], unit: str, caption: str) -> Mar
     )  # fmt: skip
 
 
-def _overfitting_chart(found: Overfitting) -> Chart:
+def _overfitting_chart(found: Overfitting, tested: Bootstrap | None) -> Chart:
     step = -(-len(found.in_sample) // _MOST_SPLITS)
     known = np.isfinite(found.in_sample) & np.isfinite(found.out_of_sample)
+    annual = _Annual.of(tested)
     inside, outside = found.in_sample[known][::step], found.out_of_sample[known][::step]
-    ends = np.array([inside.min(), inside.max()]) if len(inside) else np.zeros(2)
-    digits = _format(np.concatenate([inside, outside]))
-    tips = (("Where chosen", f"@x{{{digits}}}"), ("On the other half", f"@y{{{digits}}}"))
+    # A line per period is a curve per year, where returns compound.
+    along = np.linspace(inside.min(), inside.max(), _LINE) if len(inside) else np.zeros(2)
+    fitted = [annual.of_period(line) for line in (along, found.intercept + found.slope * along)]
+    points = {"x": annual.of_period(inside), "y": annual.of_period(outside)}
+    digits = "0.00"
+    tips = (
+        ("Where chosen", f"@x{{{digits}}}{annual.unit}"),
+        ("On the other half", f"@y{{{digits}}}{annual.unit}"),
+    )
     thinned = f" Every {step}th is drawn." if step > 1 else ""
     return Chart(
         name="overfitting",
@@ -199,12 +222,11 @@ def _overfitting_chart(found: Overfitting) -> Chart:
             f"has slope {number(found.slope)}: below zero, the better a winner looked, the worse "
             f"it did.{thinned}"
         ),
-        x=Axis("where it was chosen, per period", format=digits),
-        y=Axis("on the other half", format=digits),
+        x=Axis(f"where it was chosen, {annual.label}"),
+        y=Axis(f"on the other half, {annual.label}"),
         layers=[
-            Layer("points", {"x": inside, "y": outside}, "luck", tips, {"size": 6, "alpha": 0.55}),
-            Layer("line", {"x": ends, "y": found.intercept + found.slope * ends}, "chosen",
-                  style={"width": 2}),
+            Layer("points", points, "luck", tips, {"size": 6, "alpha": 0.55}),
+            Layer("line", dict(zip("xy", fitted, strict=True)), "chosen", style={"width": 2}),
         ],
         rules=[Rule(0.0, "y", "muted")],
         keys=[
@@ -212,14 +234,44 @@ def _overfitting_chart(found: Overfitting) -> Chart:
             LegendEntry("line", "chosen", "regression"),
             LegendEntry("dashed", "muted", "neither gain nor loss"),
         ],
-    )  # fmt: skip
+    )
 
 
-def _format(values: np.ndarray) -> str:
-    """Three digits that tell something: Sharpe ratios are tenths, mean returns thousandths."""
-    largest = float(np.abs(values).max(initial=0.0))
-    digits = 2 if largest == 0 else max(2, 2 - math.floor(math.log10(largest)))
-    return "0." + "0" * digits
+@dataclass(frozen=True)
+class _Annual:
+    """How performance per period is told per year.
+
+    Attributes
+    ----------
+    label : str
+        Of an axis.
+    unit : str
+        After a figure.
+    periods : float
+        In a year.
+    compounds : bool
+        Whether it is a mean log return; a Sharpe ratio otherwise.
+    """
+
+    label: str
+    unit: str
+    periods: float
+    compounds: bool
+
+    @classmethod
+    def of(cls, tested: Bootstrap | None) -> _Annual:
+        """By the test that ran on the same returns; per period where none did."""
+        if tested is None:
+            return cls("per period", "", 1.0, compounds=False)
+        if tested.statistic == "Sharpe Ratio":
+            return cls("annual Sharpe ratio", "", tested.periods_per_year, compounds=False)
+        return cls("% a year", " %", tested.periods_per_year, compounds=True)
+
+    def of_period(self, values: np.ndarray) -> np.ndarray:
+        """Per year, from what it is per period."""
+        if self.compounds:
+            return 100.0 * np.expm1(values * self.periods)
+        return values * math.sqrt(self.periods)
 
 
 def _deflated(found: DeflatedSharpe, name: str) -> Markup:
@@ -238,7 +290,7 @@ def _deflated(found: DeflatedSharpe, name: str) -> Markup:
         ("Periods needed to be 95 % sure of more than 0",
          number(found.track_record, 0) + f" (there are {found.periods:,})"),
     )  # fmt: skip
-    return escaped([
-        tag("h3", f"{name[:1].upper()}{name[1:]}, deflated by the number of trials"),
+    return details(
+        f"{name[:1].upper()}{name[1:]}, deflated by the number of trials",
         tag("div", definitions(facts), class_="card"),
-    ])  # fmt: skip
+    )

@@ -70,6 +70,7 @@ def _profile_chart(subject: Subject, profile: Profile) -> Chart:
         layers=layers,
         rules=rules,
         keys=keys,
+        size="low",
     )
 
 

@@ -24,7 +24,7 @@ def record_section(subject: Subject) -> Section:
             tag("h3", "Receipt"),
             tag("div", definitions(_receipt(subject.receipt)), class_="card"),
         ]
-    return Section("record", "Settings and receipt", escaped(parts))
+    return Section("record", "Settings and receipt", escaped(parts), folded=True)
 
 
 def _settings(subject: Subject) -> Iterator[tuple[Content, Content]]:

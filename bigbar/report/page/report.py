@@ -15,8 +15,9 @@ from bigbar.outcome import Outcome
 from bigbar.report.files import write_whole
 from bigbar.report.page.curve import curve_section
 from bigbar.report.page.forward import forward_section
+from bigbar.report.page.looked_at import looked_at
 from bigbar.report.page.luck import distribution_section
-from bigbar.report.page.markup import Markup, json_data, paragraph, raw, tag
+from bigbar.report.page.markup import Markup, packed_data, paragraph, raw, tag
 from bigbar.report.page.months import months_section
 from bigbar.report.page.numbers import count, day
 from bigbar.report.page.profile import profile_section
@@ -34,13 +35,13 @@ from bigbar.version import __version__
 SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
     verdict_section,
     curve_section,
+    trades_section,
     heatmap_section,
     distribution_section,
     profile_section,
     forward_section,
     robustness_section,
     months_section,
-    trades_section,
     top_section,
     statistics_section,
     record_section,
@@ -48,6 +49,10 @@ SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
 
 #: Parts of BokehJS that the page needs: the library, and its plotting interface.
 _BOKEH = ("bokeh.min.js", "bokeh-api.min.js")
+
+
+#: The page's own, in the order in which they run.
+_SCRIPTS = ("charts.js", "candles.js", "heatmaps.js", "page.js")
 
 
 def write_report(
@@ -94,7 +99,7 @@ def report_html(
     made = (make(subject) for make in SECTIONS)
     sections = [section for section in made if section is not None]
     style = _asset("report.css")
-    scripts = [*map(_bokeh_script, _BOKEH), _asset("charts.js"), _asset("page.js")]
+    scripts = [*map(_bokeh_script, _BOKEH), *map(_asset, _SCRIPTS)]
     logo = _asset("logo.svg")
     title = f"{outcome.job.spec.title}: {Path(outcome.bars.source).name}"
     head = tag(
@@ -112,11 +117,20 @@ def report_html(
         tag("a", "Skip to the verdict", href="#verdict", class_="skip"),
         tag("div", _top(subject, Markup(logo)), _contents(sections), _main(sections), _foot(),
             class_="frame"),
-        json_data({chart.name: chart.spec() for each in sections for chart in each.charts},
-                  id="charts"),
+        packed_data(_data(subject, sections), id="data"),
         [raw("script", script) for script in scripts],
     )  # fmt: skip
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _data(subject: Subject, sections: Sequence[Section]) -> dict[str, Any]:
+    """What the scripts draw, and the settings whose statistics they can show."""
+    data: dict[str, Any] = {
+        "charts": {chart.name: chart.spec() for each in sections for chart in each.charts}
+    }
+    if subject.best is not None and len(subject.outcome.table) > 1:
+        data["settings"] = looked_at(subject)
+    return data
 
 
 def _policy(scripts: Sequence[str]) -> str:

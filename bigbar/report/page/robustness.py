@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, Role, Rule
-from bigbar.report.page.markup import Content, Markup, escaped, paragraph, table, tag
+from bigbar.report.page.markup import Content, Markup, details, escaped, paragraph, table, tag
 from bigbar.report.page.numbers import number, percent, share
 from bigbar.report.page.subject import Section, Subject
 from bigbar.validation.findings import Costs, Perturbation
@@ -20,16 +20,18 @@ def robustness_section(subject: Subject) -> Section | None:
         return None
     parts: list[Content] = []
     charts: list[Chart] = []
+    tables: list[Content] = []
     if findings.costs is not None:
         chart = _costs_chart(findings.costs)
         parts.append(_costs_lead(findings.costs))
         if chart is not None:
             charts.append(chart)
-            parts.append(chart.figure())
-        parts.append(_costs_table(findings.costs))
+        tables.append(details("Costs as a table", _costs_table(findings.costs)))
     if findings.perturbation is not None:
         charts.append(_chance_chart(subject, findings.perturbation))
-        parts += [charts[-1].figure(), _chance_table(findings.perturbation)]
+        tables.append(details("Chance as a table", _chance_table(findings.perturbation)))
+    both = "charts two" if len(charts) > 1 else None
+    parts += [tag("div", [chart.figure() for chart in charts], class_=both), tables]
     return Section("costs", "Costs and chance", escaped(parts), tuple(charts))
 
 
@@ -92,7 +94,7 @@ def _costs_chart(costs: Costs) -> Chart | None:
         title="Return against costs",
         says=(
             f"From {percent(float(returns.max()))} down to {percent(float(returns.min()))} over "
-            f"the {len(ladder)} runs of the table below."
+            f"{len(ladder)} runs, each at costs of its own."
         ),
         x=Axis("cost in basis points (0.01 %) of the price"),
         y=Axis("Return [%]"),
@@ -169,7 +171,6 @@ def _chance_chart(subject: Subject, found: Perturbation) -> Chart:
             LegendEntry("line", "chosen", "the run itself"),
             LegendEntry("dashed", "muted", "neither gain nor loss"),
         ],
-        size="low",
     )
 
 
@@ -183,7 +184,6 @@ def _chance_table(found: Perturbation) -> Markup:
         )
         for place, quantile in enumerate(found.quantiles)
     ]
-    return escaped([
-        tag("h3", "Quantiles"),
-        table(heads, rows, caption="Quantiles of return and drawdown under chance", row_heads=True),
-    ])  # fmt: skip
+    return table(
+        heads, rows, caption="Quantiles of return and drawdown under chance", row_heads=True
+    )

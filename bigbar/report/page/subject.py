@@ -14,10 +14,13 @@ from bigbar.engines.find import build_engine
 from bigbar.outcome import Outcome
 from bigbar.report.answer import full_statistics
 from bigbar.report.page.chart import Chart
-from bigbar.report.page.landscape import Landscape, landscape_of, varying
-from bigbar.report.page.markup import Markup, tag
+from bigbar.report.page.landscape import Heatmap, Landscape, heatmaps, landscape_of, varying
+from bigbar.report.page.markup import Content, Markup, details, tag
 from bigbar.report.page.numbers import value_text
 from bigbar.validation.findings import Findings, Holdout, Plateau
+
+#: Rows of the table of the best.
+TOP_SETTINGS = 50
 
 
 @dataclass(frozen=True)
@@ -32,23 +35,24 @@ class Section:
     body : Markup
     charts : tuple of Chart
         Those whose places are in the body.
+    folded : bool
+        Whether only its heading is seen until it is opened.
     """
 
     id: str
     title: str
     body: Markup
     charts: tuple[Chart, ...] = ()
+    folded: bool = False
 
     def html(self) -> Markup:
         """The section under its heading."""
         heading = f"{self.id}-heading"
-        return tag(
-            "section",
-            tag("h2", self.title, id=heading),
-            self.body,
-            id=self.id,
-            aria_labelledby=heading,
-        )
+        title = tag("h2", self.title, id=heading)
+        held: Content = (title, self.body)
+        if self.folded:
+            held = details(title, self.body, class_="folded")
+        return tag("section", held, id=self.id, aria_labelledby=heading)
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,11 @@ class Subject:
         return landscape_of(self.outcome.table, self.outcome.choice)
 
     @cached_property
+    def maps(self) -> list[Heatmap]:
+        """A heatmap for every pair of parameters that vary."""
+        return list(heatmaps(self.landscape))
+
+    @cached_property
     def statistics(self) -> pd.Series:
         """Of the chosen setting, as backtesting.py has them; empty where nothing counts."""
         if self.best is None:
@@ -126,6 +135,12 @@ class Subject:
             return self.equity
         unseen = self.holdout.equity
         return pd.concat([self.equity, unseen * (self.equity.iloc[-1] / self.cash)])
+
+    def held(self, equity: pd.Series) -> pd.Series:
+        """What the cash would have become in the market all the time, from the first close on."""
+        close = self.outcome.bars.frame["Close"].iloc[self.outcome.job.first_bar :]
+        close = close.iloc[: len(equity)]
+        return self.cash * (close / close.iloc[0])
 
     @property
     def cash(self) -> float:

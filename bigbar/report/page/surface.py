@@ -1,4 +1,4 @@
-"""A heatmap of the objective for every pair of parameters, and the plateau beside the peak."""
+"""A heatmap of the objective for every pair of parameters."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, legend, ticks
-from bigbar.report.page.landscape import Heatmap, Landscape, heatmaps, varying
-from bigbar.report.page.markup import Content, Markup, escaped, paragraph, table, tag
+from bigbar.report.page.landscape import Heatmap, Landscape, Variant, varying
+from bigbar.report.page.looked_at import of_product
+from bigbar.report.page.markup import Content, Markup, escaped, paragraph, tag
 from bigbar.report.page.numbers import amount, share, value_text
+from bigbar.report.page.plateau import plateau_table
 from bigbar.report.page.subject import Section, Subject
 from bigbar.space import Parameter as Values
-from bigbar.validation.findings import Plateau
 
 Floats = NDArray[np.float64]
 
-#: What a cell of a heatmap can show, over all parameters that are not on its axes.
-VARIANTS = ("mean", "best")
+VARIANTS: tuple[Variant, ...] = ("mean", "best")
+
+#: The scale of colours of each variant, for all heatmaps.
+Ranges = dict[Variant, dict[str, Any]]
 
 #: Cells of so few along an axis are wide enough to hold a mark.
 _FEW_CELLS = 20
@@ -30,29 +33,33 @@ def heatmap_section(subject: Subject) -> Section | None:
     landscape = subject.landscape
     if not len(landscape.counted):
         return None
-    maps = list(heatmaps(landscape))
+    maps = subject.maps
     if not maps:
         text = "No heatmap: fewer than two parameters have more than one value in this grid."
         return Section("heatmaps", "Heatmaps", paragraph(text))
     ranges = {name: _range([getattr(each, name) for each in maps], landscape) for name in VARIANTS}
     charts = tuple(_heatmap_chart(subject, each, ranges) for each in maps)
+    over_others = len(varying(landscape.space)) > 2
     body = escaped([
         paragraph(
             f"{landscape.name} over each pair of parameters. Broad areas of good cells are worth "
-            "more than single ones: a small change of a parameter then changes little.",
+            "more than single ones: a small change of a parameter then changes little. Press a "
+            "cell, or go there with the arrow keys and press Enter, for all statistics of its best "
+            "setting.",
             class_="lead",
         ),
-        _choice_of_variant(len(varying(landscape.space)) > 2),
-        _scale(ranges),
+        tag("div", _choice_of_variant(over_others), _scale(ranges), class_="above"),
         _marks(subject),
+        # The cell that the keyboard is on, in words.
+        tag("output", class_="cell", aria_live="polite", hidden=True),
         tag("div", [chart.figure() for chart in charts], class_="charts"),
-        _plateau_table(subject),
+        plateau_table(subject),
     ])  # fmt: skip
     return Section("heatmaps", "Heatmaps", body, charts)
 
 
 def _range(values: list[Floats], landscape: Landscape) -> dict[str, Any]:
-    """The lowest and highest value of all heatmaps: they share one scale of colours."""
+    """The lowest and highest value of all heatmaps: they share the scales of colours."""
     low = float(min(np.nanmin(each) for each in values))
     high = float(max(np.nanmax(each) for each in values))
     return {
@@ -83,7 +90,7 @@ def _choice_of_variant(over_others: bool) -> Content:
     )  # fmt: skip
 
 
-def _scale(ranges: dict[str, dict[str, Any]]) -> Markup:
+def _scale(ranges: Ranges) -> Markup:
     return tag(
         "div",
         tag("span", ranges["mean"]["from"], class_="from"),
@@ -121,29 +128,31 @@ def _peak(subject: Subject) -> int | None:
     return subject.outcome.table.best(subject.outcome.choice)
 
 
-def _heatmap_chart(subject: Subject, heatmap: Heatmap, ranges: dict[str, dict[str, Any]]) -> Chart:
+def _heatmap_chart(subject: Subject, heatmap: Heatmap, ranges: Ranges) -> Chart:
     landscape, (x, y) = subject.landscape, (heatmap.x, heatmap.y)
-    rows, columns = heatmap.mean.shape
     x_names, y_names = (
         _names(axis, size) for axis, size in zip((x, y), heatmap.group, strict=True)
     )
-    place_y, place_x = np.divmod(np.arange(rows * columns), columns)
-    unit = " " + landscape.unit if landscape.unit not in ("", "$") else ""
+    numbers = heatmap.numbers.ravel()
+    some = numbers >= 0
+    trades = np.zeros(len(numbers))
+    trades[some] = subject.outcome.table.column("# Trades")[
+        of_product(landscape.space, numbers[some])
+    ]
     cells = Layer(
         "cells",
         {
-            "x": place_x,
-            "y": place_y,
             "mean": heatmap.mean.ravel(),
             "best": heatmap.best.ravel(),
-            "x_at": x_names * rows,
-            "y_at": [name for name in y_names for _ in range(columns)],
+            "number": numbers,
+            "trades": trades.astype(np.int64),
         },
         tooltips=(
             (x.name, "@x_at"),
             (y.name, "@y_at"),
-            ("Mean", "@mean{0,0.00}" + unit),
-            ("Best", "@best{0,0.00}" + unit),
+            *_values_said(landscape, heatmap),
+            ("With", "@setting"),
+            ("Trades", "@trades{0,0}"),
         ),
     )
     marks = [
@@ -159,8 +168,21 @@ def _heatmap_chart(subject: Subject, heatmap: Heatmap, ranges: dict[str, dict[st
         x=_cell_axis(x.name, x_names, 6),
         y=_cell_axis(y.name, y_names, 8),
         layers=(cells, *marks),
-        extra={"variants": ranges},
+        extra={"variants": ranges, "names": {"x": x_names, "y": y_names}},
     )
+
+
+def _single(landscape: Landscape, heatmap: Heatmap) -> bool:
+    """Whether each cell is one combination: its mean is its best."""
+    return len(varying(landscape.space)) < 3 and max(heatmap.group) == 1
+
+
+def _values_said(landscape: Landscape, heatmap: Heatmap) -> tuple[tuple[str, str], ...]:
+    unit = " " + landscape.unit if landscape.unit not in ("", "$") else ""
+    best = "@best{0,0.00}" + unit
+    if _single(landscape, heatmap):
+        return ((landscape.name, best),)
+    return ((f"Mean {landscape.name}", "@mean{0,0.00}" + unit), ("Best", best))
 
 
 def _cell_axis(name: str, cells: list[str], most_ticks: int) -> Axis:
@@ -204,70 +226,35 @@ def _mark(landscape: Landscape, heatmap: Heatmap, number: int, style: str) -> li
 
 def _heatmap_says(
     landscape: Landscape, heatmap: Heatmap, names: tuple[list[str], list[str]]
+) -> Content:
+    """A sentence for what the cells can show each; the browser shows the one that is chosen."""
+    if _single(landscape, heatmap):
+        return _variant_says(landscape, heatmap, names, "best")
+    return [
+        tag("span", _variant_says(landscape, heatmap, names, variant), data_variant=variant,
+            hidden=variant != VARIANTS[0])
+        for variant in VARIANTS
+    ]  # fmt: skip
+
+
+def _variant_says(
+    landscape: Landscape, heatmap: Heatmap, names: tuple[list[str], list[str]], variant: Variant
 ) -> str:
-    best = heatmap.peak(lower_is_better=landscape.lower_is_better)
-    if best is None:
+    peak = heatmap.peak(variant, lower_is_better=landscape.lower_is_better)
+    if peak is None:
         return "No cell has a value."
-    column, row = best
-    value = amount(float(heatmap.mean[row, column]), landscape.unit)
+    column, row = peak
+    values = heatmap.mean if variant == "mean" else heatmap.best
+    value = amount(float(values[row, column]), landscape.unit)
     text = (
-        f"The best mean, {value}, is at {heatmap.x.name} {names[0][column]} and "
-        f"{heatmap.y.name} {names[1][row]}."
+        f"The {'best mean' if variant == 'mean' else 'best'}, {value}, is at {heatmap.x.name} "
+        f"{names[0][column]} and {heatmap.y.name} {names[1][row]}."
     )
-    known = heatmap.mean[~np.isnan(heatmap.mean)]
+    known = values[~np.isnan(values)]
     if known.min() < 0 < known.max():
-        text += f" {share(float((known > 0).mean()))} of the cells are above zero on average."
+        average = " on average" if variant == "mean" else ""
+        text += f" {share(float((known > 0).mean()))} of the cells are above zero{average}."
     if max(heatmap.group) > 1:
         joined = " by ".join(str(size) for size in heatmap.group)
         text += f" Each cell joins {joined} neighbouring values."
-    return text
-
-
-def _plateau_table(subject: Subject) -> Content:
-    plateau = subject.plateau
-    if plateau is None:
-        return None
-    landscape, grid = subject.landscape, subject.outcome.job.space
-    axes = [grid.parameters[place].name for place in varying(grid)]
-    choices = [
-        ("Peak", plateau.peak, plateau.peak_value, plateau.peak_cross_mean,
-         plateau.peak_worst_neighbour, plateau.peak_edges),
-        ("Robust choice", plateau.robust, plateau.robust_value, plateau.robust_cross_mean,
-         plateau.robust_worst_neighbour, plateau.robust_edges),
-        ("Median combination", plateau.median, plateau.median_value, np.nan, np.nan, ()),
-    ]  # fmt: skip
-    rows = [
-        (
-            name,
-            *(value_text(grid[number][axis]) for axis in axes),
-            *(amount(value, landscape.unit) for value in values),
-            ", ".join(edges) or "no",
-        )
-        for name, number, *values, edges in choices
-        if number is not None
-    ]
-    return (
-        tag("h3", "Peak and plateau"),
-        paragraph(_plateau_says(plateau)),
-        table(
-            ("choice", *axes, landscape.name, "mean with neighbours", "worst neighbour",
-             "at the grid’s edge"),
-            rows,
-            caption=f"Peak, robust choice and median combination by {landscape.name}",
-            row_heads=True,
-        ),
-    )  # fmt: skip
-
-
-def _plateau_says(plateau: Plateau) -> str:
-    text = (
-        f"{share(plateau.profitable_share)} of the combinations that traded made a profit. The "
-        "robust choice has the best mean over itself and its neighbours, one step along each "
-        "parameter. A plateau helps to choose; it is no evidence of an edge."
-    )
-    if plateau.peak_edges:
-        text += (
-            f" The peak is at the edge of the grid ({', '.join(plateau.peak_edges)}): the best "
-            "value may lie outside."
-        )
     return text

@@ -6,12 +6,10 @@ import pandas as pd
 
 from bigbar.report.answer import full_statistics
 from bigbar.report.page.landscape import varying
+from bigbar.report.page.looked_at import product_number
 from bigbar.report.page.markup import Cell, Content, escaped, paragraph, table, tag
 from bigbar.report.page.numbers import sort_value, statistic, value_text
-from bigbar.report.page.subject import Section, Subject
-
-#: Rows of the table of the best.
-MOST_SETTINGS = 50
+from bigbar.report.page.subject import TOP_SETTINGS, Section, Subject
 
 #: Its columns, besides the parameters and the objective.
 _SHOWN = (
@@ -27,7 +25,7 @@ def top_section(subject: Subject) -> Section | None:
     grid, objective = outcome.job.space, outcome.choice.objective.name
     axes = [grid.parameters[place].name for place in varying(grid)]
     shown = list(dict.fromkeys((objective, *_SHOWN)))
-    results = outcome.table.top(outcome.choice, MOST_SETTINGS)
+    results = outcome.table.top(outcome.choice, TOP_SETTINGS)
     shared = any(one.sharing > 1 for one in results)
     rows: list[list[Content | Cell]] = []
     badge = tag("span", "chosen", class_="badge")
@@ -36,7 +34,10 @@ def top_section(subject: Subject) -> Section | None:
         statistics = outcome.table.statistics(one.number)
         chosen = outcome.table.same_result(one.number, subject.best)
         rows.append([
-            Cell((f"{rank}", badge if chosen else None), rank),
+            Cell(
+                (f"{rank}", badge if chosen else None), rank,
+                setting=product_number(grid, one.number),
+            ),
             *([Cell(f"{one.sharing:,}", one.sharing)] if shared else []),
             *(
                 Cell(value_text(parameters[axis.name]), axis.sort_values[place])
@@ -98,4 +99,4 @@ def statistics_section(subject: Subject) -> Section | None:
             caption="All statistics of the chosen setting", row_heads=True, class_="whole",
         ),
     ])  # fmt: skip
-    return Section("statistics", "All statistics", body)
+    return Section("statistics", "All statistics", body, folded=True)

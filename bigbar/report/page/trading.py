@@ -7,11 +7,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, Role, seconds
-from bigbar.report.page.markup import Cell, Content, Markup, details, table, tag
+from bigbar.report.page.chart import (
+    TIME,
+    Axis,
+    Chart,
+    Layer,
+    LegendEntry,
+    Role,
+    Shade,
+    second,
+    seconds,
+)
+from bigbar.report.page.markup import Cell, Content, Markup, details, escaped, table, tag
 from bigbar.report.page.numbers import count, minute, number, percent, sort_value
 from bigbar.report.page.subject import Section, Subject
-from bigbar.report.page.thinning import join_bars
+from bigbar.report.page.thinning import MOST_BARS, around, join_bars
+from bigbar.report.page.trade_figures import trade_figures
 
 #: Rows of the list of trades on the page; all of them are in trades.csv.
 MOST_LISTED = 500
@@ -19,23 +30,33 @@ MOST_LISTED = 500
 #: Trades marked on the chart; more would cover it.
 MOST_MARKED = 3_000
 
+PRICES = ("Open", "High", "Low", "Close")
+
 _PRICE = "0,0.[00000]"
+
+_ENDS = ("EntryBar", "ExitBar")
+
+#: Bars before an entry and after an exit that stay single, however long the file is: what made
+#: the strategy trade, and what came of it.
+_ROOM = 12
 
 
 def trades_section(subject: Subject) -> Section | None:
-    """Trades on the chart of prices, and listed."""
+    """Trades on the chart of prices, counted by side, size and hour, and listed."""
     if subject.outcome.trades is None:
         return None
     trades = _as_drawn(subject, subject.outcome.trades)
     chart = _price_chart(subject, trades)
-    stepping: Content = None
+    stepping: list[Content] = []
     if len(trades):
-        stepping = (
+        stepping = [
             tag("button", "‹ Previous trade", type="button", data_step="-1"),
             tag("button", "Next trade ›", type="button", data_step="1"),
-            tag("output", aria_live="polite"),
-        )
-    return Section("trades", "Trades", chart.figure(stepping, _list(trades)), (chart,))
+        ]
+    stepping.append(tag("output", aria_live="polite"))
+    shown, figures = trade_figures(trades)
+    body = escaped([chart.figure(stepping), shown, _list(trades)])
+    return Section("trades", "Trades", body, (chart, *figures))
 
 
 def _as_drawn(subject: Subject, trades: pd.DataFrame) -> pd.DataFrame:
@@ -51,38 +72,35 @@ def _as_drawn(subject: Subject, trades: pd.DataFrame) -> pd.DataFrame:
 
 
 def _price_chart(subject: Subject, trades: pd.DataFrame) -> Chart:
-    bars, size = join_bars(subject.bars)
+    marked = trades.iloc[-MOST_MARKED:]
+    bars = _drawn_bars(subject, marked)
     times = seconds(pd.DatetimeIndex(bars.index))
     candles = {
         "x": times,
-        **{name.lower(): bars[name].to_numpy(np.float64) for name in bars.columns},
+        **{name.lower(): bars[name].to_numpy(np.float64) for name in PRICES},
+        "bars": bars["Bars"].to_numpy(),
     }
     tips = (
         ("Time", "@x{%F %H:%M}"),
-        *((name, f"@{name.lower()}{{{_PRICE}}}") for name in bars.columns),
+        *((name, f"@{name.lower()}{{{_PRICE}}}") for name in PRICES),
+        ("High − low", f"@range{{{_PRICE}}}"),
+        ("Bars of the file", "@bars{0,0}"),
     )
-    marked = trades.iloc[-MOST_MARKED:]
     layers = [Layer("candles", candles, "faint", tips)]
     layers += _marks(marked[marked["gain"]], "good", "solid")
     layers += _marks(marked[~marked["gain"]], "bad", "dashed")
-    says = (
-        f"{count(len(trades), 'trade')} on {count(len(subject.bars), 'bar')}: "
-        f"{trades['long'].sum():,} long, {(~trades['long']).sum():,} short; "
-        f"{trades['gain'].sum():,} with a gain. "
-    )
-    if subject.still_open:
-        says += "A position is still open at the last bar: in the equity, but not in this list. "
-    if size > 1:
-        says += f"Each bar drawn joins {size} bars of the file, to keep this page small. "
-    if len(marked) < len(trades):
-        says += f"The last {len(marked):,} trades are marked. "
+    shades: tuple[Shade, ...] = ()
+    holdout = subject.holdout
+    if holdout is not None:
+        shades = (Shade(second(holdout.split), None, "unseen"),)
     return Chart(
         name="prices",
         title="Trades on the bars",
-        says=says + "Hollow bars rose, filled ones fell.",
+        says=_prices_say(subject, trades, marked, bars),
         x=Axis(kind="time"),
         y=Axis(format=_PRICE),
         layers=layers,
+        shades=shades,
         keys=[
             LegendEntry("up", "good", "long, gain"),
             LegendEntry("down", "good", "short, gain"),
@@ -93,8 +111,9 @@ def _price_chart(subject: Subject, trades: pd.DataFrame) -> Chart:
         ],
         size="tall",
         zoom=True,
+        together=TIME,
         extra={
-            "barWidth": 0.7 * float(np.median(np.diff(times))) if len(times) > 1 else 1.0,
+            "barTime": float(np.median(np.diff(seconds(_index(subject))))),
             "trades": [
                 [row["entry"], row["exit"], _words(number, len(trades), row)]
                 for number, row in enumerate(
@@ -103,6 +122,42 @@ def _price_chart(subject: Subject, trades: pd.DataFrame) -> Chart:
             ],
         },
     )
+
+
+def _index(subject: Subject) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(subject.outcome.bars.frame.index)
+
+
+def _drawn_bars(subject: Subject, marked: pd.DataFrame) -> pd.DataFrame:
+    """All bars of a short file; of a long one those around trades, the others joined."""
+    frame, job = subject.outcome.bars.frame, subject.outcome.job
+    whole = frame.iloc[job.first_bar :] if subject.holdout is not None else subject.bars
+    first, last = (marked[name].to_numpy(np.int64) - job.first_bar for name in _ENDS)
+    near = around(first, last, count=len(whole), room=_ROOM, most=MOST_BARS // 2)
+    return join_bars(whole, keep=near)
+
+
+def _prices_say(
+    subject: Subject, trades: pd.DataFrame, marked: pd.DataFrame, bars: pd.DataFrame
+) -> str:
+    says = (
+        f"{count(len(trades), 'trade')} on {count(len(subject.bars), 'bar')}: "
+        f"{trades['long'].sum():,} long, {(~trades['long']).sum():,} short; "
+        f"{trades['gain'].sum():,} with a gain. "
+    )
+    if subject.still_open:
+        says += "A position is still open at the last bar: in the equity, but not in this list. "
+    if len(marked) < len(trades):
+        says += f"The last {len(marked):,} trades are marked. "
+    if subject.holdout is not None:
+        says += "Trades on the unseen days are not listed. "
+    joined = int(bars["Bars"].max())
+    if joined > 1:
+        says += (
+            f"Away from trades each bar drawn joins {joined} bars of the file, to keep this page "
+            "small. "
+        )
+    return says + "Hollow bars rose, filled ones fell; zoom in until each bar stands alone."
 
 
 def _marks(trades: pd.DataFrame, role: Role, dash: str) -> list[Layer]:

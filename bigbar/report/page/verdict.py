@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bigbar.report.answer import why_nothing
+from bigbar.report.page.beside import buy_and_hold_card, told_beside
 from bigbar.report.page.markup import Content, Markup, definitions, escaped, paragraph, tag
 from bigbar.report.page.numbers import day, number, statistic, value_text
 from bigbar.report.page.subject import Section, Subject
-from bigbar.validation.findings import Verdict
+from bigbar.validation.findings import Findings, Verdict
 from bigbar.validation.wording import sharpe_name
 
 #: Light, the word for it, and a shape that tells it without colour.
@@ -51,7 +52,8 @@ def verdict_section(subject: Subject) -> Section:
         ))  # fmt: skip
     if subject.best is None:
         parts.append(_warning(why_nothing(outcome)))
-    parts.append(_card(verdict))
+    card, beside = _card(verdict, findings), buy_and_hold_card(subject)
+    parts.append(card if beside is None else tag("div", card, beside, class_="head"))
     if subject.best is not None:
         parts += [_chosen(subject, subject.best), _figures(subject)]
     if findings is not None and findings.notes:
@@ -63,9 +65,10 @@ def _warning(text: str) -> Markup:
     return tag("p", tag("strong", "Note: "), text, class_="warning")
 
 
-def _card(verdict: Verdict) -> Markup:
+def _card(verdict: Verdict, findings: Findings | None) -> Markup:
     word = LIGHTS[verdict.light][0] if verdict.light in LIGHTS else "No light"
-    others = [line for line in verdict.lines if line != verdict.headline]
+    elsewhere = {verdict.headline, *told_beside(findings)}
+    others = [line for line in verdict.lines if line not in elsewhere]
     return tag(
         "div",
         _lamps(verdict.light),

@@ -1,17 +1,17 @@
-// Draws the charts of the page with BokehJS, from the plain description in the element #charts.
+// Draws the charts of the page with BokehJS, from the plain description in the element #data.
 //
 // Colours are named by what they stand for ("chosen", "luck", ...). The style sheet has a light
 // and a dark shade of each; whatever is drawn is painted again when the reader's choice changes.
 "use strict";
 
-(() => {
-  const specs = JSON.parse(document.getElementById("charts").textContent);
+// What the scripts of the page share: each of the others adds its marks and what follows them.
+const Page = (() => {
+  let specs = {};
   const darkness = matchMedia("(prefers-color-scheme: dark)");
   const canDrag = matchMedia("(pointer: fine)").matches; // A finger scrolls the page instead.
   const drawn = new Map();
   const painters = [];
   let colours = {};
-  let variant = "mean";
 
   // ------------------------------------------------------------------------------------ colours
 
@@ -39,7 +39,6 @@
   function paint() {
     readColours();
     painters.forEach((painter) => painter(colours));
-    paintScales();
   }
 
   const channels = (hex) => [1, 3, 5].map((place) => parseInt(hex.slice(place, place + 2), 16));
@@ -48,35 +47,6 @@
     const mixed = a.map((value, i) => Math.round(value + (b[i] - value) * share));
     return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
   };
-
-  // Colours from the lowest to the highest value. Losses and gains are equally strong where
-  // they are equally large; a scale without both runs from weak to strong.
-  function ramp({ low, high, lowerIsBetter }, steps = 129) {
-    const signed = low < 0 && high > 0;
-    const largest = Math.max(-low, high);
-    return Array.from({ length: steps }, (_, step) => {
-      const value = low + (high - low) * step / (steps - 1);
-      const good = lowerIsBetter ? -value : value;
-      if (signed) {
-        return mix(colours.middle, good < 0 ? colours.low : colours.high, Math.abs(value) / largest);
-      }
-      const share = step / (steps - 1);
-      return mix(colours.weak, colours.strong, lowerIsBetter ? 1 - share : share);
-    });
-  }
-
-  // The scale beside the heatmaps, in HTML.
-  function paintScales() {
-    for (const scale of document.querySelectorAll("[data-scale]")) {
-      const range = JSON.parse(scale.dataset.scale)[variant];
-      scale.querySelector(".bar").style.background = `linear-gradient(to right, ${ramp(range, 17)})`;
-      scale.querySelector(".from").textContent = range.from;
-      scale.querySelector(".to").textContent = range.to;
-      const zero = scale.querySelector(".zero");
-      zero.hidden = !(range.low < 0 && range.high > 0);
-      zero.style.left = `${-100 * range.low / (range.high - range.low)}%`;
-    }
-  }
 
   // -------------------------------------------------------------------------------------- marks
 
@@ -130,45 +100,6 @@
       colour(renderer.glyph, { line_color: color });
       return renderer;
     },
-    // Hollow where the price rose, filled where it fell.
-    candles(figure, source, { color }, spec) {
-      const { x, open, close } = source.data;
-      const halves = { rising: [], falling: [] };
-      x.forEach((_, i) => halves[close[i] >= open[i] ? "rising" : "falling"].push(i));
-      const wicks = figure.segment(
-        { x0: field("x"), y0: field("low"), x1: field("x"), y1: field("high"), source });
-      colour(wicks.glyph, { line_color: color });
-      const renderers = Object.entries(halves).map(([way, places]) => {
-        const data = {
-          x: places.map((i) => x[i]),
-          middle: places.map((i) => (open[i] + close[i]) / 2),
-          height: places.map((i) => Math.abs(open[i] - close[i])),
-        };
-        // Not vbar, which draws what is out of sight as lines at the edges.
-        const bodies = figure.rect({
-          x: field("x"), y: field("middle"), height: field("height"),
-          width: { value: spec.barWidth * 1000 },
-          source: new Bokeh.ColumnDataSource({ data }), line_width: 1,
-        });
-        colour(bodies.glyph, { line_color: color, fill_color: way === "rising" ? "card" : color });
-        return bodies;
-      });
-      return [wicks, ...renderers];
-    },
-    cells(figure, source, _layer, spec) {
-      const mapper = new Bokeh.LinearColorMapper({ palette: ["#000000"], nan_color: "transparent" });
-      const renderer = figure.rect({
-        x: field("x"), y: field("y"), width: { value: 1 }, height: { value: 1 }, source,
-      });
-      paintWith(() => {
-        const range = spec.variants[variant];
-        mapper.setv({ low: range.low, high: range.high, palette: ramp(range) });
-        const filled = { field: variant, transform: mapper };
-        // A line of the same colour closes the hairlines between neighbours.
-        renderer.glyph.setv({ fill_color: filled, line_color: filled });
-      });
-      return renderer;
-    },
   };
 
   // ----------------------------------------------------------------------------------- a figure
@@ -197,13 +128,16 @@
     return range;
   }
 
-  // All that is drawn, for an axis of time that can be zoomed; y then fits what is in sight.
-  function wholeOf({ layers }) {
-    const ends = layers.flatMap(({ columns: { x = [] } }) => [x[0], x[x.length - 1]])
+  // All that is drawn, for an axis of time that can be zoomed; charts that go together show the
+  // same. y then fits what is in sight.
+  function wholeOf(spec) {
+    const charts = spec.together ? Object.values(specs).filter((each) => each.together === spec.together) : [spec];
+    const ends = charts.flatMap(({ layers }) => layers)
+      .flatMap(({ columns: { x = [] } }) => [x[0], x[x.length - 1]])
       .filter((time) => time !== undefined).map((time) => time * 1000);
     const [first, last] = [Math.min(...ends), Math.max(...ends)];
     const margin = (last - first) * 0.01;
-    return new Bokeh.Range1d({ start: first - margin, end: last + margin });
+    return { start: first - margin, end: last + margin };
   }
 
   function dressAxis(axis, { kind, label, ticks, format }) {
@@ -227,17 +161,15 @@
         months: "%b %Y", years: "%Y",
       });
     } else {
-      axis.setv({
-        formatter: new Bokeh.NumeralTickFormatter({ format }),
-        ticker: new Bokeh.BasicTicker({ desired_num_ticks: 5 }),
-      });
+      axis.formatter = new Bokeh.NumeralTickFormatter({ format });
+      if (kind === "linear") axis.ticker = new Bokeh.BasicTicker({ desired_num_ticks: 5 });
     }
   }
 
   // What is shown when pointed at: names and values, coloured as the page is.
   function tooltip(pairs) {
     const rows = pairs.map(([name, value]) =>
-      `<span style="color:var(--muted)">${name}</span><span>${value}</span>`);
+      `<span style="color:var(--muted)">${name}</span><span style="max-width:260px;overflow-wrap:anywhere">${value}</span>`);
     return `<div style="margin:-5px;padding:7px 11px;border-radius:6px;background:var(--card);` +
       `color:var(--ink);font:13px/1.45 system-ui,sans-serif;font-variant-numeric:tabular-nums;` +
       `display:grid;grid-template-columns:auto auto;gap:0 12px">${rows.join("")}</div>`;
@@ -261,19 +193,27 @@
       });
     }
     if (lowest > highest) return; // Nothing in sight.
+    if (y.kind === "log") {
+      const factor = Math.max((highest / lowest) ** 0.06, 1.001);
+      y_range.setv({ start: lowest / factor, end: highest * factor });
+      return;
+    }
     const margin = 0.06 * (highest - lowest) || 1e-3 * Math.abs(highest) || 1;
     y_range.setv({ start: y.start ?? lowest - margin, end: y.end ?? highest + margin });
   }
 
   async function draw(place) {
     const spec = specs[place.dataset.chart];
+    const followers = []; // Told whenever what is in sight has changed.
     const figure = Bokeh.Plotting.figure({
       sizing_mode: "stretch_both", min_width: 0, tools: [], toolbar_location: null,
       x_axis_type: spec.x.kind === "time" ? "datetime" : "linear",
-      x_range: spec.zoom ? wholeOf(spec) : rangeOf(spec.x),
+      y_axis_type: spec.y.kind === "log" ? "log" : "linear",
+      x_range: spec.zoom ? new Bokeh.Range1d(wholeOf(spec)) : rangeOf(spec.x),
       y_range: spec.zoom ? new Bokeh.Range1d() : rangeOf(spec.y),
       background_fill_color: null, border_fill_color: null, outline_line_color: null,
-      min_border_left: 4, min_border_right: 12, min_border_top: 6,
+      // Charts of one time have it at one place.
+      min_border_left: spec.together ? 76 : 4, min_border_right: 12, min_border_top: 6,
     });
     figure.xaxes.forEach((axis) => dressAxis(axis, spec.x));
     figure.yaxes.forEach((axis) => dressAxis(axis, spec.y));
@@ -292,7 +232,7 @@
       figure.add_layout(box);
     }
     for (const layer of spec.layers) {
-      drawLayer(figure, { style: {}, ...layer }, spec);
+      drawLayer(figure, { style: {}, ...layer }, spec, followers);
     }
     for (const { at, along, color, dash } of spec.rules) {
       const span = new Bokeh.Span({
@@ -304,13 +244,19 @@
     }
     if (spec.zoom) {
       const { x_range } = figure;
-      x_range.change.connect(() => {
+      const follow = () => {
         fitHeight(figure, spec);
-        // Charts of the same time move together; nothing comes back, for then both are the same.
+        followers.forEach((follower) => follower(x_range, place.clientWidth));
+      };
+      x_range.change.connect(() => {
+        follow();
+        // Charts of the same time move together; nothing comes back, for then all are the same.
         const { start, end } = x_range;
-        drawn.get(spec.linked)?.figure.x_range.setv({ start, end });
+        for (const other of drawn.values()) {
+          if (spec.together && other.spec.together === spec.together) other.figure.x_range.setv({ start, end });
+        }
       });
-      fitHeight(figure, spec);
+      follow();
     }
     if (spec.zoom && canDrag) {
       const zoom = new Bokeh.BoxZoomTool({ dimensions: "width" });
@@ -318,19 +264,21 @@
       figure.toolbar.active_drag = zoom;
     }
     const view = await Bokeh.Plotting.show(figure, place);
-    drawn.set(place.dataset.chart, { figure, spec, place, view });
+    const one = { figure, spec, place, view };
+    drawn.set(place.dataset.chart, one);
+    afterwards.forEach((act) => act(one));
   }
 
-  function drawLayer(figure, layer, spec) {
+  function drawLayer(figure, layer, spec, followers) {
     const source = new Bokeh.ColumnDataSource({ data: columnsOf(layer, spec.x) });
-    const renderers = [MARKS[layer.mark](figure, source, layer, spec)].flat();
+    const renderers = [MARKS[layer.mark](figure, source, layer, spec, followers)].flat();
     // What is pointed at stays as it is: BokehJS would paint it in a colour of its own.
     renderers.forEach((renderer) => { renderer.hover_glyph = null; });
     if (layer.tooltips === undefined) return;
     figure.add_tools(new Bokeh.HoverTool({
       renderers: renderers.slice(0, 1),
       tooltips: tooltip(layer.tooltips),
-      mode: ["line", "area", "candles"].includes(layer.mark) ? "vline" : "mouse",
+      mode: ["line", "area", "candles", "bars"].includes(layer.mark) ? "vline" : "mouse",
       point_policy: layer.mark === "cells" ? "follow_mouse" : "snap_to_data",
       line_policy: "nearest",
       formatters: spec.x.kind === "time" ? { "@x": "datetime", "@x0": "datetime", "@x1": "datetime" } : {},
@@ -338,7 +286,6 @@
   }
 
   // ----------------------------------------------------------------- moving and zooming by button
-
 
   function look(name, from, to) {
     drawn.get(name).figure.x_range.setv({ start: from, end: to });
@@ -362,11 +309,11 @@
   // One trade after the other, for the chart of prices.
   const at = new Map();
   function step(name, by, output) {
-    const { trades, barWidth } = specs[name];
+    const { trades, barTime } = specs[name];
     const number = Math.min(Math.max((at.get(name) ?? (by > 0 ? -1 : trades.length)) + by, 0), trades.length - 1);
     at.set(name, number);
     const [entry, exit, words] = trades[number];
-    const room = Math.max((exit - entry) * 2, 25 * barWidth);
+    const room = Math.max((exit - entry) * 2, 20 * barTime);
     look(name, (entry - room) * 1000, (exit + room) * 1000);
     output.textContent = words;
   }
@@ -385,23 +332,30 @@
     }
   });
 
-  document.addEventListener("change", ({ target }) => {
-    if (target.name !== "cells") return;
-    variant = target.value;
-    paint();
-  });
-
   // --------------------------------------------------------------------------------- one by one
 
-  const places = [...document.querySelectorAll("[data-chart]")];
+  const afterwards = []; // Done with each chart that has been drawn.
   const breath = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+  // The data of the page: deflated JSON, as base64.
+  async function unpacked() {
+    const packed = Uint8Array.from(
+      atob(document.getElementById("data").textContent), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Response(stream).json();
+  }
 
   async function drawAll() {
     Bokeh.set_log_level("warn");
     readColours();
-    paintScales();
-    while (places.length > 0) {
-      const place = places.shift();
+    const data = await unpacked().catch((problem) => {
+      console.error("the data of the page", problem);
+      return { charts: {} };
+    });
+    specs = data.charts;
+    Page.settings = data.settings;
+    Page.start.forEach((act) => act());
+    for (const place of document.querySelectorAll("[data-chart]")) {
       try {
         await draw(place);
       } catch (problem) {
@@ -426,5 +380,10 @@
   });
 
   darkness.addEventListener("change", paint);
-  drawAll();
+  document.addEventListener("DOMContentLoaded", drawAll);
+
+  return {
+    afterwards, colour, drawn, marks: MARKS, mix, paint, paintWith, settings: undefined, start: [],
+    colours: () => colours,
+  };
 })();

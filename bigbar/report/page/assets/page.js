@@ -1,5 +1,5 @@
-// Sorts a table by the column whose heading is pressed, by mouse or keyboard, and marks the
-// section that is being read in the table of contents.
+// Sorts a table by the column whose heading is pressed, by mouse or keyboard; marks the section
+// that is being read in the table of contents, and unfolds the one that is gone to.
 "use strict";
 
 (() => {
@@ -56,4 +56,22 @@
     }
   }, { rootMargin: "-25% 0px -60% 0px" });
   for (const id of links.keys()) watch.observe(document.getElementById(id));
+
+  // -------------------------------------------------------------------------------- folded parts
+
+  const unfold = () => {
+    const held = document.getElementById(location.hash.slice(1))?.querySelector("details.folded");
+    if (held) held.open = true;
+  };
+  for (const link of links.values()) link.addEventListener("click", () => setTimeout(unfold));
+  addEventListener("hashchange", unfold);
+  unfold();
+
+  // On paper nothing can be opened.
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")].filter((held) => !held.closest(".chart"));
+    for (const held of folded) held.open = true;
+  });
+  addEventListener("afterprint", () => { for (const held of folded) held.open = false; });
 })();
