@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 #: Commands that optimize nothing. Named here, so that a run does not wait for their parser.
 COMMANDS = (
-    *("history", "show", "compare", "export", "delete", "verify", "profile"),
+    *("history", "show", "compare", "report", "export", "delete", "verify", "profile"),
     *("strategies", "explain"),
 )
 

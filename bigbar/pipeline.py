@@ -215,13 +215,41 @@ def validate_later(outcome: Outcome, plan: Plan, *, listener: Listener | None = 
             "the bars have changed since they were optimized on, so nothing can be found out "
             "about that result any more; optimize again"
         )
+    validate_again(outcome, plan, listener=listener)
+
+
+def validate_again(
+    outcome: Outcome,
+    plan: Plan,
+    *,
+    listener: Listener | None = None,
+    recorder: Recorder | None = None,
+) -> None:
+    """Find out what a result is worth whose bars and rows are known to be those of the run.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Gets the findings, and what of them broke off.
+    plan : Plan
+        Bars that it holds back have to be held back by the job already.
+    listener : Listener, optional
+        Is told how it goes.
+    recorder : Recorder, optional
+        Knows of earlier trials, and how often bars held back were looked at.
+
+    Raises
+    ------
+    Interrupted
+        By a signal.
+    """
     listener = listener or Listener()
     # What the run itself took, of time and memory, stays as it is.
     own = replace(outcome, plan=plan, timings={}, broke_off={}, watcher=None, returns=None)
 
     def validate(setup: WorkerSetup) -> None:
         with own.apart("the validation", listener.event):
-            _validate(own, setup.file, setup.pool, listener, Recorder())
+            _validate(own, setup.file, setup.pool, listener, recorder or Recorder())
 
     with signals_raised():
         among_workers(own, listener, validate)

@@ -94,8 +94,9 @@ def _bootstrap(outcome: Outcome) -> Bootstrap:
 
 
 def _overfitting(made: np.random.Generator) -> Overfitting:
-    inside = made.normal(0.25, 0.04, 252)
-    outside = 0.12 - 0.55 * inside + made.normal(0, 0.08, 252)
+    # Mean log returns per day.
+    inside = made.normal(0.0005, 0.0001, 252)
+    outside = 0.0002 - 0.55 * inside + made.normal(0, 0.0002, 252)
     slope, intercept = np.polyfit(inside, outside, 1)
     return Overfitting(
         blocks=10, splits=252, pbo=0.61, loss_share=float((outside < 0).mean()),

@@ -564,9 +564,12 @@ def test_modules_and_files_are_where_they_are_said_to_be(page):
 
 def test_pictures_are_small_and_used():
     used = {
-        Path(link).name for page in PAGES for link in re.findall(r"images/[\w.-]+", text_of(page))
+        Path(link).name
+        for page in PAGES
+        for link in re.findall(r"(?:images|pictures)/[\w.-]+", text_of(page))
     }
-    pictures = {path.name: path for path in (DOCS / "images").iterdir()}
+    folders = (DOCS / "images", DOCS / "pictures")
+    pictures = {path.name: path for folder in folders for path in folder.iterdir()}
     assert used == set(pictures)
     assert all(path.stat().st_size < 200_000 for path in pictures.values())
 

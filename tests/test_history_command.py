@@ -25,7 +25,8 @@ from tests import commands
 #: Every command, with what it needs; the one that deletes comes last.
 COMMANDS = {
     "history": (), "show": ("1",), "compare": ("1", "2"), "export": ("1",),
-    "verify": ("1", "--sample", "0"), "profile": ("1",), "delete": ("1",),
+    "report": ("1", "--force"), "verify": ("1", "--sample", "0"), "profile": ("1",),
+    "delete": ("1",),
 }  # fmt: skip
 
 
@@ -274,7 +275,7 @@ def test_a_strange_identity_ends_in_words(capsys, spoilable_runs, part, value):
         f"UPDATE runs SET identity = json_set(identity, '$.{part}', json(?)) WHERE id = 1",
         value,
     )
-    for command in ("history", "show", "compare", "verify", "export"):
+    for command in ("history", "show", "compare", "report", "verify", "export"):
         asked = Asked(capsys, spoilable_runs, command, *COMMANDS[command])
         assert asked.code in (0, 1) or asked.refused(), (command, asked.err)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from bigbar.command_line import Parser
 from bigbar.errors import BigBarError, InputError, Interrupted
 from bigbar.history.answer import Answer
+from bigbar.history.page_options import add_page, add_report
 from bigbar.interrupts import signals_raised
 from bigbar.printable import one_line
 from bigbar.store.records import NONSENSE, DamagedRun, Run
@@ -117,6 +118,7 @@ def make_parser() -> argparse.ArgumentParser:
         add("history", _history, "list all runs, the newest last"),
         _add_show(add),
         _add_compare(add),
+        add_report(add, _report),
         _add_export(add),
         _add_delete(add),
         _add_verify(add),
@@ -159,6 +161,10 @@ def _add_compare(add: _Add) -> argparse.ArgumentParser:
     )
     command.add_argument("a", metavar="A", help="number of a run, or last")
     command.add_argument("b", metavar="B", help="number of the other run, or last")
+    command.add_argument(
+        "--html", action="store_true", help="write a page with both side by side as well"
+    )
+    add_page(command, "compare-A-B.html")
     return command
 
 
@@ -290,7 +296,30 @@ def _show(store: RunStore, given: argparse.Namespace) -> Answer:
 def _compare(store: RunStore, given: argparse.Namespace) -> Answer:
     from bigbar.history.compare import compare
 
-    return compare(store, _named(store, given.a), _named(store, given.b))
+    runs = _named(store, given.a), _named(store, given.b)
+    if not given.html:
+        if given.to is not None or given.force:
+            raise InputError("--to and --force are about the page: they need --html")
+        return compare(store, *runs)
+    from bigbar.history.redraw import draw_both
+
+    return draw_both(
+        store, *runs, to=None if given.to is None else Path(given.to), force=given.force
+    )
+
+
+def _report(store: RunStore, given: argparse.Namespace) -> Answer:
+    from bigbar.history.redraw import redraw
+
+    to = None if given.to is None else Path(given.to)
+    return redraw(
+        store,
+        _named(store, given.id),
+        to=to,
+        force=given.force,
+        data=given.data,
+        strategy=given.strategy,
+    )
 
 
 def _export(store: RunStore, given: argparse.Namespace) -> Answer:

@@ -319,7 +319,7 @@ def _blocks(found: Comparison, first: Run, second: Run) -> Iterator[str]:
             f"By {found.objective}, which run {first.id} was to find; run {second.id} was to find "
             f"{second.objective}, and its best is the best by that."
         )
-    yield pairs(_moves(found, names))
+    yield pairs(moves(found, names))
     if found.movers:
         heads = Column("moved most"), *(Column(name, right=True) for name in names)
         yield table(
@@ -349,7 +349,8 @@ def _winners(found: Comparison, names: tuple[str, str]) -> str:
     return f"{found.objective}:\n{table(columns, rows)}"
 
 
-def _moves(found: Comparison, names: tuple[str, str]) -> Iterator[tuple[str, str]]:
+def moves(found: Comparison, names: tuple[str, str]) -> Iterator[tuple[str, str]]:
+    """How the combinations of both moved: names and sentences."""
     yield "count", f"{found.counting[0]:,} in {names[0]}, {found.counting[1]:,} in {names[1]}"
     yield (
         "shared combinations",

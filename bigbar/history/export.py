@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +67,7 @@ def export(store: RunStore, run: Run, *, kind: str, to: Path | None, force: bool
         If the file cannot be written.
     """
     path = to or store.path.parent / f"run-{run.id}.{kind}"
-    _check(store, path, force=force)
+    check_place(store, path, force=force)
     table, done = table_of(store, run)
 
     def write(aside: Path) -> Path:
@@ -77,15 +77,7 @@ def export(store: RunStore, run: Run, *, kind: str, to: Path | None, force: bool
             return write_csv(aside, table, where=done)
         return write_whole(aside, lambda part: _write_json(part, table, done))
 
-    try:
-        with Delivery(path.parent, force=force) as delivery:
-            delivery.add(path.name, write)
-            delivery.amend()
-    except OutputError as problem:
-        if not isinstance(problem.__cause__, OSError):
-            raise
-        said = problem.__cause__.strerror or problem.__cause__
-        raise OutputError(f"cannot write {path}: {said}") from problem
+    deliver(path, write, force=force)
     rows = int(np.count_nonzero(done))
     part = "" if rows == run.combinations else f" of {run.combinations:,}"
     text = f"{path}: {rows:,}{part} combinations"
@@ -104,8 +96,43 @@ def export(store: RunStore, run: Run, *, kind: str, to: Path | None, force: bool
     return Answer(text, values)
 
 
-def _check(store: RunStore, path: Path, *, force: bool) -> None:
+def deliver(path: Path, write: Callable[[Path], Path], *, force: bool) -> None:
+    """Write one file, and name it in the receipt of its folder, so that it can be replaced.
+
+    Parameters
+    ----------
+    path : Path
+    write : callable
+        Writes it, at the path it is given.
+    force : bool
+        Whether a file that this program did not write may be replaced.
+
+    Raises
+    ------
+    bigbar.report.files.OutputError
+        If it cannot be written.
+    """
+    try:
+        with Delivery(path.parent, force=force) as delivery:
+            delivery.add(path.name, write)
+            delivery.amend()
+    except OutputError as problem:
+        if not isinstance(problem.__cause__, OSError):
+            raise
+        said = problem.__cause__.strerror or problem.__cause__
+        raise OutputError(f"cannot write {path}: {said}") from problem
+
+
+def check_place(store: RunStore, path: Path, *, force: bool) -> None:
     """Refuse, before any work, a file that is not to be replaced.
+
+    Parameters
+    ----------
+    store : RunStore
+    path : Path
+        What is to be written.
+    force : bool
+        Whether a file that this program did not write may be replaced.
 
     Raises
     ------
@@ -128,7 +155,7 @@ def _check(store: RunStore, path: Path, *, force: bool) -> None:
         raise SettingsError(f"{path} is the receipt of a run; {advice}")
     if not force and (path.name in RUN_FILES or not is_named(path, receipt)):
         raise SettingsError(
-            f"{path} is there already and is no export of this program, or was changed since; "
+            f"{path} is there already and was not written by this program, or changed since; "
             f"{advice}, or write over it with --force"
         )
 

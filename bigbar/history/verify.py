@@ -138,7 +138,7 @@ def check(
     table, done = table_of(store, run, damaged=found.wrong)
     _check_rows(found, run, table, done)
     try:
-        bars = _bars(
+        bars = bars_at(
             found.data,
             moved=data is not None,
             reading=reading_of(run),
@@ -159,7 +159,24 @@ def check(
     return found
 
 
-def _bars(path: str, *, moved: bool, reading: Reading, others: bool) -> Bars:
+def bars_at(path: str, *, moved: bool, reading: Reading, others: bool) -> Bars:
+    """The price file of a run.
+
+    Parameters
+    ----------
+    path : str
+    moved : bool
+        Whether somebody named it, because it is not where it was.
+    reading : Reading
+        As the run read it.
+    others : bool
+        Whether further columns are read.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
     try:
         return read_bars(named_file(path) if moved else path, reading=reading, others=others)
     except DataError as problem:

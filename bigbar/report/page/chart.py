@@ -27,6 +27,9 @@ KeyMark = Literal["line", "dashed", "dotted", "band", "bar", "peak", "robust", "
 
 Scale = Literal["linear", "log", "time", "places"]
 
+#: Format of an axis of whole numbers: nothing between two of them is marked.
+WHOLE = "0,0"
+
 #: The charts of the account and of the bars, which are moved and zoomed together.
 TIME = "time"
 
@@ -46,7 +49,7 @@ class Axis:
     ticks : tuple of (float, str)
         Where the axis is marked, and with what; empty for the usual numbers.
     format : str
-        Of its numbers, in the notation of numbro.
+        Of its numbers, in the notation of numbro; `WHOLE` for an axis of whole numbers.
     start, end : float or None
         Its ends; None to fit what is drawn.
     """

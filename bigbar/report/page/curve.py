@@ -104,7 +104,7 @@ def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
     )
     if subject.holdout is not None:
         says += " The unseen days go on from where the others ended."
-    says += f" Buying at the first close and holding on ended at {number(held.iloc[-1])}."
+    says += f" {subject.bought} and holding on ended at {number(held.iloc[-1])}."
     if band is not None and subject.findings is not None:
         luck = subject.findings.luck_band
         assert luck is not None
@@ -124,7 +124,7 @@ def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
         title="Equity",
         says=says,
         x=Axis(kind="time"),
-        y=Axis(format="0,0", kind="log" if on_logs else "linear"),
+        y=Axis(kind="log" if on_logs else "linear"),
         layers=layers,
         shades=_shades(subject),
         keys=(*keys, *_unseen_key(subject)),

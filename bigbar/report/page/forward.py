@@ -106,7 +106,7 @@ def _curve_chart(walked: WalkForward, cash: float) -> Chart:
             "test windows joined, each traded by the winner of the bars before it."
         ),
         x=Axis(kind="time"),
-        y=Axis(format="0,0"),
+        y=Axis(),
         layers=[Layer("line", {"x": times, "y": values[shown]}, "unseen", tips, {"width": 2})],
         rules=[Rule(cash, "y", "muted")],
         shades=shades,

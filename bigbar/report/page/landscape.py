@@ -143,9 +143,15 @@ def heatmaps(landscape: Landscape) -> Iterator[Heatmap]:
     axes = landscape.space.parameters
     for pair in combinations(varying(landscape.space), 2):
         x, y = sorted(pair, key=lambda number: (-len(axes[number]), number))
-        group = (-(-len(axes[x]) // MOST_CELLS), -(-len(axes[y]) // MOST_CELLS))
-        best, mean, numbers = _cells(landscape, x, y, group)
-        yield Heatmap(axes[x], axes[y], best, mean, numbers, group)
+        yield heatmap_of(landscape, x, y)
+
+
+def heatmap_of(landscape: Landscape, x: int, y: int) -> Heatmap:
+    """The heatmap over two axes, by their numbers."""
+    axes = landscape.space.parameters
+    group = (-(-len(axes[x]) // MOST_CELLS), -(-len(axes[y]) // MOST_CELLS))
+    best, mean, numbers = _cells(landscape, x, y, group)
+    return Heatmap(axes[x], axes[y], best, mean, numbers, group)
 
 
 def _cells(

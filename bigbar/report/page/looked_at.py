@@ -16,6 +16,9 @@ from bigbar.report.page.subject import TOP_SETTINGS, Subject
 from bigbar.space import Space
 from bigbar.statistics import STATISTICS, Kind, Statistic
 
+#: What a page of one run calls its settings.
+OWN = "own"
+
 Integers = NDArray[np.int64]
 
 #: Settings whose statistics are on the page, the best of the cells. A cell beyond these tells its

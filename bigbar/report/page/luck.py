@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bigbar.report.page.chart import Axis, Chart, KeyMark, Layer, LegendEntry, Role, Rule
+from bigbar.report.page.chart import WHOLE, Axis, Chart, KeyMark, Layer, LegendEntry, Role, Rule
 from bigbar.report.page.landscape import Distribution, Landscape, distribution
 from bigbar.report.page.markup import (
     Content,
@@ -36,7 +36,7 @@ def distribution_section(subject: Subject) -> Section | None:
     found = distribution(subject.landscape)
     if found is None:
         return None
-    charts = [_distribution_chart(subject, found)]
+    charts = [distribution_chart(subject, found)]
     findings = subject.findings
     if findings is not None and findings.pbo is not None:
         charts.append(_overfitting_chart(findings.pbo, findings.bootstrap))
@@ -61,7 +61,8 @@ def distribution_section(subject: Subject) -> Section | None:
 # -------------------------------------------------------------------------------- distribution
 
 
-def _distribution_chart(subject: Subject, found: Distribution) -> Chart:
+def distribution_chart(subject: Subject, found: Distribution) -> Chart:
+    """How many combinations reached what."""
     landscape = subject.landscape
     unit = landscape.unit
     marks: list[tuple[float, Role, str, str]] = [
@@ -90,7 +91,7 @@ def _distribution_chart(subject: Subject, found: Distribution) -> Chart:
         title=f"{landscape.name} of all combinations",
         says=_distribution_says(subject, found),
         x=Axis(landscape.name),
-        y=Axis("combinations", format="0,0"),
+        y=Axis("combinations", format=WHOLE),
         layers=[
             Layer("bars", columns, "luck", (("Between", "@range"), ("Combinations", "@y{0,0}")))
         ],

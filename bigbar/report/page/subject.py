@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bigbar.engines.find import build_engine
@@ -67,11 +68,14 @@ class Subject:
         None where the run was not validated.
     receipt : mapping or None
         What a receipt of the run holds, in the order to be shown in.
+    remarks : tuple of str
+        What is to be known before all else.
     """
 
     outcome: Outcome
     findings: Findings | None = None
     receipt: Mapping[str, Any] | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def best(self) -> int | None:
@@ -137,10 +141,27 @@ class Subject:
         return pd.concat([self.equity, unseen * (self.equity.iloc[-1] / self.cash)])
 
     def held(self, equity: pd.Series) -> pd.Series:
-        """What the cash would have become in the market all the time, from the first close on."""
+        """What the cash would have become in the market, from where backtesting.py buys on."""
         close = self.outcome.bars.frame["Close"].iloc[self.outcome.job.first_bar :]
         close = close.iloc[: len(equity)]
-        return self.cash * (close / close.iloc[0])
+        values = close / close.iloc[self.bought_at]
+        bought = np.arange(len(close)) >= self.bought_at
+        return self.cash * values.where(bought, 1.0)
+
+    @cached_property
+    def bought_at(self) -> int:
+        """The bar at whose close backtesting.py buys to hold: the first one with all indicators."""
+        close = self.bars["Close"].to_numpy(np.float64)
+        returned = float(self.statistics["Buy & Hold Return [%]"]) / 100
+        found = np.flatnonzero(np.isclose(close, close[-1] / (1 + returned), rtol=1e-9, atol=0))
+        return int(found[0]) if len(found) else 0
+
+    @property
+    def bought(self) -> str:
+        """The same in words."""
+        if self.bought_at == 0:
+            return "Buying at the first close"
+        return "Buying at the first close with all indicators there"
 
     @property
     def cash(self) -> float:

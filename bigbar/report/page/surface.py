@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, legend, ticks
 from bigbar.report.page.landscape import Heatmap, Landscape, Variant, varying
-from bigbar.report.page.looked_at import of_product
+from bigbar.report.page.looked_at import OWN, of_product
 from bigbar.report.page.markup import Content, Markup, escaped, paragraph, tag
 from bigbar.report.page.numbers import amount, share, value_text
 from bigbar.report.page.plateau import plateau_table
@@ -37,8 +38,8 @@ def heatmap_section(subject: Subject) -> Section | None:
     if not maps:
         text = "No heatmap: fewer than two parameters have more than one value in this grid."
         return Section("heatmaps", "Heatmaps", paragraph(text))
-    ranges = {name: _range([getattr(each, name) for each in maps], landscape) for name in VARIANTS}
-    charts = tuple(_heatmap_chart(subject, each, ranges) for each in maps)
+    ranges = ranges_of(maps, landscape)
+    charts = tuple(heatmap_chart(subject, each, ranges) for each in maps)
     over_others = len(varying(landscape.space)) > 2
     body = escaped([
         paragraph(
@@ -48,14 +49,22 @@ def heatmap_section(subject: Subject) -> Section | None:
             "setting.",
             class_="lead",
         ),
-        tag("div", _choice_of_variant(over_others), _scale(ranges), class_="above"),
+        tag("div", choice_of_variant(over_others), scale(ranges), class_="above"),
         _marks(subject),
-        # The cell that the keyboard is on, in words.
-        tag("output", class_="cell", aria_live="polite", hidden=True),
+        CELL_IN_WORDS,
         tag("div", [chart.figure() for chart in charts], class_="charts"),
         plateau_table(subject),
     ])  # fmt: skip
     return Section("heatmaps", "Heatmaps", body, charts)
+
+
+#: Where the cell that the keyboard is on is told.
+CELL_IN_WORDS = tag("output", class_="cell", aria_live="polite", hidden=True)
+
+
+def ranges_of(maps: Sequence[Heatmap], landscape: Landscape) -> Ranges:
+    """The scales of colours that heatmaps share, one for what the cells can show each."""
+    return {name: _range([getattr(each, name) for each in maps], landscape) for name in VARIANTS}
 
 
 def _range(values: list[Floats], landscape: Landscape) -> dict[str, Any]:
@@ -72,7 +81,8 @@ def _range(values: list[Floats], landscape: Landscape) -> dict[str, Any]:
     }
 
 
-def _choice_of_variant(over_others: bool) -> Content:
+def choice_of_variant(over_others: bool) -> Content:
+    """What each cell shows; None where that is one and the same."""
     if not over_others:
         return None  # With two parameters nothing is left to take a mean over.
     said = {
@@ -90,7 +100,8 @@ def _choice_of_variant(over_others: bool) -> Content:
     )  # fmt: skip
 
 
-def _scale(ranges: Ranges) -> Markup:
+def scale(ranges: Ranges) -> Markup:
+    """The colours with their ends, zero in the middle where there are losses and gains."""
     return tag(
         "div",
         tag("span", ranges["mean"]["from"], class_="from"),
@@ -128,7 +139,10 @@ def _peak(subject: Subject) -> int | None:
     return subject.outcome.table.best(subject.outcome.choice)
 
 
-def _heatmap_chart(subject: Subject, heatmap: Heatmap, ranges: Ranges) -> Chart:
+def heatmap_chart(
+    subject: Subject, heatmap: Heatmap, ranges: Ranges, *, settings: str = OWN
+) -> Chart:
+    """A heatmap of a run; `settings` names its settings on the page."""
     landscape, (x, y) = subject.landscape, (heatmap.x, heatmap.y)
     x_names, y_names = (
         _names(axis, size) for axis, size in zip((x, y), heatmap.group, strict=True)
@@ -168,7 +182,7 @@ def _heatmap_chart(subject: Subject, heatmap: Heatmap, ranges: Ranges) -> Chart:
         x=_cell_axis(x.name, x_names, 6),
         y=_cell_axis(y.name, y_names, 8),
         layers=(cells, *marks),
-        extra={"variants": ranges, "names": {"x": x_names, "y": y_names}},
+        extra={"variants": ranges, "names": {"x": x_names, "y": y_names}, "settings": settings},
     )
 
 

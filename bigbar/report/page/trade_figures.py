@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from bigbar.report.page.chart import Axis, Chart, KeyMark, Layer, LegendEntry, Role, Rule
+from bigbar.report.page.chart import WHOLE, Axis, Chart, KeyMark, Layer, LegendEntry, Role, Rule
 from bigbar.report.page.markup import Content, escaped, table, tag
 from bigbar.report.page.numbers import count, number, percent, share
 
@@ -107,7 +107,7 @@ def _sides_chart(trades: pd.DataFrame) -> Chart:
         title="Profit of each side so far",
         says=f"At the end: {', '.join(ends)}, in money, costs included.",
         x=Axis(kind="time"),
-        y=Axis(format="0,0"),
+        y=Axis(),
         layers=layers,
         rules=[Rule(0.0, "y", "muted")],
         keys=keys,
@@ -158,7 +158,7 @@ def _histogram(trades: pd.DataFrame) -> Chart:
         title="Trades by return",
         says=says,
         x=Axis("return of a trade in %", start=float(edges[0]), end=float(edges[-1])),
-        y=Axis("trades", format="0,0", start=0),
+        y=Axis("trades", format=WHOLE, start=0),
         layers=layers,
         keys=[LegendEntry("bar", "good", "gains"), LegendEntry("bar", "bad", "losses")],
         size="low",
@@ -232,7 +232,7 @@ def _by(what: str, title: str, names: list[str], at: np.ndarray, trades: pd.Data
         says=says,
         x=Axis("", "places", tuple((place, names[place]) for place in range(0, len(names), step)),
                start=-0.6, end=len(names) - 0.4),
-        y=Axis("profit", format="0,0"),
+        y=Axis("profit"),
         layers=layers,
         rules=[Rule(0.0, "y", "muted", "solid")],
         keys=[LegendEntry("bar", "good", "gain"), LegendEntry("bar", "bad", "loss")],

@@ -32,7 +32,7 @@ KEY_FIGURES = (
 #: Their labels, where the name without its unit does not do.
 LABELS = {"Buy & Hold Return [%]": "Buy & hold instead"}
 
-_NOT_VALIDATED = Verdict(
+NOT_VALIDATED = Verdict(
     light="none",
     headline="Not validated: nothing here says whether this result is more than luck.",
     lines=("The best of many settings looks good by construction.",),
@@ -42,8 +42,8 @@ _NOT_VALIDATED = Verdict(
 def verdict_section(subject: Subject) -> Section:
     """Traffic light with the sentence, what stands behind it, and the key figures."""
     findings, outcome = subject.findings, subject.outcome
-    verdict = _NOT_VALIDATED if findings is None else findings.verdict
-    parts: list[Content] = []
+    verdict = NOT_VALIDATED if findings is None else findings.verdict
+    parts: list[Content] = [_warning(remark) for remark in subject.remarks]
     reached, total = outcome.table.reached(), len(outcome.table)
     if reached < total:
         parts.append(_warning(
@@ -52,10 +52,10 @@ def verdict_section(subject: Subject) -> Section:
         ))  # fmt: skip
     if subject.best is None:
         parts.append(_warning(why_nothing(outcome)))
-    card, beside = _card(verdict, findings), buy_and_hold_card(subject)
+    card, beside = verdict_card(verdict, findings), buy_and_hold_card(subject)
     parts.append(card if beside is None else tag("div", card, beside, class_="head"))
     if subject.best is not None:
-        parts += [_chosen(subject, subject.best), _figures(subject)]
+        parts += [chosen_card(subject, subject.best), _figures(subject)]
     if findings is not None and findings.notes:
         parts.append(tag("ul", [tag("li", note) for note in findings.notes], class_="notes"))
     return Section("verdict", "Verdict", escaped(parts))
@@ -65,7 +65,8 @@ def _warning(text: str) -> Markup:
     return tag("p", tag("strong", "Note: "), text, class_="warning")
 
 
-def _card(verdict: Verdict, findings: Findings | None) -> Markup:
+def verdict_card(verdict: Verdict, findings: Findings | None) -> Markup:
+    """The traffic light with the sentence, and what stands behind it."""
     word = LIGHTS[verdict.light][0] if verdict.light in LIGHTS else "No light"
     elsewhere = {verdict.headline, *told_beside(findings)}
     others = [line for line in verdict.lines if line not in elsewhere]
@@ -106,7 +107,7 @@ def _lamps(light: str) -> Markup:
     return tag("svg", housing, lamps, viewBox="0 0 28 76", aria_hidden="true", class_="lamps")
 
 
-def _chosen(subject: Subject, best: int) -> Markup:
+def chosen_card(subject: Subject, best: int) -> Markup:
     """Which setting this is, with the parameters to trade it by."""
     outcome, plateau = subject.outcome, subject.plateau
     total, objective = outcome.table.reached(), outcome.choice.objective.name
@@ -151,8 +152,8 @@ def _span(subject: Subject) -> Markup:
     """The bars, what holding them returned, and which Sharpe ratios stand on the page."""
     bars, holding = subject.bars, "Buy & Hold Return [%]"
     text = (
-        f"From {day(bars.index[0])} to {day(bars.index[-1])}, {len(bars):,} bars. Buying at "
-        "the first close and holding to the last returned "
+        f"From {day(bars.index[0])} to {day(bars.index[-1])}, {len(bars):,} bars. "
+        f"{subject.bought} and holding to the last returned "
         f"{statistic(holding, subject.statistics[holding])}."
     )
     findings = subject.findings

@@ -162,7 +162,8 @@ const Page = (() => {
       });
     } else {
       axis.formatter = new Bokeh.NumeralTickFormatter({ format });
-      if (kind === "linear") axis.ticker = new Bokeh.BasicTicker({ desired_num_ticks: 5 });
+      const min_interval = format === "0,0" ? 1 : 0; // Things are counted in whole numbers.
+      if (kind === "linear") axis.ticker = new Bokeh.BasicTicker({ desired_num_ticks: 5, min_interval });
     }
   }
 
@@ -350,7 +351,7 @@ const Page = (() => {
     readColours();
     const data = await unpacked().catch((problem) => {
       console.error("the data of the page", problem);
-      return { charts: {} };
+      return { charts: {}, settings: {} };
     });
     specs = data.charts;
     Page.settings = data.settings;
@@ -383,7 +384,7 @@ const Page = (() => {
   document.addEventListener("DOMContentLoaded", drawAll);
 
   return {
-    afterwards, colour, drawn, marks: MARKS, mix, paint, paintWith, settings: undefined, start: [],
+    afterwards, colour, drawn, marks: MARKS, mix, paint, paintWith, settings: {}, start: [],
     colours: () => colours,
   };
 })();

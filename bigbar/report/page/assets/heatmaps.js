@@ -39,20 +39,21 @@
   // -------------------------------------------------------------------------------------- cells
 
   // The values of all parameters of a setting, by its number in the whole product.
-  function settingOf(number) {
+  function settingOf({ axes }, number) {
     const values = [];
-    for (const axis of [...Page.settings.axes].reverse()) {
+    for (const axis of [...axes].reverse()) {
       values.unshift([axis.name, axis.values[number % axis.values.length]]);
       number = Math.floor(number / axis.values.length);
     }
     return values;
   }
 
-  const varies = (name) => Page.settings.axes.find((axis) => axis.name === name).values.length > 1;
+  const varies = ({ axes }, name) => axes.find((axis) => axis.name === name).values.length > 1;
 
   Page.marks.cells = (figure, source, _layer, spec) => {
     const { mean, best, number, trades } = source.data;
     const { x, y } = spec.names;
+    const settings = Page.settings[spec.settings];
     const some = Array.from(mean.keys()).filter((i) => !Number.isNaN(mean[i]));
     const data = {
       x: some.map((i) => i % x.length), y: some.map((i) => Math.floor(i / x.length)),
@@ -61,7 +62,7 @@
     };
     data.x_at = data.x.map((at) => x[at]);
     data.y_at = data.y.map((at) => y[at]);
-    data.setting = data.number.map((one) => settingOf(one).filter(([name]) => varies(name))
+    data.setting = data.number.map((one) => settingOf(settings, one).filter(([name]) => varies(settings, name))
       .map((pair) => pair.join(" ")).join(", "));
     const renderer = figure.rect({
       x: field("x"), y: field("y"), width: { value: 1 }, height: { value: 1 }, source,
@@ -109,7 +110,7 @@
       return `${at}mean ${said(mean[i])}, best ${said(best[i])} with ${setting[i]}, ` +
         `${trades[i].toLocaleString("en")} trades. Enter shows its statistics.`;
     };
-    const open = (i) => i < 0 || show(source.data.number[i]);
+    const open = (i) => i < 0 || show(Page.settings[spec.settings], source.data.number[i]);
 
     place.tabIndex = 0;
     place.setAttribute("role", "application");
@@ -156,13 +157,13 @@
   }
 
   // The statistics of a setting beside those of the chosen one.
-  function show(number) {
-    const { numbers, names, texts, chosen } = Page.settings;
+  function show(settings, number) {
+    const { numbers, names, texts, chosen } = settings;
     const [at, own] = [numbers.indexOf(number), numbers.indexOf(chosen)];
     const close = element("button", "Close", { type: "button", className: "close" });
     close.addEventListener("click", () => drawer.close());
     const parameters = document.createElement("p");
-    parameters.textContent = settingOf(number).map((pair) => pair.join(" ")).join(", ");
+    parameters.textContent = settingOf(settings, number).map((pair) => pair.join(" ")).join(", ");
     const table = document.createElement("table");
     const heads = document.createElement("tr");
     for (const text of ["statistic", "this setting", "chosen"]) heads.append(element("th", text, { scope: "col" }));
@@ -183,12 +184,12 @@
 
   Page.start.push(() => {
     Page.paintWith(paintScales);
-    if (Page.settings === undefined) return;
+    if (Object.keys(Page.settings).length === 0) return;
     document.body.append(drawer);
     for (const cell of document.querySelectorAll("[data-setting]")) {
       const button = element("button", "", { type: "button", title: "All statistics of this setting" });
       button.append(...cell.childNodes);
-      button.addEventListener("click", () => show(Number(cell.dataset.setting)));
+      button.addEventListener("click", () => show(Page.settings.own, Number(cell.dataset.setting)));
       cell.append(button);
     }
   });
