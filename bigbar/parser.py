@@ -40,8 +40,8 @@ def make_parser(spec: StrategySpec | None = None) -> argparse.ArgumentParser:
         epilog=(
             "Commands: 'bigbar history' lists the earlier runs in a folder; show, compare, "
             "report, export, delete, verify and profile are about them; strategies lists the "
-            "strategies that can be named, and explain says what of a strategy is compiled. 'bigbar COMMAND "
-            "--help' says more. "
+            "strategies that can be named, and explain says what of a strategy is compiled. "
+            "'bigbar COMMAND --help' says more. "
             "Exit codes: 0 done; 1 not written, or the verification failed; 2 the file or an "
             "option cannot be used; 3 some combinations failed; 129, 130, 131 or 143 stopped "
             "(closed terminal, Ctrl-C, SIGQUIT, SIGTERM)."

@@ -9,6 +9,7 @@ from bigbar.report.page.chart import LegendEntry, legend
 from bigbar.report.page.markup import Markup, paragraph, tag
 from bigbar.report.page.numbers import percent
 from bigbar.report.page.subject import Subject
+from bigbar.report.page.thinning import spans_tenfold
 from bigbar.validation import wording
 from bigbar.validation.findings import Findings
 
@@ -53,6 +54,8 @@ def buy_and_hold_card(subject: Subject) -> Markup | None:
 
 def _lines(equity: pd.Series, held: pd.Series, says: str) -> Markup:
     values = [line.to_numpy(np.float64) for line in (held, equity)]
+    if spans_tenfold(values):
+        values = [np.log(line) for line in values]
     low = min(float(np.nanmin(line)) for line in values)
     high = max(float(np.nanmax(line)) for line in values)
     drawn = [

@@ -10,7 +10,7 @@ from bigbar.report.page.equity import drawdown
 from bigbar.report.page.markup import Content, Markup, escaped, paragraph, table, tag
 from bigbar.report.page.numbers import count, day, duration, number, percent, statistic
 from bigbar.report.page.subject import Section, Subject
-from bigbar.report.page.thinning import telling_points
+from bigbar.report.page.thinning import spans_tenfold, telling_points
 from bigbar.validation.findings import Holdout
 
 #: Compared between the bars that were optimized on and the unseen ones.
@@ -114,7 +114,10 @@ def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
             f"{number(ended['typical'])}, and 9 times in 10 between {number(ended['low'])} and "
             f"{number(ended['high'])}."
         )
-    on_logs = _tenfold(layers)
+    names = ("y", "low", "high")
+    on_logs = spans_tenfold([
+        layer.columns[name] for layer in layers for name in names if name in layer.columns
+    ])  # fmt: skip
     if on_logs:
         says += " The scale is logarithmic: equal distances are equal gains in per cent."
     if len(times) < len(equity):
@@ -132,15 +135,6 @@ def _equity_chart(subject: Subject, equity: pd.Series) -> Chart:
         zoom=True,
         together=TIME,
     )
-
-
-def _tenfold(layers: list[Layer]) -> bool:
-    """Whether what is drawn spans a factor of ten, all of it above zero."""
-    names = ("y", "low", "high")
-    drawn = [layer.columns[name] for layer in layers for name in names if name in layer.columns]
-    values = np.concatenate(drawn)
-    lowest, highest = np.nanmin(values), np.nanmax(values)
-    return bool(lowest > 0 and highest >= 10 * lowest)
 
 
 def _holding_layer(held: pd.Series) -> Layer:

@@ -1,6 +1,8 @@
-"""Fewer points for long files, so that a page stays small and quick, and still shows extremes."""
+"""What is drawn of long files, small and quick and with every extreme; and on which scale."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -102,3 +104,10 @@ def telling_points(values: NDArray[np.float64], most: int = MOST_POINTS) -> NDAr
     stretch = np.repeat(np.arange(len(starts)), np.diff(starts, append=count))
     by_value = np.lexsort((values, stretch))  # By stretch, and within each by value.
     return np.unique(np.concatenate([starts, by_value[starts], by_value[ends], ends]))
+
+
+def spans_tenfold(lines: Sequence[NDArray[np.float64]]) -> bool:
+    """Whether lines span a factor of ten together, all of them above zero: then drawn on logs."""
+    values = np.concatenate(lines)
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    return bool(lowest > 0 and highest >= 10 * lowest)
