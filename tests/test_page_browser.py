@@ -22,7 +22,9 @@ from page_findings import page_findings
 from bigbar.data.read import bars_from_frame
 from bigbar.outcome import Outcome
 from bigbar.report.page.numbers import statistic, value_text
+from bigbar.report.page.pair import Differences, Side, pair_html
 from bigbar.report.page.report import write_report
+from bigbar.report.page.subject import Subject
 from bigbar.validation.findings import Findings
 from tests.small_run import small_outcome
 from tests.test_page import EVIL, RECEIPT
@@ -212,7 +214,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
 
     plain = write_report(folder / "plain.html", *plain_run(), receipt=RECEIPT)
 
-    found = {name: Seen() for name in ("page", "plain", "evil")}
+    both = folder / "both.html"
+    both.write_text(pair_html(two_runs(), Differences([("commission", "0", "0.0001")], [])))
+
+    found = {name: Seen() for name in ("page", "plain", "both", "evil")}
     with browser() as visitor:
         visitor.resize(WIDE)
         visitor.prefer("light")
@@ -231,6 +236,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
         found["plain"].notes["height"] = visitor.run("return document.body.scrollHeight")
         found["plain"].notes["colours"] = visitor.run(COLOURS)
         visitor.look_into(found["plain"])
+        visitor.open(both)
+        visit_both(visitor, found["both"].notes)
+        visitor.look_into(found["both"])
         visitor.open(evil)
         found["evil"].notes["title"] = visitor.driver.title
         visitor.look_into(found["evil"])
@@ -243,6 +251,27 @@ def plain_run() -> tuple[Outcome, Findings]:
     outcome.table.column("Return [%]")[1::7] -= 60.0  # A few heavy losses.
     findings = page_findings(outcome)
     return outcome, replace(findings, holdout=None, walk_forward=None, walk_forward_matrix=None)
+
+
+def two_runs() -> tuple[Side, Side]:
+    """Of the second the factors reach elsewhere."""
+    outcomes = small_outcome(), small_outcome(k_atr=(0.8, 1.1, 1.5))
+    first, second = map(Subject, outcomes)
+    return Side("a", "Run 1", first), Side("b", "Run 2", second)
+
+
+def visit_both(visitor: Visitor, notes: dict[str, Any]) -> None:
+    """Both curves are zoomed together; each heatmap opens the settings of its own run."""
+    visitor.click("b-heatmap-k_atr-previous_weight", 0.85, 0.3)
+    notes["pressed cell"] = visitor.run(DRAWER)
+    visitor.run("document.querySelector('[data-controls=equity] [data-move=nearer]').click()")
+    notes["ranges"] = visitor.run(
+        FIGURES + "return ['equity', 'drawdown'].map((name) => figure(name).x_range.start)"
+    )
+    visitor.resize(NARROW)
+    notes["widths"] = visitor.run(
+        "const root = document.documentElement; return [root.scrollWidth, root.clientWidth]"
+    )
 
 
 def visit_charts(visitor: Visitor, notes: dict[str, Any]) -> None:
@@ -529,6 +558,18 @@ def test_settings_and_receipt_are_folded_until_one_goes_there(seen):
     notes = seen["page"].notes
     assert notes["folded"] == [False, False]
     assert notes["unfolded"] == [False, True]
+
+
+def test_two_runs_side_by_side(seen):
+    notes = seen["both"].notes
+    assert seen["both"].errors == []
+    opened, setting, rows, _ = notes["pressed cell"]
+    assert opened
+    assert "k_atr 1.5" in setting  # Only the second run has it.
+    assert rows[0] == ["statistic", "this setting", "chosen"]
+    assert notes["ranges"][0] == notes["ranges"][1]
+    needed, there = notes["widths"]
+    assert needed == there
 
 
 def test_a_plain_run_is_seen_without_much_scrolling(seen):
