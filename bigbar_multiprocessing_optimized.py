@@ -26,6 +26,7 @@ from bigbar.errors import (
     FailedCombinations,
     Interrupted,
     NothingCounts,
+    NothingToRetry,
     VerificationError,
 )
 from bigbar.executors.chunks import calculate_adaptive_chunk_size
@@ -40,8 +41,10 @@ from bigbar.pipeline import checked_job, optimize_bars, time_a_backtest
 from bigbar.printable import one_line, printable
 from bigbar.progress.events import Listener
 from bigbar.progress.terminal import Terminal, wants_bar
-from bigbar.report.answer import answer, differs_from_earlier, terminal_width
+from bigbar.report.answer import answer, differs_from_earlier
+from bigbar.report.console import WIDTH, coloured, terminal_width
 from bigbar.report.delivery import Delivered
+from bigbar.report.details import whole_answer
 from bigbar.report.files import OutputError, ending, prepare_folder
 from bigbar.report.run_files import PAGE_PART, PLOTS_PART, RunFiles
 from bigbar.request import Request
@@ -89,6 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with signals_raised():
             return run(parse_options(arguments))
+    except NothingToRetry as told:
+        say(str(told))
+        return told.exit_code
     except BigBarError as problem:
         # Only what differs is told in several lines; nothing from elsewhere is to fake one.
         safely = printable if isinstance(problem, VerificationError) else one_line
@@ -147,20 +153,22 @@ def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Term
             terminal.event("stopped while the files were written; run the same command again")
             outcome.stopped_by = stopped.signal_number
             return outcome, None, "", terminal
-        text = answer(
-            outcome,
-            top=options.top,
-            files=[str(file) for file in delivered.files],
-            width=terminal_width(),
+        files = [str(file) for file in delivered.files]
+        recorder.finish(
+            ending(outcome, whole_answer(outcome, top=options.top, files=files, width=WIDTH))
         )
-        recorder.finish(ending(outcome, text))
+        width = terminal_width()
+        if options.verbose:
+            text = whole_answer(outcome, top=options.top, files=files, width=width)
+        else:
+            text = answer(outcome, files=files, width=width, more=True)
     return outcome, delivered, text, terminal
 
 
 def tell(text: str, options: Options, terminal: Terminal) -> None:
     """Write the answer to standard output, if anybody listens."""
     listened = Listened(sys.stdout)
-    listened.write(text)
+    listened.write(coloured(text, listened))
     listened.flush()
     if listened.lost is not None and not isinstance(listened.lost, BrokenPipeError):
         why = getattr(listened.lost, "strerror", None) or listened.lost

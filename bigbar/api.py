@@ -27,7 +27,8 @@ from bigbar.pipeline import optimize_bars
 from bigbar.printable import one_line, shown
 from bigbar.progress.events import Listener
 from bigbar.progress.terminal import BarOnly
-from bigbar.report.answer import answer, why_nothing
+from bigbar.report.answer import why_nothing
+from bigbar.report.details import whole_answer
 from bigbar.report.files import ending, prepare_folder
 from bigbar.report.ownership import FROM_PYTHON, check_folder, place_of
 from bigbar.request import Request
@@ -345,7 +346,7 @@ def carry_out(
         if outcome.stopped_by is not None:
             raise Interrupted(outcome.stopped_by)
         if folder is not None:
-            recorder.finish(ending(outcome, answer(outcome, top=10, files=[])))
+            recorder.finish(ending(outcome, whole_answer(outcome, top=10, files=[])))
     return Optimization(outcome, reason, later=later)
 
 

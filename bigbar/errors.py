@@ -85,6 +85,12 @@ class NothingCounts(InputError):
         self.found = found
 
 
+class NothingToRetry(BigBarError):
+    """Combinations that failed were to be run again, and none has failed; nothing was touched."""
+
+    exit_code = 0
+
+
 class SettingsValueError(SettingsError, ValueError):
     """Where `backtesting.py` raises a ValueError."""
 

@@ -54,6 +54,8 @@ class Options:
     force : bool
         Whether files there that this program did not write may be replaced.
     no_progress : bool
+    verbose : bool
+        Whether to print all that there is to say, not just the answer.
     policy : ReusePolicy or None
         What to do about earlier runs; None to keep none.
     command : tuple of str
@@ -71,6 +73,7 @@ class Options:
     output: Path
     force: bool
     no_progress: bool
+    verbose: bool
     policy: ReusePolicy | None
     command: tuple[str, ...]
 
@@ -138,6 +141,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         output=Path(given.output),
         force=given.force,
         no_progress=given.no_progress,
+        verbose=given.verbose,
         policy=None
         if given.no_store
         else ReusePolicy(given.fresh, given.resume, given.retry_failed),

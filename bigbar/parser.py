@@ -13,6 +13,7 @@ from bigbar.errors import SettingsError
 from bigbar.machine.other_programs import AUTO
 from bigbar.machine.resources import usable_processors
 from bigbar.outcome import Execution
+from bigbar.short_help import COMMANDS, EXAMPLES, Help
 from bigbar.space import setting_text
 from bigbar.spec import StrategySpec
 from bigbar.strategies.find import DEFAULT, find_strategy
@@ -32,17 +33,16 @@ def make_parser(spec: StrategySpec | None = None) -> argparse.ArgumentParser:
     spec = spec or find_strategy(DEFAULT)
     parser = Parser(
         prog=PROGRAM,
+        usage=EXAMPLES,
+        add_help=False,
         description=(
             "Run every combination of a strategy's parameters on a file of price bars, with "
             "exactly the numbers of backtesting.py, and say which to use. Without --strategy it "
             "is BigBar."
         ),
         epilog=(
-            "Commands: 'bigbar history' lists the earlier runs in a folder; show, compare, "
-            "report, export, delete, verify and profile are about them; strategies lists the "
-            "strategies that can be named, and explain says what of a strategy is compiled. "
-            "'bigbar COMMAND --help' says more. "
-            "Exit codes: 0 done; 1 not written, or the verification failed; 2 the file or an "
+            COMMANDS
+            + "Exit codes: 0 done; 1 not written, or the verification failed; 2 the file or an "
             "option cannot be used; 3 some combinations failed; 129, 130, 131 or 143 stopped "
             "(closed terminal, Ctrl-C, SIGQUIT, SIGTERM)."
         ),
@@ -52,6 +52,12 @@ def make_parser(spec: StrategySpec | None = None) -> argparse.ArgumentParser:
         metavar="FILE.csv",
         help="price bars: time, open, high, low, close; also packed, .parquet or .feather; - for "
         "standard input",
+    )
+    parser.add_argument(
+        "-h",
+        "--help",
+        action=Help,
+        help="show what most runs need and exit; --help all shows every option",
     )
     parser.add_argument("--version", action="version", version=f"BigBar optimizer {__version__}")
     _add_reading(parser)
@@ -255,11 +261,18 @@ def _add_keeping(parser: argparse.ArgumentParser) -> None:
 def _add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="also print all statistics, the best, costs, timings, memory and the files; "
+        "'bigbar show' prints them later",
+    )
+    group.add_argument(
         "--top",
         metavar="N",
         type=at_least(0),
         default=10,
-        help="rows in the table of the best (default: %(default)s)",
+        help="rows in the table of the best, with -v (default: %(default)s)",
     )
     group.add_argument(
         "--output",

@@ -6,6 +6,7 @@ start (`>&-`, `pythonw`, some services): Python then has None in its place.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import os
@@ -84,11 +85,25 @@ def open_missing_streams() -> None:
                 setattr(sys, name, nowhere)
 
 
+#: What stands for signs that an encoding does not know: a minus may not become a question mark.
+_PLAIN_SIGNS = {
+    "−": "-", "–": "-", "×": "x", "·": "|", "…": "...", "✗": "x", "✓": "+", "µ": "u", "\u00a0": " ",
+}  # fmt: skip
+
+
+def _plain_sign(problem: UnicodeError) -> tuple[str, int]:
+    if not isinstance(problem, UnicodeEncodeError):
+        raise problem
+    unknown = problem.object[problem.start : problem.end]
+    return "".join(_PLAIN_SIGNS.get(sign, "?") for sign in unknown), problem.end
+
+
 def any_encoding() -> None:
-    """Have what a standard stream's encoding does not know arrive as a question mark."""
+    """Have what a standard stream's encoding does not know arrive as the nearest that it does."""
+    codecs.register_error("bigbar.plain", _plain_sign)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="bigbar.plain")
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from bigbar.executors.chunks import (
 from bigbar.executors.local import Limit, Unanswered, WorkerPool
 from bigbar.executors.throttle import Throttle
 from bigbar.outcome import Outcome
+from bigbar.progress.best import BestSoFar
 from bigbar.progress.events import Listener
 from bigbar.store.recorder import Recorder
 from bigbar.store.rows import Slice
@@ -185,13 +186,15 @@ def sweep(
     table = outcome.table
     _keep_what_is_there(outcome, listener, recorder, chunks)
     done = len(table) - sum(stop - start for start, stop in chunks)
-    throttle = throttle_of(outcome)
+    throttle, best = throttle_of(outcome), BestSoFar(outcome.choice)
+    best.add(table.values)
     try:
         with listener.progress(len(table), done, in_flight(chunks, pool.workers)) as bar:
             for chunk, result in _answers(outcome, pool, chunks, throttle):
                 _take(outcome, recorder, chunk, result)
-                if throttle is not None:
-                    bar.set_postfix_str(str(throttle), refresh=False)
+                best.add(table.values[slice(*chunk)])
+                beside = [str(one) for one in (throttle, best) if one is not None and str(one)]
+                bar.set_postfix_str(", ".join(beside), refresh=False)
                 bar.update(chunk[1] - chunk[0])
     except Interrupted as stop_signal:
         outcome.stopped_by = stop_signal.signal_number

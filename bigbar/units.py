@@ -16,6 +16,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def signs(text: str) -> str:
+    """A number as it is written for people: with a true minus, and no minus before a zero."""
+    if not any(digit in text for digit in "123456789"):
+        text = text.replace("-", "")
+    return text.replace("-", "−")
+
+
 def as_bytes(count: float) -> str:
     """`12.3 kB`, `456 MB`; units of 1,000."""
     for unit in ("B", "kB", "MB"):

@@ -4,10 +4,14 @@ import heapq
 import io
 import math
 
+import numpy as np
 import pytest
 
 from bigbar.executors.chunks import chunks_in_order, in_flight
 from bigbar.progress.bar import Bar
+from bigbar.progress.best import BestSoFar
+from bigbar.results import Choice
+from bigbar.statistics import COLUMN, NAMES
 
 
 class ClockedBar(Bar):
@@ -92,3 +96,46 @@ def test_what_is_in_flight():
     assert in_flight([(0, 10), (10, 20)], 1) == 0
     assert in_flight([(0, 10), (10, 20), (20, 30)], 3) == 10
     assert in_flight([(0, 10), (10, 20)], 8) == 5, "two slices keep two workers busy"
+
+
+def rows(*values: tuple[float, float], name: str = "Return [%]") -> np.ndarray:
+    """Rows with an objective and a number of trades."""
+    found = np.full((len(values), len(NAMES)), np.nan)
+    found[:, [COLUMN[name], COLUMN["# Trades"]]] = values
+    return found
+
+
+def test_the_best_so_far():
+    best = BestSoFar(Choice.by_name("Return [%]", 2))
+    best.add(rows((np.nan, np.nan), (99.0, 1)))  # Not answered, and too few trades.
+    assert str(best) == ""
+    best.add(rows((-3.25, 2), (-4.0, 9)))
+    assert str(best) == "best Return −3.25 %"
+    best.add(rows((1234.5, 2)))
+    best.add(rows((2.0, 2)))
+    best.add(rows((0.0, 5))[:0])
+    assert str(best) == "best Return 1,234.50 %"
+
+
+def test_the_best_so_far_of_what_is_to_be_small():
+    name = "Max. Drawdown Duration"
+    best = BestSoFar(Choice.by_name(name))
+    best.add(rows((3 * 86_400e9, 5), (2.5 * 86_400e9, 5), name=name))
+    assert str(best) == "best Max. Drawdown Duration 2.5 days"
+    asked = BestSoFar(Choice.by_function(lambda stats: stats["SQN"]))
+    asked.add(rows((1.0, 5)))
+    assert str(asked) == ""
+
+
+@pytest.mark.parametrize(("width", "speed"), [(80, False), (120, True)])
+def test_the_bar_carries_the_best_and_fits(width, speed):
+    with ClockedBar(
+        total=112_840, in_flight=0.0, ncols=width, desc="Optimization Progress", unit="backtest"
+    ) as bar:
+        bar.now = 1.0
+        bar.set_postfix_str("best Return 4.64 %", refresh=False)
+        bar.update(56_420)
+        drawn = str(bar)
+    assert drawn.endswith("best Return 4.64 %]")
+    assert ("backtest/s" in drawn) is speed
+    assert len(drawn) <= width

@@ -39,7 +39,7 @@ CAUSE = "LookupError: no sentiment for 2004"
 
 def test_the_cause_is_told_with_the_failures():
     found = bigbar.optimize(FRAME, Sentiment, n=[3, 4], workers=1, validate=False, verify=0)
-    text = answer(found.outcome, top=2, files=[])
+    text = answer(found.outcome, files=[])
     assert CAUSE in text
     assert "See traceback above" not in text
 

@@ -42,7 +42,7 @@ def test_for_machines(capsys, kept_runs):
     run, _, _ = stored(kept_runs, 2)
     told = Asked(capsys, kept_runs, "show", "2", "--json").json
     assert told["id"] == 2
-    assert told["answer"].startswith("Best of 12 combinations")
+    assert "\n\nBest of 12 combinations" in told["answer"]
     assert told["summary"]["settings"]["commission"] == 1e-4
     assert told["summary"]["verdict"] is None
     assert told["timings"]["sweep_s"] > 0

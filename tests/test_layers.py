@@ -11,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 #: stands elsewhere. Within a layer a room builds only on those before it in the list.
 LAYERS = (
     (
-        "errors", "causes", "version", "chance", "printable", "given", "units", "command_line",
-        "interrupts", "streams", "without_charts", "working_folder", "machine.resources",
+        "errors", "causes", "version", "chance", "printable", "paragraphs", "given", "units",
+        "command_line", "interrupts", "streams", "without_charts", "working_folder",
+        "machine.resources",
     ),
     (
         "origin", "equality", "by_value", "account", "statistics", "calendar", "space",
@@ -26,7 +27,7 @@ LAYERS = (
         "engine_choice", "worker_setup", "pipeline",
     ),
     (
-        "report", "strategy_options", "parser", "options",
+        "report", "strategy_options", "short_help", "parser", "options",
         "explain", "optimization", "execution", "api", "own_run", "grid_search",
         "backtest", "lib",
     ),

@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bigbar.machine.resources import usable_processors
 from bigbar.options import parse_options
 from bigbar.outcome import Execution
 from bigbar.parser import make_parser
+from bigbar.short_help import EXAMPLES
 from bigbar.store.recording import ReusePolicy
 from bigbar.strategies.big_bar.description import BigBar
 from bigbar.strategies.big_bar.parameters import (
@@ -273,9 +275,31 @@ def test_version(capsys):
 def help_text(capsys, monkeypatch) -> str:
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit) as caught:
-        parse_options(["--help"])
+        parse_options(["--help", "all"])
     assert caught.value.code == 0
     return capsys.readouterr().out
+
+
+def test_the_short_help_has_examples_first_and_what_most_runs_need(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for line in (["--help"], ["-h"], ["prices.csv", "--help"]):
+        with pytest.raises(SystemExit) as caught:
+            parse_options(line)
+        assert caught.value.code == 0
+        text = capsys.readouterr().out
+        assert max(map(len, text.splitlines())) <= 80
+        assert len(re.findall(r"^  bigbar prices.csv", text.partition("options:")[0], re.M)) == 3
+        assert {"--strategy", "--param", "--holdout"} <= set(
+            re.findall(r"^  (--[a-z-]+)", text, re.M)
+        )
+        assert not {"--margin", "--seed", "--time-zone"} & set(re.findall(r"--[a-z-]+", text))
+        assert "the price file" not in text  # No group without options.
+        assert "--help all" in text
+
+
+def test_the_examples_are_command_lines():
+    for line in re.findall(r"^  bigbar (.*)$", EXAMPLES, re.M):
+        make_parser().parse_args(shlex.split(line))
 
 
 def test_help_has_groups(help_text):
@@ -303,7 +327,8 @@ def test_help_shows_the_defaults(help_text):
 
 
 def test_every_option_that_takes_a_value_tells_its_default(help_text):
-    actions = [a for a in make_parser()._actions if a.option_strings and a.nargs != 0]
+    named = [a for a in make_parser()._actions if a.option_strings and a.dest != "help"]
+    actions = [a for a in named if a.nargs != 0]
     untold = [a.option_strings[0] for a in actions if "default: " not in str(a.help)]
     assert untold == ["--export"]  # Without it, nothing is exported: that is what it says.
 

@@ -1,7 +1,6 @@
 """What a person reads: no control characters where they do not belong, numbers as backtesting's."""
 
 import itertools
-import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -19,11 +18,10 @@ from bigbar.report.answer import (
     answer,
     differs_from_earlier,
     full_statistics,
-    run_text,
-    statistics_text,
-    terminal_width,
     verification_text,
 )
+from bigbar.report.console import terminal_width
+from bigbar.report.details import run_text, statistics_text, whole_answer
 from bigbar.results import Choice, ResultTable
 from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.parameters import Parameters, Settings, big_bar_account, single_point
@@ -48,14 +46,14 @@ def kept_outcome(**earlier) -> Outcome:
 
 def test_the_line_about_the_run():
     result = str(small_outcome().result_sha256)
-    assert f"Run        12, result {result[:12]}\n" in answer(kept_outcome(), top=0, files=[])
+    assert f"Run        12, result {result[:12]}\n" in whole_answer(kept_outcome(), top=0, files=[])
     same = kept_outcome(result_sha256=result)
     assert run_text(same) == f"12, result {result[:12]} equal to that of run 11"
     assert not differs_from_earlier(same)
     other = kept_outcome(result_sha256="0123456789abcdef")
     assert differs_from_earlier(other)
     assert f"12, result {result[:12]} DIFFERS from 0123456789ab of run 11" in run_text(other)
-    assert "DIFFERS" in answer(other, top=0, files=[])
+    assert "DIFFERS" in answer(other, files=[])
 
 
 def test_the_line_about_a_run_that_cannot_be_compared():
@@ -69,26 +67,29 @@ def test_the_line_about_a_run_that_cannot_be_compared():
     unfinished.table.values[7:] = np.nan
     assert run_text(unfinished) == "12, unfinished: the same command continues it"
     assert not differs_from_earlier(unfinished)
-    assert "\nRun " not in answer(small_outcome(), top=0, files=[])
+    assert "\nRun " not in whole_answer(small_outcome(), top=0, files=[])
 
 
-def test_the_verdict_stands_before_the_closing_lines():
+def test_the_verdict_stands_in_the_answer_and_its_lines_in_the_details():
     outcome = small_outcome()
-    assert "Verdict" not in answer(outcome, top=3, files=[])
-    outcome.findings = Findings(verdict=VERDICT)
-    shown = answer(outcome, top=3, files=[])
-    assert "\n\n" + "\n".join(VERDICT.lines) + "\n\nCounted" in shown
+    assert "Verdict" not in whole_answer(outcome, top=3, files=[])
+    outcome.findings = Findings(verdict=VERDICT, notes=("no costs: the bars ran out",))
+    shown = whole_answer(outcome, top=3, files=[])
+    assert "\n\nYou tried 12 settings.\nno costs: the bars ran out\n\nCounted" in shown
+    assert shown.count("Verdict: luck.") == 1
+    assert "\n✗ Verdict: luck.\n" in answer(outcome, files=[])
+    assert "You tried" not in answer(outcome, files=[])
 
 
 def test_without_a_verdict_the_costs_have_a_line_of_their_own():
     outcome = small_outcome()
-    assert "\nCosts      none charged (--commission, --spread)\n" in answer(
+    assert "\nCosts      none charged (--commission, --spread)\n" in whole_answer(
         outcome, top=0, files=[]
     )
     outcome.findings = Findings(verdict=VERDICT)
-    assert "\nCosts " not in answer(outcome, top=0, files=[])
+    assert "\nCosts " not in whole_answer(outcome, top=0, files=[])
     charged = small_outcome(account=big_bar_account(commission=(2.0, 5e-5), spread=1e-4))
-    text = answer(charged, top=0, files=[])
+    text = whole_answer(charged, top=0, files=[])
     assert "\nCosts      commission 2 + 0.5 bp, spread 1 bp\n" in text
 
 
@@ -96,15 +97,15 @@ def test_a_line_of_the_verdict_is_not_broken_before_a_unit():
     outcome = small_outcome()
     lines = tuple(f"{'word ' * 13}{'x' * count} 35 % or 1.5 bp or 12 days" for count in range(12))
     outcome.findings = Findings(verdict=replace(VERDICT, lines=lines))
-    text = answer(outcome, top=0, files=[], width=80)
-    assert re.findall(r"35 %", text) == ["35 %"] * 12
-    assert re.findall(r"1.5 bp", text) == ["1.5 bp"] * 12
+    text = whole_answer(outcome, top=0, files=[], width=80)
+    for whole in ("35 %", "1.5 bp", "12 days"):
+        assert text.count(whole) == 12
 
 
 def test_the_robust_choice_is_called_so():
     outcome = small_outcome()
     outcome.plan = Plan(choose="robust")
-    assert answer(outcome, top=0, files=[]).startswith(
+    assert answer(outcome, files=[]).startswith(
         "Robust choice of 12 combinations by Return [%] (cross mean):"
     )
 
@@ -159,35 +160,43 @@ def test_full_statistics_are_backtestings(replayed):
 # --------------------------------------------------------------------------------- the answer
 
 
-def test_the_answer():
+def test_all_that_there_is_to_say():
     outcome = small_outcome()
     outcome.memory = Memory(2_000, 2_500, 150_000_000, (3_000_000, 4_000_000), 4_000)
-    text = answer(outcome, top=3, files=["out/summary.json", "out/results.parquet"])
+    files = ["out/summary.json", "out/results.parquet"]
+    text = whole_answer(outcome, top=3, files=files)
     assert [c for c in text if not c.isprintable() and c != "\n"] == []
-    assert text.endswith("out/results.parquet\n")
-    assert text.startswith("Best of 12 combinations by Return [%]:\n\n  atr_period        ")
-    assert statistics_text(outcome, outcome.best) in text
+    assert text.startswith(statistics_text(outcome, outcome.best))
+    assert text.endswith("\n\n" + answer(outcome, files=files))  # The eye is at the end.
     assert "4 without trades" in text
-    assert "5 combinations replayed through backtesting.py: 30 statistics and every trade" in text
+    said = " ".join(text.split())
+    assert "5 combinations replayed through backtesting.py: 30 statistics and every trade" in said
     assert "load 0.01 s · sweep 0.50 s · verify 0.06 s" in text
     assert "24 backtests/s" in text
-    assert "workers 3.0 MB + 4.0 MB" in text
-    assert max(map(len, text.splitlines())) < 140
+    assert "workers 3.0 MB + 4.0 MB" in said
+    assert f"Files      {files[0]}\n           {files[1]}\n" in text
+
+
+def top_of(text: str) -> list[str]:
+    """The lines of the table of the best."""
+    (block,) = [one for one in text.split("\n\n") if one.startswith("Top ")]
+    return block.splitlines()
 
 
 def test_the_top_table():
     outcome = small_outcome()
-    block = answer(outcome, top=4, files=[]).split("\n\n")[3].splitlines()
+    block = top_of(whole_answer(outcome, top=4, files=[]))
     assert block[0] == "Top 4:"
     assert len({len(line) for line in block[3:]}) == 1
-    rows = [line.split() for line in block[4:]]
+    rows = [line.split() for line in block[-4:]]
     numbers = [one.number for one in outcome.table.top(outcome.choice, 4)]
     assert [row[0] for row in rows] == ["1", "2", "3", "4"]
     for row, number in zip(rows, numbers, strict=True):
         parameters = outcome.job.space[number]
         varying = ("atr_period", "k_atr", "previous_weight")
         assert row[1:4] == [f"{parameters[name]:g}" for name in varying]
-        assert row[4] == f"{outcome.table.column('Return [%]')[number]:,.3f}"
+        value = outcome.table.column("Return [%]")[number]
+        assert row[4] == f"{value:,.3f}".replace("-", "−")
 
 
 def tied_outcome() -> Outcome:
@@ -203,46 +212,60 @@ def tied_outcome() -> Outcome:
 
 
 def test_equal_results_stand_in_one_row():
-    block = answer(tied_outcome(), top=10, files=[]).split("\n\n")[3].splitlines()
+    block = top_of(whole_answer(tied_outcome(), top=10, files=[]))
     assert block[0] == "Top 3; equal results once, with the number of settings that share them:"
-    assert [line.split()[-1] for line in block[2:4]] == ["shared", "by"]
-    assert [line.split()[-1] for line in block[4:]] == ["7", "4", "1"]
-    assert len({len(line) for line in block[3:]}) == 1
+    assert [line.split()[-1] for line in block[2:-3]] == ["shared", "by"]
+    assert [line.split()[-1] for line in block[-3:]] == ["7", "4", "1"]
+    assert len({len(line) for line in block[-3:]}) == 1
 
 
-@pytest.mark.parametrize("width", [70, 80, 100])
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
 @pytest.mark.parametrize("maximize", ["Return [%]", "Equity Final [$]", "Max. Drawdown Duration"])
 def test_nothing_is_wider_than_the_terminal(width, maximize):
     outcome = small_outcome(maximize=maximize, uptail_max_ratio=(0.7, 0.8))
     outcome.findings = Findings(verdict=replace(VERDICT, lines=("word " * 30, "Verdict: luck.")))
     outcome.table.values[3] = outcome.table.values[0]
-    text = answer(outcome, top=10, files=[], width=width)
+    statistics = statistics_text(outcome, outcome.best)
+    text = whole_answer(outcome, top=10, files=[], width=width).removeprefix(statistics)
     assert max(map(len, text.splitlines())) <= width
-    assert " Trades" in text.split("Top ")[1]
-    assert maximize.split()[-1] in text.split("Top ")[1]
+    table = "\n".join(top_of(whole_answer(outcome, top=10, files=[], width=width)))
+    assert "Trades" in table
+    assert maximize.split()[-1] in table
+
+
+def test_a_table_that_cannot_fit_names_the_parameters_in_words():
+    """No word is split, and no figure is cut."""
+    block = top_of(
+        whole_answer(small_outcome(uptail_max_ratio=(0.7, 0.8)), top=3, files=[], width=40)
+    )
+    words = " ".join(" ".join(block).split())
+    best = small_outcome(uptail_max_ratio=(0.7, 0.8))
+    point = best.job.space[best.best]
+    for name in ("atr_period", "k_atr", "uptail_max_ratio", "previous_weight"):
+        assert f"{name}={point[name]:g}" in words
 
 
 def test_the_width_is_that_of_the_terminal(monkeypatch):
-    for columns, used in (("20", 70), ("80", 80), ("300", 100)):
+    for columns, used in (("20", 40), ("60", 60), ("80", 80), ("300", 120)):
         monkeypatch.setenv("COLUMNS", columns)
         assert terminal_width() == used
 
 
 def test_the_top_table_shows_a_duration_that_was_optimized():
-    text = answer(small_outcome(maximize="Avg. Drawdown Duration"), top=3, files=[])
+    text = whole_answer(small_outcome(maximize="Avg. Drawdown Duration"), top=3, files=[])
     assert "days" in text.split("Top 3:")[1]
 
 
 @pytest.mark.parametrize("top", [0, 99])
 def test_no_table_and_the_whole_table(top):
-    text = answer(small_outcome(), top=top, files=[])
+    text = whole_answer(small_outcome(), top=top, files=[])
     assert ("Top 8:" in text) is (top == 99)  # Four of twelve never traded.
 
 
 def test_one_combination():
     outcome = small_outcome(atr_period=10, k_atr=1.1, previous_weight=0.1)
-    text = answer(outcome, top=10, files=[])
-    assert text.startswith("One combination:\n")
+    text = whole_answer(outcome, top=10, files=[])
+    assert answer(outcome, files=[]).startswith("One combination:\n  atr_period 10, k_atr 1.1")
     assert "Top" not in text
     assert "Counted" not in text
 
@@ -251,9 +274,8 @@ def test_ties_are_counted():
     outcome = small_outcome()
     outcome.table.values[:] = outcome.table.values[0]
     outcome.best = outcome.table.best(outcome.choice)
-    assert "12 combinations share the best (the first is shown); 0 without trades" in answer(
-        outcome, top=0, files=[]
-    )
+    text = whole_answer(outcome, top=0, files=[])
+    assert "12 combinations share the best (the first is shown); 0 without trades" in text
 
 
 @pytest.mark.parametrize(
@@ -265,8 +287,8 @@ def test_ties_are_counted():
     ],
 )
 def test_why_there_is_nothing(change, words):
-    text = answer(small_outcome(**change), top=10, files=[])
-    assert words in text
+    text = whole_answer(small_outcome(**change), top=10, files=[])
+    assert words in " ".join(text.split())
     assert "Top" not in text
     assert "no combination counts" in text
 
@@ -275,9 +297,7 @@ def test_an_undefined_objective():
     outcome = small_outcome()
     outcome.table.column("Return [%]")[:] = np.nan
     outcome.best = None
-    assert "Return [%] is undefined for every combination that traded" in answer(
-        outcome, top=3, files=[]
-    )
+    assert "Return [%] is undefined for every combination that traded" in answer(outcome, files=[])
 
 
 @pytest.mark.parametrize(
@@ -291,13 +311,13 @@ def test_stopped_early(finished, words):
     outcome = small_outcome()
     outcome.table.values[finished:] = np.nan
     outcome.best, outcome.stopped_by = outcome.table.best(outcome.choice), 2
-    assert answer(outcome, top=3, files=[]).startswith(words)
+    assert answer(outcome, files=[]).startswith(words)
 
 
 def test_failures_are_named():
     outcome = small_outcome()
     outcome.failures = [Failure(3, "Traceback …\n  somewhere\nValueError: odd\n")]
-    text = answer(outcome, top=0, files=[])
+    text = answer(outcome, files=[])
     assert "Failed     1 combination, in summary.json; the first:\n" in text
     assert "atr_period=10, k_atr=1.1, uptail_max_ratio=0.7, previous_weight=0.4" in text
     assert " " * 11 + "ValueError: odd\n" in text

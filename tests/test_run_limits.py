@@ -321,7 +321,7 @@ def test_fewer_workers_than_were_never_to_be_sent_home():
 def test_forecast_and_metrics_of_the_command(tmp_path):
     output = tmp_path / "out"
     done = command(output, "--atr-period", "10:40:10", "--verify", "2", "--workers", "auto",
-                   "--min-workers", "1", "--max-workers", "2")  # fmt: skip
+                   "--min-workers", "1", "--max-workers", "2", "-v")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "\nForecast   about " in done.stderr
     assert "\nForecast   against actual: time " in done.stdout

@@ -90,7 +90,9 @@ def test_what_is_said_of_earlier_runs():
     assert told(lambda terminal: terminal.retrying(7, 2)) == (
         "Retry      run 7: 2 combinations that failed\n"
     )
-    assert told(lambda terminal: terminal.retrying(7, 0)) == "Retry      run 7: nothing failed\n"
+    assert told(lambda terminal: terminal.retrying(7, 1)) == (
+        "Retry      run 7: 1 combination that failed\n"
+    )
     assert told(lambda terminal: terminal.reusing(56_420, 56_420, [3])) == (
         "Reuse      reusing 56,420 rows of run 3\n"
     )
@@ -164,8 +166,11 @@ def test_lines_are_broken_between_words_on_a_narrow_terminal(monkeypatch, column
     assert " ".join(line[11:] for line in lines) == text
 
 
-def test_lines_for_a_file_are_whole(monkeypatch):
+def test_lines_for_a_file_are_whole_unless_columns_says_otherwise(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    line = "Verify     replaying up to 21 combinations through backtesting.py …\n"
+    assert line in written(show_bar=False)
     monkeypatch.setenv("COLUMNS", "40")
-    assert "Verify     replaying up to 21 combinations through backtesting.py …\n" in written(
-        show_bar=False
-    )
+    text = written(show_bar=False)
+    assert max(map(len, text.splitlines())) <= 40
+    assert "Verify     replaying up to 21\n           combinations through\n" in text

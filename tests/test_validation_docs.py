@@ -86,4 +86,6 @@ def test_the_example_is_what_the_command_says():
         pbo=found.pbo,
         plateau=found.plateau,
     )
-    assert "\n".join(verdict.lines) + "\n" == blocks(TEXT, "text")[0]
+    shown = blocks(TEXT, "text")[0]
+    assert " ".join(verdict.lines[:-1]).split() == shown.split()
+    assert max(map(len, shown.splitlines())) <= 80

@@ -94,7 +94,7 @@ def _without_answer(run: Run) -> str:
 def _so_far(store: RunStore, run: Run) -> str:
     """The best of the rows that there are."""
     from bigbar.history.rows import choice_of, table_of
-    from bigbar.report.answer import printed_statistics
+    from bigbar.report.details import printed_statistics
 
     table, _ = table_of(store, run)
     best = table.best(choice_of(run))

@@ -14,6 +14,12 @@ if "ipykernel.zmqshell" in sys.modules:
 else:
     from tqdm import tqdm
 
+#: In narrower terminals the speed is left out, for the best so far to have room.
+_NARROW = 110
+_NARROW_FORMAT = (
+    "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+)
+
 
 class Bar(tqdm):
     """A bar that counts what has come back, and predicts by what is done.
@@ -39,6 +45,8 @@ class Bar(tqdm):
     def format_dict(self) -> dict[str, Any]:
         """What is drawn, with the speed that predicts the end."""
         drawn: dict[str, Any] = super().format_dict
+        if (drawn["ncols"] or _NARROW) < _NARROW and drawn["postfix"]:
+            drawn["bar_format"] = _NARROW_FORMAT
         done = drawn["n"] - drawn["initial"]
         if done and drawn["elapsed"] and drawn["n"] < drawn["total"]:
             drawn["rate"] = (done + self._in_flight) / drawn["elapsed"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -13,15 +13,13 @@ from typing import TextIO
 from bigbar.data.read import Bars
 from bigbar.job import Job
 from bigbar.machine.budget import Budget
+from bigbar.paragraphs import LABEL, paragraph
 from bigbar.printable import one_line
 from bigbar.progress.events import Listener, Progress
 from bigbar.sharing.frames import Publication
 from bigbar.space import Space
 from bigbar.streams import Listened
 from bigbar.units import as_bytes, as_seconds, counted
-
-#: Labels stand in a column of this many characters.
-LABEL = 11
 
 #: The bar is drawn anew this often, in seconds.
 REFRESH_S = 0.1
@@ -51,18 +49,12 @@ class Terminal(Listener):
         self._stream.flush()
 
     def _fitted(self, label: str, text: str) -> str:
-        """A labelled text, broken between words where a terminal is too narrow for it."""
+        """A labelled text, broken between words where a terminal, or `COLUMNS`, is too narrow."""
         first = f"{label:<{LABEL}}"
-        if not self._stream.isatty():
+        if not (self._stream.isatty() or os.environ.get("COLUMNS", "").isdigit()):
             return first + text
-        return textwrap.fill(
-            text,
-            max(3 * LABEL, shutil.get_terminal_size().columns),
-            initial_indent=first,
-            subsequent_indent=" " * LABEL,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        width = max(3 * LABEL, shutil.get_terminal_size().columns)
+        return paragraph(text, width, first=first, indent=" " * LABEL)
 
     def data(self, bars: Bars, job: Job) -> None:
         """The bars that were read."""
@@ -143,8 +135,7 @@ class Terminal(Listener):
         )
 
     def retrying(self, run: int, count: int) -> None:
-        what = f"{counted(count, 'combination')} that failed" if count else "nothing failed"
-        self.line("Retry", f"run {run}: {what}")
+        self.line("Retry", f"run {run}: {counted(count, 'combination')} that failed")
 
     def reusing(self, rows: int, there: int, runs: Sequence[int]) -> None:
         text = f"reusing {counted(rows, 'row')} of run {' and '.join(map(str, runs))}"

@@ -1,53 +1,52 @@
-"""What came of a run, as a person reads it on standard output."""
+"""What came of a run, on one screen: what to trade, its figures, what it is worth, what to do next.
+
+All else that there is to say stands in `bigbar.report.details`.
+"""
 
 from __future__ import annotations
 
-import re
-import shutil
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
 
 from bigbar.causes import cause_of
 from bigbar.outcome import PROOF, Outcome
+from bigbar.paragraphs import LABEL, joined, paragraph
 from bigbar.printable import one_line
-from bigbar.progress.terminal import LABEL
-from bigbar.report.standings import standings
-from bigbar.results import ResultTable
+from bigbar.report.console import MARKS, WIDTH
+from bigbar.report.figures import figures_text
+from bigbar.report.next_step import next_step
 from bigbar.space import setting_text, value_text
-from bigbar.units import as_bytes, as_seconds, counted
+from bigbar.units import counted
+from bigbar.validation import wording
 from bigbar.validation.findings import Findings
-from bigbar.validation.wording import charges_text
 
-#: Lines are broken so as to fit terminals this wide, where nothing else is known.
-WIDTH = 100
+#: What there is to click on.
+_PAGE = "report.html"
 
-#: The space before a unit, where no line of the verdict is broken.
-_UNIT = re.compile(r"(?<=\d) (?=%|bp\b)")
+#: The folder that commands look into where none is named.
+_FOLDER = "bigbar_output"
 
-#: In narrower terminals lines are broken no further.
-_LEAST_WIDTH = 70
-
-
-def terminal_width() -> int:
-    """Characters in a line of the terminal that the answer goes to, as far as they are used."""
-    return min(WIDTH, max(_LEAST_WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
+#: Parameters take so many lines at most; then only those that were varied are named.
+_PARAMETER_LINES = 3
 
 
-def answer(outcome: Outcome, *, top: int, files: Sequence[str], width: int = WIDTH) -> str:
+def answer(
+    outcome: Outcome, *, files: Sequence[str], width: int = WIDTH, more: bool = False
+) -> str:
     """The answer, as it goes to standard output.
 
     Parameters
     ----------
     outcome : Outcome
-    top : int
-        Rows of the table of the best.
     files : sequence of str
         What was written.
     width : int, optional
         Of the terminal, in characters: lines are broken so as to fit.
+    more : bool, optional
+        Whether to say where all else is.
 
     Returns
     -------
@@ -56,13 +55,12 @@ def answer(outcome: Outcome, *, top: int, files: Sequence[str], width: int = WID
     """
     blocks = [_headline(outcome, width)]
     if outcome.best is not None:
-        blocks.append(_best(outcome, outcome.best))
-        if top > 0 and len(outcome.table) > 1:
-            blocks.append(standings(outcome, top, width=width))
+        blocks[0] += _best(outcome, outcome.best, width)
+        blocks.append(figures_text(outcome, outcome.best, width=width))
     if outcome.findings is not None:
-        blocks.append(_verdict(outcome.findings, width))
-    blocks.append(_closing(outcome, files, width))
-    return "\n\n".join(blocks) + "\n"
+        blocks.append(_verdict(outcome, outcome.findings, width))
+    blocks.append("\n".join(labelled(*line, width) for line in _closing(outcome, files, more)))
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def _headline(outcome: Outcome, width: int) -> str:
@@ -83,7 +81,7 @@ def _headline(outcome: Outcome, width: int) -> str:
         lines.append(f"{found} of {table.reached():,} {what}:")
     else:
         lines.append("One combination:")
-    return "\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines)
+    return "\n".join(paragraph(line, width) for line in lines)
 
 
 def why_nothing(outcome: Outcome) -> str:
@@ -116,12 +114,25 @@ def why_nothing(outcome: Outcome) -> str:
     )
 
 
-def _best(outcome: Outcome, best: int) -> str:
-    parameters = outcome.job.space[best]
-    width = max((len(name) for name in parameters), default=0)
-    lines = [f"  {name:<{width}}  {value_text(value)}" for name, value in parameters.items()]
-    told = "\n".join(lines) + "\n\n" if lines else ""  # Nothing was asked of it: as the class is.
-    return told + statistics_text(outcome, best)
+def _best(outcome: Outcome, best: int, width: int) -> str:
+    """The chosen setting, on lines of their own; minus signs as they are typed."""
+    space = outcome.job.space
+    point = {axis.name: value_text(space[best][axis.name]) for axis in space.parameters}
+    if not point:
+        return ""  # Nothing was asked of it: as the class is.
+    text = _set(point, width)
+    if text.count("\n") >= _PARAMETER_LINES and space.varying:
+        fixed = len(point) - len(space.varying)
+        text = _set({axis.name: point[axis.name] for axis in space.varying}, width)
+        if fixed:
+            rest = f"(and {counted(fixed, 'parameter')} that did not vary)"
+            text += f"\n{paragraph(rest, width, first='  ', indent='  ')}"
+    return f"\n{text}"
+
+
+def _set(point: dict[str, str], width: int) -> str:
+    pairs = ", ".join(joined(f"{name} {one_line(value)}") for name, value in point.items())
+    return paragraph(pairs, width, first="  ", indent="  ")
 
 
 def full_statistics(outcome: Outcome, number: int) -> pd.Series:
@@ -131,103 +142,84 @@ def full_statistics(outcome: Outcome, number: int) -> pd.Series:
     return pd.concat([ends, outcome.table.statistics(number)])
 
 
-def statistics_text(outcome: Outcome, number: int) -> str:
-    """All statistics of one combination, as backtesting.py prints them."""
-    return printed_statistics(full_statistics(outcome, number))
+def _verdict(outcome: Outcome, findings: Findings, width: int) -> str:
+    """What it is worth, why in short, and whatever else makes it worth less."""
+    verdict, grid = findings.verdict, outcome.job.space
+    mark = MARKS.get(verdict.light)
+    lines = [f"{mark} {verdict.headline}" if mark else verdict.headline]
+    if outcome.plan is None or outcome.plan.assess:
+        lines.append(wording.why(grid, findings.bootstrap))
+    if findings.holdout is not None and findings.holdout.openings > 1:
+        lines.append(wording.on_unseen(findings.holdout))
+    lines += [
+        wording.foresight(findings.conduct),
+        wording.unsteady(findings.conduct),
+        wording.class_changes(findings.conduct),
+    ]
+    return "\n".join(paragraph(line, width) for line in lines if line)
 
 
-def printed_statistics(stats: pd.Series) -> str:
-    """Statistics under each other, as backtesting.py prints them."""
-    with pd.option_context("display.max_rows", len(stats), "display.precision", 5):
-        return stats.fillna(np.nan).to_string(na_rep="--")
+def _closing(outcome: Outcome, files: Sequence[str], more: bool) -> Iterator[tuple[str, str]]:
+    yield from _trouble(outcome)
+    step = next_step(outcome)
+    if step:
+        yield "Next", step
+    page = next((name for name in files if PurePath(name).name == _PAGE), None)
+    if page is not None:
+        yield "Report", page
+    elif files:
+        yield "Files", str(PurePath(files[0]).parent)
+    yield "Verified", verification_text(outcome, brief=True)
+    if more:
+        yield "More", _more(outcome, files)
 
 
-def _verdict(findings: Findings, width: int) -> str:
-    """What the result is worth; a line that is too long is broken between words."""
-    return "\n".join(
-        textwrap.fill(
-            _UNIT.sub("\u00a0", line), width, subsequent_indent="  ", break_long_words=False
-        ).replace("\u00a0", " ")
-        for line in findings.verdict.lines
-    )
-
-
-def _closing(outcome: Outcome, files: Sequence[str], width: int) -> str:
-    lines: list[tuple[str, str]] = []
-    table = outcome.table
-    if len(table) > 1:
-        lines.append(("Counted", _counted(outcome, table)))
-    if outcome.findings is None:  # Otherwise the verdict tells it, and what more of it would do.
-        told = charges_text(outcome.job.account)
-        lines.append(("Costs", told or "none charged (--commission, --spread)"))
+def _trouble(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    """Whatever went wrong."""
     if outcome.failures:
-        lines.extend(_failures(outcome))
-    if outcome.in_python:
-        lines.append(("In Python", in_python_text(outcome)))
-    lines.append(("Verified", verification_text(outcome)))
-    lines.extend(("Note", sentence) for sentence in outcome.broke_off.values())
-    if outcome.carried.run is not None:
-        lines.append(("Run", run_text(outcome)))
-    lines.append(("Timings", _timings(outcome)))
-    if outcome.memory is not None:
-        lines.append(("Memory", _memory(outcome)))
-    if outcome.against_forecast is not None:
-        lines.append(("Forecast", _against_forecast(outcome.against_forecast)))
-    lines.extend(("Files" if place == 0 else "", name) for place, name in enumerate(files))
-    return "\n".join(_labelled(label, text, width) for label, text in lines)
+        failed = counted(len(outcome.failures), "combination")
+        yield "Failed", f"{failed}, in summary.json; the first:"
+        first = outcome.failures[0]
+        yield "", setting_text(outcome.job.space[first.number])
+        yield "", cause_of(first.reason)
+    for sentence in outcome.broke_off.values():
+        yield "Note", sentence
+    if differs_from_earlier(outcome):
+        earlier = outcome.carried.earlier
+        assert earlier is not None
+        yield (
+            "Note",
+            f"the result DIFFERS from that of run {earlier.id}, although data, settings and code "
+            "are the same: do not trust either before the cause is known (faulty memory is the "
+            "likeliest)",
+        )
 
 
-def _labelled(label: str, text: str, width: int) -> str:
+def _more(outcome: Outcome, files: Sequence[str]) -> str:
+    """Where all else that there is to say can be read."""
+    what = "all statistics, the best ten, costs, timings"
+    if outcome.carried.run is None:
+        return f"-v prints {what}"
+    folder = str(PurePath(files[0]).parent) if files else _FOLDER
+    where = "" if folder == _FOLDER else f" --output {folder}"
+    return f"-v, or 'bigbar show {outcome.carried.run}{where}': {what}"
+
+
+def labelled(label: str, text: str, width: int) -> str:
     """A labelled line, broken between words where it is too wide."""
-    return textwrap.fill(
-        one_line(text),
-        width,
-        initial_indent=f"{label:<{LABEL}}",
-        subsequent_indent=" " * LABEL,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return paragraph(one_line(text), width, first=f"{label:<{LABEL}}", indent=" " * LABEL)
 
 
-def _counted(outcome: Outcome, table: ResultTable) -> str:
-    ties = outcome.table.ties(outcome.choice)
-    share = (
-        "no combination counts"
-        if ties == 0
-        else "the best stands alone"
-        if ties == 1
-        else f"{ties:,} combinations share the best (the first is shown)"
-    )
-    return f"{share}; {table.without_trades():,} without trades"
-
-
-def _failures(outcome: Outcome) -> Iterable[tuple[str, str]]:
-    yield "Failed", f"{counted(len(outcome.failures), 'combination')}, in summary.json; the first:"
-    first = outcome.failures[0]
-    yield "", setting_text(outcome.job.space[first.number])
-    yield "", cause_of(first.reason)
-
-
-def in_python_text(outcome: Outcome) -> str:
-    """How many combinations of a compiled strategy `backtesting.py` ran, in a line."""
-    count = sum(outcome.in_python.values())
-    reasons = ", ".join(
-        f"{why} ({of:,})" if len(outcome.in_python) > 1 else why
-        for why, of in outcome.in_python.most_common()
-    )
-    return f"{counted(count, 'combination')} left to backtesting.py: {reasons}"
-
-
-def verification_text(outcome: Outcome) -> str:
-    """The verification, in a line."""
+def verification_text(outcome: Outcome, *, brief: bool = False) -> str:
+    """The verification, in a line; in brief without how much was compared."""
     found = outcome.verification
     if found is None:
         return "not verified" + ("" if outcome.execution.verify else " (--verify 0)")
-    text = (
-        f"{counted(found.combinations, 'combination')} replayed through backtesting.py: "
-        f"{found.statistics} statistics and every trade equal "
+    replayed = f"{counted(found.combinations, 'combination')} replayed through backtesting.py"
+    text = f"{replayed}: all equal" if brief else (
+        f"{replayed}: {found.statistics} statistics and every trade equal "
         f"(largest relative difference {found.max_relative_difference:.0e})"
-    )
+    )  # fmt: skip
     if found.unsteady and not found.combinations:
         text = "nothing could be compared"
     left = found.wanted - found.combinations - len(found.unsteady)
@@ -243,76 +235,9 @@ def verification_text(outcome: Outcome) -> str:
     return text
 
 
-def run_text(outcome: Outcome) -> str:
-    """The run's number and its result, against the last one of the same fingerprint, in a line."""
-    number, earlier, result = outcome.carried.run, outcome.carried.earlier, outcome.result_sha256
-    if result is None:
-        return f"{number}, unfinished: the same command continues it"
-    text = f"{number}, result {result[:12]}"
-    if earlier is None or outcome.failures:
-        return text
-    if differs_from_earlier(outcome):
-        return (
-            f"{text} DIFFERS from {str(earlier.result_sha256)[:12]} of run {earlier.id}, although "
-            "data, settings and code are the same: do not trust either before the cause is known "
-            "(faulty memory is the likeliest)"
-        )
-    return f"{text} equal to that of run {earlier.id}"
-
-
 def differs_from_earlier(outcome: Outcome) -> bool:
     """Whether an earlier run of the same fingerprint has another result; it never should."""
     earlier = outcome.carried.earlier
     if earlier is None or outcome.failures or outcome.result_sha256 is None:
         return False
     return outcome.result_sha256 != earlier.result_sha256
-
-
-_STAGES = {
-    "load_s": "load",
-    "store_s": "store",
-    "prepare_s": "prepare",
-    "publish_s": "publish",
-    "compile_s": "compile",
-    "estimate_s": "estimate",
-    "start_workers_s": "workers",
-    "sweep_s": "sweep",
-    "verify_s": "verify",
-    "validate_s": "validate",
-    "write_s": "write",
-    "plot_s": "plot",
-    "page_s": "page",
-}
-
-
-def _timings(outcome: Outcome) -> str:
-    parts = [
-        f"{word} {outcome.timings[stage]:.2f} s"
-        for stage, word in _STAGES.items()
-        if outcome.timings.get(stage, 0.0) >= 0.005
-    ]
-    return " · ".join([*parts, f"{outcome.backtests_per_second:,.0f} backtests/s"])
-
-
-def _memory(outcome: Outcome) -> str:
-    memory = outcome.memory
-    if memory is None:
-        return "not measured"
-    text = f"data {as_bytes(memory.data)}, shared {as_bytes(memory.shared)}"
-    text += f", parent {as_bytes(memory.parent)}"
-    if memory.workers:
-        text += ", workers " + " + ".join(as_bytes(held) for held in memory.workers)
-    return text + f"; loaded by each worker: {as_bytes(memory.independent)}"
-
-
-def _against_forecast(told: dict[str, dict[str, float]]) -> str:
-    """What was expected, and what it came to."""
-    parts = [
-        ("time", as_seconds, told["time_s"]),
-        ("memory", as_bytes, told["memory_bytes"]),
-        ("shared", as_bytes, told["shared_bytes"]),
-        ("disk", as_bytes, told["disk_bytes"]),
-    ]
-    return "against actual: " + " · ".join(
-        f"{what} {say(one['forecast'])}, {say(one['actual'])}" for what, say, one in parts
-    )

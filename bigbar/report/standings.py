@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bigbar.outcome import Outcome
+from bigbar.paragraphs import paragraph
+from bigbar.printable import one_line
+from bigbar.report.console import drawn, wanted_width
+from bigbar.results import Standing
 from bigbar.space import value_text
+from bigbar.units import signs
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 #: Columns besides the parameters and the objective. Where there is no room for all of them, they
 #: are left out from the last but one on: how many trades there were always stays.
@@ -38,56 +46,78 @@ def standings(outcome: Outcome, count: int, *, width: int) -> str:
     """
     table, choice = outcome.table, outcome.choice
     held = table.top(choice, count)
-    # Of a single point the first parameter stands for all.
-    axes = [each.name for each in table.space.varying or table.space.parameters[:1]]
-    shared = any(one.sharing > 1 for one in held)
-    shown = list(dict.fromkeys((choice.objective.name, *_COLUMNS)))
-    while True:
-        heads = [_head(name) for name in ("#", *axes, *shown, *(["shared by"] if shared else []))]
-        rows = [[head[line] for head in heads] for line in range(_HEAD_LINES)]
-        for rank, one in enumerate(held, 1):
-            parameters, statistics = table.space[one.number], table.statistics(one.number)
-            rows.append(
-                [str(rank)]
-                + [value_text(parameters[name]) for name in axes]
-                + [_cell(statistics.get(name, 0.0)) for name in shown]
-                + ([f"{one.sharing:,}"] if shared else [])
-            )
-        lines = _aligned([row for row in rows if any(row)], width)
-        extra = [name for name in shown[1:] if name != "# Trades"]
-        if len(lines[-1]) <= width or not extra:
-            break
-        shown.remove(extra[-1])
     title = f"Top {len(held)}"
-    if shared:
+    if any(one.sharing > 1 for one in held):
         title += "; equal results once, with the number of settings that share them"
-    return "\n".join([*textwrap.wrap(f"{title}:", width), *lines])
+    return f"{paragraph(f'{title}:', width)}\n{drawn(_fitting(outcome, held, width), width)}"
 
 
-def _aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Cells under each other, two spaces apart, or one where that would be too wide."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= width else " "
-    return [
-        gap.join(cell.rjust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+def _fitting(outcome: Outcome, held: Sequence[Standing], width: int) -> Table:
+    """The table with the most columns and the fewest lines of heads that fits.
+
+    Where not even the fewest columns do, each row has its parameters in words.
+    """
+    shown = list(dict.fromkeys((outcome.choice.objective.name, *_COLUMNS)))
+    while True:
+        for gap in (2, 1):
+            for lines in range(1, _HEAD_LINES + 1):
+                found = _table(outcome, held, shown, lines=lines, gap=gap)
+                if wanted_width(found) <= width:
+                    return found
+        extra = [name for name in shown[1:] if name != "# Trades"]
+        if not extra:
+            return _table(outcome, held, shown, lines=_HEAD_LINES, gap=2, in_words=True)
+        shown.remove(extra[-1])
 
 
-def _head(name: str) -> list[str]:
-    """A column's name in lines, the last one at the bottom."""
+def _table(
+    outcome: Outcome,
+    held: Sequence[Standing],
+    shown: Sequence[str],
+    *,
+    lines: int,
+    gap: int,
+    in_words: bool = False,
+) -> Table:
+    from rich.table import Table
+
+    space = outcome.table.space
+    # Of a single point the first parameter stands for all.
+    axes = [axis.name for axis in space.varying or space.parameters[:1]]
+    shared = any(one.sharing > 1 for one in held)
+    found = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
+    heads = ["#", *([] if in_words else axes), *shown, *(["shared by"] if shared else [])]
+    for head in heads:
+        found.add_column(_head(head, lines), justify="right", no_wrap=True, vertical="bottom")
+    if in_words:
+        found.add_column("setting")
+    for rank, one in enumerate(held, 1):
+        point, statistics = space[one.number], outcome.table.statistics(one.number)
+        values = {name: one_line(value_text(point[name])) for name in axes}
+        found.add_row(
+            str(rank),
+            *([] if in_words else values.values()),
+            *(_cell(statistics.get(name, 0.0)) for name in shown),
+            *([f"{one.sharing:,}"] if shared else []),
+            *([", ".join("=".join(pair) for pair in values.items())] if in_words else []),
+        )
+    return found
+
+
+def _head(name: str, lines: int) -> str:
+    """A column's name in so many lines at most."""
     mark = " " if " " in name else "_"
     words = name.split(mark)
     words = [word + mark.strip() for word in words[:-1]] + words[-1:]
-    while len(words) > _HEAD_LINES:  # The two neighbours that are shortest together.
+    while len(words) > lines:  # The two neighbours that are shortest together.
         place = min(range(len(words) - 1), key=lambda i: len(words[i]) + len(words[i + 1]))
         words[place : place + 2] = [f"{words[place]}{' ' if mark == ' ' else ''}{words[place + 1]}"]
-    return [""] * (_HEAD_LINES - len(words)) + words
+    return "\n".join([""] * (lines - len(words)) + words)
 
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        return "--" if np.isnan(value) else f"{value:,.3f}"
+        return "–" if np.isnan(value) else signs(f"{value:,.3f}")
     if isinstance(value, int):
         return f"{value:,}"
-    return "--" if pd.isna(value) else str(value)  # type: ignore[call-overload]
+    return "–" if pd.isna(value) else signs(str(value))  # type: ignore[call-overload]

@@ -13,7 +13,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.errors import BigBarError, SettingsError, VerificationError
+from bigbar.errors import BigBarError, NothingToRetry, SettingsError, VerificationError
 from bigbar.executors.chunks import gaps_in
 from bigbar.interrupts import signals_deferred
 from bigbar.space import Space
@@ -398,4 +398,11 @@ def _to_retry(ended: Sequence[Run], path: Path) -> Run:
                 else "run it without --retry-failed first"
             )
         )
-    return next((run for run in finished if run.failed), finished[0])
+    failed = next((run for run in finished if run.failed), None)
+    if failed is None:
+        number = finished[0].id
+        raise NothingToRetry(
+            f"nothing failed in run {number}, so nothing is run again and its files stay as they "
+            f"are ('bigbar show {number}' prints it)"
+        )
+    return failed

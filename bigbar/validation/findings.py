@@ -439,7 +439,7 @@ class Verdict:
     headline : str
         The verdict in a sentence.
     lines : tuple of str
-        At most nine, and three of conduct; the headline last: what a terminal shows.
+        At most nine, and three of conduct; the headline last.
     """
 
     light: str

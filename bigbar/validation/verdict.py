@@ -34,9 +34,7 @@ from bigbar.validation.findings import (
     WalkForward,
 )
 from bigbar.validation.sharpe import CONFIDENCE, moments, probabilistic_sharpe
-
-#: Luck does as well at most this often: strong evidence, and weak.
-STRONG, WEAK = 0.05, 0.20
+from bigbar.validation.wording import STRONG, WEAK
 
 #: Above this the winner of half the data is, on the other half, rather bad than good.
 MOST_PBO = 0.5
@@ -172,7 +170,7 @@ def conclude(
     lines = [
         wording.tries(grid, bootstrap, sharpe_bootstrap or bootstrap),
         wording.luck(bootstrap),
-        wording.yours(bootstrap, sharpe_bootstrap),
+        wording.yours(bootstrap),
         "" if chosen is None else wording.unseen(holdout, walk_forward, pbo),
         wording.holding(buy_and_hold),
         wording.charged(costs),

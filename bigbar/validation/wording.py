@@ -1,4 +1,8 @@
-"""The lines of the verdict: each finding in a sentence or two, with its figures."""
+"""The lines of the verdict: each finding in a sentence or two, with its figures and what to do.
+
+Terminal, page and notebook say what is said here. Sharpe ratios that luck is tested by are not on
+`backtesting.py`'s scale, so they are told as multiples of the chosen setting's, whatever the scale.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import pandas as pd
 
 from bigbar.account import Account
 from bigbar.space import Space, value_text
-from bigbar.units import counted
+from bigbar.units import counted, signs
 from bigbar.validation.findings import (
     Bootstrap,
     BuyAndHold,
@@ -20,9 +24,8 @@ from bigbar.validation.findings import (
     WalkForward,
 )
 
-#: Lines are kept this short, so that a terminal of 100 columns breaks none; only a parameter grid
-#: or numbers out of the ordinary make a longer one.
-WIDTH = 99
+#: Luck does as well at most this often: strong evidence, and weak.
+STRONG, WEAK = 0.05, 0.20
 
 #: With fewer trades any figure made of them is mostly the luck of a few.
 FEW_TRADES = 30
@@ -36,7 +39,6 @@ _SHARPES = {
     "years": "yearly Sharpe",
 }  # fmt: skip
 
-
 #: Per cent below which one digit behind the point shows too little, and what is as good as 0.
 _SMALL, _LEAST_SHOWN = 0.095, 1e-6
 
@@ -46,41 +48,84 @@ def tries(grid: Space, bootstrap: Bootstrap | None, by_sharpe: Bootstrap | None)
     tried = f"You tried {counted(len(grid), 'setting')}"
     if bootstrap is None or by_sharpe is None:
         return f"{tried}."
-    on = f"on {bootstrap.periods:,} {_noun(bootstrap)}"
-    like = ". They behave like about"
-    if bootstrap.earlier_trials:
-        tried += f" ({bootstrap.earlier_trials:,} before)"
-        like = ", like about"
+    text = f"{tried} on {periods_text(bootstrap)}."
     if len(grid) == 1 or math.isnan(by_sharpe.independent_tries):
-        return f"{tried} {on}."
-    tries = _two_digits(by_sharpe.independent_tries)
-    return f"{tried} {on}{like} {tries:,} independent {'try' if tries == 1 else 'tries'}."
+        return text
+    chances = _two_digits(by_sharpe.independent_tries)
+    if chances >= len(grid):
+        return f"{text} Each was a chance for luck; a smaller grid gives it fewer."
+    return (
+        f"{text} Many trade alike: luck had about {counted(chances, 'chance')}, and a smaller "
+        "grid gives it fewer."
+    )
+
+
+def periods_text(bootstrap: Bootstrap) -> str:
+    """`245 days`, `80 weeks`, `682 periods of 3 days`: how much data luck was told by."""
+    noun = _noun(bootstrap)
+    if noun:
+        return counted(bootstrap.periods, noun.removesuffix("s"))
+    text = counted(bootstrap.periods, "period")
+    for year in (252.0, 365.0):
+        days = year / bootstrap.periods_per_year
+        if days > 1.5 and abs(days - round(days)) < 1e-6:
+            return f"{text} of {round(days)} days"
+    return text
 
 
 def luck(bootstrap: Bootstrap | None) -> str:
     """What luck's best shows on the same grid."""
     if bootstrap is None:
         return ""
-    what = sharpe_name(bootstrap) if bootstrap.statistic == "Sharpe Ratio" else "return"
-    best = "this run's best" if bootstrap.earlier_trials else "the best"
+    alone = bootstrap.combinations == 1
+    who = "Without an edge it" if alone else "If none had an edge, the best"
+    return f"{who} would still typically show {_lucky(bootstrap)}."
+
+
+def _lucky(found: Bootstrap) -> str:
+    """What luck's best shows, typically and seldom."""
+    if found.statistic != "Sharpe Ratio":
+        typical, seldom = _change(found.luck_typical), _change(found.luck_95)
+        return f"a return of {typical}, and 1 time in 20 one above {seldom}"
+    if found.chosen > 0:
+        typical, seldom = _times(found.luck_typical, found), _times(found.luck_95, found)
+        return f"{typical} times your Sharpe ratio, and 1 time in 20 over {seldom} times"
+    typical, seldom = signs(f"{found.luck_typical:.1f}"), signs(f"{found.luck_95:.1f}")
+    return f"an annual {sharpe_name(found)} of {typical}, and 1 time in 20 one above {seldom}"
+
+
+def _times(value: float, found: Bootstrap) -> str:
+    return signs(f"{value / found.chosen:.1f}")
+
+
+def yours(bootstrap: Bootstrap | None) -> str:
+    """The chosen setting against luck, and what would convince."""
+    if bootstrap is None:
+        return ""
+    if math.isnan(bootstrap.p_value):
+        traded = f"{bootstrap.traded_periods} of {periods_text(bootstrap)}"
+        return f"Yours was made on {traded}: too few to tell; use a longer file."
+    often = _against_luck(bootstrap)
+    if bootstrap.p_value_all_trials <= STRONG:
+        return f"{often} Bars that it has not seen can confirm it."
     return (
-        f"With no edge {best} typically shows a {what} of "
-        f"{_tested(bootstrap, bootstrap.luck_typical)}, and 1 time in 20 above "
-        f"{_tested(bootstrap, bootstrap.luck_95)}."
+        f"{often} At most {100 * STRONG:.0f} % would convince: it takes more bars, or fewer tries."
     )
 
 
-def yours(bootstrap: Bootstrap | None, by_sharpe: Bootstrap | None) -> str:
-    """The chosen setting against luck."""
-    if bootstrap is None:
-        return ""
-    yours = f"Yours is {_tested(bootstrap, bootstrap.chosen)}"
-    if math.isnan(bootstrap.p_value):
-        traded = f"{bootstrap.traded_periods} {_noun(bootstrap)}"
-        return f"{yours}, made on {traded}: too few to tell anything."
-    sharpe = "" if by_sharpe is None else f"{sharpe_name(by_sharpe)} {by_sharpe.chosen:.1f}; "
-    least = (by_sharpe or bootstrap).smallest_provable
-    return f"{yours} ({sharpe}it takes {least:.1f} to tell). {_how_often(bootstrap)}."
+def _against_luck(found: Bootstrap) -> str:
+    """How often luck does as well, and what the trials of earlier runs have to do with it."""
+    often = _often(found, found.p_value_all_trials)
+    if found.earlier_trials:
+        others = counted(found.earlier_trials, "other setting")
+        often += (
+            f", counting {others} that earlier runs tried on these bars "
+            f"({_often(found, found.p_value)} without)"
+        )
+    if found.statistic == "Sharpe Ratio" and found.chosen > 0:
+        return f"Luck does as well as yours {often}."
+    value = f"{found.chosen:.1f}" if found.statistic == "Sharpe Ratio" else _change(found.chosen)
+    return f"Yours shows {signs(value)}: luck does as well {often}."
 
 
 def sharpe_name(bootstrap: Bootstrap) -> str:
@@ -88,12 +133,24 @@ def sharpe_name(bootstrap: Bootstrap) -> str:
     return _SHARPES.get(_noun(bootstrap), "Sharpe by periods")
 
 
-def _how_often(found: Bootstrap) -> str:
-    if found.p_value_all_trials * (found.resamples + 1) < 1.5:
-        return f"Luck did this well in none of {found.resamples:,} draws"
-    often = f"{_percent(found.p_value_all_trials)} of the time"
+def _often(found: Bootstrap, p_value: float) -> str:
+    if p_value * (found.resamples + 1) < 1.5:
+        return f"in none of {counted(found.resamples, 'draw')}"
+    return f"{_percent(p_value)} of the time"
+
+
+def why(grid: Space, bootstrap: Bootstrap | None) -> str:
+    """The verdict's reason in short: the chosen setting against luck, on so much data."""
+    if bootstrap is None:
+        return ""
+    if math.isnan(bootstrap.p_value):
+        return yours(bootstrap)
+    who = "Without an edge it" if len(grid) == 1 else (
+        f"If none of the {len(grid):,} settings had an edge, the best"
+    )  # fmt: skip
     return (
-        f"By luck, all tries: {often}" if found.earlier_trials else f"Luck does this well {often}"
+        f"{who} would still typically show {_lucky(bootstrap)}, on these "
+        f"{periods_text(bootstrap)}. {_against_luck(bootstrap)}"
     )
 
 
@@ -102,35 +159,55 @@ def unseen(
 ) -> str:
     """What is known from bars that the choice has not seen."""
     if holdout is None:
-        parts = ["Nothing was held back (--holdout 0.2 keeps a fifth)."]
+        parts = ["No bars were held back to check it on: --holdout 0.2 keeps a fifth."]
     else:
-        trades = int(holdout.unseen["# Trades"])
-        result = "no trade, so nothing is known"
-        if trades:
-            result = f"{_change(holdout.unseen['Return [%]'])} in {counted(trades, 'trade')}"
-        opened = f", opened {holdout.openings} times" if holdout.openings > 1 else ""
-        parts = [
-            f"Unseen from {holdout.split:%Y-%m-%d}{opened}: {result} "
-            f"(before: {_change(holdout.optimized['Return [%]'])})."
-        ]
+        parts = [on_unseen(holdout)]
     if walk_forward is not None:
         t = walk_forward.t_statistic
-        told = "no trade" if math.isnan(t) else f"{_change(walk_forward.total_return)}, t {t:.1f}"
+        told = (
+            "no trade"
+            if math.isnan(t)
+            else f"{_change(walk_forward.total_return)} (t {signs(f'{t:.1f}')}; above 2 is strong)"
+        )
         parts.append(f"Walk-forward: {told}.")
     elif pbo is not None:
-        parts.append(f"Probability of overfitting: {_percent(pbo.pbo)}.")
+        advice = "; prefer the robust choice" if pbo.pbo > 0.5 else ""
+        parts.append(
+            f"Of the best on half of the days, {_percent(pbo.pbo)} did worse than most on the "
+            f"other half (probability of overfitting){advice}."
+        )
     return " ".join(parts)
+
+
+def on_unseen(holdout: Holdout) -> str:
+    """The chosen setting on the bars that were held back."""
+    trades = int(holdout.unseen["# Trades"])
+    result = "no trade, so nothing is known"
+    if trades:
+        result = f"{_change(holdout.unseen['Return [%]'])} in {counted(trades, 'trade')}"
+    opened = ""
+    if holdout.openings > 1:
+        opened = f", looked at {counted(holdout.openings, 'time')}, so less unseen each time"
+    return (
+        f"Unseen from {holdout.split:%Y-%m-%d}{opened}: {result} "
+        f"(before: {_change(holdout.optimized['Return [%]'])})."
+    )
 
 
 def holding(found: BuyAndHold | None) -> str:
     """Buy and hold beside the chosen setting."""
     if found is None:
         return ""
+    than = "more" if found.chosen_return > found.total_return else "less"
     return (
-        f"Buy and hold: {_change(found.total_return)} (drawdown {_points(found.max_drawdown)}). "
-        f"Yours: {_change(found.chosen_return)} ({_points(found.chosen_max_drawdown)}), invested "
-        f"{found.exposure:.0f} % of the time."
+        f"Buy and hold made {_change(found.total_return)} (drawdown "
+        f"{_points(found.max_drawdown)}); yours {than}, {_change(found.chosen_return)} "
+        f"({_points(found.chosen_max_drawdown)}), in the market {found.exposure:.0f} % of the time."
     )
+
+
+#: What to do where nothing was charged.
+CHARGE = "Say what your broker takes: --commission, --spread"
 
 
 def charged(found: Costs | None) -> str:
@@ -156,9 +233,11 @@ def charged(found: Costs | None) -> str:
         f"a {what} of {basis_points(even)}" for what, even in evens.items() if even is not None
     ]
     if not known:
-        return f"{own}; no spread or commission up to {basis_points(found.limit)} makes it lose."
-    unit = " (1 bp: 0.01 %)" if free else ""
-    return f"{own}; it loses above {' or '.join(known)}{unit}."
+        none = f"{own}; no spread or commission up to {basis_points(found.limit)} makes it lose."
+        return f"{none} {CHARGE}." if free else none
+    return f"{own}; it loses above {' or '.join(known)}" + (
+        f" (1 bp is 0.01 %). {CHARGE}." if free else "."
+    )
 
 
 def costs_text(fixed: float, commission: float, spread: float) -> str | None:
@@ -183,7 +262,7 @@ def charges_text(account: Account) -> str | None:
 
 def basis_points(cost: float) -> str:
     """A share of the price in hundredths of a per cent, with two digits."""
-    return f"{float(f'{10_000 * cost:.2g}'):,g} bp"
+    return signs(f"{float(f'{10_000 * cost:.2g}'):,g} bp")
 
 
 def few_trades(grid: Space, trades: int | None, most: int) -> str:
@@ -229,13 +308,17 @@ def robust(grid: Space, plateau: Plateau | None, chosen: int | None) -> str:
         return ""
     if plateau.robust == plateau.peak:
         worst = _value(plateau.statistic, plateau.peak_worst_neighbour)
-        return f"The best is also the robust choice; its worst neighbour has {worst}."
-    word = "Robust (taken)" if plateau.robust == chosen else "Robust"
+        return (
+            "The best is also the robust choice; one step away in a parameter the worst result is "
+            f"{worst}."
+        )
+    taken = plateau.robust == chosen
+    word = "Robust (taken)" if taken else "Robust"
     text = f"{word}: {_parameters(grid, plateau.robust)}"
     value = _value(plateau.statistic, plateau.robust_value)
     best = _value(plateau.statistic, plateau.peak_value)
-    longer = f"{text} ({value}; best {best})."
-    return longer if len(longer) <= WIDTH else f"{text}."
+    advice = "" if taken else " --choose robust takes it."
+    return f"{text} ({value}; best {best}).{advice}"
 
 
 def _parameters(grid: Space, number: int) -> str:
@@ -246,8 +329,8 @@ def _parameters(grid: Space, number: int) -> str:
 
 
 def _noun(bootstrap: Bootstrap) -> str:
-    """Of several days each, on long files, they have no name."""
-    return _PERIODS.get(bootstrap.periods_per_year, "periods")
+    """Nothing where they have no name: of several days each, on long files."""
+    return _PERIODS.get(bootstrap.periods_per_year, "")
 
 
 def _two_digits(number: float) -> int:
@@ -265,7 +348,10 @@ def _percent(share: float) -> str:
 
 def _change(value: float) -> str:
     """A return in per cent, with its sign."""
-    return f"{value:+,.{_digits(value)}f} %"
+    if math.isnan(value):
+        return "none"
+    text = f"{value:+,.{_digits(value)}f} %"
+    return signs(text) if any(one in text for one in "123456789") else text[1:]
 
 
 def _points(value: float) -> str:
@@ -280,13 +366,6 @@ def _digits(value: float) -> int:
     return 1 - math.floor(math.log10(abs(value)))
 
 
-def _tested(bootstrap: Bootstrap, value: float) -> str:
-    """A value of what was tested: a Sharpe ratio, or a return in per cent."""
-    if math.isnan(value):
-        return "none"
-    return f"{value:.1f}" if bootstrap.statistic == "Sharpe Ratio" else _change(value)
-
-
 def _value(statistic: str, value: float) -> str:
     """An objective's value, in its own unit."""
     if math.isnan(value):
@@ -294,5 +373,5 @@ def _value(statistic: str, value: float) -> str:
     if statistic.endswith("Duration"):
         return str(pd.Timedelta(int(value), unit="ns"))
     if statistic.endswith("[%]"):
-        return f"{value:,.{_digits(value)}f} %"
-    return f"{value:,.0f}" if statistic.endswith("[$]") else f"{value:,.2f}"
+        return signs(f"{value:,.{_digits(value)}f} %")
+    return signs(f"{value:,.0f}" if statistic.endswith("[$]") else f"{value:,.2f}")
