@@ -202,7 +202,7 @@ def optimize(
     )
     request = Request(
         spec=spec,
-        space=_constrained(spec.space(parameters), constraint),
+        space=_constrained(spec, spec.space(parameters), constraint),
         account=account,
         engine=usable,
         choice=(
@@ -282,11 +282,13 @@ def spec_of(strategy: type | str | StrategySpec | None) -> StrategySpec:
     return StrategySpec.of(strategy)
 
 
-def _constrained(space: Space, constraint: Callable[[Any], bool] | str | None) -> Space:
+def _constrained(
+    spec: StrategySpec, space: Space, constraint: Callable[[Any], bool] | str | None
+) -> Space:
     if constraint is None:
         return space
     if isinstance(constraint, str):
-        constraint = Constraint(constraint, space.names)
+        constraint = Constraint(constraint, space.names, spec.attributes)
     if not callable(constraint):
         raise refusal(
             "constraint",

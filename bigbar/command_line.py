@@ -56,6 +56,7 @@ class Parser(argparse.ArgumentParser):
         missing = message.removeprefix("the following arguments are required: ")
         if missing != message:
             message = f"{missing} is missing; --help says what it is"
+        message = message.replace(": expected one argument", " needs a value; --help says which")
         raise SettingsError(message.removeprefix("argument "))
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

@@ -55,6 +55,9 @@ class Constraint:
         As typed.
     names : collection of str
         The parameters that it can be about.
+    fixed : mapping of str to object, optional
+        What else it may name: attributes of the strategy that are no parameters of this grid, with
+        the values that they have in all of it.
 
     Raises
     ------
@@ -62,8 +65,15 @@ class Constraint:
         If it holds anything else, saying what and where.
     """
 
-    def __init__(self, text: str, names: Collection[str]) -> None:
+    def __init__(
+        self, text: str, names: Collection[str], fixed: Mapping[str, object] | None = None
+    ) -> None:
         self.text = text
+        self._fixed = {
+            name: value
+            for name, value in (fixed or {}).items()
+            if name not in names and (value is None or isinstance(value, bool | int | float | str))
+        }
         try:
             if len(text) > _MOST_CHARACTERS:
                 raise RecursionError
@@ -127,7 +137,7 @@ class Constraint:
                 parts = []
             case ast.Name(id=name):
                 parts = []
-                if name not in names:
+                if name not in names and name not in self._fixed:
                     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
                     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
                     raise SettingsError(
@@ -176,7 +186,7 @@ class Constraint:
                     asked = asked & _truth(whole)
                 return whole
             case ast.Name(id=name):
-                return columns[name]
+                return columns[name] if name in columns else self._fixed[name]
         assert isinstance(node, ast.Constant)
         return node.value
 

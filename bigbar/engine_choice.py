@@ -124,6 +124,8 @@ def choose_engine(
         f"compiled: {counted(max(one.lines for one in compared), 'line')} of next() translated in "
         f"{as_seconds(checked[0].compiled_s)}, {counted(len(compared), 'combination')} equal to "
         f"backtesting.py's in every trade",
+        # The first of a worker waits for the machine code.
+        min(one.compiled_s for one in compared),
     )
 
 
@@ -171,7 +173,7 @@ def _checked(
                     spent = timed[0] * len(job.space) / execution.workers
                     yield (
                         f"backtesting.py runs {counted(len(job.space), 'combination')} in about "
-                        f"{as_seconds(spent)}: compiling would not pay",
+                        f"{as_seconds(spent)}: too little to try compiling for",
                         timed[0],
                     )
                     return

@@ -16,6 +16,7 @@ from bigbar.causes import cause_in
 from bigbar.command_line import Parser
 from bigbar.data.read import read_bars
 from bigbar.errors import BigBarError, SettingsError
+from bigbar.instead import instead_of
 from bigbar.printable import one_line, printable
 from bigbar.streams import Listened, any_encoding, let_go, open_missing_streams, say
 from bigbar.user_code import checked_class, load_class
@@ -203,7 +204,8 @@ def _lines_of(
 
 def _why(refusal: Refusal) -> str:
     said = f"`{refusal.code}`: {refusal.why}"
-    return f"{said}; {refusal.instead}" if refusal.instead else said
+    instead = refusal.instead or instead_of(refusal.code, refusal.why)
+    return f"{said}; {instead}" if instead else said
 
 
 def _made_bars() -> pd.DataFrame:

@@ -195,7 +195,7 @@ def space_of(spec: StrategySpec, given: argparse.Namespace) -> Space:
         space = spec.grid(texts)
     for condition in given.constraint or ():
         try:
-            space = space.where(Constraint(condition, space.names))
+            space = space.where(Constraint(condition, space.names, spec.attributes))
         except SettingsError as problem:
             if "No admissible" not in str(problem):
                 raise

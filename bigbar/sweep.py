@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bigbar.engines.find import kind_of
+from bigbar.engines.find import is_general, kind_of
 from bigbar.errors import Interrupted
 from bigbar.executors.chunks import (
     KEPT_S,
@@ -78,6 +78,9 @@ def estimate(
             wrong.extend(wrong_rows(outcome, piece[0], found.rows))
         return spent
 
+    if is_general(outcome.job.spec, outcome.job.engine):
+        # Each worker's first combination waits for the strategy's machine code.
+        seconds([(number, number + 1) for number in range(min(execution.workers, len(grid)))])
     outcome.estimated_duration_s = estimate_duration(
         seconds,
         len(grid),

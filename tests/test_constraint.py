@@ -170,3 +170,16 @@ def test_a_hundred_thousand_points_in_a_moment():
     kept = space.where(Constraint("a < b and a % 2 == 0", space.names))
     assert len(kept) == sum(b - a - 1 for a, b in itertools.product(range(0, 400, 2), [400]))
     assert kept.columns()["a"].dtype == np.int64
+
+
+def test_an_attribute_that_is_no_parameter_of_the_grid_has_its_value():
+    fixed = {"stop": 0.05, "fast": 99, "frame": [1], "mode": None}
+    columns = {"fast": np.array([1, 2, 3])}
+    for text, met in (
+        ("fast > 1 and stop < 0.1", [False, True, True]),
+        ("stop > 0.1", [False] * 3),
+        ("fast == 2 or mode != None", [False, True, False]),  # The grid's own is the grid's.
+    ):
+        assert Constraint(text, ["fast"], fixed).of_columns(columns).tolist() == met
+    with pytest.raises(SettingsError, match="'frame' is none of the parameters of this grid"):
+        Constraint("frame == 1", ["fast"], fixed)

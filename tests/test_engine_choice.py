@@ -186,7 +186,7 @@ def test_what_cannot_be_compiled(folder: Path) -> None:
 def test_a_few_combinations_are_not_worth_compiling(folder: Path) -> None:
     _, plain = command(folder, "--strategy", "my.py:Cross", "--param", "fast=5,10")
     assert plain["engine"] == "backtesting"
-    assert plain["engine_reason"].endswith("compiling would not pay")
+    assert plain["engine_reason"].endswith("too little to try compiling for")
 
 
 def test_a_strategy_that_kills_its_process_is_not_run_in_ours(folder: Path) -> None:

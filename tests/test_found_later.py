@@ -48,7 +48,7 @@ def test_everything_of_every_combination(backtest):
     pd.testing.assert_series_equal(found.heatmap(), found.heatmap("Return [%]"))
     assert found.heatmap("SQN").name == "SQN"
     assert (found.engine, found.run, found.failures) == ("backtesting", None, [])
-    assert found.engine_reason.endswith("compiling would not pay")
+    assert found.engine_reason.endswith("too little to try compiling for")
     assert repr(found).startswith("<Optimization of SmaCross for Return [%]: 6 combinations, best ")
 
 

@@ -36,7 +36,7 @@ def test_the_newest_is_last(capsys, kept_runs, runs):
         assert float(cells[4]) == round(run.seconds, 1)
         assert float(cells[5]) == float(f"{run.best_value:.4g}")
         assert cells[6] == " ".join(f"{value:g}" for value in run.best_parameters.values())
-    assert asked.out.endswith("\nAll by Return [%], on bars.csv.\n")
+    assert asked.out.endswith("\nAll of big_bar by Return [%], on bars.csv.\n")
 
 
 def test_for_machines(capsys, kept_runs):
@@ -61,9 +61,9 @@ def test_it_fits(runs, width):
             assert re.search(rf"{name}\s+{value:g}\b|[\d ]+ {value:g}\b", drawn)
 
 
-def test_objective_and_data_are_columns_where_there_is_room(runs):
-    assert list_text(runs, width=100).splitlines()[0].endswith("objective   data")
-    assert "All by" not in list_text(runs, width=100)
+def test_strategy_objective_and_data_are_columns_where_there_is_room(runs):
+    assert list_text(runs, width=110).splitlines()[0].endswith("strategy  objective   data")
+    assert "All of" not in list_text(runs, width=110)
 
 
 def test_no_runs_yet(capsys, tmp_path):

@@ -28,7 +28,7 @@ LAYERS = (
     ),
     (
         "report", "strategy_options", "short_help", "parser", "options",
-        "explain", "optimization", "execution", "api", "own_run", "grid_search",
+        "instead", "explain", "optimization", "execution", "api", "own_run", "grid_search",
         "backtest", "lib",
     ),
     ("bigbar_multiprocessing_optimized", "history", "__main__"),

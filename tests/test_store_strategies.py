@@ -136,7 +136,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(project):
 
 
 def test_the_engine_is_told_of_a_run_that_is_given_again(project):
-    for said in ("compiling would not pay", "backtesting.py runs it, as it did before"):
+    for said in ("too little to try compiling for", "backtesting.py runs it, as it did before"):
         assert said in optimized(project)
         told = summary(project)
         assert told["engine"] == "backtesting"

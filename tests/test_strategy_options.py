@@ -109,7 +109,8 @@ def test_one_backtest():
         ((*CROSS, "--param", "_x=3"), "SmaCross has no parameter '_x'; it has fast, slow"),
         ((*SOME, "--constraint", "fast / 0 > 1"), "divides by zero at fast"),
         ((*SOME, "--constraint", "fast > 10"), "none of the 2 combinations meets it"),
-        ((*SOME, "--constraint", "fast > slow"), "'slow' is none of the parameters of this grid"),
+        ((*SOME, "--constraint", "fast > slow"), "none of the 2 combinations meets it"),
+        ((*SOME, "--constraint", "fast > slw"), "'slw' is none of the parameters of this grid"),
         ((*SOME, "--k-atr", "2"), "--k-atr belongs to BigBar; the parameters of SmaCross go by"),
         ((*SOME, "--k_atr=2"), "--k-atr belongs to BigBar"),
         ((*SOME, "--week-edge-bars", "0"), "--week-edge-bars belongs to BigBar"),
@@ -131,10 +132,10 @@ def test_what_is_refused(words, said):
 
 def test_help_is_that_of_the_strategy(capsys):
     for words, there, not_there in (
-        (("--help",), "trades in both directions at the same time; only with --strategy", "--fast"),
-        (("--help",), "--k-atr", "--fast"),
-        ((*CROSS, "--help"), "--hedging", "--k-atr"),
-        ((*CROSS, "--help"), "--hedging", "; only with --strategy"),
+        (("--help", "all"), "trades in both directions at the same time; only with --strategy", "--fast"),
+        (("--help", "all"), "--k-atr", "--fast"),
+        ((*CROSS, "--help", "all"), "--hedging", "--k-atr"),
+        ((*CROSS, "--help", "all"), "--hedging", "; only with --strategy"),
     ):
         with pytest.raises(SystemExit):
             parse_options(words)

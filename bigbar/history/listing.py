@@ -24,7 +24,7 @@ from bigbar.store.records import DamagedRun, Run
 from bigbar.store.runs import RunStore
 from bigbar.units import counted
 
-#: `begun` to `at` are always there; the last two can stand below the table if they are the same
+#: `begun` to `at` are always there; the last three can stand below the table if they are the same
 #: in all of it.
 _COLUMNS = (
     Column("id", right=True),
@@ -34,6 +34,7 @@ _COLUMNS = (
     Column("seconds", right=True),
     Column("best", right=True),
     Column("at"),
+    Column("strategy", least=8),
     Column("objective", least=9),
     Column("data", least=10),
 )
@@ -73,6 +74,7 @@ def list_text(runs: Sequence[Run], *, width: int) -> str:
             f"{run.seconds:,.1f}",
             value_text(_best_value(run)),
             parameters_text(_best_parameters(run)),
+            strategy_name(run),
             run.objective,
             data_name(run),
         )
@@ -80,10 +82,12 @@ def list_text(runs: Sequence[Run], *, width: int) -> str:
     ]
     if fits(_COLUMNS, rows, width):
         return table(_COLUMNS, rows, width=width)
-    same = len({row[-2:] for row in rows}) == 1
-    if same and fits(_COLUMNS[:-2], [row[:-2] for row in rows], width):
-        drawn = table(_COLUMNS[:-2], [row[:-2] for row in rows], width=width)
-        return f"{drawn}\n\n{paragraph(f'All by {rows[0][-2]}, on {rows[0][-1]}.', width=width)}"
+    same = len({row[-3:] for row in rows}) == 1
+    if same and fits(_COLUMNS[:-3], [row[:-3] for row in rows], width):
+        drawn = table(_COLUMNS[:-3], [row[:-3] for row in rows], width=width)
+        strategy, objective, data = rows[0][-3:]
+        told = f"All of {strategy} by {objective}, on {data}."
+        return f"{drawn}\n\n{paragraph(told, width=width)}"
     size = len(str(runs[-1].id))
     return "\n".join(
         paragraph(
@@ -105,7 +109,8 @@ def _in_words(run: Run, begun: str) -> str:
     )
     return (
         f"{_local(run.started).strftime(begun)} · {state_text(run)} · "
-        f"{counted(run.combinations, 'combination')} · {run.seconds:,.1f} s · {data_name(run)}\n"
+        f"{counted(run.combinations, 'combination')} · {run.seconds:,.1f} s · "
+        f"{strategy_name(run)} on {data_name(run)}\n"
         f"{found}"
     )
 
@@ -130,6 +135,12 @@ def _best_parameters(run: Run) -> dict[str, Any] | None:
 def data_name(run: Run) -> str:
     """Name of the price file."""
     return one_line(Path(str(run.data.get("path", "?"))).name)
+
+
+def strategy_name(run: Run) -> str:
+    """The strategy as a person calls it: its class."""
+    where = str(run.settings.get("strategy", run.identity.strategy_name))
+    return one_line(where.rpartition(":")[2])
 
 
 def state_text(run: Run) -> str:

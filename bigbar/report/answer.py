@@ -75,10 +75,10 @@ def _headline(outcome: Outcome, width: int) -> str:
         lines.append(why_nothing(outcome))
     elif len(table) > 1:
         found = "Best so far" if unfinished else "Best"
-        what = f"combinations by {choice.objective.name}"
+        what = f"{counted(table.reached(), 'combination')} by {choice.objective.name}"
         if outcome.plan is not None and outcome.plan.choose == "robust":
             found, what = "Robust choice", f"{what} (cross mean)"
-        lines.append(f"{found} of {table.reached():,} {what}:")
+        lines.append(f"{found} of {what}:")
     else:
         lines.append("One combination:")
     return "\n".join(paragraph(line, width) for line in lines)
@@ -99,8 +99,8 @@ def why_nothing(outcome: Outcome) -> str:
         return f"No combination traded at all: {job.spec.why_no_trade(outcome.bars, job)}."
     if most < choice.min_trades:
         return (
-            f"No combination made {choice.min_trades:,} trades; the most is {most:,}. Lower "
-            "--min-trades or use a longer file."
+            f"No combination made {counted(choice.min_trades, 'trade')}; the most is {most:,}. "
+            "Lower --min-trades or use a longer file."
         )
     if table.best(choice) is not None:
         return (
