@@ -132,7 +132,7 @@ def test_what_is_refused(words, said):
 
 def test_help_is_that_of_the_strategy(capsys):
     for words, there, not_there in (
-        (("--help", "all"), "trades in both directions at the same time; only with --strategy", "--fast"),
+        (("--help", "all"), "allow trades in both directions at the same time; only", "--fast"),
         (("--help", "all"), "--k-atr", "--fast"),
         ((*CROSS, "--help", "all"), "--hedging", "--k-atr"),
         ((*CROSS, "--help", "all"), "--hedging", "; only with --strategy"),
