@@ -14,6 +14,7 @@ from bigbar.errors import SettingsError
 from bigbar.space import Space
 from bigbar.spec import StrategySpec
 from bigbar.strategies.find import DEFAULT, find_strategy
+from bigbar.units import counted
 
 #: Of `backtesting.Backtest`, with what they do.
 _FILLS = {
@@ -200,7 +201,7 @@ def space_of(spec: StrategySpec, given: argparse.Namespace) -> Space:
             if "No admissible" not in str(problem):
                 raise
             raise SettingsError(
-                f"--constraint {condition!r}: none of the {len(space):,} combinations meets it"
+                f"--constraint {condition!r}: of {counted(len(space), 'combination')} none meets it"
             ) from None
     return space
 

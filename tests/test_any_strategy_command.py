@@ -391,7 +391,7 @@ def test_one_backtest(folder, tmp_path, words, point):
         ("yours.py:A", ["--param", "fast=3"], "yours.py is no such file"),
         ("helpers.py:mean", ["--param", "fast=3"], "is a function, not a class"),
         ("my.py:SmaCross", ["--param", "fast=3", "--constraint", "fast > 5"],
-         "none of the 1 combinations meets it"),
+         "of 1 combination none meets it"),
     ],
 )  # fmt: skip
 def test_refused_in_a_sentence(folder, tmp_path, strategy, words, said):

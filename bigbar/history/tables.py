@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,10 +99,9 @@ def _wide(text: str) -> int:
     """Columns of the terminal that a text takes: two for each character of Chinese or Japanese."""
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
-        for one in text
-    )
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _padded(text: str, size: int, *, right: bool) -> str:

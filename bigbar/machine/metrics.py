@@ -295,7 +295,7 @@ def _sweep(metrics: Metrics) -> Iterator[tuple[str, str]]:
         return
     yield (
         "Sweep",
-        f"{metrics.combinations:,} combinations in {counted(metrics.slices, 'slice')}, "
+        f"{counted(metrics.combinations, 'combination')} in {counted(metrics.slices, 'slice')}, "
         f"{counted(metrics.workers, 'worker')} at work {as_share(metrics.busy_share)} of the time",
     )
     each = metrics.hand_out_s / metrics.hand_outs if metrics.hand_outs else 0.0

@@ -68,7 +68,7 @@ def _headline(outcome: Outcome, width: int) -> str:
     lines = []
     unfinished = table.reached() + len(outcome.failures) < len(table)
     if unfinished:
-        lines.append(f"Stopped after {table.reached():,} of {len(table):,} combinations.")
+        lines.append(f"Stopped after {table.reached():,} of {counted(len(table), 'combination')}.")
     elif outcome.stopped_by is not None:
         lines.append("Stopped while replaying; every combination had been finished.")
     if outcome.best is None:
