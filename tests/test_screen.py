@@ -1,8 +1,11 @@
 """The answer on one screen: what stands there, its size, its colours, and the next step."""
 
 import math
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import TextIO
 
 import numpy as np
 import pytest
@@ -272,19 +275,17 @@ def test_a_finer_axis_around_a_value(values, value, text):
 # ---------------------------------------------------------------------------------------- colour
 
 
-class Screen:
-    """A stream that is a terminal."""
-
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        pass
+@pytest.fixture
+def screen() -> Iterator[TextIO]:
+    """A real terminal to write to."""
+    if not hasattr(os, "openpty"):
+        pytest.skip("no pseudo-terminals here")
+    theirs, ours = os.openpty()
+    try:
+        with os.fdopen(ours, "w", encoding="utf-8") as terminal:
+            yield terminal
+    finally:
+        os.close(theirs)
 
 
 @pytest.fixture
@@ -295,9 +296,9 @@ def plain_environment(monkeypatch) -> None:
 
 
 @pytest.mark.usefixtures("plain_environment")
-def test_colours_on_a_terminal():
+def test_colours_on_a_terminal(screen):
     text = answer(judged(), files=PAGE)
-    shown = coloured(text, Screen())
+    shown = coloured(text, screen)
     assert "\x1b[1;32m✓ Verdict: unlikely" in shown
     without = "".join(part.partition("m")[2] for part in ("m" + shown).split("\x1b["))
     assert without == text
@@ -305,9 +306,9 @@ def test_colours_on_a_terminal():
 
 @pytest.mark.usefixtures("plain_environment")
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb"), ("CI", "true")])
-def test_no_colours_where_they_are_not_wanted(monkeypatch, name, value):
+def test_no_colours_where_they_are_not_wanted(monkeypatch, screen, name, value):
     monkeypatch.setenv(name, value)
-    assert coloured("✗ Verdict: luck.\n", Screen()) == "✗ Verdict: luck.\n"
+    assert coloured("✗ Verdict: luck.\n", screen) == "✗ Verdict: luck.\n"
 
 
 def test_no_colours_in_a_pipe(tmp_path):

@@ -14,7 +14,7 @@ from small_run import small_bars
 
 from bigbar.api import optimize
 from bigbar.progress.terminal import Terminal, wants_bar
-from bigbar.streams import Listened
+from bigbar.streams import Listened, any_encoding
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = ROOT / "bigbar_multiprocessing_optimized.py"
@@ -164,3 +164,18 @@ def test_a_bar_whose_listener_leaves_counts_on():
                 bar.update(1)
             terminal.event("something")
             assert bar.n == 10
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [("utf-8", "✗ −1.76 % · 3 × 5 … 日"), ("cp1252", "x -1.76 % · 3 × 5 … ?"),
+     ("ascii", "x -1.76 % | 3 x 5 ... ?")],
+)  # fmt: skip
+def test_signs_that_an_encoding_lacks_are_told_by_the_nearest(monkeypatch, encoding, text):
+    """A minus that became a question mark would be another number."""
+    kept = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(kept, encoding=encoding))
+    any_encoding()
+    sys.stdout.write("✗ −1.76 % · 3 × 5 … 日")
+    sys.stdout.flush()
+    assert kept.getvalue().decode(encoding) == text
