@@ -231,11 +231,11 @@ def test_it_runs_and_says_what_it_found(optimized):
     assert "Verdict: " in optimized.out
     assert "take None, 0.002 (2)" in optimized.err
     assert "2 × 3 × 2 × 2 × 2 × 2 = 96, of which the constraint leaves 30 combinations" in \
-        optimized.err  # fmt: skip
+        " ".join(optimized.err.split())  # fmt: skip
     assert "warm up" not in optimized.err
     best = optimized.summary["best"]["parameters"]
     for name, value in best.items():
-        assert re.search(rf"^  {name} +{value}$", optimized.out, re.MULTILINE)
+        assert f"{name} {value}" in optimized.out
     page = (optimized.output / "report.html").read_text(encoding="utf-8")
     assert "SmaCross" in page
     assert "BigBar" not in re.sub(rf"BigBar optimizer|BigBar {__version__}", "", page)
@@ -497,7 +497,7 @@ def test_a_strategy_that_changes_the_folder_takes_nothing_along(folder, tmp_path
         strategy="strategies/wanders.py",
     )  # fmt: skip
     assert (found.code, found.err.count("error")) == (0, 0), found.err
-    assert "Files      out/summary.json" in found.out
+    assert "Report     out/report.html" in found.out
     assert sorted(path.name for path in (tmp_path / "out").iterdir())[0] == "receipt.json"
     assert len(pd.read_parquet(tmp_path / "out" / "results.parquet")) == 4
 
