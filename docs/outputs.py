@@ -24,10 +24,12 @@ BLOCK = re.compile(
     r"(<!-- output: ([\w-]+) -->\n```text\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL
 )
 
-#: What differs from machine to machine and from run to run.
-_PASSING = (
+#: What differs from machine to machine and from run to run: whole lines, and in a line.
+_LINES = (
     (r"^Timings .*?(?=^Memory)", "Timings #\n"),
     (r"^(Compile|Note) .*?\n(?=\S)", ""),
+)
+_PASSING = (
     (r"[\d.,]+ (?=(ns|µs|ms|s|B|kB|MB|GB)\b)", "# "),
     (r"\b\d+e-\d+\b|\b[0-9a-f]{12}\b", "#"),
     (r"here \d+", "here #"),
@@ -70,9 +72,12 @@ def _ran(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def masked(text: str) -> str:
     """A text without what differs each time, in one line: lines may break elsewhere, too."""
-    for pattern, instead in _PASSING:
+    for pattern, instead in _LINES:
         text = re.sub(pattern, instead, text, flags=re.MULTILINE | re.DOTALL)
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    for pattern, instead in _PASSING:
+        text = re.sub(pattern, instead, text)
+    return text
 
 
 def shown() -> list[tuple[Path, str, str]]:
