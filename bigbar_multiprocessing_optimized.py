@@ -153,15 +153,15 @@ def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Term
             terminal.event("stopped while the files were written; run the same command again")
             outcome.stopped_by = stopped.signal_number
             return outcome, None, "", terminal
-        files = [str(file) for file in delivered.files]
+        written = [str(file) for file in delivered.files]
         recorder.finish(
-            ending(outcome, whole_answer(outcome, top=options.top, files=files, width=WIDTH))
+            ending(outcome, whole_answer(outcome, top=options.top, files=written, width=WIDTH))
         )
         width = terminal_width()
         if options.verbose:
-            text = whole_answer(outcome, top=options.top, files=files, width=width)
+            text = whole_answer(outcome, top=options.top, files=written, width=width)
         else:
-            text = answer(outcome, files=files, width=width, more=True)
+            text = answer(outcome, files=written, width=width, more=True)
     return outcome, delivered, text, terminal
 
 

@@ -41,7 +41,7 @@ def test_the_answer_fits_a_terminal_of_24_lines(made):
 
 def test_what_is_masked(outputs):
     a = "Timings load 0.1 s\nMemory 3 kB; 7e-13, result c068e72bdbf4\nForecast about 1,234 s"
-    b = "Timings a 0.4 s\n    b\nMemory 91.2\n     kB; 1e-15, result 0123456789ab\nForecast about 2 s"
+    b = "Timings a 0.4 s\n  b\nMemory 91.2\n   kB; 1e-15, result 0123456789ab\nForecast about 2 s"
     assert outputs.masked(a) == outputs.masked(b)
     assert outputs.masked("Return 4.64 %") != outputs.masked("Return 4.65 %")
     assert outputs.masked("Note  odd\nReport x") == "Report x"
