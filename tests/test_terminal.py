@@ -76,6 +76,12 @@ def test_what_the_lines_say():
     assert "12.3 µs per backtest; 8 chunks of up to 14,105 combinations" in text
 
 
+@pytest.fixture(autouse=True)
+def no_width(monkeypatch) -> None:
+    """Lines are whole where nothing says how wide they may be."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def told(what) -> str:
     stream = io.StringIO()
     what(Terminal(stream, show_bar=False))
