@@ -98,16 +98,11 @@ def test_a_constraint_leaves_gaps(every_kind: Optimization, tmp_path: Path) -> N
     """Fast averages of 12 and 30 bars have no slow one of 10; of 30, none of 25 either."""
     outcome = every_kind.outcome
     assert {(p["fast"], p["slow"]) for p in outcome.job.space} == {(4, 10), (4, 25), (12, 25)}
-    charts = {}
-    for script in Page(report_html(outcome, outcome.findings)).scripts:
-        if script.lstrip().startswith("{") and "heatmap-fast-slow" in script:
-            charts = json.loads(script)
-    cells = charts["heatmap-fast-slow"]["layers"][0]["columns"]
-    empty = {
-        (at, other)
-        for at, other, mean in zip(cells["x_at"], cells["y_at"], cells["mean"], strict=True)
-        if mean is None
-    }
+    charts = Page(report_html(outcome, outcome.findings)).charts
+    heat = charts["heatmap-fast-slow"]
+    cells = [(at, other) for other in heat["names"]["y"] for at in heat["names"]["x"]]
+    means = heat["layers"][0]["columns"]["mean"]
+    empty = {cell for cell, mean in zip(cells, means, strict=True) if mean is None}
     assert empty == {("12", "10"), ("30", "10"), ("30", "25")}
     names = charts["profile-price"]["layers"][2]["columns"]["at"]
     assert names == ["Close", "Open"]
