@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bigbar.errors import SettingsError
 
@@ -52,6 +54,17 @@ def json_number(number: float) -> float | str | None:
     if math.isnan(number):
         return None
     return number if math.isfinite(number) else str(number)
+
+
+def json_values(value: Any) -> Any:
+    """The same with only what JSON holds: floats as `json_number` has them, keys as text."""
+    if isinstance(value, float):
+        return json_number(value)
+    if isinstance(value, Mapping):
+        return {str(key): json_values(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [json_values(item) for item in value]
+    return value
 
 
 def parse_size(text: str) -> int:

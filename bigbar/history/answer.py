@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bigbar.printable import printable
-from bigbar.units import json_number
+from bigbar.units import json_values
 
 
 @dataclass(frozen=True)
@@ -32,16 +31,5 @@ class Answer:
     def printed(self, *, as_json: bool) -> str:
         """What goes to standard output."""
         if as_json:
-            return json.dumps(_plain(self.values), indent=2, allow_nan=False)
+            return json.dumps(json_values(self.values), indent=2, allow_nan=False)
         return printable(self.text)
-
-
-def _plain(value: Any) -> Any:
-    """Only what JSON holds."""
-    if isinstance(value, float):
-        return json_number(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    return value

@@ -1,0 +1,77 @@
+"""The dashboard as an application of Tornado: what all its pages share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tornado.web import Application
+
+from bigbar.dashboard.access import Access
+from bigbar.dashboard.reading import Runs
+
+_HERE = Path(__file__).parent
+
+#: Where assets lie. Those of the report page are served too: both look alike.
+_FOLDERS = (_HERE / "assets", _HERE.parent / "report" / "page" / "assets")
+
+#: Kinds of assets, by how their names end.
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+#: Several pages may read the store at once; the server itself never waits for it.
+_THREADS = 4
+
+
+class Dashboard(Application):
+    """Pages over one output folder.
+
+    Parameters
+    ----------
+    runs : Runs
+        The store, as pages read it.
+    access : Access
+        Who may look.
+    routes : sequence of (str, handler)
+    **settings
+        Of Tornado.
+
+    Attributes
+    ----------
+    runs : Runs
+    access : Access
+    threads : ThreadPoolExecutor
+        Where the store is read.
+    """
+
+    def __init__(
+        self, runs: Runs, access: Access, routes: Sequence[tuple[str, Any]], **settings: Any
+    ) -> None:
+        self.runs = runs
+        self.access = access
+        self.threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="bigbar-dashboard")
+        super().__init__(
+            list(routes),
+            template_path=str(_HERE / "pages"),
+            log_function=lambda _: None,
+            **settings,
+        )
+
+    @staticmethod
+    def asset_address(name: str) -> str:
+        """Where an asset is had from."""
+        return f"/assets/{name}?{hashlib.sha256(assets()[name]).hexdigest()[:12]}"
+
+
+@lru_cache(maxsize=1)
+def assets() -> dict[str, bytes]:
+    """All assets by name."""
+    return {
+        path.name: path.read_bytes()
+        for folder in reversed(_FOLDERS)
+        for path in sorted(folder.iterdir())
+        if path.suffix in KINDS
+    }
