@@ -30,6 +30,7 @@ from bigbar.machine.budget import Budget, budget_for, workload
 from bigbar.machine.describe import machine
 from bigbar.outcome import Execution, Outcome, data_values, settings_values
 from bigbar.progress.events import Listener
+from bigbar.progress.noted import Noted
 from bigbar.request import Request
 from bigbar.results import ResultTable
 from bigbar.sharing.leftovers import remove_leftovers
@@ -107,11 +108,12 @@ def optimize_bars(
     """
     leave_if_starting()
     job = job or checked_job(bars, request)
-    listener = listener or Listener()
+    recorder = recorder or Recorder()
+    listener = Noted(listener or Listener(), recorder.note)
     if (note := job.spec.note(bars, job)) is not None:
         listener.event(note)
     with signals_raised():
-        before = _as_before(bars, job, recorder or Recorder())
+        before = _as_before(bars, job, recorder)
         engine = choose_engine(bars, before, request.execution, request.plan, listener)
         if before is not job and not engine.reason:
             engine = replace(engine, reason="backtesting.py runs it, as it did before")
@@ -130,7 +132,7 @@ def optimize_bars(
     if execution.files is not None:
         outcome.kept_bytes = execution.files.store_bytes()
     with signals_raised():
-        _carry_out(outcome, budget, listener, recorder or Recorder())
+        _carry_out(outcome, budget, listener, recorder)
     if outcome.verification is not None and not outcome.verification.ok:
         raise VerificationError(differences_text(outcome.verification.differences, job.space))
     return outcome

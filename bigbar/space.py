@@ -361,7 +361,11 @@ class Space:
 
     def all_places(self) -> tuple[NDArray[np.int64], ...]:
         """The same of all points, an array a parameter."""
-        whole = np.arange(self.product) if self.kept is None else self.kept
+        return self.places_from(0, len(self))
+
+    def places_from(self, start: int, stop: int) -> tuple[NDArray[np.int64], ...]:
+        """The same of the points from one number to the one before another."""
+        whole = np.arange(start, stop) if self.kept is None else self.kept[start:stop]
         return _unravelled(whole, self.shape)
 
     def columns(self) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from bigbar.machine.resources import machine_memory, usable_processors
 
 
 def machine() -> dict[str, Any]:
-    """Host, processor, how many this process may use, memory, system, Python."""
+    """Host, processor, how many this process may use, memory, system, Python, working folder."""
     return {
+        "folder": _folder(),
         "host": platform.node(),
         "processor": _processor(),
         "usable_processors": usable_processors(),
@@ -20,6 +22,14 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
     }
+
+
+def _folder() -> str | None:
+    """What relative names of the command are meant from."""
+    try:
+        return os.getcwd()
+    except OSError:  # It was removed.
+        return None
 
 
 def _processor() -> str:

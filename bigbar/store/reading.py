@@ -102,24 +102,62 @@ def read_rows(
         If a slice or a block is damaged.
     """
     done = np.zeros(len(values), dtype=bool)
+    for _, piece, rows in rows_after(connection, run, values.shape, damaged=damaged):
+        values[piece.start : piece.stop] = rows
+        done[piece.start : piece.stop] = True
+    values[~done] = np.nan
+    return done
+
+
+def rows_after(
+    connection: sqlite3.Connection,
+    run: int,
+    shape: tuple[int, ...],
+    *,
+    after: int = 0,
+    damaged: Callable[[str], None] | None = None,
+) -> Iterator[tuple[int, Slice, NDArray[np.float64]]]:
+    """Slices of a run with their rows, block by block, as they were written.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+    run : int
+    shape : (int, int)
+        Combinations of its grid, and statistics.
+    after : int, optional
+        Only slices with a higher number: those that came since.
+    damaged : callable or None
+        As in `read_rows`.
+
+    Yields
+    ------
+    number : int
+        Of the slice.
+    piece : Slice
+    rows : ndarray of float, shape (len(piece), statistics)
+
+    Raises
+    ------
+    StoreError
+        If a slice or a block is damaged.
+    """
     key = key_in(connection, run)
     block, rows = 0, None  # Slices of a block come one after the other: it is unpacked once.
-    for row in _steps(connection, f"{_PLACES} ORDER BY block, id", run, damaged):
+    query = f"{_PLACES} AND id > {int(after)} ORDER BY block, id"
+    for row in _steps(connection, query, run, damaged):
         try:
             piece, wanted, first_row = _place(row, key)
             if wanted != block or rows is None:
                 rows = None  # Until it has been read without an error.
-                block, rows = wanted, _read_block(connection, run, key, wanted, values.shape)
-            _check_bounds(piece, first_row, len(values), len(rows))
+                block, rows = wanted, _read_block(connection, run, key, wanted, shape)
+            _check_bounds(piece, first_row, shape[0], len(rows))
         except (ValueError, sqlite3.DatabaseError) as problem:
             if isinstance(problem, sqlite3.OperationalError):  # Not the file: locked, or the disk.
                 raise
             _tell(damaged, _damaged_rows(run, problem))
             continue
-        values[piece.start : piece.stop] = rows[first_row : first_row + len(piece)]
-        done[piece.start : piece.stop] = True
-    values[~done] = np.nan
-    return done
+        yield row[0], piece, rows[first_row : first_row + len(piece)]
 
 
 def _place(row: tuple[Any, ...], key: str) -> tuple[Slice, int, int]:

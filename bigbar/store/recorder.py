@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.store.fingerprint import Identity
+from bigbar.store.journal import Kind
 from bigbar.store.records import Ending, NewRun, Run
 from bigbar.store.rows import Slice
 from bigbar.worker import Failure
@@ -116,6 +117,9 @@ class Recorder:
         rows : ndarray of float, shape (combinations, statistics)
         failures : sequence of Failure
         """
+
+    def note(self, kind: Kind, text: str) -> None:
+        """Something happened that whoever watches the run may want to know."""
 
     def swept(self) -> None:
         """No more slices will come."""

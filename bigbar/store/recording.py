@@ -18,6 +18,7 @@ from bigbar.executors.chunks import gaps_in
 from bigbar.interrupts import signals_deferred
 from bigbar.space import Space
 from bigbar.store.fingerprint import Identity
+from bigbar.store.journal import Journal, Kind
 from bigbar.store.owner import Owner
 from bigbar.store.recorder import Carried, Recorder
 from bigbar.store.records import Ending, NewRun, Run
@@ -94,6 +95,8 @@ class StoreRecorder(Recorder):
         self._identity: Identity | None = None
         self._carried: Carried | None = None
         self._writer: SliceWriter | None = None
+        self._journal: Journal | None = None
+        self._noted: list[tuple[Kind, str]] = []  # Before the run had its number.
 
     def __exit__(
         self,
@@ -129,6 +132,10 @@ class StoreRecorder(Recorder):
             values[:] = np.nan
             return Carried.nothing(len(values))
         self._carried = carried
+        if carried.run is not None:
+            self._journal = Journal(self._path.parent, carried.run, self._owner)
+            for kind, text in self._noted:
+                self._journal.add(kind, text)
         if new.identity.problem is not None:
             self._tell_once(
                 f"the rows of this run will not be used again, nor can it be continued: "
@@ -155,6 +162,12 @@ class StoreRecorder(Recorder):
         named = [(grid[failure.number], failure) for failure in failures]
         self._writer.put(Finished(slice_, rows, named))
         self._give_up(self._writer.problem)
+
+    def note(self, kind: Kind, text: str) -> None:
+        if self._journal is not None:
+            self._journal.add(kind, text)
+        elif self._carried is None:
+            self._noted.append((kind, text))
 
     def swept(self) -> None:
         if self._writer is not None:
@@ -219,6 +232,8 @@ class StoreRecorder(Recorder):
                 store.end(carried.run, self._owner, replace(ending, seconds=self._seconds()))
         except StoreError as problem:
             self._give_up(problem)
+        if self._journal is not None:
+            self._journal.close()
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._begun

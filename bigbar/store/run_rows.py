@@ -51,6 +51,27 @@ def read_run(connection: sqlite3.Connection, number: int) -> Run | None:
     return None if row is None else run_from_row(row)
 
 
+def read_owner(connection: sqlite3.Connection, number: int) -> tuple[Owner, float] | None:
+    """Which process a run belongs to, and when it last told of itself; None where there is none.
+
+    Raises
+    ------
+    DamagedRun
+        If it is damaged.
+    """
+    row = connection.execute(
+        f"SELECT {_KNOWN}, checksum FROM runs WHERE id = ?", (number,)
+    ).fetchone()
+    if row is None:
+        return None
+    run_from_row(row)
+    known = dict(zip(COLUMNS, row, strict=False))
+    try:
+        return Owner.from_text(known["owner"]), float(known["seen"])
+    except NONSENSE as problem:
+        raise DamagedRun(number, str(problem)) from problem
+
+
 def read_output(connection: sqlite3.Connection, run: Run) -> RunOutput:
     """What a run said at its end.
 

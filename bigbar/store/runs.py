@@ -12,12 +12,21 @@ from numpy.typing import NDArray
 
 from bigbar.errors import SettingsError
 from bigbar.store.fingerprint import Identity, canonical
+from bigbar.store.journal import journal_path
 from bigbar.store.openings import count_opening
 from bigbar.store.owner import Owner
 from bigbar.store.reading import read_failures, read_rows, read_slices
 from bigbar.store.records import DamagedRun, Ending, NewRun, Run, RunOutput, columns_asked
 from bigbar.store.rows import Finished, Slice, delete_rows, write_slices
-from bigbar.store.run_rows import amend_run, insert_run, json_or_none, now, read_output, read_run
+from bigbar.store.run_rows import (
+    amend_run,
+    insert_run,
+    json_or_none,
+    now,
+    read_output,
+    read_owner,
+    read_run,
+)
 from bigbar.store.schema import (
     BUSY_S,
     RUNS,
@@ -123,6 +132,14 @@ class RunStore:
         """Runs of the same bars and a strategy of the same name, the newest first."""
         found = self._found("WHERE bars_sha256 = ? ORDER BY id DESC", identity.bars_sha256, damaged)
         return [run for run in found if run.identity.strategy_name == identity.strategy_name]
+
+    def owner(self, number: int) -> tuple[Owner, float]:
+        """The process that a run belongs to, and when it last told of itself, in seconds."""
+        with explained(self.path):
+            found = read_owner(self._connection, number)
+        if found is None:
+            raise NoSuchRun(f"there is no run {number} in {self.path}")
+        return found
 
     def output(self, number: int) -> RunOutput:
         """What a run said at its end."""
@@ -308,6 +325,7 @@ class RunStore:
             # Not `execute`: that takes the first step only, which is a single page.
             self._connection.executescript("PRAGMA incremental_vacuum")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            journal_path(self.path.parent, number).unlink(missing_ok=True)
 
     def count_opening(self, bars_sha256: str, split: str, *, damaged: Damaged | None = None) -> int:
         """Count that bars held out for a test were looked at.
