@@ -1,7 +1,7 @@
 """The command `bigbar`, and `python -m bigbar`: optimize a file, or look at earlier runs.
 
     bigbar prices.csv --strategy my.py:SmaCross --param fast=5:50:5
-    bigbar history | show 3 | compare 3 4 | strategies | explain my.py:SmaCross
+    bigbar history | show 3 | compare 3 4 | dashboard | strategies | explain my.py:SmaCross
 
 A file named like a command is meant with its folder: `./history`.
 """
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 #: Commands that optimize nothing. Named here, so that a run does not wait for their parser.
 COMMANDS = (
     *("history", "show", "compare", "report", "export", "delete", "verify", "profile"),
-    *("strategies", "explain"),
+    *("strategies", "explain", "dashboard"),
 )
 
 
@@ -42,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from bigbar.explain import main as explain
 
         return explain(words[1:])
+    if command == "dashboard":
+        from bigbar.dashboard.command import main as show_dashboard
+
+        return show_dashboard(words[1:])
     if command in COMMANDS:
         from bigbar.history.command import main as look_back
 

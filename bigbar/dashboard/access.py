@@ -5,11 +5,17 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import secrets
+import socket
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from bigbar.errors import InputError
+
 #: Names of this machine that lead nowhere else.
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+#: Every address that this machine has.
+EVERYWHERE = frozenset({"0.0.0.0", "::"})
 
 
 @dataclass(frozen=True)
@@ -68,3 +74,52 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def access_for(host: str, port: int, *, allow_changes: bool = False) -> Access:
+    """The access to a server that listens on a host.
+
+    Parameters
+    ----------
+    host : str
+        A name or an address; more than loopback lets other machines look.
+    port : int
+    allow_changes : bool, optional
+    """
+    if host in LOOPBACK:
+        return Access(port, allow_changes=allow_changes)
+    own = {socket.gethostname().lower(), socket.getfqdn().lower()}
+    return Access(
+        port,
+        names=LOOPBACK | own | {host.lower()},
+        any_address=host in EVERYWHERE,
+        allow_changes=allow_changes,
+    )
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that takes connections from now on, before anybody answers them.
+
+    Raises
+    ------
+    InputError
+        If the host is none of this machine's, or the port is taken or not allowed.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server((str(address[0]), port), family=family, backlog=128)
+    except (OSError, UnicodeError) as problem:
+        why = getattr(problem, "strerror", None) or problem
+        raise InputError(
+            f"the dashboard cannot listen on port {port} of {host}: {why}; name another with "
+            "--port, or leave it out for a free one"
+        ) from problem
+
+
+def address_of(host: str, access: Access) -> str:
+    """What to open in a browser, the token included."""
+    name = socket.gethostname() if host in EVERYWHERE else host
+    name = f"[{name}]" if ":" in name else name
+    return f"http://{name}:{access.port}/?token={access.token}"

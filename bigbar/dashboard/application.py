@@ -60,6 +60,10 @@ class Dashboard(Application):
             **settings,
         )
 
+    def close(self) -> None:
+        """Have every page end that is kept up to date, and read no more."""
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
     @staticmethod
     def asset_address(name: str) -> str:
         """Where an asset is had from."""
