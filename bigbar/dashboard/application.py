@@ -12,6 +12,8 @@ from typing import Any
 from tornado.web import Application
 
 from bigbar.dashboard.access import Access
+from bigbar.dashboard.changes import Resumed
+from bigbar.dashboard.following import Followings
 from bigbar.dashboard.reading import Runs
 
 _HERE = Path(__file__).parent
@@ -43,6 +45,12 @@ class Dashboard(Application):
     ----------
     runs : Runs
     access : Access
+    followings : Followings
+        The runs that pages follow now.
+    resumed : Resumed
+        What was started from here.
+    is_closing : bool
+        Whether pages that are kept up to date are to end.
     threads : ThreadPoolExecutor
         Where the store is read.
     """
@@ -52,6 +60,9 @@ class Dashboard(Application):
     ) -> None:
         self.runs = runs
         self.access = access
+        self.followings = Followings(runs)
+        self.resumed = Resumed()
+        self.is_closing = False
         self.threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="bigbar-dashboard")
         super().__init__(
             list(routes),
@@ -62,6 +73,8 @@ class Dashboard(Application):
 
     def close(self) -> None:
         """Have every page end that is kept up to date, and read no more."""
+        self.is_closing = True
+        self.followings.stop()
         self.threads.shutdown(wait=False, cancel_futures=True)
 
     @staticmethod

@@ -32,6 +32,10 @@ class Runs:
         """The file of runs."""
         return self.folder / RUNS
 
+    def opened(self) -> RunStore:
+        """The store, for whoever keeps it open; see `open`."""
+        return RunStore(self.path, read_only=True, busy_s=_BUSY_S)
+
     @contextmanager
     def open(self) -> Iterator[RunStore]:
         """The store, to be used in one thread; make of it inside whatever is shown of it.
@@ -42,7 +46,7 @@ class Runs:
             If it cannot be used, or what it holds makes no sense: anybody can seal anything.
         """
         try:
-            with RunStore(self.path, read_only=True, busy_s=_BUSY_S) as store:
+            with self.opened() as store:
                 yield store
         except BigBarError:
             raise

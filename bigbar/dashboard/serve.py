@@ -61,6 +61,7 @@ async def _serve(
     server.add_socket(listener)
     try:
         while not ended.is_set() and goes_on(dashboard):
+            dashboard.resumed.tidy()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), _ASK_S)
     finally:

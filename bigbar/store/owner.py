@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import secrets
+import signal
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -102,6 +103,25 @@ class Owner:
             return False
         except BLIND:  # There, but of somebody else.
             return True
+
+    def interrupt(self) -> bool:
+        """Ask the process to stop, as Ctrl-C does.
+
+        Returns
+        -------
+        bool
+            False where it cannot be told to be this process: of another machine, or gone.
+        """
+        if self.place != place() or not self.began:
+            return False
+        try:
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.began) > _CLOCK_S:
+                return False
+            process.send_signal(signal.SIGINT)
+        except BLIND:
+            return False
+        return True
 
 
 def place() -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +16,7 @@ from bigbar.store.fingerprint import Identity, canonical
 from bigbar.store.journal import journal_path
 from bigbar.store.openings import count_opening
 from bigbar.store.owner import Owner
-from bigbar.store.reading import read_failures, read_rows, read_slices
+from bigbar.store.reading import read_failures, read_rows, read_slices, rows_after
 from bigbar.store.records import DamagedRun, Ending, NewRun, Run, RunOutput, columns_asked
 from bigbar.store.rows import Finished, Slice, delete_rows, write_slices
 from bigbar.store.run_rows import (
@@ -247,6 +248,35 @@ class RunStore:
             key = canonical([run.identity.parts["grid"], _conditions(run.identity)])
             tried[key] = max(tried.get(key, 0), new)
         return sum(tried.values())
+
+    def version(self) -> int:
+        """A number that changes when another program has written."""
+        with explained(self.path):
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def marks(self) -> list[tuple[int, str]]:
+        """Each run with the seal of what is known of it: another one where that has changed."""
+        with explained(self.path):
+            return list(self._connection.execute("SELECT id, checksum FROM runs ORDER BY id"))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Whatever is read inside is of one moment."""
+        with explained(self.path):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with explained(self.path):
+                self._connection.execute("ROLLBACK")
+
+    def rows_after(
+        self, run: Run, after: int, *, damaged: Damaged
+    ) -> Iterator[tuple[int, Slice, NDArray[np.float64]]]:
+        """Slices of a run that came after one, with their rows; see `reading.rows_after`."""
+        shape = run.combinations, len(run.identity.parts["statistics"])
+        with explained(self.path):
+            yield from rows_after(self._connection, run.id, shape, after=after, damaged=damaged)
 
     # ---------------------------------------------------------------------------------- writing
 
