@@ -9,6 +9,7 @@ The command stands here on one page; `bigbar/pipeline.py` has the run itself.
 from __future__ import annotations
 
 import itertools
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -129,6 +130,8 @@ def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Term
         terminal.event(options.engine_reason)
     files = files_of(options)
     files.check()
+    if options.dashboard:
+        show_dashboard(options, terminal)
     begun = time.perf_counter()
     bars = read_bars(
         named_file(options.file),
@@ -163,6 +166,18 @@ def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Term
         else:
             text = answer(outcome, files=written, width=width, more=True)
     return outcome, delivered, text, terminal
+
+
+def show_dashboard(options: Options, terminal: Terminal) -> None:
+    """Have the run shown in a browser, and say where."""
+    from bigbar.dashboard.beside import start_beside
+
+    again = shlex.join(["bigbar", "dashboard", "--output", str(options.output)])
+    terminal.line(
+        "Dashboard",
+        start_beside(options.output),
+        f"it ends with the run and its last open page; {again} shows the runs again",
+    )
 
 
 def tell(text: str, options: Options, terminal: Terminal) -> None:

@@ -56,6 +56,8 @@ class Options:
     no_progress : bool
     verbose : bool
         Whether to print all that there is to say, not just the answer.
+    dashboard : bool
+        Whether the run is shown in a browser while it goes on.
     policy : ReusePolicy or None
         What to do about earlier runs; None to keep none.
     command : tuple of str
@@ -74,6 +76,7 @@ class Options:
     force: bool
     no_progress: bool
     verbose: bool
+    dashboard: bool
     policy: ReusePolicy | None
     command: tuple[str, ...]
 
@@ -142,11 +145,18 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         force=given.force,
         no_progress=given.no_progress,
         verbose=given.verbose,
+        dashboard=_dashboard(given),
         policy=None
         if given.no_store
         else ReusePolicy(given.fresh, given.resume, given.retry_failed),
         command=tuple(words),
     )
+
+
+def _dashboard(given: argparse.Namespace) -> bool:
+    if given.dashboard and given.no_store:
+        raise SettingsError("--dashboard shows what is stored; leave --no-store out")
+    return bool(given.dashboard)
 
 
 def _execution(given: argparse.Namespace) -> Execution:

@@ -287,6 +287,12 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--export", choices=("csv",), help="also write the whole table as text")
     group.add_argument(
+        "--dashboard",
+        action="store_true",
+        help="show the run in a browser while it goes on, at the address that is printed; "
+        "'bigbar dashboard' does so at any time",
+    )
+    group.add_argument(
         "--plot", action="store_true", help="also draw the best's equity and trades, and heatmaps"
     )
 

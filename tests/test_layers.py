@@ -31,7 +31,7 @@ LAYERS = (
         "instead", "explain", "optimization", "execution", "api", "own_run", "grid_search",
         "backtest", "lib",
     ),
-    ("bigbar_multiprocessing_optimized", "history", "dashboard", "__main__"),
+    ("history", "dashboard", "bigbar_multiprocessing_optimized", "__main__"),
 )  # fmt: skip
 
 PLACE = {room: place for place, room in enumerate(room for rooms in LAYERS for room in rooms)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bigbar.dashboard.children import environment
 from bigbar.dashboard.reading import Runs
 from bigbar.errors import SettingsError
 from bigbar.store.records import DamagedRun, Run
@@ -22,8 +22,6 @@ _LEFT_OUT = {
     "--fresh": False, "--retry-failed": False, "--resume": True, "--output": True,
     "--dashboard": False,
 }  # fmt: skip
-
-_ROOT = Path(__file__).resolve().parents[2]
 
 #: Of what a command that failed has said, so many characters are shown.
 _TAIL = 2000
@@ -187,8 +185,6 @@ class Resumed:
     def _start(self, plan: Plan) -> str:
         if plan.run in self._started and self._started[plan.run][0].poll() is None:
             raise SettingsError(f"run {plan.run} is being resumed already")
-        known = os.environ.get("PYTHONPATH")
-        paths = os.pathsep.join([str(_ROOT), *([known] if known else [])])
         try:
             plan.log.unlink(missing_ok=True)  # Not through a link that somebody put there.
             with plan.log.open("xb") as log:
@@ -198,7 +194,7 @@ class Resumed:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=os.environ | {"PYTHONPATH": paths},
+                    env=environment(),
                     start_new_session=True,
                 )
         except (OSError, ValueError) as problem:

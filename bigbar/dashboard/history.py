@@ -150,6 +150,9 @@ def _moves(found: Any, first: int, second: int) -> Iterable[tuple[str, str]]:
         "Combinations that count",
         f"{found.counting[0]:,} in run {first}, {found.counting[1]:,} in run {second}",
     )
+    if not found.shared:
+        yield "In both grids", "none"
+        return
     yield (
         "In both grids",
         f"{found.shared:,}: {found.in_both:,} count in both, {found.only_first:,} in run {first} "

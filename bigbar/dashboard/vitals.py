@@ -61,11 +61,12 @@ class Vitals:
 
 
 def _is_worker(process: Any) -> bool:
-    """Whether it lives and is no helper of Python's multiprocessing."""
+    """Whether it lives and is neither a helper of Python's multiprocessing nor a dashboard."""
     try:
-        return "resource_tracker" not in " ".join(process.cmdline())
+        command = " ".join(process.cmdline())
     except BLIND:
         return False
+    return not any(name in command for name in ("resource_tracker", "bigbar.dashboard"))
 
 
 def _busy(process: Any) -> float | None:
