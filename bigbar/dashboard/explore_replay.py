@@ -1,4 +1,4 @@
-"""A combination of a stored run by `backtesting.py`: equity, trades, and whether it is as stored."""
+"""A combination of a stored run by `backtesting.py`: equity, trades, and if it is as stored."""
 
 from __future__ import annotations
 
@@ -76,9 +76,10 @@ class Replaying:
         Returns
         -------
         dict
-            `equity`, `held` (buy and hold, NaN before it begins) and `drawdown` in per cent at `times`, milliseconds
-            since 1970 UTC; `trades`, lists by `trade_columns`, and `trade_count`; `differing`,
-            what is not as stored; `edited`, what changed of the strategy since, or null.
+            `equity`, `held` (buy and hold, NaN before it begins) and `drawdown` in per cent at
+            `times`, milliseconds since 1970 UTC; `points`, how many bars there are; `trades`,
+            lists by `trade_columns`, and `trade_count`; `differing`, what is not as stored, and
+            `differing_count`; `edited`, what changed of the strategy since, or null.
         """
         stats = self._engine.stats(number)
         equity: pd.Series = stats["_equity_curve"]["Equity"]

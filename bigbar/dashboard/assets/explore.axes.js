@@ -152,13 +152,16 @@ export function mark(context, now, x, y, { colour = now.ink, text = "", radius =
   context.stroke();
   if (!text) return;
   context.font = "600 12px system-ui, sans-serif";
-  context.textAlign = "left";
+  const width = context.canvas.getBoundingClientRect().width;
+  const isLeft = x + radius + 1 + context.measureText(text).width > width;
+  const at = isLeft ? x - radius - 1 : x + radius + 1;
+  context.textAlign = isLeft ? "right" : "left";
   context.textBaseline = "bottom";
   context.lineWidth = 4;
   context.strokeStyle = now.card;
-  context.strokeText(text, x + radius + 1, y - 2);
+  context.strokeText(text, at, y - 2);
   context.fillStyle = colour;
-  context.fillText(text, x + radius + 1, y - 2);
+  context.fillText(text, at, y - 2);
   context.font = "12px system-ui, sans-serif";
 }
 

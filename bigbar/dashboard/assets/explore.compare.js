@@ -53,7 +53,8 @@ export function compare(app) {
     }
     place.dataset.curves = found.length;
     drawing.show(found);
-    says.textContent = [...found.map(told), ...missing].join(" ");
+    says.textContent = [...found.map(told), ...missing,
+      found.length ? "The dotted line is buy and hold, from where the first of them could act." : ""].join(" ");
   }
 
   function showTable(known) {

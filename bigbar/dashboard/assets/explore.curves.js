@@ -65,17 +65,13 @@ export function curves(canvas, { showHeld = true } = {}) {
     context.fillStyle = now.muted;
     context.textAlign = "center";
     context.textBaseline = "top";
-    const DAY = 86400e3, span = (box.end - box.start) / DAY;
-    const most = Math.max(2, Math.floor((box.right - box.left) / 92));
-    const text = (at) => span > 3 ? day(at) : minute(at).slice(5);
-    for (const days of ticks(box.start / DAY, box.end / DAY, most)) {
-      const at = (span > 3 ? Math.round(days) : days) * DAY;
-      const x = box.toX(at);
-      const half = context.measureText(text(at)).width / 2;
+    const most = Math.max(2, Math.floor((box.right - box.left) / 84));
+    for (const [at, text] of times(box.start, box.end, most)) {
+      const x = box.toX(at), half = context.measureText(text).width / 2;
       if (x - half < box.left || x + half > box.right + 10) continue;
       context.strokeStyle = now.grid;
       line(context, x, box.top, x, box.lower.bottom);
-      context.fillText(text(at), x, box.lower.bottom + 6);
+      context.fillText(text, x, box.lower.bottom + 6);
     }
   }
 
@@ -164,6 +160,26 @@ export function curves(canvas, { showHeld = true } = {}) {
       canvas.setAttribute("aria-label", found.map(told).join(" "));
     },
   };
+}
+
+// Times to write below: first days of months where there are enough of them, else days, else minutes.
+function times(start, end, most) {
+  const DAY = 86400e3, days = (end - start) / DAY;
+  if (days > 120) {
+    const first = new Date(start), months = days / 30.4;
+    const step = [1, 2, 3, 6, 12, 24, 60, 120].find((size) => months / size <= most) ?? 240;
+    const found = [];
+    for (let month = Math.ceil((first.getUTCFullYear() * 12 + first.getUTCMonth() + 1) / step) * step; ; month += step) {
+      const at = Date.UTC(Math.floor(month / 12), month % 12, 1);
+      if (at > end) return found;
+      found.push([at, day(at).slice(0, 7)]);
+    }
+  }
+  const whole = days > 3;
+  return ticks(start / DAY, end / DAY, most).map((each) => {
+    const at = (whole ? Math.round(each) : each) * DAY;
+    return [at, whole ? day(at) : minute(at).slice(5)];
+  });
 }
 
 // A curve in words.

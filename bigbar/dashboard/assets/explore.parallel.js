@@ -206,7 +206,7 @@ export function parallel(app, canvas) {
       if (!best) return "Nothing to draw: no combination that passes the filters counts.";
       const shown = answer.lines.length < answer.total
         ? `${whole(answer.lines.length)} of ${whole(answer.total)} combinations, evenly from the worst to the best`
-        : `all ${whole(answer.total)} combinations`;
+        : `All ${whole(answer.total)} combinations`;
       return `${shown} by ${app.columns.get(app.overview.objective).name}; the stronger, the better. The best is ${app.named(best[0])}.`;
     },
   };

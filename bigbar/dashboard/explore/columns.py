@@ -9,11 +9,20 @@ from bigbar.errors import InputError
 from bigbar.space import Parameter, Space, plain_value, value_text
 from bigbar.statistics import STATISTICS, Better, Kind
 
+ColumnKind = Literal["parameter", "number", "count", "duration"]
+
 #: Nanoseconds of a day: durations are shown in days.
 DAY_NS = 24 * 3600 * 10**9
 
 #: Parameters with more values than this are not listed one by one.
 MOST_LISTED = 500
+
+
+_KINDS: dict[Kind, ColumnKind] = {
+    Kind.NUMBER: "number",
+    Kind.COUNT: "count",
+    Kind.DURATION: "duration",
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,7 @@ class Column:
 
     key: str
     name: str
-    kind: Literal["parameter", "number", "count", "duration"]
+    kind: ColumnKind
     unit: str = ""
     better: Better = Better.UNCLEAR
     axis: int | None = None
@@ -52,8 +61,15 @@ def columns_of(space: Space) -> dict[str, Column]:
     for statistic in STATISTICS:
         is_duration = statistic.kind is Kind.DURATION
         unit = "days" if is_duration else statistic.name.partition(" [")[2].rstrip("]")
-        key, kind = f"s:{statistic.name}", statistic.kind.value
-        found.append(Column(key, statistic.name, kind, unit, statistic.better))
+        found.append(
+            Column(
+                f"s:{statistic.name}",
+                statistic.name,
+                _KINDS[statistic.kind],
+                unit,
+                statistic.better,
+            )
+        )
     return {column.key: column for column in found}
 
 

@@ -25,9 +25,10 @@ def combination(stored: StoredTable, number: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        `values` of all columns; `places`, which of its values each parameter has; `place` among the `counting` by the objective, from 1, null where
-        it does not count; `done`; `cause` where it failed; `neighbours`, those one value away
-        along each ordered parameter, with the objective.
+        `values` of all columns; `places`, which of its values each parameter has; `place` among
+        the `counting` by the objective, from 1, null where it does not count; `done`; `cause`
+        where it failed; `neighbours`, those one value away along each ordered parameter, with the
+        objective.
 
     Raises
     ------

@@ -60,11 +60,11 @@ def _filter(stored: StoredTable, column: Column, said: Any) -> Filter:
     if not isinstance(said, dict):
         raise InputError(f"{what} is {shown(said)}, not an object")
     known_only(said, ("least", "most", "places"), what)
-    bounds = [
+    least, most = (
         None if said.get(name) is None else number(said[name], f"{name} of {what}")
         for name in ("least", "most")
-    ]
-    return Filter(column, *bounds, _places(stored, column, said.get("places"), what))
+    )
+    return Filter(column, least, most, _places(stored, column, said.get("places"), what))
 
 
 def _places(stored: StoredTable, column: Column, said: object, what: str) -> tuple[int, ...] | None:

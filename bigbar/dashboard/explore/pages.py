@@ -32,8 +32,8 @@ QUESTIONS: dict[str, Callable[[StoredTable, dict[str, Any]], dict[str, Any]]] = 
 
 #: Modules of the page's script, by the names that they import each other by.
 MODULES = (
-    "axes", "charts", "compare", "curves", "detail", "filters", "format", "heatmap", "parallel", "scatter",
-    "state", "table",
+    "axes", "charts", "compare", "curves", "detail", "filters", "format", "heatmap", "parallel",
+    "scatter", "state", "table",
 )  # fmt: skip
 
 

@@ -1,7 +1,0 @@
-"""Pages of the dashboard: explore."""
-
-from __future__ import annotations
-
-from typing import Any
-
-ROUTES: list[tuple[str, Any]] = []
