@@ -23,7 +23,7 @@ _HOST = "127.0.0.1"
 LINGER_S = 30.0
 
 
-def start_beside(folder: Path) -> str:
+def start_beside(folder: Path, *, linger_s: float = LINGER_S) -> str:
     """Start the dashboard of a folder; it ends by itself, some time after this process.
 
     Nobody waits for it: connections are taken from now on, and answered as soon as it is there.
@@ -32,6 +32,8 @@ def start_beside(folder: Path) -> str:
     ----------
     folder : Path
         The output folder.
+    linger_s : float, optional
+        How long it stays when nobody needs it any more, in seconds.
 
     Returns
     -------
@@ -65,6 +67,7 @@ def start_beside(folder: Path) -> str:
             "folder": str(folder.absolute()),
             "port": access.port,
             "token": access.token,  # Not by the command line, which every user can read.
+            "linger_s": linger_s,
             "owner": asdict(Owner.of_this_process()),
         }
         assert process.stdin is not None
@@ -86,7 +89,7 @@ def main() -> None:
         nonlocal needed_at
         if dashboard.followings.watched or owner.lives(time.time()):
             needed_at = time.monotonic()
-        return time.monotonic() - needed_at < LINGER_S
+        return time.monotonic() - needed_at < float(values["linger_s"])
 
     listener = socket.socket(fileno=values["listener"])
     access = Access(values["port"], token=values["token"])
