@@ -83,17 +83,18 @@ def spoken(
     lines = [f"{method} /{path.lstrip('/')} HTTP/1.1"]
     lines += [f"{name}: {text}" for name, text in {"Host": server.host, **headers}.items()]
     lines += ["Connection: close", f"Content-Length: {len(body)}", "", ""]
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as wire:
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as wire,
+        contextlib.suppress(http.client.HTTPException, ConnectionError),
+    ):
+        wire.sendall("\r\n".join(lines).encode("utf-8", "surrogateescape") + body)
         response = http.client.HTTPResponse(wire, method=method)
-        try:
-            wire.sendall("\r\n".join(lines).encode("utf-8", "surrogateescape") + body)
-            response.begin()
-        except (http.client.HTTPException, ConnectionError):
-            return 0, b""
+        response.begin()
         kind = response.getheader("Content-Type") or ""
         # Events never end by themselves.
         text = response.readline() if "event-stream" in kind else response.read(4_000_000)
         return response.status, text if "html" in kind else b""
+    return 0, b""
 
 
 def test_whatever_is_asked_is_answered(runs: Path, tmp_path: Path):
