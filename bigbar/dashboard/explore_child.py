@@ -2,11 +2,13 @@
 
 It is told of a run by its argument and asked for combinations on standard input, a line of JSON
 each, and answers on standard output likewise. What the strategy prints goes nowhere. It ends with
-the one who asks, or when nothing was asked for a while.
+the one who asks, when nothing was asked for a while, or to be started again when the price file or
+a source has changed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -41,6 +43,9 @@ def main() -> None:
         try:
             if replaying is None:
                 replaying = _begin(subject)
+            if replaying.is_old():
+                answers.write(b'{"again": true}\n')
+                return
             answer = replaying.answer(int(question["number"]), question["row"])
         except BigBarError as problem:
             answer = {"error": str(problem)}
@@ -48,6 +53,8 @@ def main() -> None:
             answer = {"error": f"the strategy raised {cause_in(problem)}"}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
+        if replaying is None:  # What was imported stays so: another process may do better.
+            return
 
 
 def _to_the_asker() -> IO[bytes]:
@@ -98,7 +105,11 @@ def _begin(subject: dict[str, Any]) -> Replaying:
         raise InputError(f"run {run.id} is another one by now; load the page again")
     if not Path(needs.data).is_file():
         raise DataError(f"the price file {needs.data} is gone; put it back to see the equity")
-    return Replaying(run)
+    if not needs.unasked and needs.folder is not None:
+        # Modules are found from there. Only now: whatever of ours is imported has been.
+        with contextlib.suppress(OSError):
+            os.chdir(needs.folder)
+    return Replaying(run, needs.data)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from bigbar.engines.contract import TRADE_COLUMNS
 from bigbar.engines.reference import BacktestingEngine
 from bigbar.errors import DataError
 from bigbar.history.verify import job_of, reading_of
+from bigbar.origin import is_library
 from bigbar.report.page.equity import drawdown
 from bigbar.report.page.thinning import telling_points
 from bigbar.store.fingerprint import identity_of
@@ -36,6 +39,8 @@ class Replaying:
     Parameters
     ----------
     run : Run
+    path : str
+        The price file.
 
     Raises
     ------
@@ -45,8 +50,7 @@ class Replaying:
         If the job cannot be made again; see `bigbar.history.verify.job_of`.
     """
 
-    def __init__(self, run: Run) -> None:
-        path = str(run.data.get("path", ""))
+    def __init__(self, run: Run, path: str) -> None:
         job = job_of(run)
         bars = _bars(run, path, others=job.spec.sees_other_columns)
         changed = (
@@ -63,6 +67,12 @@ class Replaying:
         self._engine = BacktestingEngine(file, job)
         self._close = file["Close"].iloc[job.bars]
         self._cash = job.account.cash
+        self._files = [path, *_sources()]
+        self._stamps = _stamps(self._files)
+
+    def is_old(self) -> bool:
+        """Whether the price file, or a source that is not installed, has changed since."""
+        return _stamps(self._files) != self._stamps
 
     def answer(self, number: int, row: list[float]) -> dict[str, Any]:
         """Compute a combination.
@@ -111,6 +121,23 @@ class Replaying:
             "differing_count": len(differing),
             "edited": self._edited,
         }
+
+
+def _sources() -> list[str]:
+    """Files of the modules that were imported and are no installed ones: the trader's own."""
+    files = {name: getattr(module, "__file__", None) for name, module in [*sys.modules.items()]}
+    return [file for name, file in files.items() if file and not is_library(name)]
+
+
+def _stamps(files: list[str]) -> list[tuple[int, int] | None]:
+    found: list[tuple[int, int] | None] = []
+    for file in files:
+        try:
+            known = os.stat(file)
+            found.append((known.st_mtime_ns, known.st_size))
+        except OSError:
+            found.append(None)
+    return found
 
 
 def held_since(close: NDArray[np.float64], returned: float) -> NDArray[np.float64]:

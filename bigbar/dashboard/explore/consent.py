@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from dataclasses import dataclass
 
 from bigbar.dashboard.access import LOOPBACK, Access
@@ -29,21 +30,27 @@ class Needs:
 
     Attributes
     ----------
-    strategy, data : str
-        As the run names them.
+    strategy : str
+        As the run names it.
+    data : str
+        The price file; one that was named without its folder is looked for where the run's
+        command was given.
+    folder : str or None
+        Where that was, as far as it is known.
     unasked : bool
         Whether it may be done without asking anybody.
     """
 
     strategy: str
     data: str
+    folder: str | None
     unasked: bool
 
     @property
     def key(self) -> str:
         """Stands for these names."""
-        text = f"{self.strategy}\0{self.data}".encode("utf-8", "surrogateescape")
-        return hashlib.sha256(text).hexdigest()
+        text = "\0".join((self.strategy, self.data, self.folder or ""))
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
     def agreed(self, key: str | None) -> bool:
         """Whether it may be done for somebody who sends this key."""
@@ -64,10 +71,13 @@ def needs_of(run: Run) -> Needs:
             f"run {run.id} names another code than its strategy's: nothing of it is run"
         )
     strategy = str(run.settings.get("strategy", run.identity.strategy_name))
-    data = str(run.data.get("path", ""))
+    folder = run.machine.get("folder")
+    folder = folder if isinstance(folder, str) else None
+    path = str(run.data.get("path", ""))
+    data = os.path.join(folder or "", path)
     # Opening a file on another machine already tells that machine who asks.
-    is_elsewhere = data.startswith(("\\\\", "//"))
-    return Needs(strategy, data, strategy in BUILT_IN and not is_elsewhere)
+    is_elsewhere = any(name.startswith(("\\\\", "//")) for name in (path, data))
+    return Needs(strategy, data, folder, strategy in BUILT_IN and not is_elsewhere)
 
 
 def may_agree(access: Access) -> bool:

@@ -14,9 +14,9 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import IO, Any
 
+from bigbar.dashboard.children import environment
 from bigbar.errors import BigBarError
 
 #: How long a combination may take, the start of the child and its reading of the prices included.
@@ -29,11 +29,14 @@ _MOST_WAITING = 8
 _MOST_BYTES = 32_000_000
 
 _CHILD = "bigbar.dashboard.explore_child"
-_ROOT = Path(__file__).resolve().parents[3]
 
 
 class ReplayError(BigBarError):
     """A combination could not be computed: why, in a sentence."""
+
+
+class _Gone(ReplayError):
+    """The process ended without an answer."""
 
 
 @dataclass(frozen=True)
@@ -107,17 +110,33 @@ class Replayer:
             return self._answered(subject, number, row)
 
     def _answered(self, subject: Subject, number: int, row: list[float]) -> dict[str, Any]:
-        if self._child is None or self._subject != subject or not self._child.lives:
-            self.close()
-            self._child, self._subject = _Child(subject), subject
-        try:
-            answer = self._child.ask({"number": number, "row": row}, self.limit_s)
-        except ReplayError:
-            self.close()
-            raise
-        if "error" in answer:
-            raise ReplayError(str(answer["error"]))
-        return answer
+        for _ in range(2):
+            child, is_new = self._child_for(subject)
+            try:
+                answer = child.ask({"number": number, "row": row}, self.limit_s)
+            except _Gone:
+                self.close()
+                if is_new:
+                    raise
+                continue  # It may have gone before it was asked.
+            except ReplayError:
+                self.close()
+                raise
+            if "again" in answer:
+                self.close()
+                continue
+            if "error" in answer:
+                raise ReplayError(str(answer["error"]))
+            return answer
+        raise ReplayError("the files of the strategy change just now; try again")
+
+    def _child_for(self, subject: Subject) -> tuple[_Child, bool]:
+        """The process that computes this run, and whether it has just been started."""
+        if self._child is not None and self._subject == subject and self._child.lives:
+            return self._child, False
+        self.close()
+        self._child, self._subject = _Child(subject), subject
+        return self._child, True
 
     def close(self) -> None:
         """End the child, whatever it is at."""
@@ -130,17 +149,13 @@ class _Child:
     """The process, and the thread that reads what it answers."""
 
     def __init__(self, subject: Subject) -> None:
-        known = os.environ.get("PYTHONPATH")
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join([str(_ROOT), *([known] if known else [])])
-        }
         # -P: nothing is imported from the folder that one happens to be in.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", _CHILD, json.dumps(asdict(subject))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=environment(),
             start_new_session=True,  # Ctrl-C in the terminal is the dashboard's alone.
         )
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -173,7 +188,7 @@ class _Child:
                 self._process.wait(1.0)
             code = self._process.poll()
             said = "gave no answer" if code is None else f"ended its process (exit code {code})"
-            raise ReplayError(f"the strategy {said} while it was computed") from None
+            raise _Gone(f"the strategy {said} while it was computed") from None
         return answer
 
     def kill(self) -> None:
