@@ -6,7 +6,7 @@ import { bounds, change, current, filter, listen } from "explore/state";
 export function filters(app) {
   const list = document.getElementById("filter-list");
   const add = document.getElementById("filter-add");
-  let shown = "";
+  const held = new Map();
 
   const all = [...app.columns.values()].filter((column) => column.kind !== "parameter" || column.count > 1);
   const group = (label, columns) => columns.length
@@ -22,48 +22,71 @@ export function filters(app) {
   });
   document.getElementById("filter-clear").addEventListener("click", () => change({ filters: {} }));
 
+  // What is there stays, and only takes other values: whoever tabs through keeps their place.
   function show(state) {
-    const wanted = JSON.stringify(state.filters);
-    if (wanted === shown) return;
-    shown = wanted;
-    const focus = document.activeElement?.dataset?.focus;
-    list.replaceChildren(...Object.entries(state.filters).map(([key, said]) => one(app.columns.get(key), said)));
-    if (focus) list.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus();
-    document.getElementById("filter-clear").hidden = !Object.keys(state.filters).length;
+    for (const [key, { element }] of held) {
+      if (key in state.filters) continue;
+      element.remove();
+      held.delete(key);
+    }
+    for (const [key, said] of Object.entries(state.filters)) {
+      const column = app.columns.get(key);
+      const ranged = column.kind !== "parameter" || (column.numbers && !said.places);
+      if (held.get(key)?.ranged !== ranged) {
+        const found = { ranged, ...one(column, ranged) };
+        if (held.has(key)) held.get(key).element.replaceWith(found.element);
+        else list.append(found.element);
+        held.set(key, found);
+      }
+      held.get(key).update(said);
+    }
+    document.getElementById("filter-clear").hidden = !held.size;
   }
 
-  function one(column, said) {
-    const unit = column.kind === "duration" ? "days" : column.unit && !column.name.includes("[") ? column.unit : "";
-    const ranged = column.kind !== "parameter" || (column.numbers && !said.places);
-    return make("fieldset", { class: "filter", "data-key": column.key },
-      make("legend", {}, column.name, unit ? ` [${unit}]` : ""),
-      ranged ? range(column, said) : choice(column, said),
+  function one(column, ranged) {
+    const unit = column.kind === "duration" ? " [days]" : "";
+    const { parts, update } = ranged ? range(column) : choice(column);
+    const element = make("fieldset", { class: "filter", "data-key": column.key },
+      make("legend", {}, column.name, unit), parts,
       make("button", {
         type: "button", class: "remove", "aria-label": `Remove the filter of ${column.name}`,
-        title: "Remove this filter", "data-focus": `${column.key} remove`, click: () => filter(column.key, null),
+        title: "Remove this filter", click: () => filter(column.key, null),
       }, "×"));
+    return { element, update };
   }
 
-  function range(column, said) {
+  function range(column) {
     const [low, high] = column.kind === "parameter" ? ends(column) : bounds(column);
-    const digits = column.kind === "parameter" ? null : decimals(column);
-    const shownAs = (value) => digits === null ? String(value).replace("-", "−") : plain(value, digits);
+    const shownAs = (value) => column.kind === "parameter" ? String(value).replace("-", "−") : plain(value, decimals(column));
     const problem = make("span", { class: "problem", role: "alert" });
-    const field = (name, edge, label) => make("label", {}, make("span", { class: "unseen-text" }, `${column.name} ${label}`), make("input", {
-      type: "text", inputmode: "decimal", size: 8, autocomplete: "off", "data-focus": `${column.key} ${name}`,
-      value: said[name] === undefined || said[name] === null ? "" : String(Number(said[name].toPrecision(12))).replace("-", "−"),
-      placeholder: Number.isFinite(edge) ? shownAs(edge) : "",
-      change: (event) => {
-        const value = typed(event.target.value);
-        event.target.setAttribute("aria-invalid", value === undefined);
-        problem.textContent = value === undefined ? `“${event.target.value}” is no number` : "";
-        if (value === undefined) return;
-        const now = { ...current().filters[column.key] };
-        if (value === null) delete now[name]; else now[name] = value;
-        filter(column.key, now);
-      },
+    const take = (name, input) => {
+      const value = typed(input.value);
+      input.setAttribute("aria-invalid", value === undefined);
+      problem.textContent = value === undefined ? `“${input.value}” is no number` : "";
+      if (value === undefined) return;
+      const now = { ...current().filters[column.key] };
+      if (value === null) delete now[name]; else now[name] = value;
+      filter(column.key, now);
+    };
+    const fields = { least: [low, "at least"], most: [high, "at most"] };
+    const inputs = Object.entries(fields).map(([name, [edge]]) => make("input", {
+      type: "text", inputmode: "decimal", size: 8, autocomplete: "off",
+      placeholder: Number.isFinite(edge) ? shownAs(edge) : "", change: (event) => take(name, event.target),
     }));
-    return [field("least", low, "at least"), make("span", { "aria-hidden": "true" }, "to"), field("most", high, "at most"), problem];
+    const labels = Object.values(fields).map(([, label], at) =>
+      make("label", {}, make("span", { class: "unseen-text" }, `${column.name} ${label}`), inputs[at]));
+    return {
+      parts: [labels[0], make("span", { "aria-hidden": "true" }, "to"), labels[1], problem],
+      update(said) {
+        Object.keys(fields).forEach((name, at) => {
+          const value = said[name] ?? null;
+          if (typed(inputs[at].value) === value) return;
+          inputs[at].value = value === null ? "" : String(Number(value.toPrecision(12))).replace("-", "−");
+          inputs[at].removeAttribute("aria-invalid");
+          problem.textContent = "";
+        });
+      },
+    };
   }
 
   const ends = (column) => {
@@ -71,16 +94,16 @@ export function filters(app) {
     return numbers.length ? [Math.min(...numbers), Math.max(...numbers)] : [NaN, NaN];
   };
 
-  function choice(column, said) {
-    if (!column.values) return make("span", {}, `${count(column.count, "value")}, too many to list`);
-    const chosen = new Set(said.places ?? column.values.map((_, place) => place));
-    return make("div", { class: "values" }, column.values.map((_, place) => make("label", {},
-      make("input", {
-        type: "checkbox", checked: chosen.has(place), "data-focus": `${column.key} ${place}`, change: (event) => {
-          if (event.target.checked) chosen.add(place); else chosen.delete(place);
-          filter(column.key, chosen.size === column.count ? {} : { places: [...chosen].sort((a, b) => a - b) });
-        },
-      }), valueAt(column, place))));
+  function choice(column) {
+    if (!column.values) return { parts: make("span", {}, `${count(column.count, "value")}, too many to list`), update() {} };
+    const boxes = column.values.map((_, place) => make("input", { type: "checkbox", value: place, change: () => {
+      const places = boxes.filter((box) => box.checked).map((box) => Number(box.value));
+      filter(column.key, places.length === column.count ? {} : { places });
+    } }));
+    return {
+      parts: make("div", { class: "values" }, boxes.map((box, place) => make("label", {}, box, valueAt(column, place)))),
+      update: (said) => boxes.forEach((box, place) => { box.checked = !said.places || said.places.includes(place); }),
+    };
   }
 
   listen(show);

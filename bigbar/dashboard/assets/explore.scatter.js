@@ -114,9 +114,19 @@ export function scatter(app, canvas) {
 
   function point(item, [x, y] = item ? [item.px, item.py] : [0, 0]) {
     if (pointed === item && !item) return;
+    const isOther = pointed !== item;
     pointed = item;
-    redraw();
+    if (isOther) redraw();
     tip(plot, item ? said(item) : null, x, y);
+    if (isOther && item?.count === 1) nameSoon(item, x, y);
+  }
+
+  // Whoever rests on a point is told its parameters.
+  async function nameSoon(item, x, y) {
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    if (pointed !== item) return;
+    await app.learn([item.number]);
+    if (pointed === item) tip(plot, said(item), x, y);
   }
 
   function filterBy([fromX, fromY], [toX, toY]) {
