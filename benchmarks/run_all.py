@@ -30,6 +30,7 @@ BENCHMARKS = (
     "memory",
     "progress",
     "store",
+    "explore",
     "walk_forward",
     "workers_auto",
 )

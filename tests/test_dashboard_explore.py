@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from dashboard_explore_tools import made_run, made_values, mixed_space, table_in
+from dashboard_tools import wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_tools import change
+from store_tools import begun, change
 
 from bigbar.dashboard.explore import cells, heat, scatter
 from bigbar.dashboard.explore.asked import question_in
@@ -26,6 +27,7 @@ from bigbar.dashboard.explore.stored import Shelf, StoredTable
 from bigbar.errors import InputError
 from bigbar.results import Choice, ResultTable
 from bigbar.statistics import NAMES
+from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import NoSuchRun, StoreError
 from bigbar.validation.plateau import find_plateau
@@ -432,6 +434,29 @@ def test_a_run_that_ended_meanwhile_is_read_again(tmp_path: Path):
     with RunStore(tmp_path) as store:
         after = shelf.table(store, number)
     assert (before.run.state, after.run.state) == ("interrupted", "failed")
+
+
+def test_a_run_that_goes_on_is_read_again_now_and_then(tmp_path: Path, monkeypatch):
+    number, owner = begun(tmp_path)
+    shelf, values = Shelf(), made_values(24)
+    with RunStore(tmp_path) as store:
+        store.rewrite(number, owner, [Finished(Slice(0, 10), values[:10])])
+        before = shelf.table(store, number)
+        assert before.run.state == "running"
+        assert shelf.table(store, number) is before
+        store.rewrite(number, owner, [Finished(Slice(0, 15), values[:15])])
+        assert shelf.table(store, number) is before  # Not for every row.
+        monkeypatch.setattr("bigbar.dashboard.explore.stored._LEAST_AGE_S", 0.0)
+        wait_until(lambda: shelf.table(store, number) is not before)
+        after = shelf.table(store, number)
+        assert [table.done.sum() for table in (before, after)] == [10, 15]
+        assert shelf.table(store, number) is after
+
+
+def test_a_run_that_memory_does_not_hold_is_refused(folder: Path, monkeypatch):
+    monkeypatch.setattr("bigbar.dashboard.explore.stored.available_memory", lambda: 10_000)
+    with pytest.raises(StoreError, match=r"44 combinations of run 1 takes 14.8 kB .* 10.0 kB"):
+        table_in(folder, 1)
 
 
 def test_damaged_rows_are_left_out_and_told_of(tmp_path: Path):

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from bigbar.dashboard.explore.columns import DAY_NS, Column, columns_of
 from bigbar.errors import SettingsError
 from bigbar.history.rows import choice_of
+from bigbar.machine.resources import available_memory
 from bigbar.results import Choice, ResultTable
 from bigbar.statistics import NAMES, STATISTICS
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
+from bigbar.units import as_bytes
 
 Floats = NDArray[np.float64]
 
@@ -148,13 +150,15 @@ def read_table(store: RunStore, run: Run) -> StoredTable:
             f"the rows of run {run.id} hold other statistics than this version of the optimizer "
             "has; use the version that stored them"
         )
-    notes: list[str] = []
-    try:
-        values = np.full((run.combinations, len(STATISTICS)), np.nan, order="F")
-    except (MemoryError, ValueError) as problem:
+    # The columns, which of its values each parameter has, and what is needed for a moment.
+    needed = run.combinations * 8 * (len(STATISTICS) + 2 * len(run.grid.parameters) + 4)
+    if needed > (free := available_memory()):
         raise StoreError(
-            f"there is no memory for the {run.combinations:,} rows of run {run.id}"
-        ) from problem
+            f"exploring the {run.combinations:,} combinations of run {run.id} takes "
+            f"{as_bytes(needed)} of memory, and {as_bytes(free)} are free"
+        )
+    notes: list[str] = []
+    values = np.full((run.combinations, len(STATISTICS)), np.nan, order="F")
     done = store.fill(run, values, damaged=notes.append)
     failures = {each.number: each.reason for each in store.failures(run, damaged=notes.append)}
     table = ResultTable(run.grid, values)
