@@ -26,7 +26,7 @@ from bigbar.dashboard.explore.rows import rows
 from bigbar.dashboard.explore.stored import Shelf, StoredTable
 from bigbar.errors import InputError
 from bigbar.results import Choice, ResultTable
-from bigbar.statistics import NAMES
+from bigbar.statistics import COLUMN, NAMES
 from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import NoSuchRun, StoreError
@@ -242,13 +242,29 @@ def test_what_is_equal_leads_to_the_first_of_the_grid():
     assert found.tolist() == [0, 1, -1, -1]
 
 
+def test_an_axis_says_what_lies_beyond_it_and_the_best_never_does(real: StoredTable):
+    rng = np.random.default_rng(0)
+    values = np.full((44, len(NAMES)), 1.0)
+    for name in ("Return [%]", "Profit Factor", "SQN"):
+        values[:, COLUMN[name]] = rng.normal(size=44)
+        values[7, COLUMN[name]] = 1e6
+    stored = with_values(real, values, np.ones(44, bool))
+    asked = {"columns": ["s:Return [%]", "s:Profit Factor", "s:Beta", "p:side"]}
+    objective, factor, flat, side = parallel(stored, asked)["axes"]
+    assert (objective["high"], objective["above"]) == (1e6, False)
+    assert factor["high"] < 10
+    assert (factor["below"], factor["above"]) == (False, True)
+    assert flat["low"] < 1 < flat["high"]
+    assert (side["low"], side["high"], side["above"]) == (-0.5, 1.5, False)
+
+
 def test_one_outlier_does_not_squeeze_all_others(real: StoredTable):
     values = np.append(np.random.default_rng(0).normal(size=5000), 1e9)
     column = real.columns["s:Profit Factor"]
     frame = cells.frame_of(real, column, values)
     assert frame is not None
     assert -8 < frame.low < -3
-    assert 3 < frame.high < 8
+    assert 3 < frame.high < 12
     kept = cells.frame_of(real, column, values, always=1e9)
     assert kept is not None
     assert kept.high == 1e9

@@ -248,6 +248,9 @@ def visit_narrow(visitor: Visitor, server: Server, notes: dict[str, Any]) -> Non
             f'"{view}"',
         )
         notes["narrow"].append(visitor.run(wide))
+    until(visitor, "equity-says", "as stored")  # Agreed to before, in this tab.
+    visitor.run("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+    notes["narrow"].append(visitor.run(wide))
     visitor.prefer("light")
 
 

@@ -4,7 +4,7 @@ import { decimals, duration, plain, valueAt } from "explore/format";
 
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 
-export function colours() {
+function colours() {
   const style = getComputedStyle(document.documentElement);
   const names = ["ink", "muted", "faint", "grid", "edge", "card", "chosen", "unseen", "robust", "bad",
     "low", "middle", "high", "weak", "strong", "pin-one", "pin-two", "pin-three", "pin-four",

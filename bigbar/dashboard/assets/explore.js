@@ -88,6 +88,8 @@ async function start() {
   const parts = [filters(app), charts(app), table(app), detail(app), compare(app)];
   await Promise.all(parts.map((part) => part.show(current())));
   document.documentElement.dataset.ready = "";
+  // A dashboard that a run has brought along ends when no page listens: this one does.
+  new EventSource("/api/live");
   const lookAgain = async () => {
     if (app.overview.state !== "running") return;
     try {

@@ -69,9 +69,9 @@ export function parallel(app, canvas) {
     context.textBaseline = "bottom";
     if (axis.low !== null) {
       const half = axis.column.kind === "parameter" ? 0.5 : 0;
-      context.fillText(along(axis.column, axis.high - half), axis.x, box.top - 4);
+      context.fillText(`${axis.above ? "≥ " : ""}${along(axis.column, axis.high - half)}`, axis.x, box.top - 4);
       context.textBaseline = "top";
-      context.fillText(along(axis.column, axis.low + half), axis.x, box.bottom + 6);
+      context.fillText(`${axis.below ? "≤ " : ""}${along(axis.column, axis.low + half)}`, axis.x, box.bottom + 6);
     }
     context.fillStyle = now.ink;
     context.textBaseline = "bottom";
@@ -207,7 +207,7 @@ export function parallel(app, canvas) {
       const shown = answer.lines.length < answer.total
         ? `${whole(answer.lines.length)} of ${whole(answer.total)} combinations, evenly from the worst to the best`
         : `All ${whole(answer.total)} combinations`;
-      return `${shown} by ${app.columns.get(app.overview.objective).name}; the stronger, the better. The best is ${app.named(best[0])}.`;
+      return `${shown} by ${app.columns.get(app.overview.objective).name}; the stronger, the better.${answer.axes.some((axis) => axis.above || axis.below) ? " What lies beyond an axis is drawn at its end." : ""} The best is ${app.named(best[0])}.`;
     },
   };
 }

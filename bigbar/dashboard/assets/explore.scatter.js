@@ -114,7 +114,7 @@ export function scatter(app, canvas) {
 
   function point(item, [x, y] = item ? [item.px, item.py] : [0, 0]) {
     if (pointed === item && !item) return;
-    const isOther = pointed !== item;
+    const isOther = pointed?.number !== item?.number;
     pointed = item;
     if (isOther) redraw();
     tip(plot, item ? said(item) : null, x, y);

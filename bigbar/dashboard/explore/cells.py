@@ -13,10 +13,9 @@ from bigbar.dashboard.explore.stored import StoredTable
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
-#: What is farther out than all but this share of the values on either side, and a quarter of their
-#: span more, is not drawn: one profit factor of a million would leave a chart of a single line.
+#: What is farther out than all but this share of the values on either side, and as far again as
+#: these reach, is not drawn: one profit factor of a million would leave a chart of a single line.
 FAR = 0.001
-_MARGIN = 0.25
 
 #: Shares are told from so many values at most.
 _SAMPLED = 100_000
@@ -76,9 +75,9 @@ def frame_of(
         return None
     low, high = float(finite.min()), float(finite.max())
     inner = np.quantile(finite[:: -(-len(finite) // _SAMPLED)], (far, 1 - far))
-    margin = _MARGIN * float(inner[1] - inner[0])
-    if margin > 0:
-        low, high = max(low, float(inner[0]) - margin), min(high, float(inner[1]) + margin)
+    span = float(inner[1] - inner[0])
+    if span > 0:
+        low, high = max(low, float(inner[0]) - span), min(high, float(inner[1]) + span)
     if always is not None and np.isfinite(always):
         low, high = min(low, always), max(high, always)
     if low == high:  # A scale needs a length.

@@ -13,8 +13,9 @@ from bigbar.dashboard.explore.filters import filters_in, matching
 from bigbar.dashboard.explore.stored import StoredTable
 from bigbar.errors import InputError
 
-#: Share of the values that may lie beyond either end of an axis, and is drawn at that end.
-_FAR = 0.01
+#: Share of the values that may lie beyond either end of an axis, and is drawn at that end. Of the
+#: objective none is: the best is what the eye looks for.
+_FAR = 0.03
 
 #: Lines by default, and at most.
 LINES = 300
@@ -36,10 +37,10 @@ def parallel(stored: StoredTable, asked: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        `total` that pass and count; `axes` with `key`, `low` and `high`, the same whatever the
-        filters are; `lines` from the worst to the best, each `[number, rank, values]`, the rank
-        from 0 for the worst to 1 for the best of those that pass. The first and the last are
-        always among them.
+        `total` that pass and count; `axes` with `key`, `low`, `high`, and whether values are
+        `below` and `above`, the same whatever the filters are; `lines` from the worst to the best,
+        each `[number, rank, values]`, the rank from 0 for the worst to 1 for the best of those that
+        pass. The first and the last are always among them.
 
     Raises
     ------
@@ -80,8 +81,14 @@ def _axis(stored: StoredTable, column: Column) -> dict[str, Any]:
     """A column's range over the whole run, so that nothing moves while one filters."""
 
     if column.key not in stored.frames:
-        frame = frame_of(stored, column, positions(stored, column)[stored.done], far=_FAR)
-        ends = (None, None) if frame is None else (frame.low, frame.high)
-        stored.frames[column.key] = ends
-    low, high = stored.frames[column.key]
-    return {"key": column.key, "low": low, "high": high}
+        values = positions(stored, column)[stored.done]
+        far = 0.0 if column.name == stored.choice.objective.name else _FAR
+        frame = frame_of(stored, column, values, far=far)
+        axis: dict[str, Any] = {"key": column.key, "low": None, "high": None}
+        if frame is not None:
+            axis |= {"low": frame.low, "high": frame.high}
+            axis |= {"below": bool((values < frame.low).any())}
+            axis |= {"above": bool((values > frame.high).any())}
+        stored.frames[column.key] = axis
+    found: dict[str, Any] = stored.frames[column.key]
+    return found
