@@ -15,6 +15,7 @@ from history_tools import make_runs
 from store_tools import change, forge
 
 from bigbar.dashboard.access import Access, access_for
+from bigbar.dashboard.command import make_parser
 from bigbar.store.runs import RunStore
 
 EVIL = "<script>alert(1)</script>\x1b[2J\"'&\udcff"
@@ -191,6 +192,19 @@ def test_what_cannot_be_is_refused(options: list[str], said: str):
     assert found.stderr.startswith("error: ")
     assert said in found.stderr
     assert found.stderr.count("\n") == 1
+
+
+def test_the_page_on_it_names_every_option_as_the_help_does():
+    page = (ROOT / "docs" / "dashboard.md").read_text()
+    rows = dict(re.findall(r"^\| `(--[\w-]+)[^`]*` \| [^|]* \| ([^|]*) \|", page, re.MULTILINE))
+    helps = {
+        action.option_strings[-1]: str(action.help)
+        for action in make_parser()._actions
+        if action.dest != "help"
+    }
+    assert rows.keys() == helps.keys()
+    for name, said in rows.items():
+        assert helps[name].startswith(said.partition(";")[0].strip()), name
 
 
 def test_a_port_that_is_taken_is_said(server: Server):

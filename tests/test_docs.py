@@ -43,8 +43,11 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGES = (README, *sorted(DOCS.glob("*.md")))
 #: Pages about the command. The one on performance has the benchmarks' own options as well, those
-#: on earlier runs, reliability and validation have other commands'.
-OTHER_OPTIONS = ("performance.md", "history.md", "reliability.md", "validation.md")
+#: on earlier runs, the dashboard, reliability and validation have other commands'.
+OTHER_OPTIONS = (
+    *("performance.md", "dashboard.md", "history.md"),
+    *("reliability.md", "validation.md"),
+)
 COMMAND_PAGES = tuple(page for page in PAGES if page.name not in OTHER_OPTIONS)
 
 

@@ -184,14 +184,16 @@ class Visitor:
 
 
 @contextmanager
-def browser() -> Iterator[Visitor]:
+def browser(*, local: bool = False) -> Iterator[Visitor]:
+    """A browser that reaches nothing; with `local` it reaches servers of this machine."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for option in OPTIONS:
-        options.add_argument(option)
+        reached = ",EXCLUDE 127.0.0.1" if local and "NOTFOUND" in option else ""
+        options.add_argument(option + reached)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
     try:
