@@ -17,7 +17,7 @@ from bigbar.dashboard.explore.replaying import Replayer, Subject
 from bigbar.dashboard.explore.rows import rows
 from bigbar.dashboard.explore.scatter import scatter
 from bigbar.dashboard.explore.stored import Shelf, StoredTable
-from bigbar.dashboard.handler import NUMBER, Handler
+from bigbar.dashboard.handler import NUMBER, Handler, json_text
 from bigbar.errors import InputError
 
 #: What can be asked about a run.
@@ -54,9 +54,13 @@ class ExploreHandler(Handler):
     async def answer(self, number: str, work: Callable[[StoredTable], Any]) -> None:
         """Answer with what `work` makes of a run; a question that makes no sense is a 400."""
         try:
-            self.json(await self.aside(self.about, number, work))
+            # As text already: of ten thousand cells that takes its time, too.
+            text = await self.aside(lambda: json_text(self.about(number, work)))
         except InputError as problem:
             self.refuse(problem)
+            return
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.finish(text)
 
     def refuse(self, problem: InputError) -> None:
         """Say what is wrong with a question."""
