@@ -1,7 +1,7 @@
 // The charts and what they show: one at a time, asked for when something changes.
 
 import { heatmap } from "explore/heatmap";
-import { make, option, plain, withUnit, count } from "explore/format";
+import { make, option, plain, whole, withUnit } from "explore/format";
 import { parallel } from "explore/parallel";
 import { scatter } from "explore/scatter";
 import { ask, change, current, isOld, listen } from "explore/state";
@@ -145,7 +145,7 @@ async function plateau(app, state) {
     make("tbody", {}, rows.slice(1).map(([head, ...cells]) =>
       make("tr", {}, make("th", { scope: "row" }, head), cells.map((cell) => make("td", {}, cell))))));
   return [
-    `The robust choice has the best mean together with its neighbours one value away along each parameter. It is found in the whole run (${count(app.overview.counting, "combination")} that count), whatever the filters are.`,
+    `The robust choice has the best mean together with its neighbours one value away along each parameter. It is found among all ${whole(app.overview.counting)} that count, whatever the filters are.`,
     found.complete ? "" : " The run is not complete: what is missing counts as no neighbour.",
     peak.number === robust?.number ? " Here the peak is the robust choice." : "",
     ` The median combination has ${shown(median.value)}; ${plain(100 * found.profitable_share, 0)} % of those that traded made money. A plateau is no evidence of an edge: smooth noise has plateaus, too.`,
