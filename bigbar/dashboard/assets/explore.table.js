@@ -59,6 +59,8 @@ export function table(app) {
 
   function resize() {
     sizer.style.height = `${height() + head.offsetHeight}px`;
+    // No taller than its rows, with room for a bar to scroll by.
+    scroller.style.maxHeight = `${Math.max(3, total) * ROW + head.offsetHeight + 20}px`;
     held.setAttribute("aria-rowcount", total + 1);
     counted.textContent = `${whole(total)} of ${count(app.overview.done, "combination")} pass`;
     scroller.dataset.total = total;
