@@ -115,6 +115,15 @@ def see_earlier(visitor: Visitor, server: Server, notes: dict[str, Any]) -> None
     notes["compared"] = visitor.run(TEXT)
     visit(visitor, server, "/runs/1")
     visitor.wait("return !document.getElementById('heat').hidden")
+    for hidden in ("true", "false"):  # As when another page of the browser is looked at.
+        visitor.run(
+            f"""delete document.documentElement.dataset.ready;
+            Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }});
+            document.dispatchEvent(new Event('visibilitychange'));"""
+        )
+        time.sleep(0.5)
+        notes["ready while hidden", hidden] = visitor.run(READY)
+    visitor.wait(READY)
     visitor.run("document.getElementById('map').focus()")
     notes["cells"] = []
     for key in ("\ue015", "\ue011", "\ue010", "\ue013"):  # Down, to the best; home, end, up.
@@ -260,6 +269,12 @@ def test_the_heatmap_is_had_by_keyboard_and_as_text(seen: Seen):
     assert home != end
     assert "none that counts" in notes["table"], "k_atr 9 never trades"
     assert notes["label"].startswith("Heatmap of ")
+
+
+def test_a_page_that_is_hidden_holds_no_connection(seen: Seen):
+    """A browser has six for a server: the seventh page would wait for ever."""
+    assert seen.notes["ready while hidden", "true"] is False
+    assert "Heatmap" in seen.notes["label"], "and it went on when it was seen again"
 
 
 def test_it_fits_a_narrow_screen(seen: Seen):

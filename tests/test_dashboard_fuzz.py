@@ -39,7 +39,8 @@ PIECES = (
 
 PATHS = (
     "/", "/?all", "/compare", "/compare?a=1&b=2", "/runs/1", "/runs/2/explore", "/runs/1/report",
-    "/runs/1/report.html", "/api/live", "/api/runs/1/live", "/api/runs/1/resume", "/api/delete",
+    "/runs/1/report.html", "/api/live", "/api/alive", "/api/runs/1", "/api/runs/1/live",
+    "/api/runs/1/resume", "/api/delete",
     "/api/runs/2/stop", "/api/runs/9/delete", "/assets/live.js", "/assets/explore.js",
     *(f"/api/runs/1/explore/{name}" for name in ("rows", "scatter", "heatmap", "overview", "x")),
     "/api/runs/1/explore/rows?ask=", "/api/runs/1/explore/combinations/1",

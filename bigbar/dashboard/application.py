@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -49,6 +50,8 @@ class Dashboard(Application):
         The runs that pages follow now.
     resumed : Resumed
         What was started from here.
+    asked_at : float
+        When a page last asked for something, by the clock of `time.monotonic`.
     is_closing : bool
         Whether pages that are kept up to date are to end.
     threads : ThreadPoolExecutor
@@ -62,6 +65,7 @@ class Dashboard(Application):
         self.access = access
         self.followings = Followings(runs)
         self.resumed = Resumed()
+        self.asked_at = time.monotonic()
         self.is_closing = False
         self.threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="bigbar-dashboard")
         super().__init__(

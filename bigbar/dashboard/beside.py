@@ -19,8 +19,8 @@ from bigbar.store.owner import Owner
 _HOST = "127.0.0.1"
 
 #: When the run has ended, the dashboard stays while a page of it is open, and so many seconds
-#: more: a page may be loaded anew.
-LINGER_S = 30.0
+#: more: a page may be loaded anew, and one that is hidden asks every minute only.
+LINGER_S = 150.0
 
 
 def start_beside(folder: Path, *, linger_s: float = LINGER_S) -> str:
@@ -89,7 +89,7 @@ def main() -> None:
         nonlocal needed_at
         if dashboard.followings.watched or owner.lives(time.time()):
             needed_at = time.monotonic()
-        return time.monotonic() - needed_at < float(values["linger_s"])
+        return time.monotonic() - max(needed_at, dashboard.asked_at) < float(values["linger_s"])
 
     listener = socket.socket(fileno=values["listener"])
     access = Access(values["port"], token=values["token"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -114,5 +115,6 @@ def _run(given: argparse.Namespace) -> None:
     if given.open:
         import webbrowser
 
-        webbrowser.open(address)
+        # A browser in the terminal is waited for, and itself waits for an answer.
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     serve(listener, folder, access)

@@ -44,7 +44,7 @@ class Moment:
     seen : float
         When it last told of itself.
     rate : float or None
-        Combinations a second, of the last half minute.
+        Combinations a second, of the last half minute; of all the time where it has ended.
     stage : str or None
         What it is doing.
     notes : list of (float, str)
@@ -220,7 +220,7 @@ class RunFollower:
     def _rate(self) -> float | None:
         run = self._run
         assert run is not None
-        if len(self._speed) > 1:
+        if len(self._speed) > 1 and run.state == "running":
             (begun, before), (ended, after) = self._speed[0], self._speed[-1]
             if ended > begun and after > before:
                 return (after - before) / (ended - begun)
@@ -237,7 +237,7 @@ class RunFollower:
             run=run,
             at=now,
             seen=self._seen,
-            rate=self._rate() if running else None,
+            rate=self._rate(),
             stage=stages[-1] if stages and running else None,
             notes=[(one.at, one.text) for one in entries if one.kind == "note"],
             workers=dict(self._workers),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -61,6 +62,7 @@ class Handler(RequestHandler):
             return
         if not access.is_token(self.get_cookie(access.cookie)):
             raise HTTPError(403)
+        self.application.asked_at = time.monotonic()
         origin = request.headers.get("Origin")
         if origin is not None and not access.is_origin(origin, request.host):
             raise HTTPError(403)

@@ -37,6 +37,26 @@ class RunPage(Handler):
             return {"run": run, "now": summary_of(run), "facts": facts_of(run)}
 
 
+class RunNow(Handler):
+    """A run at a glance, for a page that is hidden."""
+
+    async def get(self, number: str) -> None:
+        """Answer with it."""
+        self.json(await self.aside(self._values, int(number)))
+
+    def _values(self, number: int) -> dict[str, Any]:
+        with self.application.runs.open() as store:
+            return summary_of(store.run(number))
+
+
+class Alive(Handler):
+    """That somebody still has a page open."""
+
+    def get(self) -> None:
+        """Answer."""
+        self.json({})
+
+
 class Stream(Handler):
     """Server-Sent Events: what is followed, as often as it changes."""
 
@@ -176,6 +196,8 @@ class Change(Handler):
 
 ROUTES: list[tuple[str, Any]] = [
     (rf"/runs/{NUMBER}", RunPage),
+    (r"/api/alive", Alive),
+    (rf"/api/runs/{NUMBER}", RunNow),
     (rf"/api/runs/{NUMBER}/live", RunStream),
     (rf"/api/runs/{NUMBER}/(stop|resume|delete)", Change),
 ]

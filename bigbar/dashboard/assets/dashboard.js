@@ -20,6 +20,38 @@ const bigbar = {
     if (element && element.textContent !== text) element.textContent = text;
   },
 
+  /**
+   * Be told what changes at an address, as long as the page is seen. A browser keeps six such
+   * connections to a server, of all its pages together: a page that is hidden asks now and then.
+   */
+  listen({ address, show, lost, hidden, glance }) {
+    let source = null;
+    let timer = null;
+    const open = () => {
+      source?.close();
+      clearInterval(timer);
+      source = new EventSource(address());
+      source.onmessage = (event) => show(JSON.parse(event.data));
+      source.onopen = () => lost("");
+      source.onerror = () => lost(
+        source.readyState === EventSource.CLOSED
+          ? "This page is not kept up to date any more: open the address that the dashboard printed."
+          : "The dashboard does not answer: it was ended. 'bigbar dashboard' opens it again.",
+      );
+    };
+    const ask = () => fetch(hidden).then((answer) => answer.json()).then(glance).catch(() => null);
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) {
+        open();
+        return;
+      }
+      source?.close();
+      timer = setInterval(ask, 20000);
+    });
+    open();
+    return open;
+  },
+
   /** Ask before something is done; a promise of whether it may be. */
   ask(question, detail, yes) {
     const dialog = bigbar.make("dialog", bigbar.make("h2", question));

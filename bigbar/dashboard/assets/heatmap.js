@@ -79,7 +79,7 @@ class Heatmap {
     const at = (size, count, place) => Math.round((size * place) / count);
     const [x0, x1] = [at(width, columns, x), at(width, columns, x + 1)];
     const [y0, y1] = [at(height, rows, y), at(height, rows, y + 1)];
-    const gap = x1 - x0 > 8 && y1 - y0 > 8 ? 1 : 0;
+    const gap = width / columns > 9 && height / rows > 9 ? 1 : 0;
     return [left + x0, top + y0, x1 - x0 - gap, y1 - y0 - gap];
   }
 

@@ -90,9 +90,11 @@
   if (the("delete")) the("delete").addEventListener("click", remove);
   choose();
   filter();
-  const source = new EventSource("/api/live");
-  source.onmessage = (event) => show(JSON.parse(event.data));
-  source.onerror = () => {
-    problem("The dashboard does not answer; 'bigbar dashboard' opens it again.");
-  };
+  bigbar.listen({
+    address: () => "/api/live",
+    show,
+    lost: problem,
+    hidden: "/api/alive",
+    glance: () => null,
+  });
 })();

@@ -8,27 +8,17 @@
   const map = new Heatmap(the("map"), the("scale"), (text) => {
     the("cell").textContent = text || "Point at a cell, or move through them with the arrow keys.";
   });
-  let source = null;
   let told = 0;
   let last = null;
+  let listen = null;
 
-  function listen() {
-    if (source) source.close();
+  function address() {
     const asked = new URLSearchParams();
     if (the("across").value) {
       asked.set("down", the("down").value);
       asked.set("across", the("across").value);
     }
-    source = new EventSource(`/api/runs/${run}/live?${asked}`);
-    source.onmessage = (event) => show(JSON.parse(event.data));
-    source.onopen = () => problem("");
-    source.onerror = () => {
-      problem(
-        source.readyState === EventSource.CLOSED
-          ? "This page is not kept up to date any more: open the address that the dashboard printed."
-          : "The dashboard does not answer; it was ended, or its run was. 'bigbar dashboard' opens it again.",
-      );
-    };
+    return `/api/runs/${run}/live?${asked}`;
   }
 
   function problem(text) {
@@ -52,7 +42,11 @@
     for (const name of ["speed", "left", "took", "best", "memory", "busy", "objective"]) {
       say(name, now[name]);
     }
-    document.title = now.state === "running" ? `${now.percent} · ${title}` : title;
+    entitle(now.state, now.percent);
+    say("best-title", now.state === "finished" ? "Best" : "Best so far");
+    for (const name of ["left", "busy", "memory"]) {
+      the(name).closest(".card").hidden = now.state !== "running";
+    }
     parameters(now.at);
     workers(now.workers);
     notes(now.notes);
@@ -60,6 +54,10 @@
     announce(now);
     if (now.heat) heat(now.heat);
     last = now;
+  }
+
+  function entitle(state, percent) {
+    document.title = state === "running" ? `${percent} · ${title}` : title;
   }
 
   function parameters(pairs) {
@@ -158,7 +156,13 @@
       the("resume").addEventListener("click", resume);
       the("delete").addEventListener("click", remove);
     }
-    listen();
+    listen = bigbar.listen({
+      address,
+      show,
+      lost: problem,
+      hidden: `/api/runs/${run}`,
+      glance: (now) => entitle(now.state, now.done),
+    });
   }
 
   async function resume() {
