@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bigbar.dashboard.reading import Runs
+from bigbar.dashboard.reading import KeptStore, Runs
 from bigbar.dashboard.scores import Scores
 from bigbar.dashboard.vitals import Seen, Vitals
 from bigbar.errors import BigBarError, SettingsError
@@ -100,8 +100,7 @@ class RunFollower:
 
     def __init__(self, runs: Runs, number: int) -> None:
         self._runs, self._number = runs, number
-        self._store: RunStore | None = None
-        self._inode: tuple[int, int] | None = None
+        self._kept = KeptStore(runs)
         self._version: int | None = None
         self._owner: Owner | None = None
         self._seen = 0.0
@@ -122,9 +121,7 @@ class RunFollower:
 
     def close(self) -> None:
         """Close the store."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        self._kept.close()
 
     def look(self) -> Moment | None:
         """The run as it is now; None where nothing has changed since the last look.
@@ -134,7 +131,10 @@ class RunFollower:
         BigBarError
             If it cannot be read, or was deleted.
         """
-        store = self._opened()
+        store, fresh = self._kept.opened()
+        if fresh:
+            self._version = None
+            self._forget()
         now = time.time()
         version = store.version()
         due = now >= self._look_at
@@ -154,19 +154,6 @@ class RunFollower:
         if due:
             self._look_at = now + _VITALS_S
         return self._moment(now)
-
-    def _opened(self) -> RunStore:
-        """The store; opened again where another file has taken its place."""
-        try:
-            found = self._runs.path.stat()
-            inode = found.st_dev, found.st_ino
-        except OSError:
-            inode = None
-        if self._store is None or inode != self._inode:
-            self.close()
-            self._store, self._inode, self._version = self._runs.opened(), inode, None
-            self._forget()
-        return self._store
 
     def _is_gone(self) -> bool:
         """Whether a run that says it is running has no process any more."""

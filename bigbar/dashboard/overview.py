@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from bigbar.dashboard.reading import Runs
+from bigbar.dashboard.reading import KeptStore, Runs
 from bigbar.store.records import DamagedRun, Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import NoSuchRun
@@ -42,8 +42,7 @@ class Overview:
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
-        self._store: RunStore | None = None
-        self._inode: tuple[int, int] | None = None
+        self._kept = KeptStore(runs)
         self._version: int | None = None
         self._known: dict[int, tuple[str, Run | DamagedRun]] = {}
         self._firsts: dict[int, tuple[float, int]] = {}
@@ -52,9 +51,7 @@ class Overview:
 
     def close(self) -> None:
         """Close the store."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        self._kept.close()
 
     def look(self) -> Glance | None:
         """The runs as they are now; None where nothing has changed.
@@ -64,9 +61,13 @@ class Overview:
         BigBarError
             If they cannot be read.
         """
-        store = self._opened()
-        if store is None:
+        if not self._runs.path.exists():
+            self.close()
             return self._told(Glance(()))
+        store, fresh = self._kept.opened()
+        if fresh:
+            self._version = None
+            self._known.clear()
         version, now = store.version(), time.monotonic()
         if version == self._version and now < self._alive_at:
             return None
@@ -79,19 +80,6 @@ class Overview:
             for run in sorted(found, key=lambda run: run.id)
         )
         return self._told(Glance(states, running, self._left(running)))
-
-    def _opened(self) -> RunStore | None:
-        try:
-            found = self._runs.path.stat()
-        except OSError:
-            self.close()
-            return None
-        inode = found.st_dev, found.st_ino
-        if self._store is None or inode != self._inode:
-            self.close()
-            self._known.clear()
-            self._store, self._inode, self._version = self._runs.opened(), inode, None
-        return self._store
 
     def _read(self, store: RunStore) -> None:
         """What has another seal than before; and whether what was running has gone."""

@@ -61,3 +61,42 @@ class Runs:
             return [], []
         with self.open() as store:
             return store.survey()
+
+
+class KeptStore:
+    """The store of somebody who looks again and again: kept open, in one thread.
+
+    Parameters
+    ----------
+    runs : Runs
+    """
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._store: RunStore | None = None
+        self._inode: tuple[int, int] | None = None
+
+    def opened(self) -> tuple[RunStore, bool]:
+        """The store, and whether it was opened just now: another file may have taken its place.
+
+        Raises
+        ------
+        StoreError
+            If there is none, or it cannot be used.
+        """
+        try:
+            found = self._runs.path.stat()
+            inode = found.st_dev, found.st_ino
+        except OSError:
+            inode = None
+        if self._store is not None and inode == self._inode:
+            return self._store, False
+        self.close()
+        self._store, self._inode = self._runs.opened(), inode
+        return self._store, True
+
+    def close(self) -> None:
+        """Close it; it is opened again where it is asked for."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
