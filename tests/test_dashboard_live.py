@@ -73,14 +73,18 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         seen["code"] = run.returncode
         seen["stopped"] = state_of(folder)
         with server.stream("/api/runs/1/live") as events:
-            seen["after"] = next(events)
-        seen["plan"] = server.ask("/api/runs/1/resume").json
-        seen["resume"] = server.change("/api/runs/1/resume").json
-        seen["again"] = server.change("/api/runs/1/resume").json
+            seen["after"] = next(event for event in events if event["state"] != "running")
+        plan = seen["plan"] = server.ask("/api/runs/1/resume").json
+        seen["unseen"] = [
+            server.change("/api/runs/1/resume", wrong).json["error"]
+            for wrong in ({}, [], {"command": 1}, {"command": plan["command"] + " --plot"})
+        ]
+        seen["resume"] = server.change("/api/runs/1/resume", plan).json
+        seen["again"] = server.change("/api/runs/1/resume", plan).json
         wait_until(lambda: state_of(folder)[0] == "running")
         wait_until(lambda: state_of(folder) == ("finished", TOTAL))
         with server.stream("/api/runs/1/live") as events:
-            seen["end"] = next(events)
+            seen["end"] = next(event for event in events if event["state"] == "finished")
         wait_until(lambda: not psutil.Process(server.process.pid).children())
         seen["report"] = server.ask("/runs/1/report").text
     seen["said"] = server.said
@@ -177,6 +181,7 @@ def test_resume_gives_the_same_command_again(story):
     begins = f"bigbar --resume 1 --output {folder / OUT} bars.csv --strategy"
     assert plan["command"].startswith(begins)
     assert plan["command"].count("--output") == 1
+    assert all("another than the one that was shown" in one for one in story["unseen"])
     assert "is being resumed" in story["resume"]["said"]
     assert "already" in story["again"]["error"]
     assert story["end"]["state"] == "finished"

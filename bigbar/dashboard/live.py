@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -166,16 +167,19 @@ class Change(Handler):
 
     async def post(self, number: str, what: str) -> None:
         """Do it, and say what was done."""
-        said = await self.aside(self._done, int(number), what)
+        said = await self.aside(self._done, int(number), what, self.request.body)
         self.json({"said": said})
 
-    def _done(self, number: int, what: str) -> str:
+    def _done(self, number: int, what: str, body: bytes) -> str:
         runs = self.application.runs
         if what == "stop":
             return changes.stop(runs, number)
         if what == "delete":
             return changes.delete(runs, [number])
-        return self.application.resumed.start(changes.plan_to_resume(runs, number))
+        plan = changes.plan_to_resume(runs, number)
+        if _command_in(body) != one_line(plan.command):  # A store may have changed meanwhile.
+            raise InputError(f"the command of run {number} is another than the one that was shown")
+        return self.application.resumed.start(plan)
 
     async def get(self, number: str, what: str) -> None:
         """Say what would be done, where that is worth a question."""
@@ -192,6 +196,15 @@ class Change(Handler):
                 "log": one_line(str(plan.log)),
             }
         )
+
+
+def _command_in(body: bytes) -> object:
+    """The command that somebody agreed to."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found.get("command") if isinstance(found, dict) else None
 
 
 ROUTES: list[tuple[str, Any]] = [

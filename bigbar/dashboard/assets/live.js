@@ -139,8 +139,8 @@
     the("delete").hidden = state === "running";
   }
 
-  async function changed(what) {
-    const answer = await change(`/api/runs/${run}/${what}`);
+  async function changed(what, values) {
+    const answer = await change(`/api/runs/${run}/${what}`, values);
     if (answer.error) problem(answer.error);
     return answer;
   }
@@ -177,7 +177,9 @@
       { text: plan.command, code: true },
       { text: `In ${plan.folder}. What it says goes to ${plan.log}.` },
     ];
-    if (await ask(`Resume run ${run}?`, detail, "Resume")) await changed("resume");
+    if (await ask(`Resume run ${run}?`, detail, "Resume")) {
+      await changed("resume", { command: plan.command }); // Just this one, and no other.
+    }
   }
 
   async function remove() {
