@@ -302,6 +302,24 @@ def test_the_report_page_stands_behind_a_wall(tmp_path: Path):
         assert "allow-same-origin" not in policy
         (tmp_path / "report.html").write_text("<script>somebody else's</script>")
         assert server.ask("/runs/1/report.html").status == 404
+        assert "bigbar report 1 --output" in server.ask("/runs/1/report").text
+        drawn = tmp_path / "report-1.html"
+        drawn.write_text("<script>somebody else's</script>")
+        assert server.ask("/runs/1/report.html").status == 404
+        again = [
+            sys.executable,
+            "-m",
+            "bigbar",
+            "report",
+            "1",
+            "--output",
+            str(tmp_path),
+            "--force",
+        ]
+        subprocess.run(again, cwd=ROOT, check=True, capture_output=True, env=environment())
+        answer = server.ask("/runs/1/report.html")
+        assert answer.body == drawn.read_bytes()
+        assert answer.headers["content-security-policy"] == policy
     assert server.said == []
 
 

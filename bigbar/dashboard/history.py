@@ -15,7 +15,7 @@ from bigbar.dashboard.live import Stream
 from bigbar.dashboard.overview import Glance
 from bigbar.dashboard.present import duration_text, objective_text, summary_of
 from bigbar.errors import InputError
-from bigbar.history.tables import parameters_named, value_text
+from bigbar.history.tables import parameters_named
 from bigbar.printable import one_line, printable
 from bigbar.report.files import PAGE
 from bigbar.report.ownership import is_named, kind_of, receipt_in
@@ -108,7 +108,7 @@ class Compare(Handler):
         self.page("compare.html", **await self.aside(self._values, first, second))
 
     def _values(self, first: int, second: int) -> dict[str, Any]:
-        from bigbar.history.compare import compare_runs
+        from bigbar.history.compare import compare_runs, moves
 
         with self.application.runs.open() as store:
             runs = store.run(first), store.run(second)
@@ -141,29 +141,11 @@ class Compare(Handler):
                 "found": found,
                 "winners": winners,
                 "movers": movers,
-                "moves": list(_moves(found, first, second)),
+                "moves": [
+                    (name[:1].upper() + name[1:], said)
+                    for name, said in moves(found, (f"run {first}", f"run {second}"))
+                ],
             }
-
-
-def _moves(found: Any, first: int, second: int) -> Iterable[tuple[str, str]]:
-    yield (
-        "Combinations that count",
-        f"{found.counting[0]:,} in run {first}, {found.counting[1]:,} in run {second}",
-    )
-    if not found.shared:
-        yield "In both grids", "none"
-        return
-    yield (
-        "In both grids",
-        f"{found.shared:,}: {found.in_both:,} count in both, {found.only_first:,} in run {first} "
-        f"only, {found.only_second:,} in run {second} only",
-    )
-    yield (
-        f"Of those, in run {second}",
-        f"{found.better:,} better, {found.worse:,} worse, {found.same:,} the same",
-    )
-    if found.rank_correlation == found.rank_correlation:
-        yield "Rank correlation", value_text(float(found.rank_correlation))
 
 
 class Report(Handler):
@@ -206,18 +188,28 @@ class ReportPage(Handler):
 
 
 def report_of(folder: Path, run: Run) -> Path | None:
-    """The report page in a folder, if it is this run's, as that wrote it."""
-    receipt, path = receipt_in(folder), folder / PAGE
-    if receipt is None or receipt.get("run") != run.id:
-        return None
-    if receipt.get("fingerprint") != run.fingerprint:
-        return None
+    """The report page of a run in a folder: what it left there, or what `bigbar report` drew."""
+    receipt = receipt_in(folder)
+    drawn = folder / f"report-{run.id}.html"
+    if receipt is None:  # Without one nothing can be held against it.
+        return drawn if _is_page(drawn) else None
+    own = (receipt.get("run"), receipt.get("fingerprint")) == (run.id, run.fingerprint)
+    paths = [folder / PAGE, drawn] if own else [drawn]
+    return next((path for path in paths if _is_page(path) and _is_named(path, receipt)), None)
+
+
+def _is_page(path: Path) -> bool:
     try:
-        if kind_of(path) is not None or path.stat().st_size > _MOST_BYTES:
-            return None
-        return path if is_named(path, receipt) else None
+        return kind_of(path) is None and path.stat().st_size <= _MOST_BYTES
     except OSError:
-        return None
+        return False
+
+
+def _is_named(path: Path, receipt: dict[str, Any]) -> bool:
+    try:
+        return is_named(path, receipt)
+    except OSError:
+        return False
 
 
 class DeleteMany(Handler):
