@@ -25,6 +25,7 @@ from store_tools import begun, change
 from bigbar.dashboard.follower import Moment, RunFollower
 from bigbar.dashboard.overview import Overview
 from bigbar.dashboard.reading import Runs
+from bigbar.sharing.leftovers import remove_leftovers
 from bigbar.space import Space
 from bigbar.store.journal import journal_path
 from bigbar.store.runs import RunStore
@@ -277,6 +278,7 @@ def test_a_run_that_was_killed_is_unfinished(tmp_path):
         finally:
             follower.close()
             overview.close()
+            remove_leftovers()  # As the next run does.
     with RunStore(tmp_path / OUT) as store:
         assert journal_path(tmp_path / OUT, 1).exists()
         store.delete(1)
