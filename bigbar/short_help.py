@@ -17,8 +17,8 @@ examples:
 
 COMMANDS = (
     "Commands: 'bigbar history' lists the earlier runs in a folder; show, compare, report, export, "
-    "delete, verify and profile are about them, dashboard shows them in a browser; strategies lists "
-    "the strategies that can be named, and explain says what of a strategy is compiled. "
+    "delete, verify and profile are about them, dashboard shows them in a browser; strategies "
+    "lists the strategies that can be named, and explain says what of a strategy is compiled. "
     "'bigbar COMMAND --help' says more. "
 )
 
