@@ -50,24 +50,45 @@ def made() -> dict[str, str]:
         return {
             "progress": ran.stderr,
             "answer": ran.stdout,
-            "details": f"{details.rstrip()}\n",
+            "result": ran.stdout.partition("If none of ")[0],
             "verdict": details.partition("\n\nYou tried")[1].lstrip()
             + details.partition("\n\nYou tried")[2].partition("\n\n")[0]
             + "\n",
-            "help": _ran(folder, "--help").stdout,
+            "errors": "\n".join(_refusals(folder)),
         }
 
 
-def _ran(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def _refusals(folder: Path) -> list[str]:
+    """What is said of a bar that cannot be, of a short file, and of a mistyped name."""
+    rows = (folder / "example.csv").read_text(encoding="utf-8").splitlines()
+    time, opened, _, *rest = rows[1203].split(",")
+    odd = ",".join((time, opened, "1.0", *rest))
+    for name, lines in (
+        ("odd.csv", [*rows[:1203], odd, *rows[1204:]]),
+        ("short.csv", rows[:60]),
+    ):
+        (folder / name).write_text("\n".join(lines), encoding="utf-8")
+    return [
+        _ran(folder, *arguments, code=2).stderr
+        for arguments in (("odd.csv",), ("short.csv",), ("example.csv", "--maximize", "sharpe"))
+    ]
+
+
+def _ran(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    ran = subprocess.run(
         [sys.executable, "-m", "bigbar", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
         capture_output=True,
         text=True,
         encoding="utf-8",
-        check=True,
+        check=False,
     )
+    if ran.returncode != code:
+        raise RuntimeError(
+            f"bigbar {' '.join(arguments)} ended with {ran.returncode}: {ran.stderr}"
+        )
+    return ran
 
 
 def masked(text: str) -> str:

@@ -34,8 +34,8 @@ def test_the_answer_fits_a_terminal_of_24_lines(made):
     """As it is printed into a pipe, at the width that `COLUMNS` says."""
     lines = made["answer"].splitlines()
     assert len(lines) <= 23
-    for text in made.values():
-        assert max(map(len, text.splitlines())) <= 80
+    for name, text in made.items():
+        assert name == "errors" or max(map(len, text.splitlines())) <= 80
         assert "\x1b" not in text
 
 
