@@ -391,5 +391,5 @@ def test_a_folder_in_the_place_of_the_store_stays_empty(tmp_path):
     (tmp_path / "runs.sqlite").mkdir()
     done = single(tmp_path)
     assert done.returncode == 0
-    assert "runs.sqlite is no file of runs (no regular file)" in done.stderr
+    assert "runs.sqlite is no file of runs (no regular file)" in " ".join(done.stderr.split())
     assert list((tmp_path / "runs.sqlite").iterdir()) == []
