@@ -12,7 +12,6 @@ In a notebook `found` shows its light, setting, figures and verdict. Errors are 
 `bigbar.lib` is `backtesting.lib` on top of this `Backtest`.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
 from bigbar.version import __version__
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from bigbar.api import Optimization as Optimization
     from bigbar.api import optimize as optimize
     from bigbar.backtest import Backtest as Backtest
-    from bigbar.explain import Explanation as Explanation
-    from bigbar.explain import explain as explain
+    from bigbar.explanation import Explanation as Explanation
+    from bigbar.explanation import explain as explain
 
 __all__ = ["Backtest", "Explanation", "Optimization", "__version__", "explain", "optimize"]
 
@@ -34,10 +33,9 @@ def __getattr__(name: str) -> object:
 
         return getattr(api, name)
     if name in ("Explanation", "explain"):
-        # The module has the function's name, so that it must not stay in its place.
-        explaining = importlib.import_module("bigbar.explain")
-        globals().update(Explanation=explaining.Explanation, explain=explaining.explain)
-        return globals()[name]
+        from bigbar import explanation
+
+        return getattr(explanation, name)
     if name == "Backtest":
         from bigbar.backtest import Backtest
 

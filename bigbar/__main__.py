@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return list_strategies(words[1:])
     if command == "explain":
-        from bigbar.explain import main as explain
+        from bigbar.explanation import main as explain
 
         return explain(words[1:])
     if command == "dashboard":

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = (
     *("bigbar_multiprocessing_optimized", "bigbar.engines.any_strategy.run"),
     *("bigbar.engines.general.engine", "bigbar.strategies.big_bar.engine"),
-    *("bigbar.report.page.report", "bigbar.history.command", "bigbar.explain"),
+    *("bigbar.report.page.report", "bigbar.history.command", "bigbar.explanation"),
 )
 
 _SIZE = 4  # bytes of a number on the socket

@@ -28,7 +28,7 @@ LAYERS = (
     ),
     (
         "report", "strategy_options", "short_help", "parser", "options",
-        "instead", "explain", "optimization", "execution", "api", "own_run", "grid_search",
+        "instead", "explanation", "optimization", "execution", "api", "own_run", "grid_search",
         "backtest", "lib",
     ),
     ("history", "dashboard", "bigbar_multiprocessing_optimized", "__main__"),
@@ -101,7 +101,7 @@ def test_no_circles():
 
 def test_the_package_shows_what_it_says_and_the_version_only():
     assert IMPORTS["bigbar"] == {
-        *("bigbar.api", "bigbar.backtest", "bigbar.explain", "bigbar.version"),
+        *("bigbar.api", "bigbar.backtest", "bigbar.explanation", "bigbar.version"),
     }
 
 
