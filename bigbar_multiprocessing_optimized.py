@@ -130,6 +130,8 @@ def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Term
         terminal.event(options.engine_reason)
     files = files_of(options)
     files.check()
+    if options.saving is not None:
+        options.saving.check(options.file, force=options.force)
     if options.dashboard:
         show_dashboard(options, terminal)
     begun = time.perf_counter()
@@ -143,6 +145,9 @@ def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Term
     files.check_prices(bars.sha256)
     job = checked_job(bars, options.request)
     prepare_folder(options.output)
+    if options.saving is not None:
+        options.saving.write()
+        terminal.event(f"the settings are in {options.saving.path}")
     terminal.data(bars, job)
     terminal.grid(job.space)
     with recorder_for(options, terminal) as recorder:
@@ -150,6 +155,7 @@ def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Term
             bars, options.request, job=job, listener=terminal, recorder=recorder
         )
         outcome.timings = {"load_s": load_s, **outcome.timings}
+        outcome.config = options.config
         try:
             delivered = files.write(outcome, terminal.event)
         except Interrupted as stopped:

@@ -34,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     command = words[0] if words else ""
+    if command.partition("=")[0] == "--completion":
+        from bigbar.completion.command import main as complete
+
+        return complete(words)
     if command == "strategies":
         from bigbar.strategies.listing import main as list_strategies
 

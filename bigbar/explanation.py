@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import sys
 from collections.abc import Sequence
@@ -222,6 +223,20 @@ def _made_bars() -> pd.DataFrame:
     return pd.DataFrame(prices, index=pd.date_range("2016-01-04", periods=_MADE_BARS, freq="D"))
 
 
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    parser = Parser(
+        prog="bigbar explain",
+        description="Say line by line what of a strategy is compiled, what Python evaluates once "
+        "a bar, and what is in the way. Exit code 1 where something is.",
+    )
+    parser.add_argument("strategy", metavar="STRATEGY", help="file.py:Class or package:Class")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="bars to look at it with; made ones by default"
+    )
+    return parser
+
+
 def main(arguments: Sequence[str]) -> int:
     """The command `bigbar explain`.
 
@@ -232,17 +247,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     open_missing_streams()
     any_encoding()
-    parser = Parser(
-        prog="bigbar explain",
-        description="Say line by line what of a strategy is compiled, what Python evaluates once "
-        "a bar, and what is in the way. Exit code 1 where something is.",
-    )
-    parser.add_argument("strategy", metavar="STRATEGY", help="file.py:Class or package:Class")
-    parser.add_argument(
-        "file", metavar="FILE", nargs="?", help="bars to look at it with; made ones by default"
-    )
     try:
-        given = parser.parse_args(list(arguments))
+        given = make_parser().parse_args(list(arguments))
         found = explain(given.strategy, given.file)
         listened = Listened(sys.stdout)
         listened.write(f"{found}\n")

@@ -7,7 +7,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from bigbar.config.merging import merged, named_config, typed_values, unbeaten
+from bigbar.config.reading import ConfigFile, read_config
+from bigbar.config.saving import Saving, saving_of
+from bigbar.config.values import NO_CONFIG, Config, config_of
 from bigbar.data.reading import Reading, parse_columns
 from bigbar.engines.find import available_engine
 from bigbar.errors import SettingsError
@@ -19,11 +24,14 @@ from bigbar.parser import make_parser
 from bigbar.printable import shown
 from bigbar.request import Request
 from bigbar.results import Choice
+from bigbar.spec import StrategySpec
 from bigbar.store.recording import ReusePolicy
+from bigbar.strategies.find import DEFAULT
 from bigbar.strategy_options import (
     account_of,
     described_by,
     named_strategy,
+    option,
     space_of,
     strategy_of,
 )
@@ -62,6 +70,10 @@ class Options:
         What to do about earlier runs; None to keep none.
     command : tuple of str
         As it was typed, without the program's name.
+    config : dict or None
+        The file of settings, by path and sha256; None where none was named.
+    saving : Saving or None
+        The file that the settings are to be written to.
     """
 
     file: str
@@ -79,10 +91,12 @@ class Options:
     dashboard: bool
     policy: ReusePolicy | None
     command: tuple[str, ...]
+    config: dict[str, str] | None = None
+    saving: Saving | None = None
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
-    """Read the command line.
+    """Read the command line, and the file of settings that it names.
 
     Parameters
     ----------
@@ -96,20 +110,59 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     Raises
     ------
     SettingsError
-        If a value makes no sense, or an option is none.
+        If a value makes no sense, or an option is none; with file and line where it is one of a
+        file of settings.
     SystemExit
         For `--help` and `--version`.
     """
     words = _words(arguments)
-    name = named_strategy(words)
+    path = named_config(words)
+    file = None if path is None else read_config(path)
+    default = DEFAULT if file is None or file.strategy is None else file.strategy
+    name = named_strategy(words, default)
+    parser, spec, typed = _typed(words, name, file)
+    if typed.get("strategy", name) != name:  # The option was cut short.
+        parser, spec, typed = _typed(words, typed["strategy"], file)
+    if "completion" in typed:
+        raise SettingsError(f"--completion goes alone: bigbar --completion {typed['completion']}")
+    config = NO_CONFIG if file is None else config_of(file, parser)
+    config = unbeaten(config, typed, parser, spec)
+    given = merged(parser, config, typed)
+    if given.file is None:
+        parser.error("the following arguments are required: FILE.csv")
+    try:
+        return _options(words, given, described_by(spec, given), config, parser)
+    except SettingsError as problem:
+        raise config.placed(problem) from problem.__cause__
+
+
+def _typed(
+    words: Sequence[str], name: str, file: ConfigFile | None
+) -> tuple[argparse.ArgumentParser, StrategySpec, dict[str, Any]]:
+    """The parser of a strategy, the strategy, and what was typed."""
+    keys = () if file is None else file.tables
     with answer_apart():  # Its import may print.
-        spec = strategy_of(name, words)
-    given = make_parser(spec).parse_args(words)
-    if given.strategy != name:  # The option was cut short.
-        with answer_apart():
-            spec = strategy_of(given.strategy, words)
-        given = make_parser(spec).parse_args(words)
-    spec = described_by(spec, given)
+        try:
+            spec = strategy_of(name, [*words, *map(option, keys)])
+        except SettingsError as problem:
+            if file is None:
+                raise
+            known = {key: (key,) for key in keys if key != "strategy" or name == file.strategy}
+            placed = Config(file, {"strategy": name}, known).placed(problem)
+            raise placed from problem.__cause__
+    parser = make_parser(spec)
+    return parser, spec, typed_values(parser, words)
+
+
+def _options(
+    words: Sequence[str],
+    given: argparse.Namespace,
+    spec: StrategySpec,
+    config: Config,
+    parser: argparse.ArgumentParser,
+) -> Options:
+    """The values that the options come to."""
+    saving = saving_of(given, spec, parser)
     engine, reason = available_engine(spec, given.engine)
     return Options(
         file=given.file,
@@ -150,6 +203,8 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         if given.no_store
         else ReusePolicy(given.fresh, given.resume, given.retry_failed),
         command=tuple(words),
+        config=config.named,
+        saving=saving,
     )
 
 

@@ -185,6 +185,8 @@ class Outcome:
         Why this engine ran; empty where there was nothing to choose.
     in_python : Counter of str
         Why combinations of a compiled strategy were run by `backtesting.py`, and how many.
+    config : dict or None
+        The file that settings came from, by path and sha256; None where there was none.
     """
 
     job: Job
@@ -222,6 +224,7 @@ class Outcome:
     broke_off: dict[str, str] = field(default_factory=dict)
     engine_reason: str = ""
     in_python: Counter[str] = field(default_factory=Counter)
+    config: dict[str, str] | None = None
 
     @property
     def metrics(self) -> Metrics | None:

@@ -27,6 +27,9 @@ from bigbar.version import __version__
 
 PROGRAM = "bigbar"
 
+#: Shells that can complete the command.
+SHELLS = ("bash", "zsh", "fish")
+
 
 def make_parser(spec: StrategySpec | None = None) -> argparse.ArgumentParser:
     """The parser, with the options in groups; for the default strategy where none is given."""
@@ -49,6 +52,7 @@ def make_parser(spec: StrategySpec | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "file",
+        nargs="?",
         metavar="FILE.csv",
         help="price bars: time, open, high, low, close; also packed, .parquet or .feather; - for "
         "standard input",
@@ -68,6 +72,7 @@ def make_parser(spec: StrategySpec | None = None) -> argparse.ArgumentParser:
     _add_running(parser, spec)
     _add_keeping(parser)
     _add_output(parser)
+    _add_files_of_settings(parser)
     return parser
 
 
@@ -294,6 +299,29 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--plot", action="store_true", help="also draw the best's equity and trades, and heatmaps"
+    )
+
+
+def _add_files_of_settings(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "settings in a file, and the shell",
+        "The command line wins over the file; --plot=false switches off what it switches on.",
+    )
+    group.add_argument(
+        "--config",
+        metavar="FILE.toml",
+        help="read settings from this file: options by their names, data for the price file, "
+        "tables [param] and [backtest] (default: none)",
+    )
+    group.add_argument(
+        "--save-config",
+        metavar="FILE.toml",
+        help="write the settings of this command to this file, then run it (default: none)",
+    )
+    group.add_argument(
+        "--completion",
+        choices=SHELLS,
+        help="print the completion script of a shell, and nothing else (default: none)",
     )
 
 

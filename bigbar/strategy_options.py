@@ -17,7 +17,7 @@ from bigbar.strategies.find import DEFAULT, find_strategy
 from bigbar.units import counted
 
 #: Of `backtesting.Backtest`, with what they do.
-_FILLS = {
+FILLS = {
     "trade_on_close": "fill market orders at the close of their bar, not at the next open",
     "exclusive_orders": "each order closes what is open",
     "hedging": "allow trades in both directions at the same time",
@@ -25,11 +25,11 @@ _FILLS = {
 }
 
 
-def named_strategy(arguments: Sequence[str]) -> str:
+def named_strategy(arguments: Sequence[str], default: str = DEFAULT) -> str:
     """What a command line names as its strategy, before anything else of it is read.
 
-    The option may be cut short like any other; then `DEFAULT` is the answer here, and reading the
-    whole line gives another.
+    The option may be cut short like any other; then the default is the answer here, and reading
+    the whole line gives another.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def named_strategy(arguments: Sequence[str]) -> str:
         If nothing follows the option.
     """
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    first.add_argument("--strategy", default=DEFAULT)
+    first.add_argument("--strategy", default=default)
     try:
         given, _ = first.parse_known_args(list(arguments))
     except argparse.ArgumentError:
@@ -150,7 +150,7 @@ def add_account(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
         default=account.margin,
         help="margin requirement; 0.02 is leverage 50 (default: %(default)s)",
     )
-    for name, text in _FILLS.items():
+    for name, text in FILLS.items():
         if name in spec.account_options:
             group.add_argument(option(name), action="store_true", help=text)
         else:
@@ -221,7 +221,7 @@ def account_of(spec: StrategySpec, given: argparse.Namespace) -> Account:
         spread=given.spread,
         margin=given.margin,
     )
-    for name in _FILLS:
+    for name in FILLS:
         if not getattr(given, name):
             continue
         if name not in spec.account_options:

@@ -53,7 +53,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     folder = tmp_path_factory.mktemp("live")
     seen: dict[str, object] = {"folder": folder}
     with (
-        slow_run(folder, "--no-progress") as run,
+        slow_run(folder, "--no-progress", "--save-config", "saved.toml") as run,
         dashboard(folder / OUT, "--allow-changes") as server,
     ):
         _wait_for_rows(folder)
@@ -182,6 +182,8 @@ def test_resume_gives_the_same_command_again(story):
     begins = f"bigbar --resume 1 --output {folder / OUT} bars.csv --strategy"
     assert plan["command"].startswith(begins)
     assert plan["command"].count("--output") == 1
+    assert "saved.toml" not in plan["command"], "it was written when the run began"
+    assert (folder / "saved.toml").is_file()
     assert all("another than the one that was shown" in one for one in story["unseen"])
     assert "is being resumed" in story["resume"]["said"]
     assert "already" in story["again"]["error"]

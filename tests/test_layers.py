@@ -27,11 +27,11 @@ LAYERS = (
         "engine_choice", "worker_setup", "pipeline",
     ),
     (
-        "report", "strategy_options", "short_help", "parser", "options",
+        "report", "strategy_options", "short_help", "parser", "config", "options",
         "instead", "explanation", "optimization", "execution", "api", "own_run", "grid_search",
         "backtest", "lib",
     ),
-    ("history", "dashboard", "bigbar_multiprocessing_optimized", "__main__"),
+    ("history", "dashboard", "completion", "bigbar_multiprocessing_optimized", "__main__"),
 )  # fmt: skip
 
 PLACE = {room: place for place, room in enumerate(room for rooms in LAYERS for room in rooms)}

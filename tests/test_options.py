@@ -196,10 +196,11 @@ REFUSED = ("--trade-on-close", "--exclusive-orders", "--hedging", "--finalize-tr
 
 
 @pytest.mark.parametrize("name", [one for a in make_parser()._actions for one in a.option_strings])
-def test_underscores_are_hyphens(name):
+def test_underscores_are_hyphens(name, tmp_path):
     """Every option, also where its value comes with it, and as it can be cut short."""
-    if name in ("-h", "--help", "--version"):
+    if name in ("-h", "--help", "--version", "--completion"):
         return
+    (tmp_path / "run.toml").touch()
     action = make_parser()._option_string_actions[name]
     value = str(next(iter(action.choices or ["1"])))
     words = [name] if action.nargs == 0 else [name, value]
@@ -210,7 +211,8 @@ def test_underscores_are_hyphens(name):
     meant = {
         "--maximize": "SQN", "--holdout": "0.2", "--columns": "time=1", "--time-format": "%Y",
         "--time-zone": "UTC", "--strategy": "big_bar", "--param": "k_atr=1.5",
-        "--constraint": "k_atr > 2",
+        "--constraint": "k_atr > 2", "--config": str(tmp_path / "run.toml"),
+        "--save-config": "saved.toml",
     }  # fmt: skip
     if name in meant:
         words[1] = meant[name]

@@ -17,10 +17,10 @@ from bigbar.store.records import DamagedRun, Run
 from bigbar.store.runs import RunStore
 
 #: Options that are left out when a command is given again, and whether they take a value: its rows
-#: are to be taken, and the folder is the one at hand.
+#: are to be taken, the folder is the one at hand, and a file of settings is not written again.
 _LEFT_OUT = {
     "--fresh": False, "--retry-failed": False, "--resume": True, "--output": True,
-    "--dashboard": False,
+    "--dashboard": False, "--save-config": True,
 }  # fmt: skip
 
 #: Of what a command that failed has said, so many characters are shown.

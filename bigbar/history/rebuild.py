@@ -51,7 +51,7 @@ class Rebuilt:
     @property
     def receipt(self) -> dict[str, Any]:
         """What went into it, as it was then."""
-        run = self.run
+        run, config = self.run, self.summary.get("config")
         return receipt(
             run.identity,
             run=run.id,
@@ -59,6 +59,7 @@ class Rebuilt:
             settings=run.settings,
             data=run.data,
             command=run.command,
+            config=config if isinstance(config, dict) else None,
             completed=run.done,
             failed=run.failed,
             result_sha256=run.result_sha256,

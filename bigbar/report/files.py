@@ -211,6 +211,7 @@ def receipt_of(outcome: Outcome, command: Sequence[str]) -> dict[str, Any]:
         settings=settings_values(outcome),
         data=data_values(outcome),
         command=command,
+        config=outcome.config,
         completed=outcome.table.reached(),
         failed=len(outcome.failures),
         result_sha256=outcome.result_sha256,
@@ -294,6 +295,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "version": __version__,
         "run": _run(outcome),
         "settings": settings_values(outcome),
+        "config": outcome.config,
         "data": data_values(outcome),
         "grid": {
             "axes": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ def receipt(
     settings: dict[str, Any],
     data: dict[str, Any],
     command: Sequence[str],
+    config: Mapping[str, str] | None,
     completed: int,
     failed: int,
     result_sha256: str | None,
@@ -49,6 +50,8 @@ def receipt(
         As in `summary.json`.
     command : sequence of str
         The command line, without the program.
+    config : mapping or None
+        The file that settings came from, by path and sha256.
     completed, failed : int
         Combinations.
     result_sha256 : str or None
@@ -82,6 +85,7 @@ def receipt(
         "min_trades": settings["min_trades"],
         "seed": settings["seed"],
         "command": list(command),
+        "config": None if config is None else dict(config),
         "completed": completed,
         "failed": failed,
     }

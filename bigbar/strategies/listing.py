@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,15 @@ from bigbar.printable import one_line
 from bigbar.space import setting_text
 from bigbar.strategies.find import DEFAULT, Known, known_strategies
 from bigbar.streams import Listened, any_encoding, let_go, open_missing_streams, say
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    return Parser(
+        prog="bigbar strategies",
+        description="List the strategies that come along, and those that packages bring. A "
+        "strategy of your own goes by file.py:Class or package.module:Class.",
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,13 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     open_missing_streams()
     any_encoding()
-    parser = Parser(
-        prog="bigbar strategies",
-        description="List the strategies that come along, and those that packages bring. A "
-        "strategy of your own goes by file.py:Class or package.module:Class.",
-    )
     try:
-        parser.parse_args(list(arguments))
+        make_parser().parse_args(list(arguments))
         listened = Listened(sys.stdout)
         listened.write("\n\n".join(map(_told, known_strategies().values())) + "\n")
         listened.flush()

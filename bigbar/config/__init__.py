@@ -1,0 +1,1 @@
+"""Settings in a file: read with `--config`, written with `--save-config`."""

@@ -1,0 +1,115 @@
+"""The command line before the file, the file before the defaults."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bigbar.config.values import PARAM, Config
+from bigbar.machine.other_programs import AUTO
+from bigbar.spec import StrategySpec
+
+
+class _Typed(argparse.Namespace):
+    """Holds what was typed: argparse puts no default where something seems to be."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+
+def named_config(arguments: Sequence[str]) -> str | None:
+    """The file of settings that a command line names; the last one counts."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    first.add_argument("--config", "--confi", "--conf")  # However short: it is read first.
+    try:
+        given, _ = first.parse_known_args(list(arguments))
+    except argparse.ArgumentError:  # Nothing follows it: the whole parser says so.
+        return None
+    name: str | None = given.config
+    return name
+
+
+def typed_values(parser: argparse.ArgumentParser, words: Sequence[str]) -> dict[str, Any]:
+    """What a command line says, and no default.
+
+    Beside what the parser knows, `--plot=false` switches off what a file switches on.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    words : sequence of str
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be read.
+    """
+    flags = {
+        name: action.dest
+        for action in parser._actions
+        for name in action.option_strings
+        if action.nargs == 0 and action.const is True
+    }
+    left, off = [], {}
+    end = words.index("--") if "--" in words else len(words)
+    for text in words[:end]:
+        name, _, value = text.partition("=")
+        name = name.replace("_", "-")
+        if name in flags and value.lower() == "false":
+            off[flags[name]] = False
+        else:
+            left.append(name if name in flags and value.lower() == "true" else text)
+    typed = vars(parser.parse_args([*left, *words[end:]], _Typed()))
+    return off | {dest: value for dest, value in typed.items() if value is not None}
+
+
+def unbeaten(
+    config: Config, typed: Mapping[str, Any], parser: argparse.ArgumentParser, spec: StrategySpec
+) -> Config:
+    """The settings of a file that still count beside what was typed: the command line wins.
+
+    Parameters
+    ----------
+    config : Config
+    typed : mapping
+        As `typed_values` has it.
+    parser : ArgumentParser
+    spec : StrategySpec
+
+    Raises
+    ------
+    SettingsError
+        If the file has settings that exclude each other.
+    """
+    named = _names(typed.get(PARAM, ()))
+    beaten = (set(typed) - {PARAM}) | (named & set(spec.default_grid))
+    if typed.get("workers", AUTO) != AUTO:
+        beaten |= {"min_workers", "max_workers"}
+    for group in parser._mutually_exclusive_groups:
+        members = {action.dest for action in group._group_actions}
+        if any(typed.get(dest) for dest in members):
+            beaten |= members
+            continue
+        both = [dest for dest in config.values if dest in members and config.values[dest]]
+        if len(both) > 1 and config.file is not None:
+            first, second = (config.keys[dest][-1] for dest in both[:2])
+            raise config.file.refusal(
+                f"{second} and {first} exclude each other; leave one out", *config.keys[both[1]]
+            )
+    return config.without(beaten, parameters=named | set(typed))
+
+
+def merged(
+    parser: argparse.ArgumentParser, config: Config, typed: Mapping[str, Any]
+) -> argparse.Namespace:
+    """Every option with its value: as typed, else as in the file, else the default."""
+    taking = [action for action in parser._actions if action.nargs != 0 or action.const is True]
+    found = {action.dest: action.default for action in taking} | {**config.values, **typed}
+    found[PARAM] = [*config.values.get(PARAM, ()), *typed.get(PARAM, ())]
+    return argparse.Namespace(**found)
+
+
+def _names(params: Iterable[str]) -> set[str]:
+    return {text.partition("=")[0].strip() for text in params}
