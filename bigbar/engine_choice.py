@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import multiprocessing
+import random
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, replace
@@ -194,13 +195,19 @@ def _checked(
 def _make_known(bars: Bars, job: Job, number: int, execution: Execution) -> None:
     """Translate the strategy here as well: workers that are forked from now on have its program.
 
-    Its `init` runs with a combination that a worker has just been through.
+    Its `init` runs with a combination that a worker has just been through; the class and the random
+    generators are as before then.
     """
     if multiprocessing.get_context(execution.start_method).get_start_method() != "fork":
         return
     engine: Any = build_engine(job.spec.columns(bars.frame), replace(job, engine="general"))
-    with suppress(Exception), redirect_stdout(io.StringIO()):
-        engine.translate(number)
+    drawn, numpy_drawn = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with suppress(Exception), redirect_stdout(io.StringIO()):
+            engine.translate(number)
+    finally:
+        random.setstate(drawn)
+        np.random.set_state(numpy_drawn)  # noqa: NPY002
 
 
 def _tell_of_compiling(listener: Listener) -> None:

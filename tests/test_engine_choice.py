@@ -7,18 +7,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 from any_strategies import of_known_versions
-from backtesting import Strategy
+from backtesting import Backtest, Strategy
 from backtesting.lib import crossover
 from backtesting.test import GOOG, SMA
 from long import in_a_soak
 
 import bigbar
+from bigbar import engine_choice
 from bigbar.errors import SettingsError
 from bigbar.progress.events import Listener
 from bigbar.statistics import NAMES
@@ -313,3 +314,31 @@ def test_explained_by_the_command(folder: Path) -> None:
     done = explain("my.py:Nothing")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
+
+
+class Counts(Sma):
+    """Its class knows how often `init` has run."""
+
+    seen: ClassVar[list[int]] = []
+
+    def init(self) -> None:
+        self.seen.append(self.n1)
+        self.a = self.I(SMA, self.data.Close, self.n1)
+        self.b = self.I(SMA, self.data.Close, self.n2 + 10 * len(self.seen))
+
+
+@of_known_versions
+@pytest.mark.filterwarnings("ignore:Some trades remain open")
+def test_translating_it_here_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers would find the class as the `init` in this process has left it."""
+    monkeypatch.setattr(engine_choice, "_QUICK_S", 1e9)
+    found = bigbar.optimize(
+        GOOG, Counts, n1=[5, 10], n2=[20, 40], engine="compiled", workers=2, start_method="fork",
+        validate=False, verify=0, progress=False,
+    )  # fmt: skip
+    assert found.engine == "compiled"
+    rows = found.table().set_index(["n1", "n2"])
+    for n1, n2 in ((5, 20), (10, 40)):
+        Counts.seen.clear()
+        expected = Backtest(GOOG, Counts).run(n1=n1, n2=n2)
+        assert rows.loc[(n1, n2), "Return [%]"] == pytest.approx(expected["Return [%]"], abs=1e-9)

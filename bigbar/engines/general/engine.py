@@ -115,9 +115,15 @@ class CompiledEngine(OneByOne):
         return self._preparer.seconds
 
     def translate(self, number: int) -> None:
-        """Translate and compile the strategy by one combination, unless that is done."""
+        """Translate and compile the strategy by one combination, unless that is done.
+
+        What its `init` has made of the class is put back.
+        """
         self._ran.again()
-        self._ready(self._space[number])
+        try:
+            self._ready(self._space[number])
+        finally:
+            self._runner.restore_class()
 
     # The contract.
 
