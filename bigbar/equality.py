@@ -24,6 +24,26 @@ def is_plain_object(value: Any) -> bool:
     )
 
 
+def exact_key(value: Any) -> Any:
+    """A key that only values have in common which are equal through and through.
+
+    Raises
+    ------
+    TypeError
+        If there is none: of what can be changed, and of objects with an equality of their own.
+    """
+    kind = type(value)
+    if isinstance(value, tuple | frozenset):
+        parts = [exact_key(one) for one in value]
+        return (kind, frozenset(parts) if isinstance(value, frozenset) else tuple(parts))
+    if isinstance(value, float | complex | np.inexact):
+        return (kind, repr(value))  # 0.0 is equal to -0.0.
+    if kind.__eq__ is not object.__eq__ and not is_library(kind.__module__):
+        raise TypeError(f"{kind.__qualname__} has an equality of its own")
+    hash(value)
+    return (kind, value)
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether two values are equal through and through: types, order and NaN included."""
     if type(one) is not type(other):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from snippets import snippet
 
 from bigbar.engines.general.engine import CompiledEngine
 from bigbar.engines.runner import RunnerEngine
+from bigbar.space import Parameter, Space
 
 CROSS = """
 if crossover(self.ma, self.mb):
@@ -36,6 +38,9 @@ PUT_TOGETHER = {
     "the_table": "self.mc = self.I(lambda: self.data.df.Close.rolling(self.k + 1).max())",
 }
 
+#: A function that reads what is assigned behind it.
+LATER = "f = lambda x: sma(x, {})\n{}\nself.mc = self.I(f, self.data.Close)"
+
 ON_THEIR_OWN = {
     "a_branch": "if self.k > 2:\n    self.mc = self.I(sma, self.data.Close, 3)",
     "a_loop": "for j in (1, 2):\n    setattr(self, f'm{j}', self.I(sma, self.data.Close, j))",
@@ -45,9 +50,21 @@ ON_THEIR_OWN = {
     "a_call_for_its_effect": "COUNTER.append(self.k)\nself.mc = self.I(sma, self.data.Close, 3)",
     "chance": "self.mc = self.I(lambda x: x + np.random.rand(), self.data.Close)",
     "what_a_function_counts": "self.mc = self.I(counted, self.data.Close)",
+    "an_attribute_that_comes_later": LATER.format("self.later", "self.later = self.k + 1"),
+    "a_name_that_comes_later": LATER.format("period", "period = self.k + 1"),
+    "a_method_before_what_it_reads": "f = self.of_later\nself.later = self.k\n"
+    "self.mc = self.I(f, self.data.Close)",
+    "what_is_used_up": "it = map(int, range(4, 9))\nself.a = 3 + self.k in it\n"
+    "self.mc = self.I(sma, self.data.Close, 3 + sum(it))",
+    "a_list_that_is_written_into": "w = [40]\nself.a = heapq.heappush(w, 20 + self.k)\n"
+    "self.mc = self.I(lambda x: sma(x, w[0]), self.data.Close)",
+    "an_array_that_is_written_into": "w = np.zeros(1)\nself.a = np.copyto(w, self.k)\n"
+    "self.mc = self.I(lambda x: sma(x, 4 + int(w[0])), self.data.Close)",
 }
 
 EXTRA = """
+import heapq
+
 def both(values, n):
     return sma(values, n), sma(values, 2 * n)
 
@@ -62,6 +79,11 @@ def counted(values):
 """
 
 METHODS = """
+later = 3
+
+def of_later(self, values):
+    return sma(values, 2 + self.later)
+
 def smoothed(self, values):
     return sma(values, self.halved() + 1)
 
@@ -118,3 +140,27 @@ def test_a_value_that_a_function_reads_may_change_between_two_runs():
     strategy.init.__globals__["SHIFT"] = 4
     check_same(ours, theirs, range(12))
     assert not np.array_equal(before, ours.run(0, 12), equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "width"),
+    [
+        (((4,), (4.0,)), "9 if type(p[0]) is float else 4"),
+        (((1,), (True,)), "9 if type(p[0]) is bool else 4"),
+        ((0.0, -0.0), "9 if math.copysign(1, p) < 0 else 4"),
+    ],
+    ids=["a_float_in_a_tuple", "a_truth_value_in_a_tuple", "minus_zero"],
+)
+def test_parameters_that_are_equal_and_not_the_same(values, width):
+    one = snippet(
+        "equal", CROSS.replace("self.ma", "self.mc"), attrs="p = 0",
+        extra=f"def wide(values, p):\n    return sma(values, {width})\n",
+        init="self.mc = self.I(wide, self.data.Close, self.p)",
+    )  # fmt: skip
+    strategy = make_strategy(one.source)
+    job = job_of(strategy, grid_of(strategy), {"cash": 10_000})
+    space = Space([Parameter("n", (5, 7, 12)), Parameter("p", values)])
+    job = replace(job, space=space)
+    ours = CompiledEngine(bars("GOOG"), job)
+    check_same(ours, RunnerEngine(bars("GOOG"), job), range(6))
+    assert ours.composed >= 2

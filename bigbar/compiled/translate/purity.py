@@ -13,6 +13,8 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from bigbar.chance import CHANCE, MODULES_OF_CHANCE
 from bigbar.compiled.translate.parts import Parts
 from bigbar.compiled.translate.refusal import CannotCompile
@@ -46,7 +48,25 @@ _CHANGES = frozenset(
         *("fit", "partial_fit", "fit_transform", "fit_predict", "train", "write", "writelines"),
         *("send", "put", "fill", "resize", "setflags", "itemset", "close", "cancel", "buy"),
         *("sell", "read", "readline", "save", "to_csv", "to_pickle", "to_parquet", "to_sql"),
+        *("heappush", "heappop", "heapify", "heapreplace", "heappushpop", "insort", "insort_left"),
+        *("insort_right", "copyto", "place", "putmask", "put_along_axis", "fill_diagonal"),
+        *("rotate", "move_to_end", "partition", "intersection_update", "difference_update"),
+        *("symmetric_difference_update", "isetitem", "setfield", "setitem", "delitem", "savetxt"),
+        *("system", "savez", "tofile", "to_json", "to_excel", "to_feather", "dump", "send_signal"),
     }
+)
+
+#: Keyword arguments by which a library's function writes into what it is given.
+_WRITES_INTO = frozenset({"inplace", "out", "copy", "overwrite_input"})
+
+#: Methods with names of Python's own that only answer.
+_DUNDERS = frozenset(
+    f"__{one}__"
+    for one in (
+        *("abs", "add", "and", "bool", "contains", "eq", "float", "ge", "getitem", "gt", "call"),
+        *("int", "invert", "le", "len", "lt", "mod", "mul", "ne", "neg", "or", "pos", "pow", "sub"),
+        *("round", "str", "repr", "truediv", "floordiv"),
+    )
 )
 
 #: Expressions that are pure where their parts are.
@@ -125,7 +145,9 @@ class Purity:
         module = getattr(function, "__module__", None) or ""
         if function is getattr(builtins, name, None):
             return name in _ANSWERS
-        if name in CHANCE or module.partition(".")[0] in MODULES_OF_CHANCE or name in _CHANGES:
+        if name in CHANCE or module.partition(".")[0] in MODULES_OF_CHANCE:
+            return False
+        if _changes(name) and not _is_own(function):
             return False
         if isinstance(function, functools.partial):
             given = (*function.args, *function.keywords.values())
@@ -209,7 +231,10 @@ class _Judge:
         if isinstance(node, ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.DictComp):
             return self._comprehension(node)
         if isinstance(node, ast.Lambda):
-            return self._inside([one.arg for one in node.args.args]).pure(node.body)
+            given = [one for one in ast.walk(node.args) if isinstance(one, ast.arg)]
+            defaults = [*node.args.defaults, *node.args.kw_defaults]
+            inside = self._inside([one.arg for one in given])
+            return all(map(self.pure, defaults)) and inside.pure(node.body)
         if isinstance(node, _PLAIN):
             return all(map(self.pure, ast.iter_child_nodes(node)))
         return False
@@ -271,7 +296,7 @@ class _Judge:
     def _call(self, node: ast.Call) -> bool:
         if not all(self.pure(one.value) for one in node.keywords):
             return False
-        if any(one.arg == "inplace" for one in node.keywords):
+        if any(one.arg in _WRITES_INTO and not _is_harmless(one) for one in node.keywords):
             return False
         if not all(map(self.pure, node.args)):
             return False
@@ -283,9 +308,11 @@ class _Judge:
                 return False
         if not isinstance(function, ast.Attribute):
             return self.pure(function)
-        if function.attr in _CHANGES or function.attr in CHANCE:
-            return False
         found = self._object(function)
+        if function.attr in CHANCE or (_changes(function.attr) and not _is_own(found)):
+            return False
+        if isinstance(found, np.ufunc) and len(node.args) > found.nin:
+            return False  # The last one is where the answer goes.
         if found is not None:
             return self._purity.function(found, self._depth)
         return self.pure(function.value)
@@ -318,7 +345,10 @@ class _Judge:
     ) -> bool:
         judge = self
         for one in node.generators:
-            if not judge.pure(one.iter):
+            if not judge.pure(one.iter) or not all(
+                isinstance(part, ast.Name | ast.Tuple | ast.List | ast.Starred | ast.expr_context)
+                for part in ast.walk(one.target)
+            ):
                 return False
             bound = [name.id for name in ast.walk(one.target) if isinstance(name, ast.Name)]
             judge = judge._inside(bound)
@@ -382,6 +412,27 @@ def _outermost(node: ast.AST) -> list[ast.expr]:
         else:
             found.extend(_outermost(one))
     return found
+
+
+def _is_own(function: Any) -> bool:
+    """Whether a function is the trader's: what it does is told by its source, not its name."""
+    function = getattr(function, "__func__", function)
+    return isinstance(function, types.FunctionType) and not _is_installed(function)
+
+
+def _changes(name: str) -> bool:
+    """Whether a function of this name changes what it belongs to, or is given."""
+    return name in _CHANGES or (name.startswith("__") and name not in _DUNDERS)
+
+
+def _is_harmless(keyword: ast.keyword) -> bool:
+    """Whether an argument by which functions write into others says that this does not."""
+    value = keyword.value
+    if not isinstance(value, ast.Constant):
+        return False
+    return value.value is (True if keyword.arg == "copy" else None) or (
+        value.value is False and keyword.arg in ("inplace", "overwrite_input")
+    )
 
 
 def _is_of_chance(value: Any) -> bool:

@@ -15,7 +15,7 @@ from backtesting._util import _Indicator
 from bigbar.engines.any_strategy.warm_up import warm_up_bars
 from bigbar.engines.general.pieces import Piece, Pieces, pieces_of
 from bigbar.engines.general.ran import Ran
-from bigbar.equality import same
+from bigbar.equality import exact_key, same
 
 #: Bytes of arrays that are kept in a process.
 _MOST_BYTES = 128 * 2**20
@@ -155,7 +155,8 @@ class Composer:
             return None
         found = []
         for piece in self._pieces:
-            made = self._made.get(_key(piece, parameters))
+            key = _key(piece, parameters)
+            made = None if key is None else self._made.get(key)
             if made is None:
                 return None
             found.append(made)
@@ -206,12 +207,10 @@ _OF_EVERY_STRATEGY = frozenset({"_broker", "_data", "_indicators", "_params"})
 
 
 def _key(piece: Piece, parameters: Mapping[str, Any]) -> Any:
-    key = (piece.names, *((type(parameters[name]), parameters[name]) for name in piece.reads))
     try:
-        hash(key)
+        return (piece.names, *(exact_key(parameters[name]) for name in piece.reads))
     except TypeError:
         return None
-    return key
 
 
 def _warm_up(strategy: Strategy, piece: Piece) -> int:

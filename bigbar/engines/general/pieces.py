@@ -105,6 +105,7 @@ class _Init:
         if len(tree.args.args) != 1 or tree.args.vararg or tree.args.kwarg:
             raise _NoPieces
         self._itself = tree.args.args[0].arg
+        self._names, self._attributes = self._assigned_in(tree)
         for one in tree.body:
             if isinstance(one, ast.Pass) or _is_text(one) or self._is_super(one, owner):
                 continue
@@ -135,6 +136,8 @@ class _Init:
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
             target, value = node.target, node.value
         else:
+            raise _NoPieces
+        if _is_used_up(value):
             raise _NoPieces
         reads = self._reads(value)
         names = []
@@ -186,9 +189,23 @@ class _Init:
     def _is_indicator(self, node: ast.Call) -> bool:
         return self._is_attribute(node.func) and node.func.attr == "I"  # type: ignore[attr-defined]
 
+    def _assigned_in(self, tree: ast.FunctionDef) -> tuple[frozenset[str], frozenset[str]]:
+        """Names and attributes that it assigns anywhere: a function may read them later on."""
+        stored = [
+            one
+            for one in ast.walk(tree)
+            if isinstance(getattr(one, "ctx", None), ast.Store | ast.Del)
+        ]
+        return (
+            frozenset(one.id for one in stored if isinstance(one, ast.Name)),
+            frozenset(one.attr for one in stored if isinstance(one, ast.Attribute)),
+        )
+
     def _known(self, name: str) -> Any:
         if name == self._itself:
             return self._strategy
+        if name in self._names:
+            raise KeyError(name)
         return self._parts.name(self._function, name)
 
     def _named_in(self, node: ast.AST) -> frozenset[str]:
@@ -208,6 +225,8 @@ class _Init:
             return frozenset({name})
         if name in self._assigned:
             return self._assigned[name]
+        if name in self._attributes:
+            raise _NoPieces  # By then it may be what is assigned further down.
         member = inspect.getattr_static(self._kind, name, None)
         if name == "data":
             return frozenset()
@@ -255,6 +274,15 @@ class _Init:
     @staticmethod
     def _together(sets: Any) -> frozenset[str]:
         return frozenset().union(*sets)
+
+
+def _is_used_up(node: ast.expr) -> bool:
+    """Whether a value is one that whoever reads it uses up."""
+    if isinstance(node, ast.Tuple | ast.List):
+        return any(map(_is_used_up, node.elts))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id in ("map", "zip", "filter", "enumerate", "reversed")
+    return isinstance(node, ast.GeneratorExp)
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -20,6 +20,7 @@ from bigbar.engines.any_strategy.warm_up import warm_up_bars
 from bigbar.engines.any_strategy.warned import Warned, keeping
 from bigbar.engines.general.composed import Composed, Composer
 from bigbar.engines.general.ran import Ran
+from bigbar.equality import exact_key
 
 #: Strategies kept in a process; combinations next to each other have most in common.
 _KEPT = 256
@@ -109,16 +110,11 @@ class Starts:
 
     def _key(self, parameters: Mapping[str, Any]) -> Any:
         """What of a combination `init` depends on; None where that cannot be compared."""
-        key = tuple(
-            (name, type(parameters[name]), parameters[name])
-            for name in sorted(self._looked_at)
-            if name in parameters
-        )
+        names = sorted(self._looked_at & set(parameters))
         try:
-            hash(key)
+            return tuple((name, exact_key(parameters[name])) for name in names)
         except TypeError:
             return None
-        return key
 
     def _composed(self, parameters: Mapping[str, Any]) -> Start | None:
         """A strategy without an `init` of its own; None where something of it is not known."""
