@@ -263,3 +263,90 @@ def test_an_init_that_exchanges_what_next_reads():
     )  # fmt: skip
     check(strategy)
     assert isinstance(vars(strategy)["next"], types.FunctionType)
+
+
+# ----------------------------------------------------------------------- what raises unread
+
+#: What raises now and then, in a `try` or not, though nobody reads what comes of it.
+UNREAD = {
+    "a statement": "self.days[len(self.data)]",
+    "a place of the table": "self.data.df.iloc[-150]",
+    "a name": "x = self.days[len(self.data)]",
+    "a name for what is no number": "x = [self.days[len(self.data)]]",
+    "a division": "x = 1 / (len(self.data) - 300)",
+    "whole numbers of NaN": "x = int(self.holes[-1])",
+    "several": "x, y = self.days[len(self.data)], 3",
+    "an argument": "x = one(self.days[len(self.data)])",
+    "an argument that is read now and then": "x = either(0, self.ma[-150])",
+    "an argument of a method": "x = self.first(3, 1 / (len(self.data) % 5))",
+    "an item": "x = (1 / (self.count % 5), 3)[1]\nself.count += 1",
+    "how many items": "x = len((1 / (self.count % 5), 3))\nself.count += 1",
+    "items of which one is found": "x = 3 in (3, 1 / (self.count % 5))\nself.count += 1",
+    "a trade": "self.trades[0]",
+    "whether there is a trade": "if self.trades[0]: pass",
+    "a trade that is not None": "x = self.closed_trades[0] is None",
+    "the exit of an open trade": "x = self.trades[0].exit_price is None",
+    "an order": "x = self.orders[0]",
+    "a time": "if self.data.index[-150]: pass",
+    "under a condition": "if self.position or self.count == 0:\n    x = self.days[len(self.data)]",
+}
+DAYS = """
+self.days = {j: 1 for j in range(3000) if j != 300}
+self.holes = self.I(lambda x: np.where(np.arange(len(x)) == 299, np.nan, 3.0), self.data.Close)
+self.count = 0
+"""
+CAUGHT = """
+try:
+    {}
+except (IndexError, KeyError, ValueError, ZeroDivisionError):
+    self.position.close()
+    return
+"""
+CROSSES = """
+if crossover(self.ma, self.mb):
+    self.buy(size=1)
+elif crossover(self.mb, self.ma):
+    self.position.close()
+"""
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_what_raises_is_noticed_though_nobody_reads_it(name):
+    caught = CAUGHT.format(UNREAD[name].replace("\n", "\n    "))
+    extra = "def one(x): return 1\ndef either(a, b): return b if a > 0 else 0\n"
+    for place, text in enumerate((caught, UNREAD[name] + "\n")):
+        one = snippet(
+            f"unread_{place}", text + CROSSES, init=DAYS, extra=f"{extra}\n# {name}\n",
+            methods="def first(self, a, b): return a", grid="({'n': 7, 'k': 1},)",
+        )  # fmt: skip
+        strategy = make_strategy(one.source)
+        grid = [{"n": 7, "k": 1}]
+        ours = engine_of(strategy, grid)
+        job = job_of(strategy, grid, {"cash": 10_000})
+        check_same(ours, RunnerEngine(bars("GOOG"), job), range(1))
+        assert ours.refused is None, ours.refused
+
+
+def test_a_loop_over_what_its_body_changes():
+    body = "for v in (self.count, self.count + 1): self.count += v % 3\n"
+    body += "if self.count % 4 == 0: self.buy(size=1)\nelse: self.position.close()"
+    one = snippet("a_loop_over_state", body, init="self.count = 0", grid=repr(GRID))
+    check(make_strategy(one.source.replace("n = 10", "n, m = 10, 0")))
+
+
+WRITES = {
+    "heappush": "heapq.heappush(self.past, self.data.Close[-1])",
+    "__setitem__": "self.past.__setitem__(slice(0, 0), [1])",
+    "copyto": "np.copyto(self.some, self.some + 1)",
+    "a third argument": "np.add(self.some, 1, self.some)",
+    "a lambda's default": "(lambda x=heapq.heappush(self.past, 1): x)()",
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_what_writes_into_its_argument_is_no_plain_value(name):
+    body = f"{WRITES[name]}\nif (len(self.past) + int(self.some[0])) % 5 == 0: self.buy(size=1)\n"
+    body += "elif len(self.data) % 7 == 0: self.position.close()"
+    init = "self.past = []\nself.some = np.zeros(1)"
+    one = snippet("writes", body, init=init, extra=f"import heapq\n# {name}\n", grid=repr(GRID))
+    check(make_strategy(one.source.replace("n = 10", "n, m = 10, 0")))

@@ -7,6 +7,7 @@ from typing import Any
 
 from bigbar.compiled.translate import orders
 from bigbar.compiled.translate.attributes import kept_as, of_state
+from bigbar.compiled.translate.evaluated import evaluated
 from bigbar.compiled.translate.expressions import translate
 from bigbar.compiled.translate.lists import (
     add_kind,
@@ -213,6 +214,7 @@ def _store_name(unit: Unit, name: str, value: Any, node: ast.stmt, pure: ast.exp
         if isinstance(value, Items | Known) and items is not None and name in unit.own_lists:
             value = _made_list(unit, items, node)
     if isinstance(value, Order):
+        evaluated(unit, value)
         # Slots are used again, so that an order must not be looked at once it may be gone.
         unit.flow.variables[name] = Variable(Unread())
         unit.flow.bound.add(name)
@@ -225,7 +227,7 @@ def _store_name(unit: Unit, name: str, value: Any, node: ast.stmt, pure: ast.exp
     if isinstance(value, Items):
         value = settled(unit, value, node)
     if isinstance(value, Pure):
-        value = _as_number(unit, value)
+        value = evaluated(unit, _as_number(unit, value))
     if isinstance(value, Series) and any(part in value.at("i") for part in _OF_THE_RUN):
         # It would be read as it is later.
         if pure is None:

@@ -11,6 +11,7 @@ from backtesting._util import _Indicator
 
 from bigbar.compiled.translate.builder import Row
 from bigbar.compiled.translate.codes import as_float
+from bigbar.compiled.translate.evaluated import evaluated
 from bigbar.compiled.translate.expressions import translate
 from bigbar.compiled.translate.functions import call_property
 from bigbar.compiled.translate.kinds import number_of
@@ -321,6 +322,7 @@ def _of_trade(unit: Unit, trade: Trade, name: str, node: ast.AST) -> Any:
             "tp": Number(f"trade_tp(f, n, Ti, {t})", none=f"(trade_tp(f, n, Ti, {t}) == 0.0)"),
         }
         if name in ("exit_price", "exit_bar", "exit_time"):
+            evaluated(unit, trade)
             return Nothing()
     if name in numbers:
         return numbers[name]

@@ -10,11 +10,12 @@ from typing import Any
 
 from backtesting import Strategy
 
+from bigbar.compiled.translate.evaluated import may_raise, raising
 from bigbar.compiled.translate.expressions import condition, translate
 from bigbar.compiled.translate.refusal import CannotCompile
 from bigbar.compiled.translate.states import CHANGES
 from bigbar.compiled.translate.unit import Unit
-from bigbar.compiled.translate.values import Pure, StrategyItself, Variable
+from bigbar.compiled.translate.values import Number, Pure, StrategyItself, Variable
 
 #: What a condition may come to: code of whether it can be true, and whether it can be false.
 Either = tuple[str, str]
@@ -202,6 +203,41 @@ class Conditions:
         except CannotCompile:
             return None
         return self.named(code)
+
+    def mark_raising(self, node: ast.AST, here: Here) -> bool:
+        """Have the bars marked on which bars and parameters make an expression raise.
+
+        Returns
+        -------
+        bool
+            Whether they are known.
+        """
+        if not isinstance(node, ast.expr) or not self.is_pure(node, here):
+            return all(self.mark_raising(one, here) for one in ast.iter_child_nodes(node))
+        whole = self.substituted(node, here)
+        self.put({})
+        try:
+            code = self._raising(whole)
+        except CannotCompile:
+            return False
+        if may_raise(self._unit, code):
+            self.named(code)
+        return True
+
+    def _raising(self, node: ast.expr) -> str:
+        """Code that leaves an error where evaluating an expression raises."""
+        unit = self._unit
+        before = len(unit.lines)
+        value = translate(unit, node)
+        code = value.code + value.none if isinstance(value, Number) else ""
+        lines = unit.lines[before:]
+        del unit.lines[before:]
+        if not isinstance(value, Pure) and not may_raise(unit, "\n".join([*lines, code])):
+            return ""
+        if isinstance(value, Number) and not (lines or value.none or _NEEDS_A_RUN.search(code)):
+            return code
+        pure = unit.pure(node)
+        return raising(unit, pure) if isinstance(pure, Pure) else ""
 
     def _code(self, node: ast.expr, here: Here) -> str | None:
         whole = self.substituted(node, here)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from bigbar.compiled.translate.codes import ZERO, cast
+from bigbar.compiled.translate.evaluated import evaluated
 from bigbar.compiled.translate.refusal import CannotCompile
 from bigbar.compiled.translate.unit import Unit
 from bigbar.compiled.translate.values import (
@@ -271,7 +272,7 @@ def _branch(unit: Unit, truth: str, lines: list[list[str]]) -> None:
 def _items(unit: Unit, node: ast.Tuple | ast.List) -> Any:
     if any(isinstance(one, ast.Starred) for one in node.elts):
         raise unit.refusal(node, "* in a list")
-    return Items(tuple(translate(unit, one) for one in node.elts))
+    return Items(tuple(evaluated(unit, translate(unit, one)) for one in node.elts))
 
 
 OWN_HANDLERS: dict[type[ast.AST], Callable[[Unit, Any], Any]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import types
 from dataclasses import replace
@@ -12,6 +13,7 @@ from backtesting import Strategy
 
 from bigbar.compiled.translate.builder import Builder, Joined
 from bigbar.compiled.translate.codes import fitting
+from bigbar.compiled.translate.evaluated import always_read, evaluated
 from bigbar.compiled.translate.expressions import translate
 from bigbar.compiled.translate.returns import give_back, returned
 from bigbar.compiled.translate.scope import ARGUMENTS
@@ -103,11 +105,7 @@ def with_values(
     node: ast.AST,
 ) -> Any:
     """A call of a function of the trader's whose names stand for these values."""
-    body = [
-        one
-        for one in source.tree.body
-        if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
-    ]
+    body = [one for one in source.tree.body if not _is_text(one)]
     itself_name = next((name for name, one in values.items() if one == StrategyItself()), "")
     inner = Unit(
         unit.builder, function, owner, source.tree, source.file, (function, "inside"), itself_name
@@ -169,14 +167,25 @@ def bound(
     names = [one.arg for one in (*tree.args.posonlyargs, *tree.args.args)]
     only = [one.arg for one in tree.args.kwonlyargs]
     given: list[Any] = [] if itself is None else [itself]
-    given += [_argument(unit, one) for one in arguments]
+    read = _read_by(tree)
+
+    def argument(name: str, one: ast.expr) -> Any:
+        value = translate(unit, one)
+        value = unit.number(value, one) if isinstance(value, Pure) else value
+        return value if name in read else evaluated(unit, value)
+
+    given += [
+        argument(name, one)
+        for name, one in itertools.zip_longest(names[len(given) :], arguments)
+        if one is not None
+    ]
     values = dict(zip(names, given, strict=False))
     if len(given) > len(names):
         raise unit.refusal(node, "too many arguments")
     for keyword in keywords:
         if keyword.arg is None or keyword.arg in values or keyword.arg not in names + only:
             raise unit.refusal(node, f"no such argument: {keyword.arg}")
-        values[keyword.arg] = _argument(unit, keyword.value)
+        values[keyword.arg] = argument(keyword.arg, keyword.value)
     defaults = dict(zip(reversed(names), reversed(function.__defaults__ or ()), strict=False)) | (
         function.__kwdefaults__ or {}
     )
@@ -189,9 +198,16 @@ def bound(
     return values
 
 
-def _argument(unit: Unit, node: ast.expr) -> Any:
-    value = translate(unit, node)
-    return unit.number(value, node) if isinstance(value, Pure) else value
+def _read_by(tree: ast.FunctionDef) -> frozenset[str]:
+    """Names whose values are evaluated in every call."""
+    body = [one for one in tree.body if not _is_text(one)]
+    if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
+        return always_read(body[0].value)  # It is written where it is called.
+    return frozenset(one.arg for one in ast.walk(tree.args) if isinstance(one, ast.arg))
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _called(

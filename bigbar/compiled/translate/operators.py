@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bigbar.compiled.translate.codes import as_float
+from bigbar.compiled.translate.evaluated import evaluated
 from bigbar.compiled.translate.expressions import (
     NEGATED,
     condition,
@@ -297,6 +298,7 @@ def _is_none(unit: Unit, value: Any) -> str:
         return "True"
     if isinstance(value, Pure):
         value = unit.hoisted(value)
+    value = evaluated(unit, value)
     if isinstance(value, Number | Items):
         return value.none or "False"
     return "False"

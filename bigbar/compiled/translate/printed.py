@@ -6,6 +6,7 @@ import ast
 import re
 from typing import Any
 
+from bigbar.compiled.translate.evaluated import evaluated
 from bigbar.compiled.translate.expressions import translate
 from bigbar.compiled.translate.unit import Unit
 from bigbar.compiled.translate.values import Known, Number, Pure, Series, Unread
@@ -30,20 +31,7 @@ def _evaluated(unit: Unit, node: ast.expr) -> Any:
         unit.is_printed = False
     if unit.acts > acts:
         raise unit.refusal(node, "what is printed changes something")
-    if isinstance(value, Pure):
-        if not _cannot_raise(value.node):
-            unit.kept(unit.hoisted(Pure(ast.Compare(value.node, [ast.Is()], [ast.Constant(None)]))))
-        return value
-    return unit.kept(value) if isinstance(value, Number) else value
-
-
-def _cannot_raise(node: ast.expr) -> bool:
-    """Whether an expression of bars and parameters can be evaluated at every bar."""
-    if isinstance(node, ast.Subscript):
-        return ast.unparse(node.slice) == "-1" and _cannot_raise(node.value)
-    if isinstance(node, ast.Attribute):
-        return _cannot_raise(node.value)
-    return isinstance(node, ast.Name | ast.Constant)
+    return evaluated(unit, value)
 
 
 def _joined(unit: Unit, node: ast.JoinedStr) -> Any:

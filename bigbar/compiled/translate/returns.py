@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from bigbar.compiled.translate.builder import Joined
+from bigbar.compiled.translate.evaluated import evaluated
 from bigbar.compiled.translate.expressions import translate
 from bigbar.compiled.translate.unit import Unit
 from bigbar.compiled.translate.values import Items, Nothing, Number
@@ -14,8 +15,7 @@ def give_back(unit: Unit, node: ast.Return) -> None:
     """Translate a return statement."""
     value = Nothing() if node.value is None else translate(unit, node.value)
     if unit.is_entry:
-        if isinstance(value, Number):  # It may raise.
-            unit.emit(f"{unit.temporary()} = {value.code}")
+        evaluated(unit, value)
         unit.emit("return")
         return
     if isinstance(value, Items) and value.none:

@@ -15,6 +15,7 @@ from bigbar.compiled.translate.assignments import (
     store,
 )
 from bigbar.compiled.translate.closures import define
+from bigbar.compiled.translate.evaluated import evaluated
 from bigbar.compiled.translate.expressions import condition, translate
 from bigbar.compiled.translate.lists import as_items
 from bigbar.compiled.translate.loops import Turns, leave_loop, repeated, taken, turns_of
@@ -63,9 +64,7 @@ def _expression(unit: Unit, node: ast.Expr) -> None:
     if instead is not None:
         statement(unit, instead)
         return
-    value = translate(unit, node.value)
-    if isinstance(value, Number):  # It may raise.
-        unit.emit(f"{unit.temporary()} = {value.code}")
+    evaluated(unit, translate(unit, node.value))
 
 
 def as_statement(node: ast.Expr) -> ast.stmt | None:
@@ -133,10 +132,12 @@ def _unrolled(unit: Unit, node: ast.For, value: Items, turns: Turns) -> None:
     """A loop over what is written out, written down once for each."""
     if any(isinstance(one, ast.Break | ast.Continue) for one in ast.walk(node)):
         raise unit.refusal(node, "break or continue in a loop over what is written out")
-    for place, one in enumerate(value.items):
+    # All are there before the first turn changes anything.
+    items: list[Any] = [unit.kept(one) if isinstance(one, Number) else one for one in value.items]
+    for place, one in enumerate(items):
         if turns.counter is not None:
             unit.bind(turns.counter.id, Number(repr(place), "int"), node, None)
-        kept = unit.constant(one.value, node) if is_plain(one) else one
+        kept: Any = unit.constant(one.value, node) if is_plain(one) else one
         if isinstance(kept, Known) and isinstance(kept.value, tuple | list):
             kept = as_items(kept)
         store(unit, turns.target, kept, node, None)

@@ -100,7 +100,7 @@ class Unit(Scope):
         if isinstance(value, Position):
             return "(f[PSIZE] != 0.0)"
         if isinstance(value, Trade | Order):
-            return "True"
+            return f"({value.code} >= 0)" if "(n, " in value.code else "True"
         if isinstance(value, Collection):
             return f"({self.count_of(value)} != 0)"
         if isinstance(value, Listing):
@@ -113,7 +113,7 @@ class Unit(Scope):
         elif number.type == "symbol":
             code = f"({number.code} != {self.symbol('')})"
         elif number.type == "time":
-            code = "True"
+            code = f"({number.code} >= 0)" if "(n, " in number.code else "True"
         else:
             code = f"({number.code} != 0)"
         return f"(not {number.none} and {code})" if number.none else code

@@ -161,10 +161,12 @@ class _Walk:
             return path
         return self._wake(path)
 
-    def _looked_at(self, node: ast.expr, path: str, here: Here) -> str:
+    def _looked_at(self, node: ast.expr, path: str, here: Here, *, is_test: bool = False) -> str:
         """An expression is evaluated, which may do something, or raise."""
         self._conditions.put(here.names)
         if not self._conditions.is_harmless(node) or self._guards.could_raise(node, here.facts):
+            return self._wake(path)
+        if not self._marks_raising(node, here, is_test=is_test):
             return self._wake(path)
         tests = [("({0} == 0)", one) for one in self._guards.not_zero]
         tests += [("({0} - {0} != 0)", one) for one in self._guards.finite]
@@ -175,9 +177,19 @@ class _Walk:
             self.wakes.append(self._path(path, form.format(code)))
         return path
 
+    def _marks_raising(self, node: ast.expr, here: Here, *, is_test: bool) -> bool:
+        """Whether the bars are marked on which an expression raises by bars and parameters."""
+        if is_test and isinstance(node, ast.BoolOp):
+            return all(self._marks_raising(one, here, is_test=True) for one in node.values)
+        if is_test and isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return self._marks_raising(node.operand, here, is_test=True)
+        if is_test and self._conditions.is_pure(node, here):
+            return True  # By its own code.
+        return self._conditions.mark_raising(node, here)
+
     def _if(self, node: ast.If, path: str, here: Here) -> str:
         true, false = self._conditions.either(node.test, here)
-        path = self._looked_at(node.test, path, here)
+        path = self._looked_at(node.test, path, here, is_test=True)
         if path == "False":
             return path
         body, other = here.copy(), here.copy()
@@ -224,6 +236,8 @@ class _Walk:
         pure = None
         if not isinstance(node, ast.AugAssign) and self._conditions.is_pure(whole, here):
             pure = self._conditions.substituted(whole, here)
+            if not self._conditions.mark_raising(whole, here):
+                path = self._wake(path)
         else:
             path = self._looked_at(whole, path, here)
         for target in targets:
@@ -240,8 +254,8 @@ class _Walk:
             self._conditions.substituted(one, here) if self._conditions.is_pure(one, here) else None
             for one in value.elts
         ]
-        for one, known in zip(value.elts, pure, strict=True):
-            if known is None and path != "False":
+        for one in value.elts:
+            if path != "False":
                 path = self._looked_at(one, path, here)
         for name, known in zip(target.elts, pure, strict=True):
             here.forget(name.id)
