@@ -179,7 +179,7 @@ def test_it_warns_where_other_machines_may_look(tmp_path: Path):
     [
         (["--port", "99999"], "--port: 99999 is above 65535"),
         (["--port", "x"], "'x' is not a whole number"),
-        (["--host", "no.such.host.invalid"], "cannot listen on port"),
+        (["--host", "no.such.host.invalid"], "name one of this machine with --host"),
         (["--output", __file__], "is no folder"),
         (["--allow-change", "yes"], "one too many"),
         (["--prot", "1"], "did you mean --port?"),

@@ -249,6 +249,8 @@ def test_stop_and_resume_by_their_buttons(seen: Seen):
     assert "bigbar --resume 1" in notes["question"]
     assert notes["left alone"] == "Unfinished"
     assert "361 of 361" in notes["end"]
+    assert "Took" in notes["end"]
+    assert "Speed" not in notes["end"], "of a run with its validation it would say nothing"
     with RunStore(notes["folder"] / "out", read_only=True) as store:
         assert store.run(1).state == "finished"
 

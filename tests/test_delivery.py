@@ -475,6 +475,12 @@ def test_export_never_writes_over_a_device(export, tmp_path, force):
         assert os.lstat(to).st_mode == mode
 
 
+def test_export_makes_no_file_of_a_dash(export, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert export(Path("-")).refused("- is no file")
+    assert not Path("-").exists()
+
+
 def test_export_and_a_file_that_is_there(export, tmp_path):
     to = tmp_path / "rows.parquet"
     to.write_text("mine")

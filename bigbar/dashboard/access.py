@@ -112,6 +112,11 @@ def listening(host: str, port: int) -> socket.socket:
         return socket.create_server((str(address[0]), port), family=family, backlog=128)
     except (OSError, UnicodeError) as problem:
         why = getattr(problem, "strerror", None) or problem
+        if isinstance(problem, socket.gaierror | UnicodeError):
+            raise InputError(
+                f"the dashboard cannot listen on {host}: {why}; name one of this machine with "
+                "--host, or leave it out for this machine only"
+            ) from problem
         raise InputError(
             f"the dashboard cannot listen on port {port} of {host}: {why}; name another with "
             "--port, or leave it out for a free one"

@@ -140,6 +140,8 @@ def check_place(store: RunStore, path: Path, *, force: bool) -> None:
         What it is, and what to do.
     """
     advice = "give another file with --to"
+    if str(path) == "-":
+        raise SettingsError(f"- is no file, and nothing goes to standard output; {advice}")
     for kept in stores_in(store.path.parent):
         if is_same(path, place_of(kept)):
             raise SettingsError(f"{path} is the store of runs itself; {advice}")

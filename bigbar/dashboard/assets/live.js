@@ -44,7 +44,8 @@
     }
     entitle(now.state, now.percent);
     say("best-title", now.state === "finished" ? "Best" : "Best so far");
-    for (const name of ["left", "busy", "memory"]) {
+    say("took-name", now.state === "running" ? "So far" : "Took");
+    for (const name of ["speed", "left", "busy", "memory"]) {
       the(name).closest(".card").hidden = now.state !== "running";
     }
     parameters(now.at);
