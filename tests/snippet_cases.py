@@ -401,6 +401,7 @@ COMPILED = (
             if self.data.Close[-1] > self.ma[-1]:
                 self.buy(size=1)
         """,
+        plain_sum=True,
     ),
     case(
         "a_local_list_of_prices",

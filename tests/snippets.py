@@ -12,6 +12,7 @@ from generated_strategies import grid_of, make_strategy
 from real_jobs import check_same, job_of
 from real_strategies import bars
 
+from bigbar.compiled.translate.lists import SUMS_PLAINLY
 from bigbar.engines.runner import RunnerEngine
 
 _MODULE = """
@@ -102,9 +103,11 @@ def snippet(
     return Snippet(name, source, in_python)
 
 
-def case(name: str, body: str, *, soak: bool = False, **more: Any) -> Any:
-    """A snippet as a parameter of a test."""
-    marks = [pytest.mark.soak] if soak else []
+def case(name: str, body: str, *, soak: bool = False, plain_sum: bool = False, **more: Any) -> Any:
+    """A snippet as a parameter of a test; one with a `sum` that Python 3.12 adds in another way."""
+    marks: list[Any] = [pytest.mark.soak] if soak else []
+    if plain_sum:
+        marks.append(pytest.mark.skipif(not SUMS_PLAINLY, reason="left to Python"))
     return pytest.param(snippet(name, body, **more), id=name, marks=marks)
 
 
