@@ -42,6 +42,9 @@ _WRITES = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "DELETE_DER
 #: Functions that call functions that call functions.
 _DEEP = 12
 
+#: Operations whose last variable is loaded.
+_LOADS = ("LOAD_FAST", "LOAD_DEREF", "STORE_FAST_LOAD_FAST")
+
 Key = tuple[Any, ...]
 
 
@@ -428,7 +431,8 @@ def _attributes_of(code: types.CodeType, name: str) -> frozenset[str] | None:
         is_variable = one.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_CLOSURE", "STORE_"))
         if not is_variable and not one.opname.startswith("DELETE_"):
             continue  # A constant or an attribute of the same name.
-        if named != (name,) or not one.opname.startswith(("LOAD_FAST", "LOAD_DEREF")):
+        # From Python 3.13 on one instruction loads two variables: the second is looked into.
+        if name in named[:-1] or not one.opname.startswith(_LOADS):
             return None
         if following.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
             return None
