@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -101,6 +102,26 @@ def test_slices_give_the_same_rows(kind: str, case: Case) -> None:
         for start, stop in reversed(slices):
             assert same(engine.run(start, stop), whole[start:stop]), (start, stop)
     assert same(engine_of(case, kind).run(5, 6), whole[5:6])
+
+
+@pytest.mark.parametrize("every", [1, 2, 7, 23])
+def test_some_of_a_grid_have_the_rows_that_they_have_in_all_of_it(
+    kind: str, case: Case, every: int
+) -> None:
+    """Of those that a constraint leaves: near each other, and far apart."""
+    numbers = np.flatnonzero(np.arange(len(case.grid)) % every == every // 2)
+    whole, job = engine_of(case, kind), replace(case.job(kind), space=case.grid.only(numbers))
+    some = build_engine(case.file(), job)
+    rows, returns = whole.run(0, len(case.grid)), whole.returns(0, len(case.grid))
+    assert same(some.run(0, len(numbers)), rows[numbers])
+    assert same(some.returns(0, len(numbers)), returns[numbers])
+    assert same(some.run(1, 2), rows[numbers[1:2]])
+    assert len(some.run(1, 1)) == 0
+    for number in range(0, len(numbers), 5):
+        pd.testing.assert_frame_equal(some.trades(number), whole.trades(int(numbers[number])))
+        pd.testing.assert_series_equal(some.equity(number), whole.equity(int(numbers[number])))
+    with pytest.raises(IndexError, match=f"of a grid of {len(numbers)}"):
+        some.run(0, len(numbers) + 1)
 
 
 def test_an_empty_slice_is_an_empty_table(kind: str, case: Case) -> None:

@@ -82,13 +82,13 @@ def run_lanes(batch, count, picked, used, entries, factor_levels, market, accoun
 
 @compiled_inner
 def end_walk(  # type: ignore[no-untyped-def]
-    table, batch, lane, used, count, number, entries, factor_levels, market, account, fees
+    thresholds, batch, lane, used, count, entries, factor_levels, market, account, fees
 ):
-    """End a lane's walk, or walk its combination alone if it is irregular, and answer combinations.
+    """End a lane's walk, or walk its combination alone if it is irregular.
 
-    Leaves the day ends in `batch.equity`; returns the `Tally`.
+    Leaves the day ends in `batch.equity`; returns the `Tally`, and the thresholds that every trade
+    still passes.
     """
-    thresholds = thresholds_at(table, batch.places[lane])
     lanes = batch.selection.lanes
     tally = finish_lane(
         batch.selection, batch.purse, lane, used, entries, market, account, fees, batch.day_equity
@@ -105,8 +105,7 @@ def end_walk(  # type: ignore[no-untyped-def]
         tally, least = walk(
             batch.listed, count, thresholds, entries, factor_levels, market, account, batch.equity
         )
-    answer(table, thresholds, least, number)
-    return tally
+    return tally, least
 
 
 @compiled_inner
@@ -129,6 +128,13 @@ def keep_returns(out, batch, cash):  # type: ignore[no-untyped-def]
     for d in range(days):
         out[d] = np.float32(batch.equity[d])
     out[days:] = 0.0
+
+
+@compiled_inner
+def most_lanes(batch):  # type: ignore[no-untyped-def]
+    """How many combinations there is room for side by side."""
+    most = min(LANES, len(batch.day_equity) // len(batch.equity))
+    return most - most % LANE_STEP
 
 
 @compiled_entry
@@ -171,8 +177,7 @@ def walk_block(  # type: ignore[no-untyped-def]
     rows : int
         Walks in `out`.
     """
-    most = min(LANES, len(batch.day_equity) // len(batch.equity))
-    most -= most % LANE_STEP
+    most = most_lanes(batch)
     rows = 0
     place = next_to_walk(table, place)
     while place < table.walk_of.size and rows + most <= len(out):
@@ -182,13 +187,54 @@ def walk_block(  # type: ignore[no-untyped-def]
         used = picked + -picked % LANE_STEP
         run_lanes(batch, listed, picked, used, entries, factor_levels, market, account, fees)
         for lane in range(picked):
-            tally = end_walk(
-                table, batch, lane, used, listed, walks + rows, entries, factor_levels, market,
-                account, fees,
-            )  # fmt: skip
+            thresholds = thresholds_at(table, batch.places[lane])
+            tally, least = end_walk(
+                thresholds, batch, lane, used, listed, entries, factor_levels, market, account, fees
+            )
+            answer(table, thresholds, least, walks + rows)
             if returns_only:
                 keep_returns(day_out[rows], batch, account.cash)
             else:
                 sum_up(out[rows], batch, tally, account, constants)
             rows += 1
     return place, rows
+
+
+@compiled_entry
+def walk_each(  # type: ignore[no-untyped-def]
+    combinations, chosen, count, entries, factor_levels, market, account, fees, constants, batch,
+    out, day_out, returns_only,
+):  # fmt: skip
+    """Walk just these combinations, each into its row.
+
+    Parameters
+    ----------
+    combinations : ndarray of int64, shape (combinations, 3)
+        `k_atr`, tail ratio and momentum weight, as positions on their axes; `k_atr` ascending.
+    chosen, count, entries, factor_levels, market, account, fees, constants, batch, returns_only
+        As of `walk_block`.
+    out : ndarray of float, shape (combinations, statistics)
+        Written.
+    day_out : ndarray of float32, shape (combinations, days - 1)
+        Written in its place where only the daily returns are asked for.
+    """
+    most = most_lanes(batch)
+    for start in range(0, len(combinations), most):
+        picked = min(most, len(combinations) - start)
+        listed = list_candidates(batch.listed, chosen, count, factor_levels, combinations[start, 0])
+        for lane in range(picked):
+            row = start + lane
+            thresholds = (combinations[row, 0], combinations[row, 1], combinations[row, 2])
+            start_selection(batch.selection, lane, thresholds)
+        used = picked + -picked % LANE_STEP
+        run_lanes(batch, listed, picked, used, entries, factor_levels, market, account, fees)
+        for lane in range(picked):
+            row = start + lane
+            thresholds = (combinations[row, 0], combinations[row, 1], combinations[row, 2])
+            tally, _ = end_walk(
+                thresholds, batch, lane, used, listed, entries, factor_levels, market, account, fees
+            )
+            if returns_only:
+                keep_returns(day_out[row], batch, account.cash)
+            else:
+                sum_up(out[row], batch, tally, account, constants)

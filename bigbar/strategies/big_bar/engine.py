@@ -1,8 +1,12 @@
-"""A slice of the grid through the compiled kernel: candidates once, then blocks of walks."""
+"""A slice of the grid through the compiled kernel: candidates once, then blocks of walks.
+
+Where few of a grid's combinations are to be run, no others are walked.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -10,7 +14,7 @@ from numpy.typing import NDArray
 
 from bigbar.space import Space
 from bigbar.statistics import STATISTICS
-from bigbar.strategies.big_bar.batches import walk_block
+from bigbar.strategies.big_bar.batches import walk_block, walk_each
 from bigbar.strategies.big_bar.buffers import new_batch
 from bigbar.strategies.big_bar.candidates import Precomputed, entries_with
 from bigbar.strategies.big_bar.equal_results import WalkTable, copy_twins, count_passing
@@ -20,6 +24,13 @@ from bigbar.strategies.big_bar.trade_selection import LANES, Entries
 
 #: Rows of walks that are gathered before they are copied: half a megabyte.
 _MOST_ROWS = 2048
+
+#: Where one combination of so many is asked for, or more, all are walked: neighbours answer each
+#: other.
+_DENSE = 8
+
+
+_Number = TypeVar("_Number", np.float64, np.float32)
 
 
 class _Piece(NamedTuple):
@@ -32,7 +43,7 @@ class _Piece(NamedTuple):
     first, stop : int
         Which of the period's combinations with that ratio.
     places : slice
-        Where they stand in the slice of the grid that was asked for.
+        Where they stand in the slice of the product that was asked for.
     """
 
     period: int
@@ -65,12 +76,8 @@ class CompiledSweep:
         candidates, days = len(precomputed.bars), self._market.calendar.periods
         self._factor_levels = np.empty(candidates, np.int32)
         self._chosen = np.empty(candidates, np.int32)
-        self._walk_table = (
-            np.empty(grid.shape[1:4], np.int32),
-            np.empty(grid.shape[1:4], np.int32),
-        )
         self._batch = new_batch(candidates, days)
-        room = max(LANES, min(len(grid) // (grid.shape[0] * grid.shape[-1]), _MOST_ROWS))
+        room = max(LANES, min(grid.product // (grid.shape[0] * grid.shape[-1]), _MOST_ROWS))
         self._rows = np.empty((room, len(STATISTICS)))
         self._day_returns = np.empty((room, days - 1), np.float32)
         self._known_entries: tuple[float, Entries] | None = None
@@ -88,12 +95,7 @@ class CompiledSweep:
         IndexError
             If the grid has no such slice.
         """
-        pieces = self._pieces(start, stop)
-        out = np.empty((stop - start, len(STATISTICS)))
-        for piece in pieces:
-            rows, walk_of = self._walk(piece, returns_only=False)
-            np.take(rows, walk_of, axis=0, out=out[piece.places])
-        return out
+        return self._answered(start, stop, np.empty((0, len(STATISTICS))), returns_only=False)
 
     def returns(self, start: int, stop: int) -> NDArray[np.float32]:
         """Daily returns of the combinations `start` to `stop` (excluded).
@@ -108,12 +110,8 @@ class CompiledSweep:
         IndexError
             If the grid has no such slice.
         """
-        pieces = self._pieces(start, stop)
-        out = np.empty((stop - start, self._market.calendar.periods - 1), np.float32)
-        for piece in pieces:
-            rows, walk_of = self._walk(piece, returns_only=True)
-            np.take(rows, walk_of, axis=0, out=out[piece.places])
-        return out
+        days = self._market.calendar.periods - 1
+        return self._answered(start, stop, np.empty((0, days), np.float32), returns_only=True)
 
     def trades(self, number: int) -> pd.DataFrame:
         """Closed trades of one combination, columns and order as backtesting.py's `_trades`.
@@ -164,10 +162,7 @@ class CompiledSweep:
 
     def _walk_alone(self, number: int) -> tuple[NDArray[np.float64], ...]:
         """One combination by the plain walk, see `walk_for_trades`."""
-        if not 0 <= number < len(self._grid):
-            raise IndexError(f"combination {number} of a grid of {len(self._grid)}")
-        places = [int(place) for place in np.unravel_index(number, self._grid.shape)]
-        period, *combination, buffer = places
+        period, *combination, buffer = self._grid.places(number)
         entries = self._entries(self._grid.parameters[-1].values[buffer])
         count = self._choose(int(self._grid.parameters[0].values[period]))
         found: tuple[NDArray[np.float64], ...] = walk_for_trades(
@@ -177,13 +172,66 @@ class CompiledSweep:
         )  # fmt: skip
         return found
 
-    def _pieces(self, start: int, stop: int) -> list[_Piece]:
-        """A slice of the grid by ATR period and buffer ratio."""
+    def _answered(
+        self, start: int, stop: int, empty: NDArray[_Number], *, returns_only: bool
+    ) -> NDArray[_Number]:
+        """Rows of a slice, each as long as those of `empty`."""
         if not 0 <= start <= stop <= len(self._grid):
             raise IndexError(f"combinations {start} to {stop} of a grid of {len(self._grid)}")
+        if self._grid.kept is None:
+            return self._together(start, stop, empty, returns_only=returns_only)
+        numbers = self._grid.kept[start:stop]
+        if not len(numbers):
+            return empty
+        first, last = int(numbers[0]), int(numbers[-1])
+        if last - first < _DENSE * len(numbers):
+            rows = self._together(first, last + 1, empty, returns_only=returns_only)
+            return rows[numbers - first]
+        return self._just_these(numbers, empty, returns_only=returns_only)
+
+    def _together(
+        self, start: int, stop: int, empty: NDArray[_Number], *, returns_only: bool
+    ) -> NDArray[_Number]:
+        """Rows of a slice of the product."""
+        out = np.empty((stop - start, empty.shape[1]), empty.dtype)
+        for piece in self._pieces(start, stop):
+            rows, walk_of = self._walk(piece, returns_only=returns_only)
+            np.take(rows, walk_of, axis=0, out=out[piece.places])
+        return out
+
+    def _just_these(
+        self, numbers: NDArray[np.int64], empty: NDArray[_Number], *, returns_only: bool
+    ) -> NDArray[_Number]:
+        """Rows of a few points of the product, those of one ATR period and buffer ratio at once."""
+        out = np.empty((len(numbers), empty.shape[1]), empty.dtype)
+        places = np.stack(np.unravel_index(numbers, self._grid.shape), axis=1)
+        order = np.lexsort((places[:, 1], places[:, 0], places[:, -1]))
+        alike = (np.diff(places[order][:, [0, -1]], axis=0) == 0).all(axis=1)
+        for those in np.split(order, np.flatnonzero(~alike) + 1):
+            period, buffer = places[those[0], 0], places[those[0], -1]
+            entries = self._entries(self._grid.parameters[-1].values[buffer])
+            count = self._choose(int(self._grid.parameters[0].values[period]))
+            rows = np.empty((len(those), empty.shape[1]), empty.dtype)
+            walk_each(
+                np.ascontiguousarray(places[those, 1:4]), self._chosen, count, entries,
+                self._factor_levels, self._market.arrays, self._account, self._fees,
+                self._market.constants, self._batch, self._rows if returns_only else rows,
+                rows if returns_only else self._day_returns, returns_only,
+            )  # fmt: skip
+            out[those] = rows
+        return out
+
+    @cached_property
+    def _walk_table(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Room for that of an ATR period, see `WalkTable`."""
+        shape = self._grid.shape[1:4]
+        return np.empty(shape, np.int32), np.empty(shape, np.int32)
+
+    def _pieces(self, start: int, stop: int) -> list[_Piece]:
+        """A slice of the product by ATR period and buffer ratio."""
         pieces = []
         periods, *_, buffers = self._grid.shape
-        per_period = len(self._grid) // periods
+        per_period = self._grid.product // periods
         for b, buffer_ratio in enumerate(self._grid.parameters[-1].values):
             for p in range(start // per_period, -(-stop // per_period)):
                 base = p * per_period + b

@@ -44,7 +44,10 @@ def warm_up(account: Account) -> None:
         },
         index=pd.date_range("2024-01-01", periods=_BARS, freq="h"),
     )
-    grid = grid_with(atr_period=5, k_atr=0.5)
+    grid = grid_with(atr_period=5, k_atr=[0.5, *range(1, 50)])
     market = market_of(with_indicators(bars, 0), 6)
-    CompiledSweep(precompute(market, grid, account), grid).run(0, 1)
+    precomputed = precompute(market, grid, account)
+    CompiledSweep(precomputed, grid).run(0, 1)
+    ends = grid.only(np.array([0, len(grid) - 1]))  # Far apart: no other is walked.
+    CompiledSweep(precomputed, ends).run(0, 2)
     _done.add(with_commissions)
