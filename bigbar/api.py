@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from bigbar.report.files import ending, prepare_folder
 from bigbar.report.ownership import FROM_PYTHON, check_folder, place_of
 from bigbar.request import Request
 from bigbar.results import Choice
+from bigbar.search.find import Search, Whole
 from bigbar.space import Space, warn_of_ranges
 from bigbar.spec import StrategySpec
 from bigbar.store.recorder import Recorder
@@ -52,6 +54,8 @@ def optimize(
     maximize: str | Callable[[pd.Series], float] = "Return [%]",
     min_trades: int = 1,
     constraint: Callable[[Any], bool] | str | None = None,
+    method: str | None = None,
+    max_tries: int | None = None,
     cash: float | None = None,
     commission: float | tuple[float, float] | Callable[[float, float], float] = 0.0,
     spread: float = 0.0,
@@ -108,6 +112,12 @@ def optimize(
     constraint : callable or str, optional
         Which combinations to run: a function of a combination's parameters, by attribute and by
         name, or a condition as on the command line.
+    method : {"grid", "random"}, optional
+        Every combination, or some of them by chance, spread evenly. By default the grid, and random
+        with `max_tries`, unless the whole grid takes under a minute.
+    max_tries : int, optional
+        Combinations to try at most; all by default. Whatever their number, nothing is as large as
+        the grid.
     cash, commission, spread, margin, trade_on_close, hedging, exclusive_orders, finalize_trades
         As in `backtesting.Backtest`, with its defaults; BigBar's are its own.
     engine : str, optional
@@ -141,7 +151,7 @@ def optimize(
     walk_forward_matrix : bool, optional
         Walk forward over several numbers of windows and shares.
     seed : int, optional
-        Of the samples timed and replayed, and of the draws of the validation.
+        Of the samples timed and replayed, of the draws of the validation, and of random tries.
     store : path, optional
         A folder, made where there is none, whose `runs.sqlite` keeps the run. One that was
         interrupted continues there. By default nothing is kept.
@@ -200,9 +210,12 @@ def optimize(
         margin=margin,
         **{name: value for name, value in chosen.items() if value is not None},
     )
+    space, everything = _points(
+        spec, spec.space(parameters), constraint, Search(method, max_tries, whole("seed", seed))
+    )
     request = Request(
         spec=spec,
-        space=_constrained(spec, spec.space(parameters), constraint),
+        space=space,
         account=account,
         engine=usable,
         choice=(
@@ -232,6 +245,7 @@ def optimize(
             anchored=anchored,
             matrix=walk_forward_matrix,
         ),
+        whole=everything,
     )
     if listener is None and flag("progress", progress):
         listening = BarOnly()
@@ -282,21 +296,40 @@ def spec_of(strategy: type | str | StrategySpec | None) -> StrategySpec:
     return StrategySpec.of(strategy)
 
 
-def _constrained(
-    spec: StrategySpec, space: Space, constraint: Callable[[Any], bool] | str | None
-) -> Space:
+def _points(
+    spec: StrategySpec,
+    product: Space,
+    constraint: Callable[[Any], bool] | str | None,
+    search: Search,
+) -> tuple[Space, Whole | None]:
+    """What is to be tried, and the grid that may be run in its place."""
     if constraint is None:
-        return space
-    if isinstance(constraint, str):
-        constraint = Constraint(constraint, space.names, spec.attributes)
-    if not callable(constraint):
+        return search.points(product, (), lambda: product)
+    condition = (
+        Constraint(constraint, product.names, spec.attributes)
+        if isinstance(constraint, str)
+        else constraint
+    )
+    if not callable(condition):
         raise refusal(
             "constraint",
             constraint,
             "a function of a combination's parameters, or a condition such as 'fast < slow'",
         )
+
+    def everything() -> Space:
+        with _asking(condition):
+            return product.where(condition)
+
+    with _asking(condition):
+        return search.points(product, (condition,), everything)
+
+
+@contextmanager
+def _asking(constraint: Callable[[Any], Any]) -> Iterator[None]:
+    """What a constraint raises is told as such."""
     try:
-        return space.where(constraint)
+        yield
     except SettingsError:
         raise
     except Exception as problem:

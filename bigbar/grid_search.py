@@ -149,6 +149,7 @@ def space_of(
     for parameter in product.parameters:
         for value in parameter.values:
             hash(value)
+    product.check_size()
     space = product if constraint is None else product.where(constraint)
     if max_tries is None:
         share = 1.0

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,19 @@ from bigbar.parser import make_parser
 from bigbar.printable import shown
 from bigbar.request import Request
 from bigbar.results import Choice
+from bigbar.search.find import Search, Whole
+from bigbar.space import Space
 from bigbar.spec import StrategySpec
 from bigbar.store.recording import ReusePolicy
 from bigbar.strategies.find import DEFAULT
 from bigbar.strategy_options import (
     account_of,
+    constrained,
+    constraints_of,
     described_by,
     named_strategy,
     option,
-    space_of,
+    product_of,
     strategy_of,
 )
 from bigbar.streams import answer_apart
@@ -163,6 +168,7 @@ def _options(
 ) -> Options:
     """The values that the options come to."""
     saving = saving_of(given, spec, parser)
+    space, whole = _points(spec, given)
     engine, reason = available_engine(spec, given.engine)
     return Options(
         file=given.file,
@@ -174,7 +180,7 @@ def _options(
         ),
         request=Request(
             spec=spec,
-            space=space_of(spec, given),
+            space=space,
             account=account_of(spec, given),
             engine=engine,
             choice=Choice.by_name(given.maximize, given.min_trades),
@@ -188,6 +194,7 @@ def _options(
                 anchored=given.anchored,
                 matrix=given.walk_forward_matrix,
             ),
+            whole=whole,
         ),
         engine_reason=reason,
         optimize=not given.no_optimize,
@@ -212,6 +219,18 @@ def _dashboard(given: argparse.Namespace) -> bool:
     if given.dashboard and given.no_store:
         raise SettingsError("--dashboard shows what is stored; leave --no-store out")
     return bool(given.dashboard)
+
+
+def _points(spec: StrategySpec, given: argparse.Namespace) -> tuple[Space, Whole | None]:
+    """What is to be tried, and the grid that may be run in its place."""
+    search = Search(given.method, given.max_tries, given.seed)
+    if given.no_optimize and (given.method or given.max_tries):
+        raise SettingsError(
+            "--no-optimize runs one backtest; leave it out, or --method and --max-tries"
+        )
+    product = product_of(spec, given)
+    constraints = constraints_of(spec, product, given)
+    return search.points(product, constraints, partial(constrained, product, constraints))
 
 
 def _execution(given: argparse.Namespace) -> Execution:

@@ -13,6 +13,7 @@ from bigbar.errors import SettingsError
 from bigbar.machine.other_programs import AUTO
 from bigbar.machine.resources import usable_processors
 from bigbar.outcome import Execution
+from bigbar.search.find import METHODS
 from bigbar.short_help import COMMANDS, EXAMPLES, Help
 from bigbar.space import setting_text
 from bigbar.spec import StrategySpec
@@ -118,6 +119,18 @@ def _add_search(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
         type=at_least(0),
         default=1,
         help="combinations with fewer trades do not count (default: %(default)s)",
+    )
+    group.add_argument(
+        "--max-tries",
+        metavar="N",
+        type=at_least(1),
+        help="try no more than N of the combinations (default: all)",
+    )
+    group.add_argument(
+        "--method",
+        choices=METHODS,
+        help="grid tries every combination, random N of them, spread evenly (default: grid; random "
+        "with --max-tries, unless the whole grid takes under a minute)",
     )
     group.add_argument(
         "--no-optimize",
@@ -232,7 +245,7 @@ def _add_running(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
         metavar="N",
         type=at_least(0),
         default=0,
-        help="of the samples timed and verified (default: %(default)s)",
+        help="of the samples timed and verified, and of --method random (default: %(default)s)",
     )
     group.add_argument(
         "--no-progress", action="store_true", help="no bar: plain lines only, as CI logs want them"

@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bigbar.calendar import calendar_of
 from bigbar.data.read import Bars
-from bigbar.engine_choice import choose_engine
 from bigbar.engines.contract import Engine
-from bigbar.engines.find import AUTO, build_engine, is_general, kind_of, warm_up
+from bigbar.engines.find import build_engine, kind_of, warm_up
 from bigbar.engines.stack_room import with_room
 from bigbar.errors import Interrupted, SettingsError, VerificationError
 from bigbar.executors.chunks import (
@@ -26,15 +24,16 @@ from bigbar.executors.inside_process import leave_if_starting
 from bigbar.executors.local import Unanswered, WorkerPool
 from bigbar.interrupts import signals_raised
 from bigbar.job import Job
-from bigbar.machine.budget import Budget, budget_for, workload
+from bigbar.machine.budget import Budget, budget_for
 from bigbar.machine.describe import machine
 from bigbar.outcome import Execution, Outcome, data_values, settings_values
 from bigbar.progress.events import Listener
 from bigbar.progress.noted import Noted
 from bigbar.request import Request
 from bigbar.results import ResultTable
+from bigbar.settled import load_of, settle
 from bigbar.sharing.leftovers import remove_leftovers
-from bigbar.store.fingerprint import bars_sha256, identity_of
+from bigbar.store.fingerprint import bars_sha256
 from bigbar.store.recorder import Recorder
 from bigbar.store.records import NewRun
 from bigbar.stored_rows import distrust
@@ -113,10 +112,7 @@ def optimize_bars(
     if (note := job.spec.note(bars, job)) is not None:
         listener.event(note)
     with signals_raised():
-        before = _as_before(bars, job, recorder)
-        engine = choose_engine(bars, before, request.execution, request.plan, listener)
-        if before is not job and not engine.reason:
-            engine = replace(engine, reason="backtesting.py runs it, as it did before")
+        engine = settle(bars, job, request, listener, recorder)
     job = engine.job
     if engine.reason:
         listener.engine(job.engine, engine.reason)
@@ -138,32 +134,10 @@ def optimize_bars(
     return outcome
 
 
-def _as_before(bars: Bars, job: Job, recorder: Recorder) -> Job:
-    """With the engine of the earlier attempt, where the run goes on from one."""
-    if job.engine != AUTO or not is_general(job.spec, job.engine):
-        return job
-    jobs = {name: replace(job, engine=name) for name in ("compiled", "backtesting")}
-    before = recorder.engine_before(
-        {name: partial(identity_of, bars.frame, one) for name, one in jobs.items()}
-    )
-    return job if before is None else jobs[before]
-
-
 def _budget(
     bars: Bars, job: Job, execution: Execution, plan: Plan | None, backtest_s: float | None
 ) -> Budget:
-    index: Any = bars.frame.index
-    load = workload(
-        job,
-        plan,
-        bars=len(bars.frame),
-        returns=calendar_of(index[job.bars]).periods - 1,
-        workers=execution.workers,
-        start_method=execution.start_method,
-        verify=execution.verify,
-        verify_seconds=execution.verify_seconds,
-        files=execution.files,
-    )
+    load = load_of(bars, job, execution, plan)
     load = replace(load, measured_s=backtest_s)
     return budget_for(load, max_memory=execution.max_memory, files=execution.files)
 

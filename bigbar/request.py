@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bigbar.account import Account
+from bigbar.errors import SettingsError
 from bigbar.outcome import Execution
 from bigbar.results import Choice
+from bigbar.search.find import Whole
 from bigbar.space import Space
 from bigbar.spec import StrategySpec
 from bigbar.validation.plan import Plan
@@ -30,11 +32,14 @@ class Request:
         How it is carried out.
     plan : Plan or None
         What of the validation is asked for; None for nothing.
+    whole : Whole or None
+        The grid that may be run in place of a search through it, where that is quick.
 
     Raises
     ------
     SettingsError
-        If the strategy cannot be run so, or has no such parameter: known before any bar is read.
+        If there are too many points; if the strategy cannot be run so, or has no such parameter:
+        known before any bar is read.
     """
 
     spec: StrategySpec
@@ -44,6 +49,13 @@ class Request:
     choice: Choice
     execution: Execution
     plan: Plan | None = None
+    whole: Whole | None = None
 
     def __post_init__(self) -> None:
+        self.space.check_size()
+        if self.space.is_sample and self.plan is not None and self.plan.choose == "robust":
+            raise SettingsError(
+                "--choose robust looks at what stands around each combination, which a random draw "
+                "leaves out; try the whole grid (--method grid), or leave --choose out"
+            )
         self.spec.check(self.space, self.account)

@@ -23,7 +23,7 @@ from bigbar.errors import SettingsError, SettingsValueError
 #: More values than this of one parameter is a typing mistake (such as 0:1:1e-9), not a grid.
 MOST_VALUES = 100_000
 
-#: A larger product is one as well: the table of a row a point would take 25 GB.
+#: No more can be run: the table of a row a point would take 25 GB.
 MOST_POINTS = 100_000_000
 
 #: Points that a constraint is asked about at once: some megabytes of columns.
@@ -255,26 +255,28 @@ class Space:
     kept : ndarray of int64, optional
         Numbers in the product of those points that belong to the space, ascending; all of them by
         default. A point's own number is its place among them.
+    is_sample : bool, optional
+        Whether chance alone left out what is not kept, so that nothing is known of what stands
+        around a point. It makes no other space.
 
     Raises
     ------
     SettingsError
-        If two parameters share a name, or there are too many points.
+        If two parameters share a name.
     """
 
     def __init__(
-        self, parameters: Sequence[Parameter], kept: NDArray[np.int64] | None = None
+        self,
+        parameters: Sequence[Parameter],
+        kept: NDArray[np.int64] | None = None,
+        *,
+        is_sample: bool = False,
     ) -> None:
         self.parameters = tuple(parameters)
         if len(set(self.names)) < len(self.names):
             raise SettingsError(f"a parameter is named twice: {', '.join(self.names)}")
         self.kept = None if kept is None or len(kept) == self.product else _frozen(kept)
-        if len(self) > MOST_POINTS:
-            shown = " × ".join(str(count) for count in self.shape)
-            raise SettingsError(
-                f"the grid has {shown} = {len(self):,} combinations, more than {MOST_POINTS:,}; "
-                "give a parameter fewer values or a larger step"
-            )
+        self.is_sample = is_sample and self.kept is not None
 
     @classmethod
     def of(cls, **values: Any) -> Space:
@@ -291,7 +293,7 @@ class Space:
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{each.name}: {each}" for each in self.parameters)
-        return f"<Space of {len(self):,} points: {shown}>"
+        return f"<Space of {self.count:,} points: {shown}>"
 
     @cached_property
     def _key(self) -> tuple[Any, ...]:
@@ -318,6 +320,29 @@ class Space:
         return math.prod(self.shape)
 
     @property
+    def count(self) -> int:
+        """Points of the space: also of one that is too large for `len`."""
+        return self.product if self.kept is None else len(self.kept)
+
+    @property
+    def size_text(self) -> str:
+        """`91 × 31 = 2,821`: the whole product, as a person reads it."""
+        return f"{' × '.join(map(str, self.shape))} = {self.product:,}"
+
+    def check_size(self) -> None:
+        """Refuse more points than can be held, a row each.
+
+        Raises
+        ------
+        SettingsError
+        """
+        if self.count > MOST_POINTS:
+            raise SettingsError(
+                f"the grid has {self.size_text} combinations, more than {MOST_POINTS:,}; give a "
+                "parameter fewer values or a larger step, or try some of them with --max-tries"
+            )
+
+    @property
     def is_whole(self) -> bool:
         """Whether it is the whole product."""
         return self.kept is None
@@ -334,7 +359,7 @@ class Space:
         return max(1, len(self) // len(self.parameters[0])) if self.parameters else 1
 
     def __len__(self) -> int:
-        return self.product if self.kept is None else len(self.kept)
+        return self.count
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         """A point's parameters by name, the values as they were given."""
@@ -359,8 +384,13 @@ class Space:
             places.append(place)
         return tuple(reversed(places))
 
+    def in_product(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers that some of its points have in the whole product."""
+        return numbers if self.kept is None else self.kept[numbers]
+
     def all_places(self) -> tuple[NDArray[np.int64], ...]:
         """The same of all points, an array a parameter."""
+        self.check_size()
         return self.places_from(0, len(self))
 
     def places_from(self, start: int, stop: int) -> tuple[NDArray[np.int64], ...]:
@@ -409,11 +439,18 @@ class Space:
         SettingsError
             If it admits none.
         """
-        whole = np.arange(self.product) if self.kept is None else self.kept
+        whole = self._numbers()
+        admitted = self.admitted(constraint, whole)
+        if not admitted.any():
+            raise SettingsValueError("No admissible parameter combinations to test")
+        return Space(self.parameters, whole[admitted], is_sample=self.is_sample)
+
+    def admitted(self, constraint: Condition, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether a constraint admits each of some points, by their numbers in the product."""
         many = getattr(constraint, "of_columns", None)
-        admitted = np.zeros(len(whole), np.bool_)
-        for start in range(0, len(whole), _BLOCK):
-            part = whole[start : start + _BLOCK]
+        admitted = np.zeros(len(numbers), np.bool_)
+        for start in range(0, len(numbers), _BLOCK):
+            part = numbers[start : start + _BLOCK]
             places = _unravelled(part, self.shape)
             if many is not None:
                 columns = {
@@ -429,14 +466,17 @@ class Space:
                     }
                 )
                 admitted[start + row] = bool(constraint(point))
-        if not admitted.any():
-            raise SettingsValueError("No admissible parameter combinations to test")
-        return Space(self.parameters, whole[admitted])
+        return admitted
 
     def only(self, numbers: NDArray[np.bool_] | NDArray[np.int64]) -> Space:
         """Some of the points, in the same order."""
-        whole = np.arange(self.product) if self.kept is None else self.kept
-        return Space(self.parameters, np.asarray(whole[numbers], np.int64))
+        kept = np.asarray(self._numbers()[numbers], np.int64)
+        return Space(self.parameters, kept, is_sample=self.is_sample)
+
+    def _numbers(self) -> NDArray[np.int64]:
+        """Of all its points, in the product."""
+        self.check_size()
+        return np.arange(self.product) if self.kept is None else self.kept
 
     def shared_with(self, other: Space) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Points that two spaces have in common: the same parameters, values and types.
@@ -455,10 +495,16 @@ class Space:
         pairs = [_shared_values(mine, theirs[mine.name]) for mine in self.parameters]
         if not all(len(ours) for ours, _ in pairs):
             return nothing, nothing
-        order = [self.names.index(name) for name in other.names]
+        if self.kept is not None and self.count <= other.count:
+            return _shared_of(self, other)
+        if other.kept is not None:
+            there, here = _shared_of(other, self)
+            order = np.argsort(here)
+            return here[order], there[order]
+        axes = [self.names.index(name) for name in other.names]
         ours = _product_numbers([mine for mine, _ in pairs], self.shape)
         grids = np.meshgrid(*(its for _, its in pairs), indexing="ij")
-        whole = np.ravel_multi_index(tuple(grids[place].ravel() for place in order), other.shape)
+        whole = np.ravel_multi_index(tuple(grids[place].ravel() for place in axes), other.shape)
         here, there = _places_in(self.kept, ours), _places_in(other.kept, np.asarray(whole))
         both = (here >= 0) & (there >= 0)
         return here[both], there[both]
@@ -537,6 +583,23 @@ def _shared_values(mine: Parameter, its: Parameter) -> tuple[NDArray[np.int64], 
     ]
     ours, theirs = zip(*found, strict=True) if found else ((), ())
     return np.array(ours, np.int64), np.array(theirs, np.int64)
+
+
+def _shared_of(few: Space, many: Space) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What two spaces share, found by the points of one: nothing is as large as a product."""
+    theirs = {p.name: place for p, place in zip(few.parameters, few.all_places(), strict=True)}
+    numbers, is_there = np.zeros(len(few), np.int64), np.ones(len(few), np.bool_)
+    for parameter in many.parameters:
+        mine = next(one for one in few.parameters if one.name == parameter.name)
+        from_place = np.full(len(mine), -1)
+        ours, its = _shared_values(mine, parameter)
+        from_place[ours] = its
+        place = from_place[theirs[parameter.name]]
+        is_there &= place >= 0
+        numbers = numbers * len(parameter) + place
+    here = np.flatnonzero(is_there)
+    there = _places_in(many.kept, numbers[here])
+    return here[there >= 0], there[there >= 0]
 
 
 def _product_numbers(

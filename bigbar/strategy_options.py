@@ -165,13 +165,13 @@ def described_by(spec: StrategySpec, given: argparse.Namespace) -> StrategySpec:
     return replace(spec, **settings)
 
 
-def space_of(spec: StrategySpec, given: argparse.Namespace) -> Space:
-    """The points that a command line asks for.
+def product_of(spec: StrategySpec, given: argparse.Namespace) -> Space:
+    """All combinations of the values that a command line gives, whatever their number.
 
     Raises
     ------
     SettingsError
-        If they cannot be read, or no point meets the constraint.
+        If they cannot be read.
     """
     texts = {name: text for name in spec.default_grid if (text := getattr(given, name)) is not None}
     for typed in given.param or ():
@@ -184,24 +184,48 @@ def space_of(spec: StrategySpec, given: argparse.Namespace) -> Space:
         if name in texts:
             raise SettingsError(f"--param {name} is given twice")
         texts[name] = values
-    if given.no_optimize:
-        space = spec.single(texts)
-        several = next((each.name for each in space.varying), None)
-        if several is not None:
-            raise SettingsError(
-                f"--no-optimize runs one backtest, but {several} was given several values; give "
-                "one value, or leave --no-optimize out"
-            )
-    else:
-        space = spec.grid(texts)
-    for condition in given.constraint or ():
+    if not given.no_optimize:
+        return spec.grid(texts)
+    space = spec.single(texts)
+    several = next((each.name for each in space.varying), None)
+    if several is not None:
+        raise SettingsError(
+            f"--no-optimize runs one backtest, but {several} was given several values; give "
+            "one value, or leave --no-optimize out"
+        )
+    return space
+
+
+def constraints_of(
+    spec: StrategySpec, product: Space, given: argparse.Namespace
+) -> list[Constraint]:
+    """The conditions that a command line gives.
+
+    Raises
+    ------
+    SettingsError
+        If one cannot be read.
+    """
+    return [Constraint(text, product.names, spec.attributes) for text in given.constraint or ()]
+
+
+def constrained(space: Space, constraints: Sequence[Constraint]) -> Space:
+    """The points that meet some conditions.
+
+    Raises
+    ------
+    SettingsError
+        If there is none, or one of them too many to hold.
+    """
+    for constraint in constraints:
         try:
-            space = space.where(Constraint(condition, space.names, spec.attributes))
+            space = space.where(constraint)
         except SettingsError as problem:
             if "No admissible" not in str(problem):
                 raise
             raise SettingsError(
-                f"--constraint {condition!r}: of {counted(len(space), 'combination')} none meets it"
+                f"--constraint {constraint.text!r}: of {counted(len(space), 'combination')} none "
+                "meets it"
             ) from None
     return space
 

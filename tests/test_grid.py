@@ -265,5 +265,9 @@ def test_big_bar_is_always_filled_alike(fill):
 
 def test_a_grid_beyond_any_memory_is_refused_at_once():
     with pytest.raises(SettingsError, match=r"fewer values") as caught:
-        parse_grid(k_atr="1:10:0.001", previous_weight="0:10:0.001", atr_period="10")
+        job_of(
+            parse_grid(k_atr="1:10:0.001", previous_weight="0:10:0.001", atr_period="10"),
+            Settings(),
+            "compiled",
+        )
     assert f"{MOST_POINTS:,}" in str(caught.value)

@@ -17,14 +17,14 @@ LAYERS = (
     ),
     (
         "origin", "equality", "by_value", "account", "statistics", "calendar", "space",
-        "constraint", "results", "user_code", "data", "spec", "job",
+        "constraint", "search", "results", "user_code", "data", "spec", "job",
     ),
     ("compiled", "sharing", "engines", "strategies.big_bar", "strategies"),
     ("worker", "executors"),
     ("verification", "validation", "store", "machine"),
     (
         "progress", "outcome", "stored_rows", "sweep", "verification.replays", "request",
-        "engine_choice", "worker_setup", "pipeline",
+        "engine_choice", "settled", "worker_setup", "pipeline",
     ),
     (
         "report", "strategy_options", "short_help", "parser", "config", "options",

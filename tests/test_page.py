@@ -576,7 +576,9 @@ def test_profiles_are_those_of_numpy(outcome):
     landscape = landscape_of(outcome.table, outcome.choice)
     for profile in profiles(landscape):
         place = [axis.name for axis in landscape.space.parameters].index(profile.axis.name)
-        rows = np.moveaxis(landscape.values, place, 0).reshape(len(profile.axis), -1)
+        rows = np.moveaxis(landscape.space.on_product(landscape.values), place, 0).reshape(
+            len(profile.axis), -1
+        )
         for row, *found in zip(
             rows, profile.best, profile.upper, profile.median, profile.lower, strict=True
         ):

@@ -1,7 +1,9 @@
 """Points and accounts as JSON holds them: every kind of value comes back as it was."""
 
+import base64
 import json
 import math
+import zlib
 
 import numpy as np
 import pytest
@@ -91,11 +93,25 @@ def test_a_constrained_grid_comes_back(modulus):
     assert list(again) == list(grid)
 
 
+def test_a_few_points_of_ten_billion_come_back():
+    whole = space(**{name: range(100) for name in "abcde"})
+    kept = np.array([0, 1, 7, 10**9, 10**10 - 1])
+    parts = through_json(grid_parts(Space(whole.parameters, kept, is_sample=True)))
+    assert grid_of({"grid": parts}).is_sample
+    assert not grid_of({"grid": grid_parts(Space(whole.parameters, kept))}).is_sample
+    assert len(parts["kept"]["steps"]) < 80
+    assert list(grid_of({"grid": parts}).kept) == list(kept)
+    for count, steps in [(4, [0, 1, 1, 10**10]), (4, [0, 1, 0, 1]), (4, [-1, 1, 1, 1]), (9, [1])]:
+        packed = base64.b64encode(zlib.compress(np.array(steps, "<i8").tobytes())).decode()
+        with pytest.raises(ValueError, match="no points of a grid"):
+            grid_of({"grid": parts | {"kept": {"count": count, "steps": packed}}})
+    for kept in ({"count": 2}, {"count": "2", "steps": ""}, {"count": 10**9, "steps": ""}):
+        with pytest.raises(ValueError, match="no points of a grid"):
+            grid_of({"grid": parts | {"kept": kept}})
+
+
 def test_a_small_text_does_not_become_a_large_grid():
     """What is packed may say that it is a gigabyte: no more is unpacked than there are points."""
-    import base64
-    import zlib
-
     packed = base64.b64encode(zlib.compress(b"\xff" * (1 << 26), 9)).decode()
     with pytest.raises(ValueError, match="no points of a grid"):
         grid_of({"grid": grid_parts(space(fast=[1, 2], slow=[3])) | {"kept": packed}})

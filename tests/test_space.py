@@ -194,7 +194,7 @@ def test_a_name_that_is_given_twice():
 
 def test_a_product_beyond_any_memory_is_refused_at_once():
     with pytest.raises(SettingsError, match="fewer values") as caught:
-        Space.of(a=range(100_000), b=range(1001))
+        Space.of(a=range(100_000), b=range(1001)).check_size()
     assert f"{MOST_POINTS:,}" in str(caught.value)
 
 
@@ -285,3 +285,31 @@ def test_spaces_of_other_parameters_or_types_share_nothing():
     assert Space.of(a=1).count_shared(Space.of(b=1)) == 0
     assert Space.of(a=[1, 2]).count_shared(Space.of(a=[1.0, 2.0])) == 0
     assert Space.of(a=[1, 2]).count_shared(Space.of(a=[2, 3])) == 1
+
+
+def test_what_few_points_of_large_spaces_share():
+    """Found by the points of one, whichever that is: a list of the product would take 80 GB."""
+    whole = Space.of(**{name: range(100) for name in "abcde"})
+    turned = Space.of(**{name: range(99, -1, -1) for name in "edcba"})
+    some = Space(whole.parameters, np.array([3, 77, 10**9 + 5, 9_999_999_999]))
+    others = Space(turned.parameters, np.arange(10**9, 10**9 + 50))
+    both = Space(
+        turned.parameters,
+        np.union1d(others.kept, whole_numbers(turned, [some[1], some[3]])),
+    )
+    for one, other in ((some, both), (both, some), (some, turned), (turned, some)):
+        ours, theirs = one.shared_with(other)
+        assert (np.diff(ours) > 0).all()
+        assert [one[n] for n in ours.tolist()] == [other[n] for n in theirs.tolist()]
+        assert len(ours) == (4 if turned in (one, other) else 2)
+    assert some.count_shared(others) == 0
+
+
+def whole_numbers(space, points):
+    numbers = []
+    for point in points:
+        number = 0
+        for parameter in space.parameters:
+            number = number * len(parameter) + parameter.values.index(point[parameter.name])
+        numbers.append(number)
+    return numbers

@@ -85,6 +85,8 @@ class Terminal(Listener):
             whole = f"{whole}: the strategy as its class has it"
         elif grid.is_whole:
             whole = f"{product} = {whole}" if len(grid.shape) > 1 else whole
+        elif grid.is_sample:
+            whole = f"{product} = {grid.product:,}, of which {len(grid):,} are tried"
         else:
             whole = f"{product} = {grid.product:,}, of which the constraint leaves {whole}"
         self.line("Grid", *named, whole)

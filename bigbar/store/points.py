@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bigbar.account import Account
 from bigbar.by_value import ByValue
-from bigbar.space import Parameter, Space
+from bigbar.space import MOST_POINTS, Parameter, Space
 from bigbar.store.strategy_code import function_code
+
+#: Below one point kept of so many, steps take less room than a bit a point.
+_BITS_A_STEP = 64
 
 
 class FunctionNotStored(ValueError):
@@ -55,19 +59,57 @@ def account_of(parts: dict[str, Any]) -> Account:
 
 
 def grid_parts(space: Space) -> dict[str, Any]:
-    """The points of a space, exactly: parameters in order, their values, and which are kept."""
-    kept = None
-    if space.kept is not None:
-        bits = np.zeros(space.product, np.bool_)
-        bits[space.kept] = True
-        kept = base64.b64encode(zlib.compress(np.packbits(bits).tobytes(), 9)).decode("ascii")
-    return {
+    """The points of a space, exactly: parameters in order, their values, and which are kept.
+
+    Of a sample also that it is one.
+    """
+    sample = {"is_sample": True} if space.is_sample else {}
+    return sample | {
         "order": list(space.names),
         "values": {
             each.name: [encoded(value) for value in each.values] for each in space.parameters
         },
-        "kept": kept,
+        "kept": None if space.kept is None else _packed(space.kept, space.product),
     }
+
+
+def _packed(kept: NDArray[np.int64], product: int) -> str | dict[str, Any]:
+    """A bit a point of the product; where few of them are kept, the steps from one to the next."""
+    if len(kept) * _BITS_A_STEP < product:
+        return {"count": len(kept), "steps": _text_of(np.diff(kept, prepend=0).astype("<i8"))}
+    bits = np.zeros(product, np.bool_)
+    bits[kept] = True
+    return _text_of(np.packbits(bits))
+
+
+def _text_of(values: NDArray[Any]) -> str:
+    return base64.b64encode(zlib.compress(values.tobytes(), 9)).decode("ascii")
+
+
+def _bytes_of(text: str, length: int) -> bytes:
+    """What `_text_of` was given, if it has this many bytes; no more of it is unpacked."""
+    raw = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), length + 1)
+    if len(raw) != length:
+        raise ValueError(f"it has not {length:,} bytes")
+    return raw
+
+
+def _unpacked(held: Any, space: Space) -> NDArray[np.int64]:
+    """What `_packed` was given."""
+    if isinstance(held, dict):
+        count = held["count"]
+        if type(count) is not int or not 0 < count <= min(space.product, MOST_POINTS):
+            raise ValueError("no number of points")
+        steps = np.frombuffer(_bytes_of(held["steps"], 8 * count), "<i8").astype(np.int64)
+        if steps[0] < 0 or (steps[1:] <= 0).any() or sum(steps.tolist()) >= space.product:
+            raise ValueError("no ascending numbers of points")
+        return np.cumsum(steps)
+    space.check_size()
+    raw = _bytes_of(held, -(-space.product // 8))
+    kept = np.flatnonzero(np.unpackbits(np.frombuffer(raw, np.uint8), count=space.product))
+    if not len(kept):
+        raise ValueError("not one of them")
+    return kept
 
 
 def grid_of(parts: dict[str, Any]) -> Space:
@@ -79,8 +121,10 @@ def grid_of(parts: dict[str, Any]) -> Space:
         If they hold none that could be made again.
     """
     found = parts.get("grid")
-    if not isinstance(found, dict) or set(found) != {"order", "values", "kept"}:
+    names = {"order", "values", "kept"}
+    if not isinstance(found, dict) or set(found) - {"is_sample"} != names:
         raise ValueError("no parameters of a grid")
+    is_sample = bool(found.get("is_sample"))
     order, values, kept = found["order"], found["values"], found["kept"]
     if not isinstance(order, list) or not isinstance(values, dict) or set(order) != set(values):
         raise ValueError("no parameters of a grid")
@@ -90,14 +134,9 @@ def grid_of(parts: dict[str, Any]) -> Space:
     if kept is None:
         return space
     try:
-        limit = -(-space.product // 8)
-        raw = zlib.decompressobj().decompress(base64.b64decode(kept, validate=True), limit + 1)
-        bits = np.unpackbits(np.frombuffer(raw, np.uint8), count=space.product)
-    except (TypeError, ValueError, zlib.error) as problem:
+        return Space(space.parameters, _unpacked(kept, space), is_sample=is_sample)
+    except (KeyError, TypeError, ValueError, zlib.error) as problem:
         raise ValueError(f"no points of a grid ({problem})") from problem
-    if len(raw) != limit or not bits.any():
-        raise ValueError("no points of a grid")
-    return Space(space.parameters, np.flatnonzero(bits))
 
 
 def encoded(value: Any) -> Any:

@@ -13,6 +13,7 @@ import pandas as pd
 from bigbar.calendar import calendar_of
 from bigbar.job import Job
 from bigbar.results import Choice, ResultTable
+from bigbar.space import Space
 from bigbar.validation.benchmark import buy_and_hold
 from bigbar.validation.compounding import returns_within
 from bigbar.validation.conduct import find_conduct
@@ -118,6 +119,7 @@ def examine(
             found, remarks = _luck(plan, run)
             parts |= {part.name: getattr(found, part.name) for part in fields(found)}
             notes += [*remarks, *parts.pop("notes")]
+        notes += _of_a_sample(run.job.space)
     if plan.holdout is not None and run.chosen is not None:
         tell("the bars that were held back")
         with apart("the look at the bars that were held back"):
@@ -155,6 +157,17 @@ def examine(
         **{name: parts.get(name) for name in WEIGHED},
     )
     return Findings(verdict=verdict, **parts, notes=tuple(notes))
+
+
+def _of_a_sample(space: Space) -> tuple[str, ...]:
+    """What can be said of combinations that were chosen by chance, and what cannot."""
+    if not space.is_sample:
+        return ()
+    return (
+        f"{len(space):,} of {space.product:,} combinations were tried, spread evenly by chance: "
+        "luck and the probability of overfitting are about these; what stands around each was not "
+        "run, so no plateau was looked for",
+    )
 
 
 def _luck(plan: Plan, run: ExaminedRun) -> tuple[LuckFindings, list[str]]:

@@ -38,7 +38,7 @@ _ROWS = 1024
 class LuckFindings:
     """The parts of `bigbar.validation.findings.Findings` that are about luck; same names."""
 
-    plateau: Plateau
+    plateau: Plateau | None = None
     bootstrap: Bootstrap | None = None
     sharpe_bootstrap: Bootstrap | None = None
     pbo: Overfitting | None = None
@@ -104,7 +104,7 @@ def assess_luck(
     LuckFindings
         None for what cannot be had, the reason in `notes`.
     """
-    plateau = find_plateau(table, choice)
+    plateau = None if table.space.is_sample else find_plateau(table, choice)
     periods = returns.shape[1]
     if chosen is None:
         return LuckFindings(plateau, notes=("no combination counts, so there is nothing to test",))

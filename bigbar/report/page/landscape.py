@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class Landscape:
     Attributes
     ----------
     space : Space
-    values : ndarray of float, shape (values of each axis)
+    values : ndarray of float, shape (combinations,)
         In the units a person reads (durations in days); NaN where a combination does not count,
         or its value is infinite.
     name, unit : str
@@ -60,12 +60,17 @@ class Landscape:
     @cached_property
     def counted(self) -> Floats:
         """The values of all combinations that count, ascending."""
-        flat = self.values.ravel()
-        return np.sort(flat[~np.isnan(flat)])
+        return np.sort(self.values[~np.isnan(self.values)])
+
+    @cached_property
+    def places_counted(self) -> tuple[NDArray[np.int64], ...]:
+        """Where on each axis the combinations that count stand: an array an axis."""
+        known = ~np.isnan(self.values)
+        return tuple(place[known] for place in self.space.all_places())
 
     def value(self, number: int) -> float:
         """The objective of one combination."""
-        return float(self.space.of_product(self.values)[number])
+        return float(self.values[number])
 
     def places(self, number: int) -> tuple[int, ...]:
         """Where on each axis a combination stands."""
@@ -80,7 +85,7 @@ class Landscape:
 
 
 def landscape_of(table: ResultTable, choice: Choice) -> Landscape:
-    """The objective of every combination that counts, shaped as the grid."""
+    """The objective of every combination that counts."""
     statistic = choice.objective
     values = np.where(np.isnan(table.scores(choice)), np.nan, table.column(statistic.name))
     unit = statistic.name.partition("[")[2].rstrip("]")
@@ -89,7 +94,7 @@ def landscape_of(table: ResultTable, choice: Choice) -> Landscape:
     infinite = np.isinf(values)
     return Landscape(
         space=table.space,
-        values=table.space.on_product(np.where(infinite, np.nan, values)),
+        values=np.where(infinite, np.nan, values),
         name=statistic.name,
         unit=unit,
         lower_is_better=statistic.better is Better.LOWER,
@@ -150,54 +155,37 @@ def heatmap_of(landscape: Landscape, x: int, y: int) -> Heatmap:
     """The heatmap over two axes, by their numbers."""
     axes = landscape.space.parameters
     group = (-(-len(axes[x]) // MOST_CELLS), -(-len(axes[y]) // MOST_CELLS))
-    best, mean, numbers = _cells(landscape, x, y, group)
-    return Heatmap(axes[x], axes[y], best, mean, numbers, group)
+    places = landscape.places_counted
+    rows, columns = (-(-len(axes[axis]) // size) for axis, size in ((y, group[1]), (x, group[0])))
+    best, mean, numbers = _cells(
+        landscape, places[y] // group[1] * columns + places[x] // group[0], rows * columns
+    )
+    shape = rows, columns
+    return Heatmap(
+        axes[x], axes[y], best.reshape(shape), mean.reshape(shape), numbers.reshape(shape), group
+    )
 
 
 def _cells(
-    landscape: Landscape, x: int, y: int, group: tuple[int, int]
+    landscape: Landscape, cells: NDArray[np.int64], count: int
 ) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Best and mean of each cell, and the combination that is its best.
+    """Best and mean of each cell, and the combination that is its best: of equal ones the first.
 
-    Several neighbours share a cell where `group` says so.
+    `cells`: which one each combination that counts belongs to.
     """
-    shape = landscape.values.shape
-    # y and x to the front, every other axis behind them: of those, a cell is the best and the mean.
-    values = np.moveaxis(landscape.values, (y, x), (0, 1)).reshape(shape[y], shape[x], -1)
-    rest = [axis for axis in range(len(shape)) if axis not in (x, y)]
-    known = ~np.isnan(values)
-    worst = np.inf if landscape.lower_is_better else -np.inf
-    counted = np.where(known, values, worst)
-    pick = np.argmin if landscape.lower_is_better else np.argmax
-    at = pick(counted, axis=2)
-    places = np.unravel_index(at, tuple(shape[axis] for axis in rest)) if rest else ()
-    strides = np.cumprod([1, *shape[:0:-1]])[::-1]
-    rows, columns = np.indices(at.shape)
-    numbers = rows * strides[y] + columns * strides[x]
-    for axis, place in zip(rest, places, strict=True):
-        numbers += place * strides[axis]
-    best = np.take_along_axis(counted, at[:, :, None], axis=2)[:, :, 0]
-    counts, sums = known.sum(axis=2), np.where(known, values, 0.0).sum(axis=2)
-    # Now the neighbours, side by side in a last axis of their own.
-    counts, sums = (_joined(part, group, 0).sum(axis=2) for part in (counts, sums))
-    candidates = _joined(best, group, worst)
-    at = pick(candidates, axis=2)[:, :, None]
-    best = np.take_along_axis(candidates, at, axis=2)[:, :, 0]
-    numbers = np.take_along_axis(_joined(numbers, group, -1), at, axis=2)[:, :, 0]
-    some = counts > 0
+    known = np.flatnonzero(~np.isnan(landscape.values))
+    values = landscape.values[known]
+    members = np.bincount(cells, minlength=count)
+    sums = np.bincount(cells, weights=values, minlength=count)
+    best = np.full(count, np.inf if landscape.lower_is_better else -np.inf)
+    (np.minimum if landscape.lower_is_better else np.maximum).at(best, cells, values)
+    winners = np.flatnonzero(values == best[cells])[::-1]
+    numbers = np.full(count, -1)
+    numbers[cells[winners]] = landscape.space.in_product(known[winners])
+    some = members > 0
     with np.errstate(invalid="ignore"):
-        mean = sums / np.where(some, counts, np.nan)
-    return np.where(some, best, np.nan), mean, np.where(some, numbers, -1)
-
-
-def _joined(cells: NDArray[Any], group: tuple[int, int], fill: float) -> NDArray[Any]:
-    """Cells that are to be one, along a third axis; those at the edge are filled up."""
-    across, down = group
-    room = [(0, -cells.shape[0] % down), (0, -cells.shape[1] % across)]
-    padded = np.pad(cells, room, constant_values=fill)
-    rows, columns = padded.shape[0] // down, padded.shape[1] // across
-    parts = padded.reshape(rows, down, columns, across).swapaxes(1, 2)
-    return parts.reshape(rows, columns, down * across)
+        mean = sums / np.where(some, members, np.nan)
+    return np.where(some, best, np.nan), mean, numbers
 
 
 @dataclass(frozen=True)
@@ -220,26 +208,32 @@ class Profile:
 
 def profiles(landscape: Landscape) -> Iterator[Profile]:
     """A profile for every axis that varies."""
+    values = landscape.values[~np.isnan(landscape.values)]
     for number in varying(landscape.space):
-        axis = landscape.space.parameters[number]
-        rows = np.moveaxis(landscape.values, number, 0).reshape(len(axis), -1)
-        ordered = np.sort(rows, axis=1)  # NaN last.
-        counts = np.count_nonzero(~np.isnan(rows), axis=1)
-        lower, median, upper, highest = (
-            _quantile(ordered, counts, share) for share in (0.25, 0.5, 0.75, 1.0)
+        axis, place = landscape.space.parameters[number], landscape.places_counted[number]
+        ordered = values[np.lexsort((values, place))]
+        counts = np.bincount(place, minlength=len(axis))
+        starts = np.cumsum(counts) - counts
+        lowest, lower, median, upper, highest = (
+            _quantile(ordered, starts, counts, share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)
         )
-        best = ordered[:, 0] if landscape.lower_is_better else highest
+        best = lowest if landscape.lower_is_better else highest
         yield Profile(axis, best, upper, median, lower)
 
 
-def _quantile(ordered: Floats, counts: NDArray[np.int64], share: float) -> Floats:
-    """Of each row's first `counts` values, between neighbours in proportion, as NumPy does it."""
-    place = np.maximum(counts - 1, 0) * share
+def _quantile(
+    ordered: Floats, starts: NDArray[np.int64], counts: NDArray[np.int64], share: float
+) -> Floats:
+    """Of each run of ordered values, between neighbours in proportion, as NumPy does it."""
+    found = np.full(len(counts), np.nan)
+    there = counts > 0
+    last = counts[there] - 1
+    place = last * share
     below = np.floor(place).astype(np.int64)
-    above = np.minimum(below + 1, np.maximum(counts - 1, 0))
-    rows = np.arange(len(ordered))
-    low, high = ordered[rows, below], ordered[rows, above]
-    return low + (high - low) * (place - below)
+    low = ordered[starts[there] + below]
+    high = ordered[starts[there] + np.minimum(below + 1, last)]
+    found[there] = low + (high - low) * (place - below)
+    return found
 
 
 @dataclass(frozen=True)

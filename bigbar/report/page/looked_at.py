@@ -69,7 +69,7 @@ def _settings(subject: Subject) -> Integers:
     always += [number for number in (subject.best, *marked) if number is not None]
     of_cells = np.unique([number for each in subject.maps for number in each.numbers.flat])
     of_cells = of_cells[of_cells >= 0].astype(np.int64)
-    values = landscape.values.ravel()[of_cells]
+    values = landscape.values[of_product(landscape.space, of_cells)]
     order = np.argsort(values if landscape.lower_is_better else -values, kind="stable")
     kept = [product_number(landscape.space, number) for number in always]
     return np.union1d(np.array(kept, np.int64), of_cells[order][:MOST_SETTINGS])
@@ -89,7 +89,7 @@ def _texts(of: Statistic, column: NDArray[np.float64]) -> list[str]:
 
 def product_number(space: Space, number: int) -> int:
     """Where a combination stands in the whole product."""
-    return number if space.kept is None else int(space.kept[number])
+    return int(space.in_product(np.array(number)))
 
 
 def of_product(space: Space, numbers: Integers) -> Integers:

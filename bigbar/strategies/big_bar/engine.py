@@ -5,6 +5,7 @@ Where few of a grid's combinations are to be run, no others are walked.
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -28,6 +29,10 @@ _MOST_ROWS = 2048
 #: Where one combination of so many is asked for, or more, all are walked: neighbours answer each
 #: other.
 _DENSE = 8
+
+#: But not for fewer than one of so many that share an ATR period and buffer ratio: each of these is
+#: looked at then.
+_LOOKED_AT = 256
 
 
 _Number = TypeVar("_Number", np.float64, np.float32)
@@ -184,7 +189,8 @@ class CompiledSweep:
         if not len(numbers):
             return empty
         first, last = int(numbers[0]), int(numbers[-1])
-        if last - first < _DENSE * len(numbers):
+        table = math.prod(self._grid.shape[1:4])
+        if last - first < _DENSE * len(numbers) and table <= _LOOKED_AT * len(numbers):
             rows = self._together(first, last + 1, empty, returns_only=returns_only)
             return rows[numbers - first]
         return self._just_these(numbers, empty, returns_only=returns_only)
