@@ -97,7 +97,7 @@ def test_buy_and_hold_on_the_bars_that_were_optimized(everything):
     close = outcome.bars.frame["Close"].iloc[outcome.job.bars]
     assert held.max_drawdown == pytest.approx(100 * (close / close.cummax() - 1).min())
     assert held.total_return == pytest.approx(100 * (close.iloc[-1] / close.iloc[0] - 1))
-    assert any(line.startswith("Buy and hold: ") for line in everything.findings.verdict.lines)
+    assert any(line.startswith("Buy and hold made ") for line in everything.findings.verdict.lines)
     assert any(line.startswith("No costs charged") for line in everything.findings.verdict.lines)
 
 

@@ -56,6 +56,9 @@ class StopsAtOnce(Listener):
     def update(self, n: int) -> None:
         signal.raise_signal(signal.SIGINT)
 
+    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
+        """What stands beside a bar."""
+
 
 @pytest.fixture
 def attempt(monkeypatch, tmp_path: Path):

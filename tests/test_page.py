@@ -725,6 +725,7 @@ def test_assets_are_installed_with_the_package():
     assert project["tool"]["setuptools"]["package-data"] == {
         "bigbar": ["py.typed"],
         "bigbar.report.page": ["assets/*"],
+        "bigbar.dashboard": ["assets/*", "pages/*"],
     }
     assert {path.name for path in (root / "bigbar" / "report" / "page" / "assets").iterdir()} == {
         "report.css", "charts.js", "candles.js", "heatmaps.js", "page.js", "logo.svg",
