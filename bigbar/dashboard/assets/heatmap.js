@@ -30,9 +30,13 @@ class Heatmap {
     return typeof value === "number" ? value : null;
   }
 
-  /** How strong a value's colour is: 1 for the best. */
+  /** How strong a value's colour is: 1 for the best, and −1 for the worst below zero. */
   strength(value) {
     if (this.high === this.low) return 1;
+    // Each side of zero has a scale of its own: losses would wash out everything.
+    if (this.low < 0 && this.high > 0 && this.values.higher) {
+      return value < 0 ? -value / this.low : value / this.high;
+    }
     const share = (value - this.low) / (this.high - this.low);
     return this.values.higher ? share : 1 - share;
   }
@@ -41,9 +45,12 @@ class Heatmap {
     const style = getComputedStyle(document.documentElement);
     const token = (name) => style.getPropertyValue(name).trim();
     const parts = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-    const [weak, strong] = [parts(token("--weak")), parts(token("--strong"))];
-    const mix = (share) =>
-      `rgb(${weak.map((one, place) => Math.round(one + share * (strong[place] - one))).join(" ")})`;
+    const [weak, strong, low] = ["--weak", "--strong", "--low"].map((name) => parts(token(name)));
+    const mix = (share) => {
+      const towards = share < 0 ? low : strong;
+      const mixed = weak.map((one, at) => Math.round(one + Math.abs(share) * (towards[at] - one)));
+      return `rgb(${mixed.join(" ")})`;
+    };
     return { mix, ink: token("--ink"), muted: token("--muted"), page: token("--page"),
       edge: token("--edge"), grid: token("--grid"), mark: token("--low"), card: token("--card") };
   }
@@ -134,7 +141,7 @@ class Heatmap {
   ramp(colours) {
     const pen = this.scale.getContext("2d");
     for (let at = 0; at < 256; at += 1) {
-      pen.fillStyle = colours.mix(this.values.higher ? at / 255 : 1 - at / 255);
+      pen.fillStyle = colours.mix(this.strength(this.low + (at / 255) * (this.high - this.low)));
       pen.fillRect(at, 0, 1, 1);
     }
   }
@@ -195,7 +202,7 @@ class Heatmap {
     if (value === null || value === undefined) return "–";
     if (typeof value !== "number") return String(value);
     if (this.values.kind === "duration") return Heatmap.duration(value / 1e9);
-    return value.toLocaleString("en", { maximumSignificantDigits: 4 });
+    return value.toLocaleString("en", { maximumSignificantDigits: 4 }).replace("-", "−");
   }
 
   static duration(seconds) {

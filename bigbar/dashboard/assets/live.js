@@ -30,6 +30,7 @@
     document.documentElement.dataset.ready = "";
     if (now.problem) {
       problem(now.problem);
+      buttons(null);
       return;
     }
     problem([now.error, ...now.problems].filter(Boolean).join(" · "));
@@ -137,7 +138,7 @@
     if (!the("stop")) return;
     the("stop").hidden = state !== "running";
     the("resume").hidden = state !== "interrupted";
-    the("delete").hidden = state === "running";
+    the("delete").hidden = state === "running" || state === null;
   }
 
   async function changed(what, values) {
