@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from bigbar.validation.plan import Plan
 from bigbar.worker import check_compiled, start_worker
 
 if TYPE_CHECKING:
-    from bigbar.engines.general.check import Checked
+    from bigbar.engines.general.checked import Checked
 
 #: Combinations that run both ways.
 _CHECKED = 6
@@ -42,6 +43,10 @@ _QUICK_S = 2.0
 
 #: Validation runs about so many times what the sweep does.
 _VALIDATION = 3.0
+
+
+#: Strategies that this process has optimized, compiled: one is likely to be optimized once more.
+_optimized: WeakSet[type] = WeakSet()
 
 
 @dataclass(frozen=True)
@@ -118,8 +123,9 @@ def choose_engine(
             f"all{why}",
         )
     compiled = replace(job, engine=job.engine if insists else "compiled")
-    if checked[0].compiled_s < _QUICK_S:
+    if job.spec.strategy in _optimized and checked[0].compiled_s < _QUICK_S:
         _make_known(bars, compiled, compared[0].number, execution)
+    _optimized.add(job.spec.strategy)
     return EngineChoice(
         compiled,
         f"compiled: {counted(max(one.lines for one in compared), 'line')} of next() translated in "

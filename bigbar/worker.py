@@ -30,7 +30,7 @@ from bigbar.without_charts import import_backtesting
 
 if TYPE_CHECKING:
     from bigbar.engines.any_strategy.class_attributes import ClassAttributes
-    from bigbar.engines.general.check import Checked
+    from bigbar.engines.general.checked import Checked
 
 Chunk = tuple[int, int]
 _Float = TypeVar("_Float", np.float32, np.float64)
@@ -379,7 +379,8 @@ def check_compiled(task: tuple[int, bool]) -> Checked | None:
     Checked or None
         None where the strategy raises.
     """
-    from bigbar.engines.general.check import Checked, check
+    from bigbar.engines.general.check import check
+    from bigbar.engines.general.checked import Checked
 
     number, both = task
     here = desk()

@@ -67,6 +67,15 @@ const { left, top, width, height } = place.getBoundingClientRect();
 return [left + width * arguments[1], top + height * arguments[2]];
 """
 
+#: What the first tooltip says that can be seen.
+TOOLTIP = """
+const texts = (root) => [...root.querySelectorAll('*')].flatMap((element) => [
+  ...(element.classList.contains('bk-Tooltip') && element.checkVisibility()
+    ? [element.shadowRoot.textContent] : []),
+  ...(element.shadowRoot ? texts(element.shadowRoot) : [])]);
+return texts(document).find((text) => text.trim() !== '');
+"""
+
 #: The figures in the order in which their places stand on the page, by the names of these.
 FIGURES = """
 const names = [...document.querySelectorAll('[data-chart]')].map((place) => place.dataset.chart);
@@ -131,19 +140,17 @@ class Visitor:
 
     def hover(self, chart: str, across: float, down: float) -> str:
         """Point at a place of a chart; what its tooltip says."""
-        at = self.run(PLACE, chart, across, down)
-        for step in (4, 2, 0):  # A pointer that moves, as a hand's does.
-            self.command(
-                "Input.dispatchMouseEvent", type="mouseMoved", x=at[0] - step, y=at[1] - step
-            )
-            time.sleep(0.05)
-        return self.wait(
-            """const texts = (root) => [...root.querySelectorAll('*')].flatMap((element) => [
-              ...(element.classList.contains('bk-Tooltip') && element.checkVisibility()
-                ? [element.shadowRoot.textContent] : []),
-              ...(element.shadowRoot ? texts(element.shadowRoot) : [])]);
-            return texts(document).find((text) => text.trim() !== '');"""
-        )
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            at = self.run(PLACE, chart, across, down)  # Anew: what is above may have grown.
+            for step in (4, 2, 0):  # A pointer that moves, as a hand's does.
+                self.command(
+                    "Input.dispatchMouseEvent", type="mouseMoved", x=at[0] - step, y=at[1] - step
+                )
+                time.sleep(0.05)
+            if text := self.run(TOOLTIP):
+                return text
+        raise AssertionError(f"no tooltip in the chart {chart}")
 
     def click(self, chart: str, across: float, down: float) -> None:
         """Press a place of a chart with the mouse."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from bigbar.engines.any_strategy.statistics import statistics_row
+from bigbar.engines.general.checked import Checked
 from bigbar.engines.general.engine import CompiledEngine
 from bigbar.engines.reference import BacktestingEngine
 from bigbar.engines.runner import RunnerEngine
@@ -16,34 +17,6 @@ from bigbar.statistics import NAMES
 
 #: Statistics agree within this, relative; trades and equity to the last bit.
 TOLERANCE = 1e-9
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What came of one combination.
-
-    Attributes
-    ----------
-    number : int
-    refused : str or None
-        Why the strategy cannot be compiled.
-    in_python : str or None
-        Why this combination was left to Python, so that nothing could be compared.
-    difference : str or None
-        The first thing on which the two ways disagree, in words.
-    reference_s, compiled_s : float
-        Seconds that each way took; the compiled one with the compiling.
-    lines : int
-        Of `next` that were translated.
-    """
-
-    number: int
-    refused: str | None = None
-    in_python: str | None = None
-    difference: str | None = None
-    reference_s: float = 0.0
-    compiled_s: float = 0.0
-    lines: int = 0
 
 
 def check(
