@@ -206,14 +206,14 @@ def test_a_link_to_the_store(ask, tmp_path, link):
 def test_the_receipt_names_every_file(ask, tmp_path):
     found = ask("bars.csv", "--output", "out", "--k-atr", "1,2", "--atr-period", "10,12", *ALL,
                 "--uptail-max-ratio", "0.7", "--previous-weight", "0.1", "--verify", "0",
-                "--workers", "1", "--no-validate")  # fmt: skip
+                "--workers", "1", "--no-validate", "--verbose")  # fmt: skip
     assert found.code == 0, found.err
     out = tmp_path / "out"
     assert set(named(out)) == {*RUN_FILES} - {RECEIPT}
     assert all(sha256_of(out / name) == digest for name, digest in named(out).items())
     assert "replacing" not in read_receipt(out / RECEIPT)
-    files = found.out[found.out.index("Files") :].split()[1:]
-    assert files == [f"out/{name}" for name in RUN_FILES]
+    told = found.out[found.out.index("Files") :].split()[1 : 1 + len(RUN_FILES)]
+    assert told == [f"out/{name}" for name in RUN_FILES]
     assert {p.name for p in out.iterdir()} == {*RUN_FILES, "runs.sqlite"}
 
 

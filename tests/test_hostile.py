@@ -93,6 +93,8 @@ WORKS: dict[str, tuple[str, ...]] = {
     "time_zone": ("none",),
     "date_order": ("none",),
     "strategy": ("none",),
+    "method": ("none",),
+    "max_tries": ("none",),
     "maximize": ("function", "class"),
     "min_trades": ("zero",),
     "atr_period": ("none", "text", "large"),

@@ -203,7 +203,7 @@ def test_buy_and_hold_and_costs_stand_beside_the_verdict(outcome):
     html = report_html(outcome, findings)
     beside = html[html.index("Against buy and hold") :].partition('class="card chosen"')[0]
     assert beside.count("<polyline") == 2
-    assert "Buy and hold: +12.8 %" in beside
+    assert "Buy and hold made +12.8 %" in beside
     assert "No costs charged; it loses above a commission of 0.76 bp" in beside
     without = report_html(outcome, None)
     beside = without[without.index("Against buy and hold") :].partition('class="card chosen"')[0]
