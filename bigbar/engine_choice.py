@@ -224,10 +224,12 @@ def _tell_of_compiling(listener: Listener) -> None:
 
 
 def _pays(reference_s: float, job: Job, execution: Execution, plan: Plan | None) -> bool:
-    from bigbar.compiled.jit import is_cached
-
     times = _VALIDATION if plan is not None and plan.assess else 1.0
     spent = reference_s * len(job.space) * times / min(execution.workers, len(job.space))
+    if spent <= _NEXT_S:
+        return False  # Without a look at the compiler, which takes a while to import.
+    from bigbar.compiled.jit import is_cached
+
     return spent > _NEXT_S + (0.0 if is_cached() else _SHARED_S)
 
 
