@@ -11,10 +11,11 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO, cast
 
-from bigbar.printable import PrintableStream
+from bigbar.errors import BigBarError
+from bigbar.printable import PrintableStream, one_line
 
 
 class Listened:
@@ -150,3 +151,26 @@ def let_go() -> None:
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, stream.fileno())
                 os.close(nowhere)
+
+
+def printed(make: Callable[[], str]) -> int:
+    """Carry out a small command: print what it makes, or the sentence of the error that it raises.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    open_missing_streams()
+    any_encoding()
+    try:
+        text = make()
+        listened = Listened(sys.stdout)
+        listened.write(text)
+        listened.flush()
+    except BigBarError as problem:
+        say(f"error: {one_line(str(problem))}")
+        return problem.exit_code
+    finally:
+        let_go()
+    return 0

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from bigbar.command_line import Parser
 from bigbar.completion import bash, fish, zsh
 from bigbar.completion.model import all_commands, program
-from bigbar.errors import BigBarError
 from bigbar.parser import SHELLS
-from bigbar.printable import one_line
-from bigbar.streams import Listened, any_encoding, let_go, open_missing_streams, say
+from bigbar.streams import printed
 
 _SCRIPTS = {"bash": bash.script, "zsh": zsh.script, "fish": fish.script}
 
@@ -37,16 +34,9 @@ def main(arguments: Sequence[str]) -> int:
     int
         0; 2 for a shell that there is not, or for anything else beside it.
     """
-    open_missing_streams()
-    any_encoding()
-    try:
+
+    def script() -> str:
         shell = make_parser().parse_args(list(arguments)).completion
-        listened = Listened(sys.stdout)
-        listened.write(_SCRIPTS[shell](all_commands()))
-        listened.flush()
-    except BigBarError as problem:
-        say(f"error: {one_line(str(problem))}")
-        return problem.exit_code
-    finally:
-        let_go()
-    return 0
+        return _SCRIPTS[shell](all_commands())
+
+    return printed(script)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import sys
 from collections.abc import Sequence
 
 from bigbar.command_line import Parser
@@ -12,7 +11,7 @@ from bigbar.errors import BigBarError
 from bigbar.printable import one_line
 from bigbar.space import setting_text
 from bigbar.strategies.find import DEFAULT, Known, known_strategies
-from bigbar.streams import Listened, any_encoding, let_go, open_missing_streams, say
+from bigbar.streams import printed
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -37,19 +36,12 @@ def main(arguments: Sequence[str]) -> int:
     int
         0; 2 for an option that there is not.
     """
-    open_missing_streams()
-    any_encoding()
-    try:
+
+    def listed() -> str:
         make_parser().parse_args(list(arguments))
-        listened = Listened(sys.stdout)
-        listened.write("\n\n".join(map(_told, known_strategies().values())) + "\n")
-        listened.flush()
-    except BigBarError as problem:
-        say(f"error: {one_line(str(problem))}")
-        return problem.exit_code
-    finally:
-        let_go()
-    return 0
+        return "\n\n".join(map(_told, known_strategies().values())) + "\n"
+
+    return printed(listed)
 
 
 def _told(known: Known) -> str:
