@@ -22,7 +22,7 @@ _INSTEAD = (
     (r"has no translation", r"^(np\.)?random|rand", "draw in init with a seed, and keep it as an "
      "indicator: self.I"),
     (r"'(time|datetime|date)' is not known", r"", "ask the bar for its time: self.data.index[-1]"),
-    (r"^FunctionDef|^ClassDef", r"", "make it a method of the strategy"),
+    (r"^ClassDef", r"", "define it at the top of the file, and make it in init"),
     (r"^(Global|Nonlocal)", r"", "keep it in an attribute of self, set in init"),
     (r"^sort\(\) of a list", r"", "assign sorted(…) of it"),
     (r"taken apart", r"", "name each part: first = values[0]"),
