@@ -50,9 +50,9 @@ def command_against_imports(report: common.Report) -> None:
         )
     report.line('python -c "import pandas, numba, backtesting"', common.duration(theirs_s))
     report.line("whole command on example.csv, second run", common.duration(ours_s))
-    at_most(report, "whole command against its imports", ours_s / theirs_s, 6)
+    at_most(report, "whole command against its imports", ours_s / theirs_s, 2)
     report.line("the same with --no-validate", common.duration(plain_s))
-    at_most(report, "whole command with --no-validate against its imports", plain_s / theirs_s, 3)
+    at_most(report, "whole command with --no-validate against its imports", plain_s / theirs_s, 2)
 
 
 def ready(file: Path) -> float:

@@ -25,6 +25,7 @@ from bigbar.machine.metrics import Metrics
 from bigbar.machine.watch import SweepMetrics, Watcher
 from bigbar.results import Choice, ResultTable
 from bigbar.store.fingerprint import Identity, identity_of
+from bigbar.store.known import KnownResult
 from bigbar.store.recorder import Carried
 from bigbar.store.records import State
 from bigbar.validation.findings import Findings
@@ -296,6 +297,28 @@ class Outcome:
         future = aside.submit(self.table.sha256)
         aside.shutdown(wait=False)
         return future
+
+    def known(self, *beside: object) -> KnownResult | None:
+        """What earlier runs found out about this very result, and what later ones will know.
+
+        Parameters
+        ----------
+        *beside
+            What that follows from, besides the result and the objective; by what it prints.
+
+        Returns
+        -------
+        KnownResult or None
+            None where a later run could not tell that its result is the same, or why it is.
+        """
+        result, earlier = self.result_sha256, self.carried.earlier
+        if result is None or self.failures or self.choice.function is not None:
+            return None
+        if self.identity.problem is not None or self.unsteady is not None:
+            return None
+        is_the_same = earlier is not None and earlier.result_sha256 == result
+        key = (self.identity.fingerprint, result, self.choice, self.execution.seed, *beside)
+        return KnownResult(repr(key), recalls=is_the_same and self.carried.recalls)
 
     @property
     def have(self) -> NDArray[np.bool_]:

@@ -39,7 +39,7 @@ from bigbar.store.records import NewRun
 from bigbar.stored_rows import distrust
 from bigbar.sweep import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of
 from bigbar.validation.compounding import MOST_BYTES
-from bigbar.validation.examine import ExaminedRun, choose, examine
+from bigbar.validation.examine import ExaminedRun, choose, concluded, examine
 from bigbar.validation.plan import CHOICES, Plan
 from bigbar.validation.returns import keep_returns
 from bigbar.validation.summary import as_json
@@ -47,6 +47,9 @@ from bigbar.validation.tasks import sparing
 from bigbar.verification.replay import differences_text
 from bigbar.verification.replays import verify
 from bigbar.worker_setup import WorkerSetup, among_workers, memory_of
+
+#: What the validation found is kept as, for runs that come to the same result.
+_WORTH = "worth"
 
 
 def checked_job(bars: Bars, request: Request) -> Job:
@@ -377,9 +380,17 @@ def _validate(
         returns=outcome.returns,
     )
     before = len(outcome.broke_off)
-    found = examine(
-        plan, run, listener.validating, apart=lambda part: outcome.apart(part, listener.event)
-    )
+    known = outcome.known(replace(plan, choose=CHOICES[0]), outcome.best, run.earlier_trials)
+    examined = None if known is None else known.recall(_WORTH)
+    if examined is None:
+        examined = examine(
+            plan, run, listener.validating, apart=lambda part: outcome.apart(part, listener.event)
+        )
+        if known is not None and len(outcome.broke_off) == before:
+            known.keep(_WORTH, examined)
+    else:
+        examined = examined.again(run)
+    found = None if examined is None else concluded(examined, plan, run)
     if found is not None:
         broken = list(outcome.broke_off.values())[before:]
         found = replace(found, notes=(*found.notes, *broken))

@@ -13,7 +13,7 @@ LAYERS = (
     (
         "errors", "causes", "version", "chance", "printable", "paragraphs", "given", "units",
         "command_line", "interrupts", "streams", "without_charts", "working_folder",
-        "machine.resources",
+        "private_cache", "machine.resources",
     ),
     (
         "origin", "equality", "by_value", "account", "statistics", "calendar", "space",

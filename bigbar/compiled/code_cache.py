@@ -8,14 +8,10 @@ is damaged is dropped, and compiled again.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import pickle
-import stat
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +22,7 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
-#: Of SHA-256, before the contents.
-_DIGEST_BYTES = 32
+from bigbar import private_cache
 
 #: How the files are named.
 _ENDING = ".code"
@@ -39,10 +34,10 @@ def versions() -> str:
 
 
 def find_folder(beside: Path, name: str) -> Path | None:
-    """Where machine code can be kept.
+    """Where machine code can be kept: see `bigbar.private_cache.find_folder`.
 
-    In `NUMBA_CACHE_DIR` where that is set; else beside the sources, in the user's cache, or, for a
-    user without rights or home, in the folder for temporary files.
+    In `NUMBA_CACHE_DIR` where that is set. Where nothing can be written at all, everything is
+    compiled in each run.
 
     Parameters
     ----------
@@ -50,52 +45,9 @@ def find_folder(beside: Path, name: str) -> Path | None:
         The folder beside the sources.
     name : str
         Of the folder in there.
-
-    Returns
-    -------
-    Path or None
-        None where nothing can be written at all: then everything is compiled in each run.
     """
     config: Any = numba.config
-    given = str(config.CACHE_DIR or "")
-    places = [Path(given) / "bigbar"] if given else [beside, *_in_the_users_cache()]
-    for place in places:
-        if _can_be_written(place):
-            return place / name
-    temporary = Path(tempfile.gettempdir()) / f"bigbar-cache-{_user()}"
-    return temporary / name if _is_private(temporary) and _can_be_written(temporary) else None
-
-
-def _in_the_users_cache() -> Iterator[Path]:
-    with contextlib.suppress(RuntimeError):  # Nobody knows where this user's home is.
-        yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bigbar"
-
-
-def _can_be_written(place: Path) -> bool:
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=place):
-            return True
-    except OSError:
-        return False
-
-
-def _is_private(folder: Path) -> bool:
-    """Make a folder that nobody else can put machine code into; whether it is one."""
-    try:
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        found = folder.lstat()
-    except OSError:
-        return False
-    if not hasattr(os, "geteuid"):  # On Windows the folder is within the user's own.
-        return stat.S_ISDIR(found.st_mode)
-    private = not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return stat.S_ISDIR(found.st_mode) and private and found.st_uid == os.geteuid()
-
-
-def _user() -> str:
-    return str(os.geteuid()) if hasattr(os, "geteuid") else "own"
+    return private_cache.find_folder(beside, name, given=str(config.CACHE_DIR or ""))
 
 
 class CodeCache(_Cache):
@@ -142,12 +94,11 @@ class CodeCache(_Cache):
             return None
         key = self._key(sig, target_context.codegen())
         try:
-            kept = self._path(key).read_bytes()
-        except OSError:
-            return None
-        digest, contents = kept[:_DIGEST_BYTES], kept[_DIGEST_BYTES:]
-        if digest != _digest(key, contents):
+            contents = private_cache.read(self._path(key), key)
+        except private_cache.Damaged:
             self._tell("kept machine code was damaged; it is compiled again")
+            return None
+        if contents is None:
             return None
         return CompileResult._rebuild(target_context, *pickle.loads(contents))
 
@@ -156,16 +107,9 @@ class CodeCache(_Cache):
         if not self._enabled or data.library.has_dynamic_globals:
             return
         key = self._key(sig, data.codegen)
-        contents = dumps(data._reduce())
-        path = self._path(key)
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(_digest(key, contents) + contents)
-            unfinished.replace(path)
+            private_cache.write(self._path(key), key, dumps(data._reduce()))
         except OSError as problem:
-            with contextlib.suppress(OSError):
-                unfinished.unlink()
             self._tell(f"machine code cannot be kept in {self._folder} ({problem.strerror})")
 
     def enable(self) -> None:
@@ -191,10 +135,3 @@ class CodeCache(_Cache):
 def is_there(folder: Path | None) -> bool:
     """Whether any machine code is kept there."""
     return folder is not None and any(folder.glob(f"*{_ENDING}"))
-
-
-def _digest(key: str, contents: bytes) -> bytes:
-    digest = hashlib.sha256(key.encode())
-    digest.update(b"\0")
-    digest.update(contents)
-    return digest.digest()

@@ -112,6 +112,7 @@ def rebuild(
     execution = Execution(workers=usable_processors(), seed=int(run.settings.get("seed", 0)))
     outcome = Outcome(job, execution, choice, bars, table, best=best)
     outcome.carried.run = run.id
+    outcome.carried.earlier = run if run.state == "finished" else None
     outcome.failures = store.failures(run)
     outcome.verification = _verification(summary.get("verification"))
     with_room(partial(warm_up, job))

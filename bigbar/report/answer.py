@@ -215,7 +215,10 @@ def verification_text(outcome: Outcome, *, brief: bool = False) -> str:
     found = outcome.verification
     if found is None:
         return "not verified" + ("" if outcome.execution.verify else " (--verify 0)")
-    replayed = f"{counted(found.combinations, 'combination')} replayed through backtesting.py"
+    replayed = (
+        f"{counted(found.combinations - found.before, 'combination')} replayed through "
+        f"backtesting.py{f', {found.before} before' if found.before else ''}"
+    )
     text = f"{replayed}: all equal" if brief else (
         f"{replayed}: {found.statistics} statistics and every trade equal "
         f"(largest relative difference {found.max_relative_difference:.0e})"

@@ -384,6 +384,7 @@ def _verification(outcome: Outcome) -> dict[str, Any] | None:
     return {
         "combinations": found.combinations,
         "wanted": found.wanted,
+        "replayed_before": found.before,
         "statistics": found.statistics,
         "max_relative_difference": plain_scalar(found.max_relative_difference),
         "ok": found.ok,

@@ -40,6 +40,8 @@ class Carried:
         Whether what is done was computed by this attempt, because what the store had was wrong.
     earlier : Run or None
         The last finished run of the same fingerprint, whose result has to be the same.
+    recalls : bool
+        Whether what was found out about that result may be taken over.
     """
 
     done: NDArray[np.bool_]
@@ -50,6 +52,7 @@ class Carried:
     retry: list[int] | None = None
     computed: bool = False
     earlier: Run | None = None
+    recalls: bool = True
 
     @classmethod
     def nothing(cls, combinations: int = 0) -> Carried:

@@ -317,6 +317,7 @@ class StoreRecorder(Recorder):
         carried.earlier = next(
             (one for one in finished if one.result_sha256 and not one.failed), None
         )
+        carried.recalls = not self._policy.fresh
         if not (finished or self._policy.fresh or carried.done.all()):
             others = [
                 one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,29 @@ class ExaminedRun:
     returns: KeptReturns | None = None
 
 
+@dataclass(frozen=True)
+class Examined:
+    """What was found out about a run, before it is weighed.
+
+    Attributes
+    ----------
+    parts : dict of str to object
+        By their names in `bigbar.validation.findings.Findings`.
+    notes : tuple of str
+        Why something is missing, a line each.
+    """
+
+    parts: dict[str, Any]
+    notes: tuple[str, ...]
+
+    def again(self, run: ExaminedRun) -> Examined:
+        """The same, for a run that looks at it once more: bars held back are opened again."""
+        if (held_back := self.parts.get("holdout")) is None:
+            return self
+        openings = run.count_opening(held_back.split)
+        return replace(self, parts=self.parts | {"holdout": replace(held_back, openings=openings)})
+
+
 def choose(plan: Plan, table: ResultTable, choice: Choice) -> int | None:
     """The setting that is the answer: the best, or the best by cross mean; None if none counts."""
     if plan.choose == "peak":
@@ -86,8 +109,8 @@ def examine(
     tell: Callable[[str], Any] = lambda _: None,
     *,
     apart: Apart = lambda _: nullcontext(),
-) -> Findings | None:
-    """Find out what a result is worth.
+) -> Examined | None:
+    """Find out what a result is worth; `concluded` says what it comes to.
 
     Parameters
     ----------
@@ -101,7 +124,7 @@ def examine(
 
     Returns
     -------
-    Findings or None
+    Examined or None
         None where nothing was asked for.
 
     Raises
@@ -147,6 +170,19 @@ def examine(
                 parts["costs"] = find_costs(file, job, chosen)
         with apart("the test on other orders and prices"):
             parts["perturbation"] = perturb(file, job, chosen, run.imap, seed=run.seed)
+    return Examined(parts, tuple(notes))
+
+
+def concluded(examined: Examined, plan: Plan, run: ExaminedRun) -> Findings:
+    """What was found out, and the verdict on it.
+
+    Parameters
+    ----------
+    examined : Examined
+    plan : Plan
+    run : ExaminedRun
+    """
+    parts = examined.parts
     trades = run.table.column("# Trades")
     verdict = conclude(
         run.job.space,
@@ -156,7 +192,7 @@ def examine(
         assessed=plan.assess,
         **{name: parts.get(name) for name in WEIGHED},
     )
-    return Findings(verdict=verdict, **parts, notes=tuple(notes))
+    return Findings(verdict=verdict, **parts, notes=examined.notes)
 
 
 def _of_a_sample(space: Space) -> tuple[str, ...]:

@@ -111,6 +111,8 @@ class Verification:
     differences : tuple of Difference
     unsteady : tuple of int
         Combinations that the strategy answers differently each time it is run.
+    before : int
+        How many of `combinations` were replayed by earlier runs, which came to the same result.
     """
 
     combinations: int
@@ -119,6 +121,7 @@ class Verification:
     max_relative_difference: float = 0.0
     differences: tuple[Difference, ...] = field(default=())
     unsteady: tuple[int, ...] = ()
+    before: int = 0
 
     @property
     def ok(self) -> bool:

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 
 from bigbar.executors.local import Unanswered, WorkerPool
 from bigbar.outcome import PROOF, Outcome
 from bigbar.progress.events import Listener
 from bigbar.stored_rows import sample_stored
 from bigbar.sweep import throttle_of
-from bigbar.verification.replay import Difference, Replay, ReplayTask, replay, sample, summarize
+from bigbar.verification.replay import (
+    Difference,
+    Replay,
+    ReplayTask,
+    Verification,
+    replay,
+    sample,
+    summarize,
+)
 
 #: One in so many of a sample is a row out of the store, where there are any.
 _STORED_SHARE = 4
+
+#: What replays are kept as, for runs that come to the same result.
+_PART = "replays"
 
 
 def verify(outcome: Outcome, pool: WorkerPool, listener: Listener) -> list[Difference]:
@@ -30,6 +43,16 @@ def verify(outcome: Outcome, pool: WorkerPool, listener: Listener) -> list[Diffe
     tasks = _tasks(outcome)
     if not tasks:
         return []
+    wanted = len(tasks)
+    # Replays that were asked for are made.
+    known = outcome.known() if math.isfinite(outcome.execution.verify_seconds) else None
+    kept: dict[int, float] = {} if known is None else known.recall(_PART) or {}
+    before = {
+        task.number: kept[task.number]
+        for task in tasks
+        if task.number in kept and not _is_due(outcome, task)
+    }
+    tasks = [task for task in tasks if task.number not in before]
     listener.verifying(len(tasks))
     replays: list[Replay] = []
     with outcome.apart(PROOF, listener.event):
@@ -42,10 +65,27 @@ def verify(outcome: Outcome, pool: WorkerPool, listener: Listener) -> list[Diffe
     # Where what is computed now is wrong as well, it is not the store that is to blame.
     wrong = [one.stored for one in replays if one.stored is not None and not one.differences]
     if replays and not wrong:  # They count, whatever became of the others.
-        outcome.verification = summarize(replays, len(tasks))
+        outcome.verification = _with_those_before(summarize(replays, wanted), before)
+        if known is not None and outcome.verification.ok and outcome.unsteady is None:
+            known.keep(_PART, before | {one.number: one.largest for one in replays})
         if outcome.unsteady is not None:
             listener.event(outcome.unsteady)
     return wrong
+
+
+def _is_due(outcome: Outcome, task: ReplayTask) -> bool:
+    """Whether a combination is replayed in each run: the answer, and what is out of the store."""
+    return task.stored or task.number == outcome.best
+
+
+def _with_those_before(found: Verification, before: Mapping[int, float]) -> Verification:
+    """What the replays came to, and those of earlier runs that are not made again."""
+    return replace(
+        found,
+        combinations=found.combinations + len(before),
+        before=len(before),
+        max_relative_difference=max([found.max_relative_difference, *before.values()]),
+    )
 
 
 def _tasks(outcome: Outcome) -> list[ReplayTask]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.report.page.numbers import statistic, value_text
+from bigbar.report.page.numbers import duration, numbers, value_text
 from bigbar.report.page.subject import TOP_SETTINGS, Subject
 from bigbar.space import Space
 from bigbar.statistics import STATISTICS, Kind, Statistic
@@ -78,12 +78,11 @@ def _settings(subject: Subject) -> Integers:
 def _texts(of: Statistic, column: NDArray[np.float64]) -> list[str]:
     """As the tables of the page have them; what is there often is put into words once."""
     values, at = np.unique(column, return_inverse=True)
-    made: Any = values
     if of.kind is Kind.DURATION:
-        made = pd.to_timedelta(values, unit="ns")
-    elif of.kind is Kind.COUNT:
-        made = [None if np.isnan(value) else int(value) for value in values]
-    texts = [statistic(of.name, value, with_unit=False) for value in made]
+        spans: Any = pd.to_timedelta(values, unit="ns")
+        texts = list(map(duration, spans))
+    else:
+        texts = numbers(values, 0 if of.kind is Kind.COUNT else 2)
     return [texts[place] for place in at.tolist()]
 
 

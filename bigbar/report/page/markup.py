@@ -34,7 +34,10 @@ def escaped(content: Content) -> Markup:
         return content
     if isinstance(content, (str, int)):
         # Surrogates stand for the bytes of a file name that are no text; no page can hold them.
-        return Markup(html.escape(str(content).encode("utf-8", "replace").decode("utf-8")))
+        text = str(content)
+        if not text.isascii():
+            text = text.encode("utf-8", "replace").decode("utf-8")
+        return Markup(html.escape(text))
     return Markup("".join(map(escaped, content)))
 
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bigbar import space
 
@@ -28,11 +29,27 @@ def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     sign : bool, optional
         Whether to show a plus, too.
     """
-    if value is None or math.isnan(value):
+    if value is None:
         return NONE
-    text = "∞" if math.isinf(value) else f"{abs(value):,.{digits}f}"
-    negative = value < 0 and text.strip("0.,") != ""
-    return ("−" if negative else "+" if sign and text.strip("0.,") else "") + text
+    text = _signed(f"{value:,.{digits}f}")
+    is_above = sign and value > 0 and text.strip("0.,") != ""
+    return f"+{text}" if is_above else text
+
+
+def numbers(values: NDArray[np.float64], digits: int = 2) -> list[str]:
+    """Many numbers as `number` has them."""
+    return [_signed(f"{value:,.{digits}f}") for value in values.tolist()]
+
+
+def _signed(text: str) -> str:
+    """A formatted number with a real minus sign, which a zero has none of."""
+    if text[-1] == "n":
+        return NONE
+    if text[-1] == "f":
+        return "−∞" if text[0] == "-" else "∞"
+    if text[0] != "-":
+        return text
+    return f"−{text[1:]}" if text.strip("-0.,") else text[1:]
 
 
 def percent(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
