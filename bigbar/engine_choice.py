@@ -25,6 +25,7 @@ from bigbar.job import Job
 from bigbar.outcome import Execution
 from bigbar.progress.events import Listener
 from bigbar.sharing.frames import publish
+from bigbar.store.fingerprint import identity_of
 from bigbar.units import as_seconds, counted
 from bigbar.validation.plan import Plan
 from bigbar.worker import check_compiled, start_worker
@@ -68,6 +69,31 @@ class EngineChoice:
     backtest_s: float | None = None
 
 
+@dataclass
+class _Agreed:
+    """What both ways were found to agree on.
+
+    Attributes
+    ----------
+    choice : EngineChoice
+    number : int or None
+        A combination to make the program known by; None where it is, or takes too long.
+    """
+
+    choice: EngineChoice
+    number: int | None
+
+    def make_known(self, bars: Bars, execution: Execution) -> None:
+        """Translate the strategy here as well, once."""
+        if self.number is not None:
+            _make_known(bars, self.choice.job, self.number, execution)
+            self.number = None
+
+
+#: What was compared in this process, by all that decides the numbers.
+_agreed: dict[str, _Agreed] = {}
+
+
 def choose_engine(
     bars: Bars, job: Job, execution: Execution, plan: Plan | None, listener: Listener
 ) -> EngineChoice:
@@ -93,6 +119,12 @@ def choose_engine(
     in_python = replace(job, engine="backtesting")
     if len(job.space) == 1 and not insists:
         return EngineChoice(in_python)
+    compiled = replace(job, engine=job.engine if insists else "compiled")
+    decides = identity_of(bars.frame, compiled)
+    agreed = _agreed.get(decides.fingerprint) if decides.problem is None else None
+    if agreed is not None:
+        agreed.make_known(bars, execution)
+        return agreed.choice
     checked: list[Checked] = []
     for one in _checked(bars, in_python, execution, plan, listener, insists=insists):
         if isinstance(one, tuple):
@@ -122,11 +154,7 @@ def choose_engine(
             "no combination of the sample could be compared with backtesting.py's, which runs "
             f"all{why}",
         )
-    compiled = replace(job, engine=job.engine if insists else "compiled")
-    if job.spec.strategy in _optimized and checked[0].compiled_s < _QUICK_S:
-        _make_known(bars, compiled, compared[0].number, execution)
-    _optimized.add(job.spec.strategy)
-    return EngineChoice(
+    choice = EngineChoice(
         compiled,
         f"compiled: {counted(max(one.lines for one in compared), 'line')} of next() translated in "
         f"{as_seconds(checked[0].compiled_s)}, {counted(len(compared), 'combination')} equal to "
@@ -134,6 +162,13 @@ def choose_engine(
         # The first of a worker waits for the machine code.
         min(one.compiled_s for one in compared),
     )
+    is_quick = checked[0].compiled_s < _QUICK_S
+    agreed = _Agreed(choice, compared[0].number if is_quick else None)
+    if job.spec.strategy in _optimized:
+        agreed.make_known(bars, execution)
+    _optimized.add(job.spec.strategy)
+    _agreed[decides.fingerprint] = agreed
+    return choice
 
 
 def _checked(
@@ -209,7 +244,7 @@ def _make_known(bars: Bars, job: Job, number: int, execution: Execution) -> None
     engine: Any = build_engine(job.spec.columns(bars.frame), replace(job, engine="general"))
     drawn, numpy_drawn = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
-        with suppress(Exception), redirect_stdout(io.StringIO()):
+        with suppress(Exception, SystemExit), redirect_stdout(io.StringIO()):
             engine.translate(number)
     finally:
         random.setstate(drawn)

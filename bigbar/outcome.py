@@ -311,8 +311,10 @@ class Outcome:
         KnownResult or None
             None where a later run could not tell that its result is the same, or why it is.
         """
+        if self.carried.run is None or self.failures or self.choice.function is not None:
+            return None
         result, earlier = self.result_sha256, self.carried.earlier
-        if result is None or self.failures or self.choice.function is not None:
+        if result is None:
             return None
         if self.identity.problem is not None or self.unsteady is not None:
             return None

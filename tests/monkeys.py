@@ -73,7 +73,7 @@ from bigbar.compiled.broker.state import (
     reset,
 )
 from bigbar.compiled.broker.trades import trade_close, trade_set
-from bigbar.compiled.loop import SEGCOLUMNS, CompiledNext, compiled_next, fill_equity, run
+from bigbar.compiled.loop import SEGCOLUMNS, ByPointer, compiled_next, fill_equity, run
 
 # What it does.
 NOTHING, ORDER, CLOSE_ALL, MOVE, UNSET, TAKE, CANCEL, CLEAR, TRAIL, FIRST = range(10)
@@ -285,7 +285,7 @@ KEPT_AS = f"{__name__}_{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}
 
 
 @cache
-def compiled_monkey() -> CompiledNext:
+def compiled_monkey() -> ByPointer:
     return compiled_next(monkey_next, KEPT_AS)
 
 
@@ -375,7 +375,7 @@ class Player:
         self.own = np.zeros(4)
 
     def play(
-        self, strategy: CompiledNext, account: Account, indicators: Floats, start: int = 1
+        self, strategy: ByPointer, account: Account, indicators: Floats, start: int = 1
     ) -> Said | int:
         """What the compiled broker says, or its error."""
         f, n, T, Ti = self.state

@@ -23,6 +23,7 @@ from bigbar import engine_choice
 from bigbar.errors import SettingsError
 from bigbar.progress.events import Listener
 from bigbar.statistics import NAMES
+from bigbar.strategies.sma_cross import SmaCross
 from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -342,3 +343,20 @@ def test_translating_it_here_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) ->
         Counts.seen.clear()
         expected = Backtest(GOOG, Counts).run(n1=n1, n2=n2)
         assert rows.loc[(n1, n2), "Return [%]"] == pytest.approx(expected["Return [%]"], abs=1e-9)
+
+
+@of_known_versions
+def test_what_was_compared_in_a_process_is_not_compared_again(monkeypatch) -> None:
+    options = {"fast": [5, 10], "slow": [20, 40], "engine": "compiled", "workers": 1}
+    first = bigbar.optimize(GOOG, SmaCross, **options)
+    monkeypatch.setattr("bigbar.engine_choice._checked", lambda *_, **__: 1 / 0)
+    second = bigbar.optimize(GOOG, SmaCross, **options)
+    assert second.engine == "compiled"
+    assert second.engine_reason == first.engine_reason
+    assert second.outcome.result_sha256 == first.outcome.result_sha256
+    # Another grid, other bars and other costs are compared on their own.
+    for other in ({"fast": [5, 12]}, {"commission": 0.001}):
+        with pytest.raises(ZeroDivisionError):
+            bigbar.optimize(GOOG, SmaCross, **options | other)
+    with pytest.raises(ZeroDivisionError):
+        bigbar.optimize(GOOG.iloc[5:], SmaCross, **options)

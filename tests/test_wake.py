@@ -67,9 +67,10 @@ def marked_share(one):
     engine = engine_of(strategy, grid_of(strategy)[:1])
     engine.one(0)
     assert engine.refused is None, engine.refused
-    if not engine._machine._marks:
+    kept = engine._machine._marks._kept
+    if not kept:
         return np.ones(2)
-    (marked,) = engine._machine._marks.values()
+    (marked,) = kept.values()
     return np.array([(len(one) - 1) / engine._machine.market.shape[1] for one in marked])
 
 

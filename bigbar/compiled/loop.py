@@ -53,6 +53,11 @@ NEXT_SIGNATURE = types.void(
 
 _PLACED_SIGNATURE = types.void(types.int64, types.int64)
 _arrays_at = arrays_at(types.Tuple(NEXT_SIGNATURE.args[:-1]))
+_marked_at = arrays_at(
+    types.Tuple(
+        (_INTS, _GIVEN_TABLE, _GIVEN_TABLE, _GIVEN, _INTS, types.Array(types.uint8, 1, "C"))
+    )
+)
 
 
 @compiled_inner
@@ -104,7 +109,7 @@ def _by_pointer(pointer, place, f, n, M, I, P, S, T, Ti, bar):  # type: ignore[n
     call_at(pointer, place, bar)
 
 
-#: Run a strategy by the pointer of its `CompiledNext`. Compiled once for all of them:
+#: Run a strategy by the pointer of its `compiled_next`. Compiled once for all of them:
 #: `run(pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades)`.
 #:
 #: segments : ndarray of float, shape (bars, SEGCOLUMNS)
@@ -119,20 +124,20 @@ run = compiled_entry(_loop_with(_by_pointer))
 
 
 @dataclass(frozen=True)
-class CompiledNext:
-    """A strategy's compiled `next`.
+class ByPointer:
+    """A compiled function that is called by its address.
 
     Attributes
     ----------
     pointer : int
-        For `run`, as long as this object is there.
+        As long as this object is there.
     """
 
     pointer: int
     _function: Any
 
 
-def compiled_next(function: Callable[..., None], sources: str) -> CompiledNext:
+def compiled_next(function: Callable[..., None], sources: str) -> ByPointer:
     """Compile a strategy's `next`, keeping the machine code between runs.
 
     Parameters
@@ -149,11 +154,34 @@ def compiled_next(function: Callable[..., None], sources: str) -> CompiledNext:
         f, n, M, I, P, S, T, Ti = _arrays_at(place)  # noqa: E741
         inner(f, n, M, I, P, S, T, Ti, i)
 
-    made: Any = compiled_made(next_at, _name_of(function, sources))
+    return _by_its_address(next_at, _name_of(function, sources))
+
+
+def compiled_marks(function: Callable[..., None], sources: str) -> ByPointer:
+    """Compile what marks a strategy's bars, for `bigbar.compiled.many.mark`.
+
+    Parameters
+    ----------
+    function : callable
+        `marks(n, M, I, P, errors, marked, start, stop)`
+    sources
+        See `compiled_next`.
+    """
+    inner = compiled_part(function)
+
+    def marks_at(place, start):  # type: ignore[no-untyped-def]
+        n, M, I, P, errors, marked = _marked_at(place)  # noqa: E741
+        inner(n, M, I, P, errors, marked, start, len(marked))
+
+    return _by_its_address(marks_at, f"{_name_of(function, sources)}.marks")
+
+
+def _by_its_address(function: Callable[..., None], name: str) -> ByPointer:
+    made: Any = compiled_made(function, name)
     made.compile(_PLACED_SIGNATURE)
     result = made.overloads[_PLACED_SIGNATURE.args]
     pointer = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
-    return CompiledNext(pointer, made)
+    return ByPointer(pointer, made)
 
 
 def inlined_run(function: Callable[..., None], sources: str) -> Callable[..., None]:

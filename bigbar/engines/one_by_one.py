@@ -42,9 +42,23 @@ class OneByOne:
             raise IndexError(f"combinations {start} to {stop} of a grid of {len(self._space)}")
         rows = np.empty((stop - start, len(NAMES)))
         returns = np.empty((stop - start, self._calendar.periods - 1), np.float32)
-        for place in range(stop - start):
-            self._answer(start + place, rows[place], returns[place])
+        place = 0
+        while place < len(rows):
+            place += self._answer_some(start + place, rows[place:], returns[place:])
         return rows, returns
+
+    def _answer_some(
+        self, number: int, rows: NDArray[np.float64], returns: NDArray[np.float32]
+    ) -> int:
+        """Write a combination's statistics and returns, and of those after it what comes along.
+
+        Returns
+        -------
+        int
+            How many combinations that are.
+        """
+        self._answer(number, rows[0], returns[0])
+        return 1
 
     def _answer(self, number: int, row: NDArray[np.float64], returns: NDArray[np.float32]) -> None:
         """Write one combination's statistics and returns."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bigbar.space import Space
 from bigbar.statistics import NAMES
 from bigbar.store.code_objects import value_text
+from bigbar.store.modules import version_of
 from bigbar.store.points import account_parts, grid_of, grid_parts
 from bigbar.store.strategy_code import strategy_code
 
@@ -39,6 +40,7 @@ _HERE = Path(__file__).resolve().parents[1]
 #: Sources whose code makes the numbers, whatever the engine: modules, and folders of them.
 _SOURCES = (
     "account.py", "calendar.py", "chance.py", "equality.py", "given.py", "job.py", "origin.py",
+    "private_cache.py",
     "space.py", "spec.py", "statistics.py", "without_charts.py", "working_folder.py",
 )  # fmt: skip
 _FOLDERS = ("engines", "compiled")
@@ -263,12 +265,5 @@ def _files_with(thing: Any) -> list[Path]:
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages that make the numbers; those not installed are left out."""
-    import importlib.metadata
-
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {name: version_of(name) for name in PACKAGES}
+    return {name: version for name, version in found.items() if version is not None}

@@ -8,7 +8,7 @@ import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Collection, Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -74,7 +74,7 @@ class Modules:
         if top in sys.stdlib_module_names or top == "bigbar":
             return
         for distribution in _distributions().get(top, ()):
-            self.packages[distribution.lower()] = importlib.metadata.version(distribution)
+            self.packages[distribution.lower()] = version_of(distribution) or ""
 
     def follow(self, name: str) -> bool:
         """Follow a module of the project's, and all that it imports.
@@ -256,6 +256,15 @@ def _is_package(name: str) -> bool:
     return found is not None and found.submodule_search_locations is not None
 
 
-@lru_cache(maxsize=1)
+@cache
+def version_of(distribution: str) -> str | None:
+    """The version of what is installed; None where it is not. What is loaded stays as it is."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@cache
 def _distributions() -> dict[str, list[str]]:
     return dict(importlib.metadata.packages_distributions())

@@ -14,22 +14,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.compiled.broker import state as at
-from bigbar.compiled.broker.state import new_state, reset
-from bigbar.compiled.curve_statistics import curve_row, new_buffers
-from bigbar.compiled.loop import SEGCOLUMNS, fill_equity, run
+from bigbar.compiled.curve_statistics import new_buffers
+from bigbar.compiled.loop import fill_equity
 from bigbar.compiled.translate.builder import NoColumn
+from bigbar.compiled.translate.kinds import Symbols
 from bigbar.compiled.translate.refusal import CannotCompile
 from bigbar.engines.any_strategy.curves import curves_of
 from bigbar.engines.any_strategy.known import is_known
 from bigbar.engines.any_strategy.run import BacktestRun, StrategyRunner
 from bigbar.engines.contract import TRADE_COLUMNS, span_of
+from bigbar.engines.general.alike import MOST, Alike
 from bigbar.engines.general.columns import Columns
 from bigbar.engines.general.compiled_run import CompiledRun
-from bigbar.engines.general.machine import Machine
+from bigbar.engines.general.machine import MARKET, Counting, Machine
 from bigbar.engines.general.prepare import Prepared, Preparer, shared_by
 from bigbar.engines.general.programs import load
 from bigbar.engines.general.ran import Ran
-from bigbar.engines.general.rows import read_only
 from bigbar.engines.general.starts import Start, Starts
 from bigbar.engines.one_by_one import OneByOne
 from bigbar.job import Job
@@ -82,6 +82,8 @@ class CompiledEngine(OneByOne):
             prices, self._options, columns, self._shared.symbols, every_bar=every_bar
         )
         self._curves = curves_of(prices)
+        self._every_bar = every_bar
+        self._alike, self._at_once = Alike(job.space, self._shared.symbols), MOST
         self._make_buffers()
         self.fell_back: dict[int, str] = {}
         self.refused: str | None = self._why_not()
@@ -141,17 +143,44 @@ class CompiledEngine(OneByOne):
         self._ran.again()  # Whoever asks may have, since.
         return super().run_with_returns(start, stop)
 
+    def _answer_some(
+        self, number: int, rows: NDArray[np.float64], returns: NDArray[np.float32]
+    ) -> int:
+        """See `OneByOne`; up to the first that needs more than the compiled code."""
+        count = self._together(number, rows, returns)
+        if not count:
+            self._answer(number, rows[0], returns[0])
+            self._at_once = 1  # Where one is Python's, many may be.
+            return 1
+        self._at_once = min(2 * self._at_once, MOST)
+        return count
+
+    def _together(
+        self, number: int, rows: NDArray[np.float64], returns: NDArray[np.float32]
+    ) -> int:
+        """Run a combination with those after it that are alike; how many have their answer."""
+        curves = self._curves
+        if self.refused is not None or curves is None or self._every_bar:
+            return 0
+        parameters = self._space[number]
+        start, prepared = self._ready(parameters)
+        if start is None or prepared is None:
+            return 0
+        stop = number + min(len(rows), self._at_once)
+        others: Mapping[str, NDArray[np.float64]] = {}
+        if self._preparer.is_all_of_numbers(prepared.program, start):
+            others = self._alike.after(number, stop, start, prepared.program)
+        count = max((len(values) for values in others.values()), default=1)
+        counting = Counting(rows[:count], returns[:count], curves, self._buffers)
+        try:
+            codes = self._machine.play_many(prepared, start, parameters, others, counting)
+        except NoColumn:
+            return 0
+        return count if not codes.any() else int(np.argmax(codes != 0))
+
     def _answer(self, number: int, row: NDArray[np.float64], returns: NDArray[np.float32]) -> None:
         parameters = self._space[number]
         start = self._played(number, parameters)
-        curves, machine = self._curves, self._machine
-        if start is not None and curves is not None:
-            written = curve_row(
-                row, returns, machine.n, machine.T, machine.Ti, machine.segments, curves.market,
-                curves.constants, curves.clocks, start.first_bar, self._buffers,
-            )  # fmt: skip
-            if written:
-                return
         found = self._by_python(parameters) if start is None else self._run_of(start, parameters)
         row[:] = found.row()
         self._write_returns(found.equity, returns)
@@ -211,17 +240,16 @@ class CompiledEngine(OneByOne):
 
 def warm_up() -> None:
     """Compile what all strategies share, or load it, by running a `next` that does nothing."""
-    text = "def next_(f, n, M, I, P, S, T, Ti, i):\n    pass\n"
-    index = pd.date_range("2024-01-01", periods=4, freq="D")
-    curves = curves_of(pd.DataFrame({"Close": [1.0, 1.0, 1.0, 1.0]}, index=index))
+    code = load("def next_(f, n, M, I, P, S, T, Ti, i):\n    pass\n")
+    days = pd.date_range("2024-01-01", periods=4, freq="D")
+    prices = pd.DataFrame(1.0, days, MARKET)
+    symbols = Symbols()
+    columns = Columns(symbols, Ran())
+    machine = Machine(prices, {"cash": 1000.0}, columns, symbols, every_bar=False)
+    curves = curves_of(prices)
     assert curves is not None
-    f, n, T, Ti = new_state(8)
-    reset(f, n, 1000.0, 0.0, 0.0, 0.0, 1.0, False, False, False, 8)
-    market, some, own = read_only(np.ones((5, 4))), read_only(np.zeros(1)), np.zeros(1)
-    segments = np.empty((6, SEGCOLUMNS))
-    run(load(text).pointer, f, n, market, market, some, own, T, Ti, segments, 1, 4, False)
-    fill_equity(np.empty(4), segments, int(n[at.NSEG]), market[at.CLOSE])
-    curve_row(
-        np.empty(len(NAMES)), np.empty(3, np.float32), n, T, Ti, segments, curves.market,
-        curves.constants, curves.clocks, 0, new_buffers(4, 4, 8),
-    )  # fmt: skip
+    counting = Counting(
+        np.empty((1, len(NAMES))), np.empty((1, 3), np.float32), curves, new_buffers(4, 4, 64)
+    )
+    machine.run_bare(code, counting)
+    fill_equity(np.empty(4), machine.segments, int(machine.n[at.NSEG]), machine.market[at.CLOSE])

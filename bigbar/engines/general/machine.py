@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from backtesting import Strategy
 from numpy.typing import NDArray
 
 from bigbar.compiled.broker import state as at
 from bigbar.compiled.broker.state import new_state, reset
-from bigbar.compiled.hop import (
-    E_MISSED,
-    extremes,
-    list_marked,
-    run_checking,
-    run_hopping,
-)
-from bigbar.compiled.loop import SEGCOLUMNS, run
-from bigbar.compiled.translate.attributes import ticks_of
-from bigbar.compiled.translate.builder import MOST_ROWS, Row
-from bigbar.compiled.translate.kinds import ROOM, Symbols
-from bigbar.compiled.translate.program import Program
-from bigbar.compiled.translate.states import has_value, value_at
+from bigbar.compiled.curve_statistics import CurveBuffers, new_buffers
+from bigbar.compiled.hop import E_MISSED, extremes, run_checking
+from bigbar.compiled.loop import SEGCOLUMNS
+from bigbar.compiled.many import run_many
+from bigbar.compiled.translate.builder import MOST_ROWS
+from bigbar.compiled.translate.kinds import Symbols
+from bigbar.engines.any_strategy.curves import Curves, curves_of
 from bigbar.engines.general.columns import Columns
+from bigbar.engines.general.inputs import Inputs
+from bigbar.engines.general.marks import Lists, Marks
 from bigbar.engines.general.prepare import Prepared
+from bigbar.engines.general.programs import Loaded
 from bigbar.engines.general.rows import Rows, read_only
 from bigbar.engines.general.starts import Start
+from bigbar.statistics import NAMES
+
+#: Columns of the market.
+MARKET = ("Open", "High", "Low", "Close", "Volume")
 
 #: Trades that there is room for in the end, for each bar.
 _MOST_ROOM = 64
 
-#: Bytes of marks of bars that are kept.
-_MOST_MARKS = 16 * 2**20
+
+@dataclass(frozen=True)
+class Counting:
+    """Where what combinations come to is written, and what it is counted up by.
+
+    Attributes
+    ----------
+    rows, returns : ndarray, shape (combinations, …)
+        Without any of them nothing is counted up.
+    curves : Curves
+    buffers : CurveBuffers
+        With room for as many trades as the machine has.
+    """
+
+    rows: NDArray[np.float64]
+    returns: NDArray[np.float32]
+    curves: Curves
+    buffers: CurveBuffers
 
 
 class Machine:
@@ -74,34 +89,26 @@ class Machine:
         *,
         every_bar: bool,
     ) -> None:
-        self._options, self._columns, self._symbols = options, columns, symbols
-        self._every_bar = every_bar
-        self._index = prices.index
+        self._options, self._every_bar = options, every_bar
         self._bars = len(prices)
-        market = prices[["Open", "High", "Low", "Close", "Volume"]].to_numpy(np.float64)
+        market = prices[list(MARKET)].to_numpy(np.float64)
         self.market = read_only(np.ascontiguousarray(market.T))
         self._rows = Rows(self._bars)
+        self._inputs = Inputs(prices.index, self._rows, columns, symbols)
         self.n = np.zeros(at.NN + MOST_ROWS, np.int64)
         self.segments = np.empty((self._bars + 2, SEGCOLUMNS))
-        self._marks: OrderedDict[Any, tuple[NDArray[np.int64], NDArray[np.int64]]]
-        self._marks = OrderedDict()
-        self._marks_bytes = 0
-        self._marked_bars = np.zeros(-(-self._bars // 8) * 8, np.uint8)
-        self._lists = tuple(np.empty(self._bars + 1, np.int64) for _ in range(2))
+        self._marks = Marks(self._bars)
         self._tops = extremes(self.market[at.HIGH], highest=True)
         self._bottoms = extremes(self.market[at.LOW], highest=False)
-        self._errors = np.zeros(16, np.int64)
         close = self.market[at.CLOSE]
         self._extremes = (float(close.min()), float(close.max()))
+        self._finalize = bool(options.get("finalize_trades", False))
+        self._uncounted = nothing_counted()
         self._make_room(max(64, self._bars))
 
     def _make_room(self, trades: int) -> None:
         self._f, _, self.T, self.Ti = new_state(trades)
         self.room = trades
-
-    @cached_property
-    def _ticks(self) -> NDArray[np.int64]:
-        return ticks_of(self._index)[0]  # type: ignore[arg-type]
 
     def play(self, prepared: Prepared, start: Start, parameters: Mapping[str, Any]) -> int:
         """Run a program for a combination.
@@ -117,112 +124,128 @@ class Machine:
             error = self._play(prepared, start, parameters)
         return error
 
+    def play_many(
+        self,
+        prepared: Prepared,
+        start: Start,
+        parameters: Mapping[str, Any],
+        others: Mapping[str, NDArray[np.float64]],
+        counting: Counting,
+    ) -> NDArray[np.int64]:
+        """Run a program for combinations that have their `init` in common, and count them up.
+
+        Parameters
+        ----------
+        prepared : Prepared
+        start : Start
+        parameters : mapping
+            Of the first combination.
+        others : mapping of str to ndarray of float, shape (combinations,)
+            What each has of its own, the first among them.
+        counting : Counting
+
+        Returns
+        -------
+        ndarray of int64, shape (combinations,)
+            See `bigbar.compiled.many.run_many`.
+        """
+        P, S = self._put(prepared, start, parameters)
+        Ps = np.repeat(P[np.newaxis], len(counting.rows), axis=0)
+        for place, name in enumerate(prepared.program.parameters):
+            if name in others:
+                Ps[:, place] = others[name]
+        return self._run(prepared, start, Ps, S, counting)
+
+    def run_bare(self, code: Loaded, counting: Counting) -> None:
+        """Run code that needs nothing of a strategy."""
+        self._reset(self._f, self.n, len(self.T))
+        none = np.empty(0, np.int64)
+        self._run_by(
+            code, 0, none, self._marks.lists, 1, 1, np.zeros((1, 1)), np.zeros(1), counting
+        )
+
     def _play(self, prepared: Prepared, start: Start, parameters: Mapping[str, Any]) -> int:
-        given = start.more.get("given")
-        if given is None or given.generation != self._rows.begin():
-            given = start.more["given"] = self._given(prepared.program, start)
-        for place in given.varying:
-            row = prepared.program.rows[place]
-            given.rows[place] = self._rows.place(self._array(row, start.strategy))
-        f, n, T, Ti = self._f, self.n, self.T, self.Ti
-        self._reset(f, n, len(T))
-        n[at.NN : at.NN + len(given.rows)] = given.rows
-        P, S = given.P, given.S.copy()
-        self._fill(prepared.program, start.own, parameters, P, S)
-        run_args = (
-            prepared.code.pointer, f, n, self.market, self._rows.matrix, read_only(P), S, T, Ti,
-            self.segments, start.start, self._bars,
-            bool(self._options.get("finalize_trades", False)),
-        )  # fmt: skip
-        marks = prepared.code.marks
-        if marks is None:
-            run(*run_args)
-        else:
-            marked = self._marked(prepared, start, n, P)
-            hop_args = (*run_args, *marked, self._tops, self._bottoms, *self._extremes)
-            if self._every_bar:
-                kept = S[: prepared.program.kept]
-                run_checking(*hop_args, *(np.empty_like(one) for one in (f, n, kept, T)))
-                assert n[at.ERR] != E_MISSED, f"next does something on bar {n[at.BAR]}"
+        P, S = self._put(prepared, start, parameters)
+        if self._every_bar and prepared.code.marks is not None:
+            return self._checked(prepared, start, P, S)
+        return int(self._run(prepared, start, P[np.newaxis], S, self._uncounted)[0])
+
+    def _put(
+        self, prepared: Prepared, start: Start, parameters: Mapping[str, Any]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Make everything ready for a combination: its parameters, and the strategy's state."""
+        rows, P, S = self._inputs.of(prepared.program, start, parameters)
+        self._reset(self._f, self.n, len(self.T))
+        self.n[at.NN : at.NN + len(rows)] = rows
+        return P, S
+
+    def _run(
+        self,
+        prepared: Prepared,
+        start: Start,
+        Ps: NDArray[np.float64],
+        S: NDArray[np.float64],
+        counting: Counting,
+    ) -> NDArray[np.int64]:
+        """Run combinations by their parameters; all else is ready."""
+        code, read = prepared.code, prepared.program.marked_by
+        marker, listed = 0, self._marks.lists
+        if code.marks is not None:
+            if read and len(Ps) > 1:
+                marker = code.marks.pointer
             else:
-                run_hopping(*hop_args)
+                listed = self._marked(prepared, start, Ps[0])
+        places = np.array(read or (), np.int64)
+        return self._run_by(
+            code, marker, places, listed, start.start, start.first_bar, Ps, S, counting
+        )
+
+    def _run_by(
+        self,
+        code: Loaded,
+        marker: int,
+        read: NDArray[np.int64],
+        listed: Lists,
+        start: int,
+        first_bar: int,
+        Ps: NDArray[np.float64],
+        S: NDArray[np.float64],
+        counting: Counting,
+    ) -> NDArray[np.int64]:
+        """Run the machine code, see `run_many`."""
+        n, codes = self.n, np.empty(len(Ps), np.int64)
+        run_many(
+            code.next.pointer, marker, self._f, n, self.market, self._rows.matrix, read_only(Ps),
+            S, self.T, self.Ti, self.segments, start, self._bars, self._finalize,
+            self._f.copy(), n.copy(), S.copy(), code.marks is not None, read, self._marks.errors,
+            self._marks.bars, self._marks.words, *listed,
+            self._tops, self._bottoms, *self._extremes, codes, counting.rows, counting.returns,
+            first_bar, counting.curves.market, counting.curves.constants, counting.curves.clocks,
+            counting.buffers,
+        )  # fmt: skip
+        return codes
+
+    def _checked(
+        self, prepared: Prepared, start: Start, P: NDArray[np.float64], S: NDArray[np.float64]
+    ) -> int:
+        """Run one bar by bar, and make sure that nothing happens on those to be left out."""
+        f, n, T = self._f, self.n, self.T
+        kept = S[: prepared.program.kept]
+        run_checking(
+            prepared.code.next.pointer, f, n, self.market, self._rows.matrix, read_only(P), S, T,
+            self.Ti, self.segments, start.start, self._bars, self._finalize,
+            *self._marked(prepared, start, P), self._tops, self._bottoms, *self._extremes,
+            *(np.empty_like(one) for one in (f, n, kept, T)),
+        )  # fmt: skip
+        assert n[at.ERR] != E_MISSED, f"next does something on bar {n[at.BAR]}"
         return int(n[at.ERR])
 
-    def _marked(
-        self, prepared: Prepared, start: Start, n: NDArray[np.int64], P: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _marked(self, prepared: Prepared, start: Start, P: NDArray[np.float64]) -> Lists:
         """The bars on which `next` could do something, without an open trade and with one."""
-        program, marks = prepared.program, prepared.code.marks
-        assert marks is not None
-        assert program.marked_by is not None
-        rows = n[at.NN : at.NN + len(program.rows)]
-        read = P[list(program.marked_by)].tobytes() if program.marked_by else b""
-        key = (program.text, rows.tobytes(), self._rows.begin(), read, start.start)
-        known = self._marks.get(key)
-        if known is None:
-            marked = self._marked_bars
-            marked[:] = 0
-            marks(
-                n, self.market, self._rows.matrix, read_only(P), self._errors,
-                marked[: self._bars], start.start, self._bars,
-            )  # fmt: skip
-            counts = list_marked(marked, marked.view(np.uint64), *self._lists)
-            listed = [one[:count].copy() for one, count in zip(self._lists, counts, strict=True)]
-            known = self._marks[key] = (listed[0], listed[1])
-            self._marks_bytes += sum(one.nbytes for one in known)
-            while self._marks_bytes > _MOST_MARKS and len(self._marks) > 1:
-                _, oldest = self._marks.popitem(last=False)
-                self._marks_bytes -= sum(one.nbytes for one in oldest)
-        return known
-
-    def _given(self, program: Program, start: Start) -> Given:
-        """What a program needs of a strategy."""
-        strategy = start.strategy
-        generation = self._rows.begin()
-        rows = np.array(
-            [self._rows.place(self._array(row, strategy)) for row in program.rows], np.int64
-        )
-        P = np.empty(len(program.parameters) + len(program.constants))
-        P[len(program.parameters) :] = program.constants
-        S = np.zeros(max(program.room, 1))
-        everything = frozenset((*program.parameters, *program.state, *program.lists))
-        values = {
-            name: value_at(strategy, name) for name in everything if has_value(strategy, name)
-        }
-        self._fill(program, everything, values, P, S)
-        varying = tuple(
-            place
-            for place, row in enumerate(program.rows)
-            if row.of == "hoist" and self._columns.varies(row.name, strategy, start.own)
-        )
-        return Given(generation, rows, P, S, varying)
-
-    def _fill(
-        self,
-        program: Program,
-        names: frozenset[str],
-        values: Mapping[str, Any],
-        P: NDArray[np.float64],
-        S: NDArray[np.float64],
-    ) -> None:
-        """Put the values of some attributes where the program reads them."""
-        for place, name in enumerate(program.parameters):
-            if name in names:
-                P[place] = self._as_float(values[name])
-        for place, name in enumerate(program.state):
-            if name in names:
-                value = values.get(name, _UNSET)
-                S[2 * place + 1] = 2.0 if value is _UNSET else float(value is None)
-                if value is not _UNSET and value is not None and not isinstance(value, tuple):
-                    S[2 * place] = self._as_float(value)
-        for place, name in enumerate(program.lists):
-            if name in names:
-                numbers = [self._as_float(one) for one in values[name]]
-                first = 2 * len(program.state) + place * (ROOM + 1)
-                S[first : first + 1 + len(numbers)] = [len(numbers), *numbers]
-
-    def _as_float(self, value: Any) -> float:
-        return float(self._symbols.number(value) if isinstance(value, str) else value)
+        return self._marks.of(
+            prepared, self.n, self.market, self._rows.matrix, read_only(P), start.start,
+            self._rows.begin(),
+        )  # fmt: skip
 
     def _reset(self, f: np.ndarray, n: np.ndarray, room: int) -> None:
         options = self._options
@@ -235,27 +258,12 @@ class Machine:
             bool(options.get("exclusive_orders", False)), room,
         )  # fmt: skip
 
-    def _array(self, row: Row, strategy: Strategy) -> np.ndarray:
-        if row.of == "hoist":
-            return self._columns.of(row.name, strategy).part(row.part)
-        if row.of == "data":
-            return np.asarray(strategy._data[row.name])
-        if row.of == "time":
-            return self._ticks
-        value = np.asarray(getattr(strategy, row.name))
-        return value if row.part is None else value[row.part]
 
-
-@dataclass(frozen=True)
-class Given:
-    """What a program needs of a strategy: its rows, parameters and state, each by its number."""
-
-    generation: int
-    rows: NDArray[np.int64]
-    P: NDArray[np.float64]
-    S: NDArray[np.float64]
-    #: Rows that depend on what a combination has of its own.
-    varying: tuple[int, ...]
-
-
-_UNSET = object()
+@cache
+def nothing_counted() -> Counting:
+    """For runs that are not counted up."""
+    days = pd.date_range("2024-01-01", periods=2, freq="D")
+    curves = curves_of(pd.DataFrame({"Close": [1.0, 1.0]}, index=days))
+    assert curves is not None
+    rows, returns = np.empty((0, len(NAMES))), np.empty((0, 1), np.float32)
+    return Counting(rows, returns, curves, new_buffers(2, 2, 1))

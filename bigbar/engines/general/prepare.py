@@ -125,6 +125,12 @@ class Preparer:
         except NoColumn:
             return False
 
+    def is_all_of_numbers(self, program: Program, start: Start) -> bool:
+        """Whether combinations with a strategy's `init` differ in numbers alone, for a program."""
+        return not any(
+            self._columns.varies(hoist, start.strategy, start.own) for hoist in program.hoisted
+        )
+
     def _translated(self, strategy: Strategy) -> Prepared:
         if len(self._shared.programs) >= _MOST_PROGRAMS:
             raise CannotCompile(

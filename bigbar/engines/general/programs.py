@@ -6,14 +6,10 @@ import hashlib
 import linecache
 import sys
 import types
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numba as nb
-
-from bigbar.compiled.jit import compiled_made
-from bigbar.compiled.loop import CompiledNext, compiled_next
+from bigbar.compiled.loop import ByPointer, compiled_marks, compiled_next
 
 #: Where a program's text would be a file.
 _NAME = "bigbar_program_"
@@ -27,23 +23,13 @@ class Loaded:
     ----------
     pointer : int
         Of its `next`.
-    marks : callable or None
-        `marks(n, M, I, P, e, out, start, stop)`: marks the bars on which `next` could do something.
-    keep : CompiledNext
-        What must live as long as the pointer is used.
+    next, marks : ByPointer
+        The second, which marks the bars on which it could do something, is None where all are.
     """
 
-    pointer: int
-    marks: Callable[..., None] | None
-    keep: CompiledNext
+    next: ByPointer
+    marks: ByPointer | None
 
-
-_INTS = nb.types.Array(nb.types.int64, 1, "C")
-_TABLE = nb.types.Array(nb.types.float64, 2, "C", readonly=True)
-_MARKS_SIGNATURE = nb.types.void(
-    _INTS, _TABLE, _TABLE, nb.types.Array(nb.types.float64, 1, "C", readonly=True), _INTS,
-    nb.types.Array(nb.types.uint8, 1, "C"), nb.types.int64, nb.types.int64,
-)  # fmt: skip
 
 _loaded: dict[str, Loaded] = {}
 
@@ -64,11 +50,9 @@ def load(text: str) -> Loaded:
         sys.modules[name] = module
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
         exec(compile(text, file, "exec"), vars(module))
-        code = compiled_next(module.next_, digest)
         marks: Any = getattr(module, "marks_", None)
-        made: Any = None
-        if marks is not None:
-            made = compiled_made(marks, f"{digest}.marks")
-            made.compile(_MARKS_SIGNATURE)
-        _loaded[digest] = Loaded(code.pointer, made, code)
+        _loaded[digest] = Loaded(
+            compiled_next(module.next_, digest),
+            None if marks is None else compiled_marks(marks, digest),
+        )
     return _loaded[digest]
