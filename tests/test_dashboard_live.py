@@ -228,10 +228,12 @@ def test_a_run_prints_the_address_at_once_and_is_shown_until_its_last_page_has_g
             beside.wait(PATIENCE_S)
 
 
-def test_it_ends_when_nobody_needs_it(tmp_path):
+@pytest.mark.parametrize("kept", [True, False], ids=["a_run", "a_run_that_was_refused"])
+def test_it_ends_when_nobody_needs_it(kept, tmp_path):
+    linger_s = 0.5 if kept else 1e6
     code = (
         "from pathlib import Path; from bigbar.dashboard.beside import start_beside; "
-        f"print(start_beside(Path({str(tmp_path)!r}), linger_s=0.5), flush=True); input()"
+        f"print(start_beside(Path({str(tmp_path)!r}), linger_s={linger_s}), flush=True); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -243,6 +245,8 @@ def test_it_ends_when_nobody_needs_it(tmp_path):
         assert server.ask("/").status == 200
         (beside,) = psutil.Process(parent.pid).children()
         assert not any(server.token in word for word in beside.cmdline()), "all users can read it"
+        if kept:
+            (tmp_path / "runs.sqlite").touch()
         time.sleep(2)
         assert beside.is_running()
         parent.stdin.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -15,12 +16,18 @@ from bigbar.dashboard.access import Access, access_for, address_of, listening
 from bigbar.dashboard.children import environment
 from bigbar.errors import SettingsError
 from bigbar.store.owner import Owner
+from bigbar.store.schema import RUNS
 
 _HOST = "127.0.0.1"
 
 #: When the run has ended, the dashboard stays while a page of it is open, and so many seconds
-#: more: a page may be loaded anew, and one that is hidden asks every minute only.
+#: more: a page may be loaded anew, and one that is hidden asks every minute only. Of a run that was
+#: refused there is nothing to wait for.
 LINGER_S = 150.0
+
+
+#: By so much a file's time may lie behind the clock's.
+_CLOCK_S = 2.0
 
 
 def start_beside(folder: Path, *, linger_s: float = LINGER_S) -> str:
@@ -68,6 +75,7 @@ def start_beside(folder: Path, *, linger_s: float = LINGER_S) -> str:
             "port": access.port,
             "token": access.token,  # Not by the command line, which every user can read.
             "linger_s": linger_s,
+            "begun": time.time() - _CLOCK_S,
             "owner": asdict(Owner.of_this_process()),
         }
         assert process.stdin is not None
@@ -82,18 +90,29 @@ def main() -> None:
     from bigbar.dashboard.application import Dashboard
     from bigbar.dashboard.serve import serve
 
-    owner = Owner(**values["owner"])
+    owner, folder = Owner(**values["owner"]), Path(values["folder"])
     needed_at = time.monotonic()
 
     def goes_on(dashboard: Dashboard) -> bool:
         nonlocal needed_at
         if dashboard.followings.watched or owner.lives(time.time()):
             needed_at = time.monotonic()
+        elif not _was_kept(folder, since=float(values["begun"])):
+            return False
         return time.monotonic() - max(needed_at, dashboard.asked_at) < float(values["linger_s"])
 
     listener = socket.socket(fileno=values["listener"])
     access = Access(values["port"], token=values["token"])
-    serve(listener, Path(values["folder"]), access, goes_on=goes_on)
+    serve(listener, folder, access, goes_on=goes_on)
+
+
+def _was_kept(folder: Path, *, since: float) -> bool:
+    """Whether a run has been kept in a folder since a time."""
+    for name in (RUNS, f"{RUNS}-wal"):
+        with contextlib.suppress(OSError):
+            if (folder / name).stat().st_mtime >= since:
+                return True
+    return False
 
 
 if __name__ == "__main__":
