@@ -63,8 +63,12 @@ class Alike:
 
     def __init__(self, space: Space, symbols: Symbols) -> None:
         self._space, self._symbols = space, symbols
-        self._slice = _Slice(0, 0, {})
+        self.begin()
         self._numbers: dict[str, _Numbers] = {}
+
+    def begin(self) -> None:
+        """Other points may stand in the space by now than when it was last asked about."""
+        self._slice = _Slice(0, 0, {})
 
     def after(
         self, number: int, stop: int, start: Start, program: Program
