@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from bigbar.api import load_bars
+from bigbar.choice import Choice
 from bigbar.data.encoding import PriceFile, named_file
 from bigbar.data.read import read_bars
 from bigbar.engines.find import available_engine, build_engine
@@ -49,7 +50,7 @@ from bigbar.report.details import whole_answer
 from bigbar.report.files import OutputError, ending, prepare_folder
 from bigbar.report.run_files import PAGE_PART, PLOTS_PART, RunFiles
 from bigbar.request import Request
-from bigbar.results import Choice, Pairs, ResultTable
+from bigbar.results import Pairs, ResultTable
 from bigbar.sharing.named_frames import (
     cleanup_shared_memory,
     create_shared_memory_dataframe,
@@ -217,6 +218,7 @@ def files_of(options: Options) -> RunFiles:
         csv=options.export_csv,
         plot=options.plot,
         command=options.command,
+        front=len(options.request.choice.objectives) > 1,
     )
 
 

@@ -29,8 +29,9 @@ from luck_noise import (
 )
 from numpy.typing import NDArray
 
+from bigbar.choice import Choice
 from bigbar.machine.resources import usable_processors
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.strategies.big_bar.parameters import parse_grid
 from bigbar.validation.bootstrap import LEVEL, share_of_square, t_statistics
 from bigbar.validation.luck import LuckFindings, assess_luck

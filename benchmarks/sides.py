@@ -8,12 +8,12 @@ import numpy as np
 from common import spread_over
 from numpy.typing import NDArray
 
+from bigbar.choice import Choice
 from bigbar.data.read import Bars, read_bars
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
 from bigbar.progress.events import Listener
 from bigbar.request import Request
-from bigbar.results import Choice
 from bigbar.space import Space
 from bigbar.strategies.big_bar.description import BigBar, job_of
 from bigbar.strategies.big_bar.indicators import average_true_range, with_indicators

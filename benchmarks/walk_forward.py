@@ -14,12 +14,13 @@ from dataclasses import replace
 import common
 import pandas as pd
 
+from bigbar.choice import Choice
 from bigbar.data.read import read_bars
 from bigbar.engines.find import build_engine
 from bigbar.executors.chunks import chunks_in_order
 from bigbar.executors.local import WorkerPool
 from bigbar.job import Job
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.sharing.frames import publish
 from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.parameters import Settings, parse_grid

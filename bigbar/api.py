@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from bigbar.causes import cause_of
+from bigbar.choice import Choice, Maximize
 from bigbar.constraint import Constraint
 from bigbar.data.encoding import PriceFile
 from bigbar.data.read import Bars, bars_from_frame, read_bars
@@ -33,7 +34,6 @@ from bigbar.report.details import whole_answer
 from bigbar.report.files import ending, prepare_folder
 from bigbar.report.ownership import FROM_PYTHON, check_folder, place_of
 from bigbar.request import Request
-from bigbar.results import Choice
 from bigbar.search.find import Search, Whole
 from bigbar.space import Space, warn_of_ranges
 from bigbar.spec import StrategySpec
@@ -51,7 +51,7 @@ def optimize(
     time_format: str | None = None,
     time_zone: str | None = None,
     date_order: str | None = None,
-    maximize: str | Callable[[pd.Series], float] = "Return [%]",
+    maximize: Maximize = "Return [%]",
     min_trades: int = 1,
     constraint: Callable[[Any], bool] | str | None = None,
     method: str | None = None,
@@ -104,9 +104,10 @@ def optimize(
         Of times that say none, such as "America/New_York"; UTC, by default.
     date_order : {"dmy", "mdy", "ymd"}, optional
         Of 03/04/2024; found out by a number above 12, by default.
-    maximize : str or callable, optional
+    maximize : str or callable, or a list of these, optional
         Statistic by backtesting.py's name, or a function of a combination's statistics (a Series
-        without trades and equity curve): the higher the better.
+        without trades and equity curve): the higher the better. Of several the first decides which
+        combination is the best; see `Optimization.pareto`.
     min_trades : int, optional
         Combinations with fewer trades do not count.
     constraint : callable or str, optional
@@ -218,11 +219,7 @@ def optimize(
         space=space,
         account=account,
         engine=usable,
-        choice=(
-            Choice.by_name(maximize, least_trades)
-            if not callable(maximize)
-            else Choice.by_function(maximize, least_trades)
-        ),
+        choice=Choice.of(maximize, least_trades),
         execution=execution_of(
             {
                 "workers": workers,

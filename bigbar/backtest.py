@@ -25,6 +25,7 @@ from bigbar import given  # noqa: E402
 from bigbar.account import Account  # noqa: E402
 from bigbar.api import carry_out  # noqa: E402
 from bigbar.causes import cause_of  # noqa: E402
+from bigbar.choice import Choice, Maximize  # noqa: E402
 from bigbar.data.read import Bars  # noqa: E402
 from bigbar.engines.any_strategy.class_attributes import ClassAttributes  # noqa: E402
 from bigbar.engines.find import available_engine  # noqa: E402
@@ -45,7 +46,6 @@ from bigbar.own_run import OF_BROKER, OwnRun, has_own_run  # noqa: E402
 from bigbar.progress.terminal import BarOnly  # noqa: E402
 from bigbar.report.showing import in_notebook  # noqa: E402
 from bigbar.request import Request  # noqa: E402
-from bigbar.results import Choice  # noqa: E402
 from bigbar.space import Space, warn_of_ranges  # noqa: E402
 from bigbar.spec import StrategySpec  # noqa: E402
 from bigbar.store.fingerprint import bars_sha256  # noqa: E402
@@ -105,7 +105,7 @@ class Backtest(backtesting.Backtest):
     def optimize(
         self,
         *,
-        maximize: str | Callable[[pd.Series], float] = ...,
+        maximize: Maximize = ...,
         method: str = ...,
         max_tries: int | float | None = ...,
         constraint: Callable[[Any], bool] | None = ...,
@@ -119,7 +119,7 @@ class Backtest(backtesting.Backtest):
     def optimize(
         self,
         *,
-        maximize: str | Callable[[pd.Series], float] = ...,
+        maximize: Maximize = ...,
         method: str = ...,
         max_tries: int | float | None = ...,
         constraint: Callable[[Any], bool] | None = ...,
@@ -133,7 +133,7 @@ class Backtest(backtesting.Backtest):
     def optimize(
         self,
         *,
-        maximize: str | Callable[[pd.Series], float] = ...,
+        maximize: Maximize = ...,
         method: str = ...,
         max_tries: int | float | None = ...,
         constraint: Callable[[Any], bool] | None = ...,
@@ -146,7 +146,7 @@ class Backtest(backtesting.Backtest):
     def optimize(
         self,
         *,
-        maximize: str | Callable[[pd.Series], float] = "SQN",
+        maximize: Maximize = "SQN",
         method: str = "grid",
         max_tries: int | float | None = None,
         constraint: Callable[[Any], bool] | None = None,
@@ -160,7 +160,9 @@ class Backtest(backtesting.Backtest):
         Parameters
         ----------
         maximize, method, max_tries, constraint, return_heatmap, return_optimization, random_state
-            As there. A function to maximize gets a combination's statistics as a Series.
+            As there. A function to maximize gets a combination's statistics as a Series. A list
+            to maximize is BigBar's own: each in its better direction, the best by the first, and
+            in `last.pareto` what no other combination beats by all of them.
         **kwargs
             For each parameter its values. Besides, where the strategy has no parameter of that
             name: `engine`, `workers`, `progress` (a bar; by default where somebody watches),
@@ -211,8 +213,7 @@ class Backtest(backtesting.Backtest):
         heatmap = heatmap_of(
             self._last.outcome.table, choice, maximize if isinstance(maximize, str) else None
         )
-        nothing = bool(pd.isnull(heatmap).all())
-        best = 0 if nothing else int(heatmap.argmax(skipna=True))
+        best = self._last.outcome.best or 0
         attributes.restore()
         stats = self.run(**space[best])
         self._compare(best, stats)

@@ -16,6 +16,20 @@ from bigbar.given import MOST
 _NEGATIVE = re.compile(r"-\.?\d")
 
 
+class Several(argparse.Action):
+    """An option that may be given several times; a list of what was given, else its default."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        held = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, [*(held if isinstance(held, list) else []), values])
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that refuses by `SettingsError`, without its usage, and with the nearest name.
 

@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.random import default_rng
 
+from bigbar.choice import Choice, Maximize, Objective
 from bigbar.errors import SettingsAttributeError, SettingsTypeError, SettingsValueError
-from bigbar.results import Choice, ResultTable, as_timedeltas, index_of
+from bigbar.results import ResultTable, index_of
+from bigbar.series import as_timedeltas
 from bigbar.space import Parameter, Space
 from bigbar.statistics import COLUMN, Better, Kind, by_name
 
@@ -35,8 +37,11 @@ def check_any(parameters: Mapping[str, Any]) -> None:
         raise SettingsValueError("Need some strategy parameters to optimize")
 
 
-def choice_of(maximize: str | Callable[[pd.Series], float]) -> Choice:
+def choice_of(maximize: Maximize) -> Choice:
     """What is maximized: the higher the better, whatever it is.
+
+    Several objectives, which backtesting.py does not take, are each in the direction that a trader
+    wants it.
 
     Raises
     ------
@@ -45,20 +50,22 @@ def choice_of(maximize: str | Callable[[pd.Series], float]) -> Choice:
     """
     if isinstance(maximize, str):
         if maximize in COLUMN:
-            return Choice(replace(by_name(maximize), better=Better.HIGHER))
+            return Choice((Objective(replace(by_name(maximize), better=Better.HIGHER)),))
         from backtesting._stats import dummy_stats
 
         if maximize not in dummy_stats().index:
             raise SettingsValueError(
                 "`maximize`, if str, must match a key in pd.Series result of backtest.run()"
             )
-        return Choice.by_function(_Item(maximize))
+        return Choice.of(_Item(maximize))
+    if isinstance(maximize, list | tuple):
+        return Choice.of(maximize)
     if not callable(maximize):
         raise SettingsTypeError(
             "`maximize` must be str (a field of backtest.run() result Series) or a function that "
             "accepts result Series and returns a number; the higher the better"
         )
-    return Choice.by_function(maximize)
+    return Choice.of(maximize)
 
 
 @dataclass(frozen=True)

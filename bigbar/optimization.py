@@ -54,7 +54,7 @@ class Optimization:
         best = self.best_parameters
         return (
             f"<Optimization of {self.outcome.job.spec.title} for "
-            f"{self.outcome.choice.objective.name}: {counted(len(self), 'combination')}, "
+            f"{self.outcome.choice}: {counted(len(self), 'combination')}, "
             f"{'none counts' if best is None else 'best ' + setting_text(best)}>"
         )
 
@@ -79,6 +79,29 @@ class Optimization:
         """Its statistics under backtesting.py's names, Start and End included."""
         best = self.outcome.best
         return None if best is None else full_statistics(self.outcome, best)
+
+    @property
+    def pareto(self) -> pd.DataFrame | None:
+        """Every combination that no other beats by all objectives, the best by the first one first.
+
+        Indexed by the combination: `Place on Front` from 1, equal for those with the same
+        objectives, and `Shared By`, how many these are; the parameters, objectives that are
+        functions, and every statistic. None of a single objective, or where none counts.
+        """
+        found = self.outcome.pareto
+        return None if found is None else found.frame()
+
+    @property
+    def compromise_parameters(self) -> dict[str, Any] | None:
+        """The setting of the Pareto set that is nearest to the best of each objective.
+
+        With each on a scale from its worst to its best in the set. None of a single objective, or
+        where none counts.
+        """
+        found = self.outcome.pareto
+        if found is None:
+            return None
+        return dict(self.outcome.job.space[int(found.points[found.compromise])])
 
     @property
     def trades(self) -> pd.DataFrame | None:
@@ -253,9 +276,9 @@ class Optimization:
     ) -> list[Path]:
         """Write the files that the command writes, as it writes them.
 
-        `summary.json`, `results.parquet` (a row a combination), `trades.csv` of the best,
-        `report.html` (of bars with dates) and `receipt.json`. Those of an earlier run there are
-        replaced; what this program did not write is not.
+        `summary.json`, `results.parquet` (a row a combination), `pareto.csv` of several objectives,
+        `trades.csv` of the best, `report.html` (of bars with dates) and `receipt.json`. Those of an
+        earlier run there are replaced; what this program did not write is not.
 
         Parameters
         ----------
@@ -287,6 +310,7 @@ class Optimization:
             force=given.flag("force", force),
             csv=given.flag("csv", csv),
             plot=given.flag("plot", plot),
+            front=len(self.outcome.choice.objectives) > 1,
             ways=FROM_PYTHON,
         )
         files.check()

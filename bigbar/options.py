@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bigbar.choice import Choice
 from bigbar.config.merging import merged, named_config, typed_values, unbeaten
 from bigbar.config.reading import ConfigFile, read_config
 from bigbar.config.saving import Saving, saving_of
@@ -24,7 +25,6 @@ from bigbar.outcome import Execution, replays_asked_for
 from bigbar.parser import make_parser
 from bigbar.printable import shown
 from bigbar.request import Request
-from bigbar.results import Choice
 from bigbar.search.find import Search, Whole
 from bigbar.space import Space
 from bigbar.spec import StrategySpec
@@ -183,7 +183,7 @@ def _options(
             space=space,
             account=account_of(spec, given),
             engine=engine,
-            choice=Choice.by_name(given.maximize, given.min_trades),
+            choice=Choice.of(given.maximize, given.min_trades),
             execution=_execution(given),
             plan=Plan(
                 assess=not given.no_validate,

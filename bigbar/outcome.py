@@ -17,13 +17,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.causes import cause_in
+from bigbar.choice import Choice
 from bigbar.data.read import Bars
 from bigbar.errors import VerificationError
 from bigbar.job import Job
 from bigbar.machine.budget import Budget, Files
 from bigbar.machine.metrics import Metrics
 from bigbar.machine.watch import SweepMetrics, Watcher
-from bigbar.results import Choice, ResultTable
+from bigbar.pareto import ParetoSet, pareto_set
+from bigbar.results import ResultTable
 from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.known import KnownResult
 from bigbar.store.recorder import Carried
@@ -311,7 +313,7 @@ class Outcome:
         KnownResult or None
             None where a later run could not tell that its result is the same, or why it is.
         """
-        if self.carried.run is None or self.failures or self.choice.function is not None:
+        if self.carried.run is None or self.failures or self.choice.has_functions:
             return None
         result, earlier = self.result_sha256, self.carried.earlier
         if result is None:
@@ -322,6 +324,14 @@ class Outcome:
         key = (self.identity.fingerprint, result, self.choice, self.execution.seed, *beside)
         return KnownResult(repr(key), recalls=is_the_same and self.carried.recalls)
 
+    @cached_property
+    def pareto(self) -> ParetoSet | None:
+        """What no other combination beats by all objectives, of a table that will not change.
+
+        None of a single objective, and where nothing counts.
+        """
+        return pareto_set(self.table, self.choice)
+
     @property
     def have(self) -> NDArray[np.bool_]:
         """Which combinations need not be run: earlier runs answered them, or the sample did."""
@@ -330,11 +340,12 @@ class Outcome:
         return found
 
     def score(self) -> None:
-        """Ask a function that is optimized about every combination."""
-        choice, index = self.choice, self.bars.frame.index[self.job.bars]
-        if choice.function is not None:
-            found = choice.objective_of(self.table.values, (index[0], index[-1]))
-            self.table.more[choice.objective.name] = found
+        """Ask functions that are optimized about every combination."""
+        index = self.bars.frame.index[self.job.bars]
+        for each in self.choice.objectives:
+            if each.function is not None:
+                found = each.values(self.table.values, (index[0], index[-1]))
+                self.table.more[each.name] = found
 
     def digest_aside(self) -> None:
         """Begin with the digest of a table that will not change any more."""
@@ -342,8 +353,9 @@ class Outcome:
             _ = self._digest
 
     def changed(self) -> None:
-        """The table has changed since its digest was begun with."""
+        """The table has changed since its digest was begun with, and the Pareto set was found."""
         self.__dict__.pop("_digest", None)
+        self.__dict__.pop("pareto", None)
 
     @contextmanager
     def apart(
@@ -389,7 +401,9 @@ def settings_values(outcome: Outcome) -> dict[str, Any]:
     job, execution = outcome.job, outcome.execution
     return {
         "strategy": job.spec.path,
-        "maximize": outcome.choice.objective.name,
+        "maximize": outcome.choice.objective.name
+        if len(outcome.choice.objectives) == 1
+        else list(outcome.choice.names),
         "min_trades": outcome.choice.min_trades,
         **job.account.described,
         **job.spec.settings,

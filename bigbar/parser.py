@@ -6,7 +6,7 @@ import argparse
 import math
 import multiprocessing
 
-from bigbar.command_line import Parser, at_least, number
+from bigbar.command_line import Parser, Several, at_least, number
 from bigbar.data.days import ORDERS
 from bigbar.engines.find import engine_choices
 from bigbar.errors import SettingsError
@@ -109,9 +109,11 @@ def _add_search(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
     group.add_argument(
         "--maximize",
         metavar="STAT",
+        action=Several,
         default="Return [%]",
         help="statistic by backtesting.py's name; volatility, commissions and drawdown durations "
-        "are made small instead (default: %(default)s)",
+        "are made small instead; once for each of several: then also what no other beats in all of "
+        "them, the Pareto set, the best by the first one (default: %(default)s)",
     )
     group.add_argument(
         "--min-trades",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bigbar.account import Account
+from bigbar.choice import Choice
 from bigbar.errors import SettingsError
 from bigbar.outcome import Execution
-from bigbar.results import Choice
 from bigbar.search.find import Whole
 from bigbar.space import Space
 from bigbar.spec import StrategySpec

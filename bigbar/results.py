@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.by_value import ByValue
-from bigbar.errors import SettingsTypeError
-from bigbar.printable import shown
+from bigbar.choice import Choice
+from bigbar.series import as_timedeltas, series_of
 from bigbar.space import Space
-from bigbar.statistics import COLUMN, STATISTICS, Better, Kind, Statistic, by_name, objective
+from bigbar.statistics import COLUMN, STATISTICS, Kind, Statistic, by_name
 
 #: Rows that are hashed at once: a quarter of a megabyte, which stays in the processor's cache.
 _HASHED_ROWS = 1024
@@ -25,94 +24,6 @@ _COMPARED_ROWS = 1024
 
 #: One combination and its statistics.
 Pair = tuple[dict[str, Any], pd.Series]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which combinations count, and which of them wins.
-
-    Attributes
-    ----------
-    objective : Statistic
-        What is optimized, in the direction a trader wants it.
-    min_trades : int
-        Combinations with fewer trades do not count.
-    function : ByValue or None
-        What gives the objective of a combination, from its statistics as a Series; None where it
-        is a statistic itself.
-    """
-
-    objective: Statistic
-    min_trades: int = 1
-    function: ByValue | None = None
-
-    @classmethod
-    def by_name(cls, name: str, min_trades: int = 1) -> Choice:
-        """The choice by a statistic's name; see `bigbar.statistics.objective`."""
-        return cls(objective(name), min_trades)
-
-    @classmethod
-    def by_function(cls, function: Callable[[pd.Series], float], min_trades: int = 1) -> Choice:
-        """The choice by a function of a combination's statistics; the higher the better."""
-        sent = ByValue(function)
-        name = sent.__name__.replace("<lambda>", "lambda")
-        return cls(Statistic(name, better=Better.HIGHER), min_trades, sent)
-
-    def objective_of(
-        self, rows: NDArray[np.float64], ends: tuple[Any, Any] | None = None
-    ) -> NDArray[np.float64]:
-        """The objective of rows of statistics.
-
-        Parameters
-        ----------
-        rows : ndarray of float, shape (combinations, statistics)
-        ends : tuple, optional
-            Times of the first and the last bar, for a function that asks for `Start` or `End`.
-
-        Returns
-        -------
-        ndarray of float, shape (combinations,)
-            A function is not asked about combinations without trades: NaN.
-
-        Raises
-        ------
-        SettingsTypeError
-            If the function returns no number.
-        """
-        if self.function is None:
-            return rows[:, COLUMN[self.objective.name]]
-        found = np.full(len(rows), np.nan)
-        for place in np.flatnonzero(rows[:, COLUMN["# Trades"]] > 0):
-            stats = series_of(rows[place], ends, number=np.float64)
-            found[place] = self._number(self.function(stats))
-        return found
-
-    def _number(self, found: object) -> float:
-        try:
-            return np.nan if found is None else float(found)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise SettingsTypeError(
-                f"`maximize` must return a number; {self.objective.name} returned {shown(found)}"
-            ) from None
-
-    def scores(
-        self, values: NDArray[np.float64], trades: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """The objective of combinations, the higher the better; NaN where it does not count.
-
-        Parameters
-        ----------
-        values, trades : ndarray of float, shape (combinations,)
-            The objective and the number of trades of each.
-
-        Returns
-        -------
-        ndarray of float, shape (combinations,)
-        """
-        sign = -1.0 if self.objective.better is Better.LOWER else 1.0
-        # No objective of a combination without trades says anything, whatever the least number.
-        counts = trades >= max(self.min_trades, 1)
-        return np.where(counts, sign * values, np.nan)
 
 
 def best_of(scores: NDArray[np.float64]) -> int | None:
@@ -195,15 +106,32 @@ class ResultTable:
     def scores(self, choice: Choice) -> NDArray[np.float64]:
         """The objective of every combination, the higher the better; NaN where it does not count.
 
+        Of several objectives the main one.
+
         Returns
         -------
         ndarray of float, shape (combinations,)
         """
+        if len(choice.objectives) > 1:
+            return self.all_scores(choice)[:, 0]
         return choice.scores(self.column(choice.objective.name), self.column("# Trades"))
 
+    def all_scores(self, choice: Choice) -> NDArray[np.float64]:
+        """Every objective of every combination; see `Choice.all_scores`."""
+        return choice.all_scores(list(map(self.column, choice.names)), self.column("# Trades"))
+
     def best(self, choice: Choice) -> int | None:
-        """The winning combination; of several equal ones the lowest number, None if none counts."""
-        return best_of(self.scores(choice))
+        """The winning combination; of several equal ones the lowest number, None if none counts.
+
+        Where several share the main objective, the next one tells, and so on.
+        """
+        if len(choice.objectives) == 1:
+            return best_of(self.scores(choice))
+        scores = self.all_scores(choice)
+        left = np.flatnonzero(~np.isnan(scores[:, 0]))
+        for column in scores.T if len(left) else ():
+            left = left[column[left] == column[left].max()]
+        return int(left[0]) if len(left) else None
 
     def ties(self, choice: Choice) -> int:
         """How many combinations share the best objective."""
@@ -308,25 +236,6 @@ class ResultTable:
         return pd.Series(shown, index=index, name=statistic.name)
 
 
-def series_of(
-    row: NDArray[np.float64],
-    ends: tuple[Any, Any] | None = None,
-    *,
-    number: type[float] = float,
-) -> pd.Series:
-    """A row of statistics under backtesting.py's names; see `ResultTable.statistics`.
-
-    Its numbers are of the type given: those of NumPy can be divided by zero, as backtesting.py's.
-    """
-    shown: dict[str, object] = {} if ends is None else {"Start": ends[0], "End": ends[1]}
-    shown |= {
-        statistic.name: _as_shown(statistic, number(row[column]))
-        for column, statistic in enumerate(STATISTICS)
-        if statistic.name != "Commissions [$]" or row[column]
-    }
-    return pd.Series(shown, dtype=object)
-
-
 def index_of(space: Space) -> pd.MultiIndex:
     """The points as the index of a heatmap, as `Backtest.optimize` makes it."""
     if space.is_whole and all(parameter.array.dtype != object for parameter in space.parameters):
@@ -342,22 +251,6 @@ def _as_bytes(rows: NDArray[np.float64]) -> list[bytes]:
     plain[np.isnan(plain)] = np.nan
     held: list[bytes] = plain.view(f"V{plain.shape[1] * plain.itemsize}").ravel().tolist()
     return held
-
-
-def as_timedeltas(nanoseconds: NDArray[np.float64]) -> NDArray[np.timedelta64]:
-    """Durations in nanoseconds as timedeltas, NaN as NaT."""
-    missing = np.isnan(nanoseconds)
-    whole = np.where(missing, 0, nanoseconds).astype(np.int64).astype("timedelta64[ns]")
-    whole[missing] = np.timedelta64("NaT", "ns")
-    return whole
-
-
-def _as_shown(statistic: Statistic, value: float) -> object:
-    if statistic.kind is Kind.DURATION:
-        return pd.NaT if np.isnan(value) else pd.Timedelta(int(value), unit="ns")
-    if statistic.kind is Kind.COUNT and not np.isnan(value):
-        return int(value)
-    return value
 
 
 class Pairs(Sequence[Pair]):

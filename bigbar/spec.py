@@ -23,8 +23,8 @@ from bigbar.without_charts import import_backtesting
 if TYPE_CHECKING:
     from backtesting import Backtest, Strategy
 
+    from bigbar.choice import Choice
     from bigbar.data.read import Bars
-    from bigbar.results import Choice
 
 #: Attributes that every strategy has: none of them is a parameter.
 _NOT_PARAMETERS = frozenset({"closed_trades", "data", "equity", "orders", "position", "trades"})

@@ -8,11 +8,12 @@ import numpy as np
 from backtesting.test import EURUSD
 
 from bigbar.account import Account
+from bigbar.choice import Choice
 from bigbar.data.read import Bars, bars_from_frame
 from bigbar.engines.find import build_engine
 from bigbar.job import Job
 from bigbar.outcome import Execution, Outcome
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with
 from bigbar.verification.replay import Verification

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from bigbar.choice import Choice
 from bigbar.executors.chunks import chunks_in_order, in_flight
 from bigbar.progress.bar import Bar
 from bigbar.progress.best import BestSoFar
-from bigbar.results import Choice
 from bigbar.statistics import COLUMN, NAMES
 
 
@@ -122,7 +122,7 @@ def test_the_best_so_far_of_what_is_to_be_small():
     best = BestSoFar(Choice.by_name(name))
     best.add(rows((3 * 86_400e9, 5), (2.5 * 86_400e9, 5), name=name))
     assert str(best) == "best Max. Drawdown Duration 2.5 days"
-    asked = BestSoFar(Choice.by_function(lambda stats: stats["SQN"]))
+    asked = BestSoFar(Choice.of(lambda stats: stats["SQN"]))
     asked.add(rows((1.0, 5)))
     assert str(asked) == ""
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_tools import begun, change
 
+from bigbar.choice import Choice
 from bigbar.dashboard.explore import cells, heat, scatter
 from bigbar.dashboard.explore.asked import question_in
 from bigbar.dashboard.explore.combination import combination
@@ -25,7 +26,7 @@ from bigbar.dashboard.explore.parallel import parallel
 from bigbar.dashboard.explore.rows import rows
 from bigbar.dashboard.explore.stored import Shelf, StoredTable
 from bigbar.errors import InputError
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.statistics import COLUMN, NAMES
 from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore

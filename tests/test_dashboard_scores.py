@@ -7,9 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
+from bigbar.choice import Choice
 from bigbar.dashboard.present import duration_text, objective_text
 from bigbar.dashboard.scores import MOST_CELLS, Scores
-from bigbar.results import Choice, best_of
+from bigbar.results import best_of
 from bigbar.space import Space
 from bigbar.statistics import COLUMN, NAMES
 

@@ -206,7 +206,8 @@ def test_a_link_to_the_store(ask, tmp_path, link):
 def test_the_receipt_names_every_file(ask, tmp_path):
     found = ask("bars.csv", "--output", "out", "--k-atr", "1,2", "--atr-period", "10,12", *ALL,
                 "--uptail-max-ratio", "0.7", "--previous-weight", "0.1", "--verify", "0",
-                "--workers", "1", "--no-validate", "--verbose")  # fmt: skip
+                "--workers", "1", "--no-validate", "--verbose", "--maximize", "SQN",
+                "--maximize", "Max. Drawdown [%]")  # fmt: skip
     assert found.code == 0, found.err
     out = tmp_path / "out"
     assert set(named(out)) == {*RUN_FILES} - {RECEIPT}

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from small_run import small_bars
 
+from bigbar.choice import Choice
 from bigbar.engines.contract import EngineKind
 from bigbar.engines.find import ENGINES
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
 from bigbar.progress.events import Listener
 from bigbar.request import Request
-from bigbar.results import Choice
 from bigbar.store.recording import ReusePolicy, StoreRecorder
 from bigbar.store.records import Ending
 from bigbar.store.runs import RunStore

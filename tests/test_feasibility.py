@@ -14,11 +14,11 @@ from made_bars import Case, Recipe, make_bars
 
 import bigbar
 import bigbar_multiprocessing_optimized as program
+from bigbar.choice import Choice
 from bigbar.data.read import Bars, bars_from_frame
 from bigbar.engines.find import build_engine
 from bigbar.engines.reference import BacktestingEngine
 from bigbar.errors import DataError, NothingCounts, SettingsError
-from bigbar.results import Choice
 from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.feasibility import (
     bar_name,

@@ -8,8 +8,9 @@ import pytest
 from history_tools import Asked, falsify, rehash, stored
 from store_tools import change, forge
 
+from bigbar.choice import Choice
 from bigbar.history.compare import compare_runs
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.store.runs import RunStore
 
 PARAMETERS = ["atr_period", "k_atr", "uptail_max_ratio", "previous_weight", "buffer_ratio"]

@@ -12,11 +12,12 @@ import pytest
 from made_bars import Case, Recipe, make_bars
 from worker_here import one_by_one, worker_here
 
+from bigbar.choice import Choice
 from bigbar.engines.find import build_engine, engine_names
 from bigbar.engines.reference import run_quietly
 from bigbar.errors import VerificationError
 from bigbar.job import Job
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.strategies.big_bar.description import BigBar, job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
 from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with

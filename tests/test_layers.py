@@ -16,8 +16,8 @@ LAYERS = (
         "private_cache", "machine.resources",
     ),
     (
-        "origin", "equality", "by_value", "account", "statistics", "calendar", "space",
-        "constraint", "search", "results", "user_code", "data", "spec", "job",
+        "origin", "equality", "by_value", "account", "statistics", "series", "choice", "calendar",
+        "space", "constraint", "search", "results", "pareto", "user_code", "data", "spec", "job",
     ),
     ("compiled", "sharing", "engines", "strategies.big_bar", "strategies"),
     ("worker", "executors"),

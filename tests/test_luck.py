@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from made_returns import grid_of, noise, table_from_returns
 
-from bigbar.results import Choice
+from bigbar.choice import Choice
 from bigbar.statistics import COLUMN
 from bigbar.validation import luck as module
 from bigbar.validation.cscv import BLOCKS, THOROUGH_BLOCKS, block_sums, overfitting

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from bigbar.account import Account
+from bigbar.choice import Choice
 from bigbar.data.read import bars_from_frame
 from bigbar.engines.find import build_engine
 from bigbar.engines.reference import run_quietly
@@ -14,7 +15,7 @@ from bigbar.job import Job
 from bigbar.outcome import Execution, Outcome
 from bigbar.report.page.equity import drawdown, monthly_returns
 from bigbar.report.page.subject import Subject
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
 from bigbar.strategies.big_bar.parameters import Parameters, Settings, big_bar_account, single_point

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_returns import grid_of, table_with
 
-from bigbar.results import Choice
+from bigbar.choice import Choice
 from bigbar.statistics import COLUMN
 from bigbar.validation.plateau import crosses, find_plateau
 

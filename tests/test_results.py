@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_run import AXES, small_bars, small_outcome
 
+from bigbar.choice import Choice
 from bigbar.errors import SettingsError
-from bigbar.results import Choice, Pairs, ResultTable, Standing, as_timedeltas
+from bigbar.results import Pairs, ResultTable, Standing
+from bigbar.series import as_timedeltas
 from bigbar.statistics import COLUMN, NAMES, STATISTICS, Kind
 from bigbar.strategies.big_bar.parameters import big_bar_account, grid_with, parse_grid
 from bigbar.strategies.big_bar.strategy import BigBarAllIn

@@ -22,6 +22,7 @@ from small_run import small_bars
 from test_pool import posix_only, wait_until
 
 import bigbar
+from bigbar.choice import Choice
 from bigbar.engines.contract import Engine, EngineKind
 from bigbar.engines.find import ENGINES
 from bigbar.job import Job
@@ -30,7 +31,6 @@ from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import optimize_bars
 from bigbar.progress.events import Listener
 from bigbar.request import Request
-from bigbar.results import Choice
 from bigbar.strategies.big_bar.description import BigBar
 from bigbar.strategies.big_bar.kind import KIND as COMPILED
 from bigbar.strategies.big_bar.parameters import big_bar_account, parse_grid

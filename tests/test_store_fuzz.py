@@ -20,7 +20,8 @@ import pytest
 from history_tools import Asked
 from store_tools import forge, identity, new_run, reseal
 
-from bigbar.results import Choice, ResultTable
+from bigbar.choice import Choice
+from bigbar.results import ResultTable
 from bigbar.space import Space
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity

@@ -14,6 +14,7 @@ from backtesting import Backtest
 from long import in_a_soak
 
 import bigbar
+from bigbar.choice import Choice
 from bigbar.data.read import Bars
 from bigbar.errors import DataError
 from bigbar.optimization import Optimization
@@ -25,7 +26,6 @@ from bigbar.report.files import summary
 from bigbar.report.page.report import report_html
 from bigbar.report.plots import plot_heatmaps
 from bigbar.request import Request
-from bigbar.results import Choice
 from bigbar.store.fingerprint import bars_sha256
 from bigbar.validation.plan import Plan
 from tests.test_page import Page

@@ -9,9 +9,10 @@ import pytest
 from test_docs import DOCS, ROOT, blocks, table_after, text_of
 
 from bigbar.calendar import calendar_of
+from bigbar.choice import Choice
 from bigbar.data.read import read_bars
 from bigbar.engines.find import build_engine
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
 from bigbar.strategies.big_bar.parameters import Settings, parse_grid

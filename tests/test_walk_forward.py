@@ -15,13 +15,13 @@ import pytest
 from made_bars import Case, Recipe
 from worker_here import one_by_one, worker_here
 
+from bigbar.choice import Choice
 from bigbar.engines.contract import EngineKind
 from bigbar.engines.find import ENGINES, build_engine
 from bigbar.engines.reference import BacktestingEngine, run_quietly
 from bigbar.errors import DataError, SettingsError, VerificationError, WorkersLostError
 from bigbar.executors.local import WorkerDied, WorkerPool
 from bigbar.job import Job
-from bigbar.results import Choice
 from bigbar.sharing.frames import publish
 from bigbar.strategies.big_bar.description import BigBar, job_of
 from bigbar.strategies.big_bar.parameters import Settings, big_bar_account, grid_with

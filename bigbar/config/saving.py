@@ -180,6 +180,8 @@ def _to_write(
             path = _from(where, folder)
             path = path if is_file(path) else f"./{path}"
             return f"{path}:{name}" if name else path
+    if action.dest == "maximize" and isinstance(value, list) and len(value) == 1:
+        return value[0]
     return _plain(value) if action.dest == "commission" else value
 
 

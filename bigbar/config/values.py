@@ -24,6 +24,9 @@ DATA = "data"
 #: Options that are about this command alone; the file would name itself, or stop the run.
 NOT_SETTINGS = frozenset({"help", "version", "config", "save_config", "completion"})
 
+#: Options that may be given several times, which in a file may be a list of texts; an example.
+_TEXTS = {"constraint": "fast < slow", "maximize": "Sharpe Ratio"}
+
 #: Options that take text of numbers, which in a file may be numbers or a list of them.
 _NUMBERS = "a number, a list of numbers, or text as on the command line"
 
@@ -194,10 +197,12 @@ def _value(
         if not isinstance(found, bool):
             raise _wrong(file, keys, found, "true or false")
         return found
-    if action.dest == "constraint":
+    if action.dest in _TEXTS:
         several = found if isinstance(found, list) else [found]
         if not all(isinstance(one, str) for one in several):
-            raise _wrong(file, keys, found, "text or a list of texts, such as 'fast < slow'")
+            raise _wrong(
+                file, keys, found, f"text or a list of texts, such as {_TEXTS[action.dest]!r}"
+            )
         return several
     if action.dest == "strategy":
         return file.strategy_from_here(_text(file, keys, found))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.results import Choice
+from bigbar.choice import Choice
 from bigbar.space import Space, value_text
 from bigbar.statistics import COLUMN, Better, Kind
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bigbar.choice import Choice
 from bigbar.history.answer import Answer
 from bigbar.history.listing import done_text
 from bigbar.history.rows import choice_of, table_of, winner_of
@@ -22,7 +23,7 @@ from bigbar.history.tables import (
     table,
     value_text,
 )
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.space import Parameter, is_number, plain_point
 from bigbar.store.points import encoded
 from bigbar.store.records import Run

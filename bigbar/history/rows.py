@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from bigbar.choice import Choice
 from bigbar.history.listing import has_ended
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.statistics import NAMES
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
@@ -61,7 +62,9 @@ def choice_of(run: Run) -> Choice:
         If its objective is none of this version's.
     """
     least = run.settings.get("min_trades", 1)
-    return Choice.by_name(run.objective, least if isinstance(least, int) else 1)
+    asked = run.settings.get("maximize")
+    several = asked if isinstance(asked, list) and run.objective in asked[:1] else run.objective
+    return Choice.of(several, least if isinstance(least, int) else 1)
 
 
 def winner_of(run: Run, table: ResultTable) -> int | None:

@@ -128,7 +128,9 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "Strategy", strategy_text(run)
     yield "Grid", grid_text(run.grid)
     least = run.settings.get("min_trades", 1)
-    yield "Objective", f"{run.objective}, of those with {value_text(least)} or more trades"
+    asked = run.settings.get("maximize")
+    objectives = ", ".join(map(str, asked)) if isinstance(asked, list) else run.objective
+    yield "Objective", f"{objectives}, of those with {value_text(least)} or more trades"
     costs = {name: run.settings.get(name) for name in _COSTS}
     own = parts["settings"]
     costs |= own if isinstance(own, dict) else {"settings": own}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.results import Choice
+from bigbar.choice import Choice
 from bigbar.statistics import COLUMN, Better
 from bigbar.units import signs
 

@@ -14,9 +14,11 @@ import pandas as pd
 from bigbar.causes import cause_of
 from bigbar.outcome import PROOF, Outcome
 from bigbar.paragraphs import LABEL, joined, paragraph
+from bigbar.pareto import ParetoSet
 from bigbar.printable import one_line
 from bigbar.report.console import MARKS, WIDTH
 from bigbar.report.figures import figures_text
+from bigbar.report.front import front_text
 from bigbar.report.next_step import next_step
 from bigbar.space import setting_text, value_text
 from bigbar.units import counted
@@ -28,6 +30,10 @@ _PAGE = "report.html"
 
 #: The folder that commands look into where none is named.
 _FOLDER = "bigbar_output"
+
+#: A screen has so many lines, the next prompt aside; the Pareto set takes what is left of them,
+#: and what stands around its rows so many. It has so many rows at least.
+_SCREEN, _AROUND_ROWS, _FEWEST = 23, 9, 4
 
 #: Parameters take so many lines at most; then only those that were varied are named.
 _PARAMETER_LINES = 3
@@ -53,34 +59,51 @@ def answer(
     str
         Ends with a line break.
     """
-    blocks = [_headline(outcome, width)]
-    if outcome.best is not None:
-        blocks[0] += _best(outcome, outcome.best, width)
-        blocks.append(figures_text(outcome, outcome.best, width=width))
-    if outcome.findings is not None:
-        blocks.append(_verdict(outcome, outcome.findings, width))
-    blocks.append("\n".join(labelled(*line, width) for line in _closing(outcome, files, more)))
-    return "\n\n".join(block for block in blocks if block) + "\n"
-
-
-def _headline(outcome: Outcome, width: int) -> str:
-    table, choice = outcome.table, outcome.choice
-    lines = []
-    unfinished = table.reached() + len(outcome.failures) < len(table)
-    if unfinished:
-        lines.append(f"Stopped after {table.reached():,} of {counted(len(table), 'combination')}.")
-    elif outcome.stopped_by is not None:
-        lines.append("Stopped while replaying; every combination had been finished.")
-    if outcome.best is None:
-        lines.append(why_nothing(outcome))
-    elif len(table) > 1:
-        found = "Best so far" if unfinished else "Best"
-        what = f"{counted(table.reached(), 'combination')} by {choice.objective.name}"
-        if outcome.plan is not None and outcome.plan.choose == "robust":
-            found, what = "Robust choice", f"{what} (cross mean)"
-        lines.append(f"{found} of {what}:")
+    head = _stopped(outcome)
+    best, found = outcome.best, outcome.pareto if len(outcome.table) > 1 else None
+    if best is None:
+        blocks = [_paragraphs([*head, why_nothing(outcome)], width)]
+    elif found is not None and _says_it_all(outcome, found, best):
+        blocks = [_paragraphs(head, width)]
     else:
-        lines.append("One combination:")
+        blocks = [_paragraphs([*head, _headline(outcome)], width) + _best(outcome, best, width)]
+        blocks.append(figures_text(outcome, best, width=width))
+    rest = [_verdict(outcome, outcome.findings, width)] if outcome.findings is not None else []
+    rest.append("\n".join(labelled(*line, width) for line in _closing(outcome, files, more)))
+    if best is not None and found is not None:
+        rows = _SCREEN - "\n\n".join([*blocks, *rest]).count("\n") - _AROUND_ROWS
+        blocks.append(front_text(outcome, found, max(rows, _FEWEST), width=width))
+    return "\n\n".join(block for block in [*blocks, *rest] if block) + "\n"
+
+
+def _says_it_all(outcome: Outcome, found: ParetoSet, best: int) -> bool:
+    """Whether the table of the Pareto set has all that is to be said of the best."""
+    unseen = outcome.findings is not None and outcome.findings.holdout is not None
+    return best == found.points[0] and not unseen
+
+
+def _stopped(outcome: Outcome) -> list[str]:
+    table = outcome.table
+    if table.reached() + len(outcome.failures) < len(table):
+        return [f"Stopped after {table.reached():,} of {counted(len(table), 'combination')}."]
+    if outcome.stopped_by is not None:
+        return ["Stopped while replaying; every combination had been finished."]
+    return []
+
+
+def _headline(outcome: Outcome) -> str:
+    table = outcome.table
+    if len(table) == 1:
+        return "One combination:"
+    unfinished = table.reached() + len(outcome.failures) < len(table)
+    found = "Best so far" if unfinished else "Best"
+    what = f"{counted(table.reached(), 'combination')} by {outcome.choice.objective.name}"
+    if outcome.plan is not None and outcome.plan.choose == "robust":
+        found, what = "Robust choice", f"{what} (cross mean)"
+    return f"{found} of {what}:"
+
+
+def _paragraphs(lines: Sequence[str], width: int) -> str:
     return "\n".join(paragraph(line, width) for line in lines)
 
 

@@ -20,6 +20,7 @@ from bigbar.report.files import (
     CSV_EXPORT,
     HEATMAPS,
     PAGE,
+    PARETO,
     PLOT,
     RESULTS,
     SUMMARY,
@@ -43,7 +44,7 @@ from bigbar.report.ownership import (
 from bigbar.store.receipt import FILES, RECEIPT, REPLACING
 
 #: Every file that a run may write, in the order in which they are told.
-RUN_FILES = (SUMMARY, RESULTS, CSV_EXPORT, TRADES, RECEIPT, PAGE, PLOT, HEATMAPS)
+RUN_FILES = (SUMMARY, RESULTS, CSV_EXPORT, PARETO, TRADES, RECEIPT, PAGE, PLOT, HEATMAPS)
 
 
 @dataclass(frozen=True)

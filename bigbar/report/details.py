@@ -17,6 +17,7 @@ from bigbar.report.answer import (
     verification_text,
 )
 from bigbar.report.console import WIDTH
+from bigbar.report.front import front_text
 from bigbar.report.standings import standings
 from bigbar.results import ResultTable
 from bigbar.units import as_bytes, as_seconds, counted
@@ -47,6 +48,8 @@ def whole_answer(outcome: Outcome, *, top: int, files: Sequence[str], width: int
         blocks.append(statistics_text(outcome, outcome.best))
         if top > 0 and len(outcome.table) > 1:
             blocks.append(standings(outcome, top, width=width))
+            if outcome.pareto is not None:
+                blocks.append(front_text(outcome, outcome.pareto, top, width=width))
     if outcome.findings is not None:
         blocks.append(_verdict(outcome.findings, width))
     blocks.append(_closing(outcome, files, width))

@@ -22,6 +22,7 @@ from bigbar.errors import BigBarError, SettingsError
 from bigbar.machine.metrics import as_json
 from bigbar.machine.resources import process_exists
 from bigbar.outcome import Outcome, data_values, moment_text, settings_values
+from bigbar.pareto import ParetoSet
 from bigbar.report.answer import full_statistics
 from bigbar.report.ownership import BY_COMMAND, Ways
 from bigbar.results import ResultTable
@@ -34,8 +35,12 @@ from bigbar.validation.summary import plain_scalar
 from bigbar.version import __version__
 
 SUMMARY, RESULTS, TRADES = "summary.json", "results.parquet", "trades.csv"
+PARETO = "pareto.csv"
 CSV_EXPORT, PLOT, HEATMAPS = "results.csv", "plot.html", "heatmaps.html"
 PAGE = "report.html"
+
+#: Of a Pareto set the summary holds so many results at most; `pareto.csv` has all.
+_MOST_POINTS = 200
 
 
 class OutputError(BigBarError):
@@ -192,6 +197,12 @@ def write_trades(folder: Path, trades: pd.DataFrame) -> Path:
     return write_whole(folder / TRADES, lambda part: listed.to_csv(part, index=False))
 
 
+def write_pareto(path: Path, found: ParetoSet) -> Path:
+    """`pareto.csv`: every combination of the Pareto set, the best by the main objective first."""
+    listed = with_durations_as_text(found.frame())
+    return write_whole(path, lambda part: listed.to_csv(part))
+
+
 def write_summary(folder: Path, outcome: Outcome) -> Path:
     """`summary.json`: settings, data, grid, timings, memory, failures, the best, the proof."""
     text = json.dumps(summary(outcome), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -332,6 +343,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
             for failure in outcome.failures
         ],
         "best": _best(outcome),
+        "pareto": _pareto(outcome),
         "verification": _verification(outcome),
         "broke_off": list(outcome.broke_off.values()),
         **_worth(outcome),
@@ -367,6 +379,44 @@ def _best(outcome: Outcome) -> dict[str, Any] | None:
         "combination": outcome.best,
         "parameters": plain_point(outcome.job.space[outcome.best]),
         "statistics": {name: plain_scalar(value) for name, value in statistics.items()},
+    }
+
+
+def _pareto(outcome: Outcome) -> dict[str, Any] | None:
+    """Several objectives: how many no other beats, and some of them, spread evenly."""
+    found = outcome.pareto
+    if found is None:
+        return None
+    luck = {} if outcome.findings is None else outcome.findings.pareto_luck or {}
+    places = found.spread(_MOST_POINTS)
+    front = [
+        {
+            **_combination(outcome, one.number),
+            "shared_by": one.sharing,
+            "luck": plain_scalar(luck.get(one.number)),
+        }
+        for one in found.standings(places)
+    ]
+    return {
+        "objectives": {
+            each.name: each.statistic.better.name.lower() for each in outcome.choice.objectives
+        },
+        "combinations": len(found),
+        "results": len(found.starts),
+        "compromise": _combination(outcome, int(found.points[found.compromise])),
+        "front": front,
+    }
+
+
+def _combination(outcome: Outcome, number: int) -> dict[str, Any]:
+    """A combination and its objectives."""
+    table = outcome.table
+    values = {"Commissions [$]": 0.0} | dict(table.statistics(number))
+    values |= {name: held[number] for name, held in table.more.items()}
+    return {
+        "combination": number,
+        "parameters": plain_point(outcome.job.space[number]),
+        "values": {name: plain_scalar(values[name]) for name in outcome.choice.names},
     }
 
 

@@ -15,6 +15,7 @@ from bigbar.report.files import (
     CSV_EXPORT,
     HEATMAPS,
     PAGE,
+    PARETO,
     PLOT,
     RESULTS,
     SUMMARY,
@@ -23,6 +24,7 @@ from bigbar.report.files import (
     prepare_folder,
     receipt_of,
     write_csv,
+    write_pareto,
     write_results,
     write_summary,
     write_trades,
@@ -58,6 +60,8 @@ class RunFiles:
         Whether the table is written as text too, and whether the plots are drawn.
     command : tuple of str
         What began the run, for its receipt.
+    front : bool
+        Whether there are several objectives, and so a Pareto set.
     ways : Ways
         What to say is to be done about a folder that cannot be used.
     """
@@ -68,12 +72,14 @@ class RunFiles:
     csv: bool = False
     plot: bool = False
     command: tuple[str, ...] = ()
+    front: bool = False
     ways: Ways = BY_COMMAND
 
     @property
     def names(self) -> list[str]:
         """Of the files that may be written."""
         names = [SUMMARY, RESULTS, TRADES, PAGE, RECEIPT]
+        names += [PARETO] if self.front else []
         names += [CSV_EXPORT] if self.csv else []
         return names + ([PLOT, HEATMAPS] if self.plot else [])
 
@@ -161,6 +167,8 @@ class RunFiles:
             written += delivery.add(RESULTS, lambda path: write_results(path, outcome.table))
             if self.csv:
                 written += delivery.add(CSV_EXPORT, lambda path: write_csv(path, outcome.table))
+            if (found := outcome.pareto) is not None:
+                written += delivery.add(PARETO, lambda path: write_pareto(path, found))
             if trades is not None:
                 written += delivery.add(TRADES, lambda path: write_trades(path.parent, trades))
         dated = isinstance(outcome.bars.frame.index, pd.DatetimeIndex)

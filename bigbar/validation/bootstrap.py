@@ -321,9 +321,8 @@ def bootstrap_test(
     """
     statistic, periods = luck.statistic, len(chosen)
     traded = int(np.count_nonzero(chosen))
-    t_statistic = found.sharpe * math.sqrt(periods)
     is_sharpe = statistic is SHARPE
-    value = t_statistic if is_sharpe else float(np.log1p(chosen.astype(np.float64)).sum())
+    t_statistic, value = _statistics(luck, chosen, found)
 
     def shown(statistics: float) -> float:
         if is_sharpe:
@@ -331,7 +330,7 @@ def bootstrap_test(
         return 100.0 * math.expm1(statistics)
 
     earlier = EarlierTries(earlier_trials)
-    p_value = luck.p_value(value) if traded >= LEAST_TRADED else math.nan
+    p_value = _p_value(luck, chosen, value)
     # Earlier runs are known by their number alone, which says something of Sharpe ratios only.
     least = earlier.smallest_provable(luck, periods) if is_sharpe else luck.smallest_provable()
     most = float(np.mean(luck.maxima))
@@ -357,6 +356,46 @@ def bootstrap_test(
         autocorrelation=autocorrelation(chosen),
         autocorrelation_limit=2.0 / math.sqrt(periods),
     )
+
+
+def chance_of_luck(
+    luck: LuckyBest, returns: NDArray[np.floating], found: Moments, *, earlier_trials: int
+) -> float:
+    """How often luck does as well as another combination that counts.
+
+    Parameters
+    ----------
+    luck : LuckyBest
+    returns : ndarray of float, shape (periods,)
+        Of the combination.
+    found : Moments
+        Of these.
+    earlier_trials : int
+        Combinations of earlier runs on the same data.
+
+    Returns
+    -------
+    float
+        As `Bootstrap.p_value_all_trials` would be, had it been chosen.
+    """
+    t_statistic, value = _statistics(luck, returns, found)
+    p_value = _p_value(luck, returns, value)
+    return EarlierTries(earlier_trials).with_all(p_value, t_statistic, len(returns))
+
+
+def _statistics(
+    luck: LuckyBest, returns: NDArray[np.floating], found: Moments
+) -> tuple[float, float]:
+    """The t-statistic of the mean return, and what luck was drawn by."""
+    t_statistic = found.sharpe * math.sqrt(len(returns))
+    if luck.statistic is SHARPE:
+        return t_statistic, t_statistic
+    return t_statistic, float(np.log1p(returns.astype(np.float64)).sum())
+
+
+def _p_value(luck: LuckyBest, returns: NDArray[np.floating], value: float) -> float:
+    traded = int(np.count_nonzero(returns))
+    return luck.p_value(value) if traded >= LEAST_TRADED else math.nan
 
 
 def autocorrelation(values: NDArray[np.floating]) -> float:

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from bigbar.calendar import calendar_of
+from bigbar.choice import Choice
 from bigbar.job import Job
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.space import Space
 from bigbar.validation.benchmark import buy_and_hold
 from bigbar.validation.compounding import returns_within

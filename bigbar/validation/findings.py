@@ -474,6 +474,9 @@ class Findings:
     luck_band : DataFrame or None
         Columns `low`, `typical`, `high` by time: equity of luck's best setting (5 %, median,
         95 %), for the equity chart.
+    pareto_luck : dict of int to float, or None
+        How often luck does as well as a setting of the Pareto set, by combination: as
+        `Bootstrap.p_value_all_trials` of `bootstrap`. None of a single objective.
     verdict : Verdict
     notes : tuple of str
         Why something is missing, a line each.
@@ -493,4 +496,5 @@ class Findings:
     perturbation: Perturbation | None = None
     conduct: Conduct | None = None
     luck_band: pd.DataFrame | None = None
+    pareto_luck: dict[int, float] | None = None
     notes: tuple[str, ...] = ()

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.results import Choice, ResultTable
+from bigbar.choice import Choice
+from bigbar.pareto import pareto_set
+from bigbar.results import ResultTable
 from bigbar.validation.bootstrap import (
     LEAST_PERIODS,
     LEAST_TRADED,
@@ -19,6 +21,7 @@ from bigbar.validation.bootstrap import (
     LuckyBest,
     TestStatistic,
     bootstrap_test,
+    chance_of_luck,
     lucky_best,
     statistic_for,
 )
@@ -33,6 +36,9 @@ from bigbar.validation.sharpe import deflated_sharpe, moments
 #: Combinations looked at together.
 _ROWS = 1024
 
+#: Settings of a Pareto set that are held against luck; more are on no page.
+_TOLD = 200
+
 
 @dataclass(frozen=True)
 class LuckFindings:
@@ -44,6 +50,7 @@ class LuckFindings:
     pbo: Overfitting | None = None
     deflated_sharpe: DeflatedSharpe | None = None
     luck_band: pd.DataFrame | None = None
+    pareto_luck: dict[int, float] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -152,8 +159,31 @@ def assess_luck(
         luck_band=None
         if times is None
         else luck_band(returns, kinds, draws, luck[0], times=times, cash=cash),
+        pareto_luck=_of_pareto_set(returns, kinds, luck[0], table, choice, earlier_trials),
         notes=_notes(bootstrap),
     )
+
+
+def _of_pareto_set(
+    returns: NDArray[np.float32],
+    kinds: Kinds,
+    luck: LuckyBest,
+    table: ResultTable,
+    choice: Choice,
+    earlier_trials: int,
+) -> dict[int, float] | None:
+    """How often luck does as well as each: the maxima are of all combinations that count."""
+    found = pareto_set(table, choice)
+    if found is None:
+        return None
+    told = found.points[found.spread(_TOLD)]
+    return {
+        number: chance_of_luck(
+            luck, returns[number], moments(returns[number]), earlier_trials=earlier_trials
+        )
+        for number in told.tolist()
+        if kinds.place[number] >= 0
+    }
 
 
 def _bootstraps(

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.results import Choice, ResultTable
+from bigbar.choice import Choice
+from bigbar.results import ResultTable
 from bigbar.space import Space
 from bigbar.statistics import Better
 from bigbar.validation.findings import Plateau

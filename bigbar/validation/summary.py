@@ -13,8 +13,12 @@ from bigbar.space import Space, plain_point
 from bigbar.units import json_number
 from bigbar.validation.findings import Findings
 
-#: The keys: fields of `Findings`, without what is for charts only.
-SECTIONS = tuple(part.name for part in dataclasses.fields(Findings) if part.name != "luck_band")
+#: The keys: fields of `Findings`, without what is for charts only, or stands with the Pareto set.
+SECTIONS = tuple(
+    part.name
+    for part in dataclasses.fields(Findings)
+    if part.name not in ("luck_band", "pareto_luck")
+)
 
 #: Longer arrays and series are for charts; the files of the run hold what they are made of.
 MOST_VALUES = 100

@@ -18,11 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.calendar import calendar_of, period_returns
+from bigbar.choice import Choice
 from bigbar.errors import DataError
 from bigbar.executors.chunks import whole_periods
 from bigbar.executors.local import Unanswered
 from bigbar.job import Job
-from bigbar.results import Choice, best_of
+from bigbar.results import best_of
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import WalkForward, WalkForwardMatrix, Window
 from bigbar.validation.single import SingleRun, prove, run_single, whole_span

@@ -339,6 +339,11 @@ def _two_digits(number: float) -> int:
     return round(whole, 2 - len(str(whole)))
 
 
+def chance_text(p_value: float) -> str:
+    """How often luck does as well, for a table."""
+    return "–" if math.isnan(p_value) else _percent(p_value)
+
+
 def _percent(share: float) -> str:
     """82 %, 3.4 %, 0.2 %: never a round 0 or 100 for what is neither."""
     if share >= 0.0995:

@@ -25,6 +25,9 @@ from bigbar.verification.replay import (
 #: One in so many of a sample is a row out of the store, where there are any.
 _STORED_SHARE = 4
 
+#: And one in so many is of the Pareto set, where there are several objectives.
+_FRONT_SHARE = 2
+
 #: What replays are kept as, for runs that come to the same result.
 _PART = "replays"
 
@@ -32,7 +35,8 @@ _PART = "replays"
 def verify(outcome: Outcome, pool: WorkerPool, listener: Listener) -> list[Difference]:
     """Replay the winner always, and a sample as far as the time allows.
 
-    Rows out of the store are among them: one at least, and a quarter of the sample.
+    Rows out of the store are among them: one at least, and a quarter of the sample. Of several
+    objectives half of the sample is of the Pareto set, and the compromise is replayed always.
 
     Returns
     -------
@@ -93,10 +97,12 @@ def _tasks(outcome: Outcome) -> list[ReplayTask]:
     if not execution.verify:
         return []
     stored = sample_stored(outcome, max(1, execution.verify // _STORED_SHARE))
-    always = list(dict.fromkeys([*([] if outcome.best is None else [outcome.best]), *stored[:1]]))
+    named, front = _of_pareto_set(outcome, execution.verify // _FRONT_SHARE)
+    best = [] if outcome.best is None else [outcome.best]
+    always = list(dict.fromkeys([*best, *named, *stored[:1]]))
     failed = {failure.number for failure in outcome.failures}
     wanted = execution.verify + (outcome.best is not None)
-    first = list(dict.fromkeys([*always, *stored]))
+    first = list(dict.fromkeys([*always, *front, *stored]))
     left = max(0, wanted - len(first)) if outcome.best is not None else 0
     others = sample(len(table), left, execution.seed, without={*first, *failed})
     deadline = (
@@ -111,3 +117,12 @@ def _tasks(outcome: Outcome) -> list[ReplayTask]:
         )
         for number in [*first, *others]
     ]
+
+
+def _of_pareto_set(outcome: Outcome, count: int) -> tuple[list[int], list[int]]:
+    """What of the Pareto set is replayed: the compromise, and some, spread evenly along it."""
+    found = outcome.pareto
+    if found is None or not count:
+        return [], []
+    compromise = int(found.points[found.compromise])
+    return [compromise], found.points[found.spread(count)].tolist()

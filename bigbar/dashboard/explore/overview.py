@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from bigbar.causes import cause_of
+from bigbar.choice import Choice
 from bigbar.dashboard.explore.asked import known_only
 from bigbar.dashboard.explore.cells import positions
 from bigbar.dashboard.explore.columns import Column, listed_values, statistic_named
 from bigbar.dashboard.explore.stored import StoredTable
 from bigbar.history.listing import data_name, state_text
 from bigbar.printable import one_line
-from bigbar.results import Choice
 from bigbar.statistics import Better
 from bigbar.validation.plateau import find_plateau
 

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bigbar.choice import Choice
 from bigbar.dashboard.explore.columns import DAY_NS, Column, columns_of
 from bigbar.errors import SettingsError
 from bigbar.history.rows import choice_of
 from bigbar.machine.resources import available_memory
-from bigbar.results import Choice, ResultTable
+from bigbar.results import ResultTable
 from bigbar.statistics import NAMES, STATISTICS
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore

@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bigbar.results import Choice, ResultTable
+from bigbar.choice import Choice
+from bigbar.results import ResultTable
 from bigbar.space import Parameter, Space
 from bigbar.statistics import Better, Kind
 

@@ -44,7 +44,7 @@ def _settings(subject: Subject) -> Iterator[tuple[Content, Content]]:
         values = f"{len(axis)} values, {axis}" if len(axis) > 1 else str(axis)
         yield axis.name, values
     yield "combinations", f"{len(job.space):,}"
-    yield "optimized for", f"{choice.objective.name}, at least {choice.min_trades:,} trades"
+    yield "optimized for", f"{choice}, at least {choice.min_trades:,} trades"
     yield "cash", f"{account.cash:,.10g}"
     yield "commission", commission_text(account)
     yield "spread", value_text(account.spread)

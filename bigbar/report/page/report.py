@@ -96,7 +96,7 @@ def report_html(
     title = outcome.job.spec.title
     what = (
         f"{count(len(index), 'bar')}, {day(index[0])} to {day(index[-1])} · "
-        f"{count(len(outcome.table), 'combination')} optimized for {outcome.choice.objective.name}"
+        f"{count(len(outcome.table), 'combination')} optimized for {outcome.choice}"
     )
     settings = {}
     if subject.best is not None and len(outcome.table) > 1:

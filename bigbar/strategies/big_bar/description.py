@@ -37,8 +37,8 @@ from bigbar.without_charts import import_backtesting
 if TYPE_CHECKING:
     from backtesting import Backtest
 
+    from bigbar.choice import Choice
     from bigbar.data.read import Bars
-    from bigbar.results import Choice
 
 __all__ = [
     "DEFAULT_GRID",

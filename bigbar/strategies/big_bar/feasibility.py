@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.account import Account
+from bigbar.choice import Choice
 from bigbar.data.read import Bars
 from bigbar.errors import DataError, SettingsError
-from bigbar.results import Choice
 from bigbar.spec import Task
 from bigbar.strategies.big_bar.indicators import restricted_bars, with_indicators
 from bigbar.strategies.big_bar.parameters import Settings
