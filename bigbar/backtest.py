@@ -210,8 +210,11 @@ class Backtest(backtesting.Backtest):
         with passed_on():
             self._last = self._carried_out(space, choice, own)
         self._tell_failures(self._last)
+        first = maximize[0] if isinstance(maximize, list | tuple) else maximize
         heatmap = heatmap_of(
-            self._last.outcome.table, choice, maximize if isinstance(maximize, str) else None
+            self._last.outcome.table,
+            choice,
+            choice.objective.name if isinstance(first, str) else None,
         )
         best = self._last.outcome.best or 0
         attributes.restore()

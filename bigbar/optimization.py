@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, overload
 
 import pandas as pd
 
 from bigbar import given
-from bigbar.errors import DataError, NothingCounts
+from bigbar.errors import DataError, NothingCounts, SettingsError
 from bigbar.interrupts import passed_on
 from bigbar.outcome import Outcome
 from bigbar.pipeline import validate_later
@@ -210,6 +211,56 @@ class Optimization:
         bigbar.report.files.OutputError
             If it cannot be written.
         """
+        self._check_shown()
+
+        def write(place: Path) -> Path:
+            findings = self.findings
+            from bigbar.report.page.report import write_report  # It takes a while.
+
+            receipt = receipt_of(self.outcome, ())
+            return write_report(place, self.outcome, findings, receipt=receipt)
+
+        return self._show(path, write, show)
+
+    def plot_pareto(
+        self, path: str | os.PathLike[str] | None = None, *, show: bool | None = None
+    ) -> Path | None:
+        """A page of the Pareto set alone: each pair of objectives, and its settings.
+
+        Parameters
+        ----------
+        path, show : optional
+            As of `report`.
+
+        Returns
+        -------
+        Path or None
+            As of `report`.
+
+        Raises
+        ------
+        SettingsError
+            If there is one objective only, or one combination.
+        bigbar.errors.BigBarError
+            As of `report`.
+        """
+        self._check_shown()
+        if self.outcome.pareto is None or len(self) < 2:
+            raise SettingsError(
+                "there is no Pareto set: optimize several combinations for several objectives, "
+                "such as maximize=['Sharpe Ratio', 'Max. Drawdown [%]']"
+            )
+
+        def write(place: Path) -> Path:
+            from bigbar.report.page.report import write_front  # It takes a while.
+
+            known = None if self._later is not None else self.outcome.findings
+            return write_front(place, self.outcome, known)
+
+        return self._show(path, write, show)
+
+    def _check_shown(self) -> None:
+        """Refuse to show what no page can."""
         if self.outcome.best is None:
             raise NothingCounts(why_nothing(self.outcome), self)
         if not isinstance(self.outcome.bars.frame.index, pd.DatetimeIndex):
@@ -217,23 +268,25 @@ class Optimization:
                 "the page tells a result by its dates, and the bars have none; give their frame "
                 "a DatetimeIndex"
             )
+
+    def _show(
+        self,
+        path: str | os.PathLike[str] | None,
+        write: Callable[[Path], Path],
+        show: bool | None,
+    ) -> Path | None:
+        """Write a page, and show it where that is wanted; see `report`."""
         shown = path is None if show is None else given.flag("show", show)
         if path is not None or not in_notebook():
-            page = self._write_page(page_path(path))
+            page = write(page_path(path))
             if shown:
                 show_page(page)
             return page
         with temporary_folder() as folder:
-            page = self._write_page(folder / PAGE)
+            page = write(folder / PAGE)
             if shown:
                 show_page(page)
         return None
-
-    def _write_page(self, path: Path) -> Path:
-        findings = self.findings
-        from bigbar.report.page.report import write_report  # It takes a while, and few want it.
-
-        return write_report(path, self.outcome, findings, receipt=receipt_of(self.outcome, ()))
 
     def plot(self, **options: Any) -> Any:
         """Plot the winner: what `Backtest.plot` shows of it, embedded in a notebook.

@@ -274,11 +274,23 @@ class ParetoSet:
         return found
 
 
-def pareto_set(table: ResultTable, choice: Choice) -> ParetoSet | None:
-    """The Pareto set of a table; None of a single objective, and where nothing counts."""
+def pareto_set(
+    table: ResultTable, choice: Choice, *, among: NDArray[np.bool_] | None = None
+) -> ParetoSet | None:
+    """The Pareto set of a table; None of a single objective, and where nothing counts.
+
+    Parameters
+    ----------
+    table : ResultTable
+    choice : Choice
+    among : ndarray of bool, shape (combinations,), optional
+        Which combinations it is about; all by default.
+    """
     if len(choice.objectives) < 2:
         return None
     scores = table.all_scores(choice)
+    if among is not None:
+        scores[~among] = np.nan
     numbers = non_dominated(scores)
     if not len(numbers):
         return None

@@ -185,6 +185,11 @@ class ResultTable:
         """
         return series_of(self.values[number])
 
+    def values_of(self, number: int) -> dict[str, Any]:
+        """The same by name, commissions in any case, and objectives that are functions."""
+        functions = {name: float(held[number]) for name, held in self.more.items()}
+        return {"Commissions [$]": 0.0} | dict(self.statistics(number)) | functions
+
     def frame(self, where: NDArray[np.bool_] | None = None) -> pd.DataFrame:
         """The whole table: a column a parameter, then every statistic; durations as timedelta.
 

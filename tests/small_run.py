@@ -8,7 +8,7 @@ import numpy as np
 from backtesting.test import EURUSD
 
 from bigbar.account import Account
-from bigbar.choice import Choice
+from bigbar.choice import Choice, Maximize
 from bigbar.data.read import Bars, bars_from_frame
 from bigbar.engines.find import build_engine
 from bigbar.job import Job
@@ -42,13 +42,18 @@ def _values(axes: tuple[tuple[str, object], ...], account: Account) -> tuple[Job
 
 
 def small_outcome(
-    *, maximize: str = "Return [%]", min_trades: int = 1, account: Account | None = None, **axes
+    *,
+    maximize: Maximize = "Return [%]",
+    min_trades: int = 1,
+    account: Account | None = None,
+    **axes,
 ) -> Outcome:
     """A finished run on `small_bars`, fresh for every test that asks."""
     job, values = _values(tuple((AXES | axes).items()), account or big_bar_account())
-    choice = Choice.by_name(maximize, min_trades)
+    choice = Choice.of(maximize, min_trades)
     table = ResultTable(job.space, values.copy())
     outcome = Outcome(job, Execution(workers=2), choice, small_bars(), table)
+    outcome.score()
     outcome.best = table.best(choice)
     outcome.verification = Verification(combinations=5, wanted=5, max_relative_difference=2e-13)
     outcome.estimated_duration_s, outcome.chunk_size = 0.012, 6

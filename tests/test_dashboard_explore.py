@@ -175,6 +175,45 @@ def test_the_heatmap_is_that_of_pandas(real, table, asked, show, name):
     assert (found["low"], found["high"]) == (min(drawn, default=None), max(drawn, default=None))
 
 
+@given(tables(), filters(), st.sampled_from(TESTED), st.sampled_from(TESTED))
+@settings(max_examples=60)
+def test_the_front_of_the_scatter_is_what_no_other_beats(real, table, asked, name, other):
+    """Of what passes and has traded, each in its better direction."""
+    stored = with_values(real, *table)
+    question = {"filters": asked, "x": f"s:{other}", "y": f"s:{name}"}
+    front = scatter.scatter(stored, question)["front"]
+    if name == other:
+        assert front is None
+        return
+    frame = passing(frame_of(stored), asked)
+    frame = frame[frame["# Trades"] >= 1].dropna(subset=[name, other])
+    ways = [-1 if one.endswith("Duration") else 1 for one in (other, name)]
+    values = frame[[other, name]].to_numpy() * ways
+    beaten = [((values >= row).all(1) & (values > row).any(1)).any() for row in values]
+    wanted = frame[~np.array(beaten, bool)]
+    if not len(wanted):
+        assert front is None
+        return
+    assert front["combinations"] == len(wanted)
+    distinct = wanted.groupby([other, name]).size()
+    assert front["results"] == len(distinct)
+    finite = distinct[[np.isfinite(key).all() for key in distinct.index]]
+    assert [tuple(point[1:]) for point in front["points"]] == [
+        (*key, count) for key, count in finite.items()
+    ]
+    for number, across, up, _ in front["points"]:
+        assert (frame[other][number], frame[name][number]) == (across, up)
+
+
+def test_parameters_and_what_has_no_better_way_have_no_front(real):
+    stored = with_values(
+        real, made_values(len(mixed_space()), 1), np.ones(len(mixed_space()), bool)
+    )
+    for other in ("p:n", "s:Avg. Trade Duration", "s:Buy & Hold Return [%]", "s:Return [%]"):
+        question = {"x": other, "y": "s:Return [%]"}
+        assert scatter.scatter(stored, question)["front"] is None
+
+
 @given(tables(), filters(), st.sampled_from(TESTED), st.sampled_from(["p:n", "s:Sharpe Ratio"]))
 @settings(max_examples=60)
 def test_the_scatter_has_every_point_or_counts_it(real, table, asked, name, other):
@@ -266,7 +305,7 @@ def test_one_outlier_does_not_squeeze_all_others(real: StoredTable):
     assert frame is not None
     assert -8 < frame.low < -3
     assert 3 < frame.high < 12
-    kept = cells.frame_of(real, column, values, always=1e9)
+    kept = cells.frame_of(real, column, values, always=[1e9])
     assert kept is not None
     assert kept.high == 1e9
     assert cells.frame_of(real, column, np.array([np.nan, np.inf])) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -376,3 +377,4 @@ def test_an_evil_store_is_text(seen):
     assert notes["title"] == "Explore run 2 · BigBar"
     assert notes["elements"] == 0
     assert "counted in cells" in notes["scatter"]
+    assert re.search(r"The line: [\d,]+ results? .*that no other beats in both", notes["scatter"])

@@ -223,10 +223,13 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
 
     plain = write_report(folder / "plain.html", *plain_run(), receipt=RECEIPT)
 
+    several = small_outcome(maximize=["Return [%]", "Max. Drawdown [%]"])
+    front = write_report(folder / "front.html", several, page_findings(several), receipt=RECEIPT)
+
     both = folder / "both.html"
     both.write_text(pair_html(two_runs(), Differences([("commission", "0", "0.0001")], [])))
 
-    found = {name: Seen() for name in ("page", "plain", "both", "evil")}
+    found = {name: Seen() for name in ("page", "plain", "front", "both", "evil")}
     with browser() as visitor:
         visitor.resize(WIDE)
         visitor.prefer("light")
@@ -245,6 +248,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
         found["plain"].notes["height"] = visitor.run("return document.body.scrollHeight")
         found["plain"].notes["colours"] = visitor.run(COLOURS)
         visitor.look_into(found["plain"])
+        visitor.open(front)
+        visit_front(visitor, found["front"].notes)
+        visitor.look_into(found["front"])
+        visitor.resize(WIDE)
         visitor.open(both)
         visit_both(visitor, found["both"].notes)
         visitor.look_into(found["both"])
@@ -267,6 +274,43 @@ def two_runs() -> tuple[Side, Side]:
     outcomes = small_outcome(), small_outcome(k_atr=(0.8, 1.1, 1.5))
     first, second = map(Subject, outcomes)
     return Side("a", "Run 1", first), Side("b", "Run 2", second)
+
+
+#: Where the last point of the front stands, by shares of its chart.
+LAST_POINT = """
+const { figure, view, place } = Page.drawn.get('pareto-1-0');
+const { x, y } = figure.renderers[2].data_source.data;
+const { width, height } = place.getBoundingClientRect();
+return [view.frame.x_scale.compute(x[x.length - 1]) / width,
+  view.frame.y_scale.compute(y[y.length - 1]) / height];
+"""
+
+
+def visit_front(visitor: Visitor, notes: dict[str, Any]) -> None:
+    """The points of a front, by mouse and by keyboard."""
+    across, down = visitor.run(LAST_POINT)
+    at = visitor.run(PLACE, "pareto-1-0", across, down)
+    for step in (3, 0):
+        visitor.command(
+            "Input.dispatchMouseEvent", type="mouseMoved", x=at[0] - step, y=at[1] - step
+        )
+    notes["tip"] = visitor.run("return document.querySelector('.setting-tip').innerText")
+    for kind in ("mousePressed", "mouseReleased"):
+        visitor.command(
+            "Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left", clickCount=1
+        )
+    notes["pressed point"] = visitor.run(DRAWER)
+    visitor.run("document.querySelector('.drawer').close();"
+                "document.querySelector('[data-chart=pareto-1-0]').focus()")  # fmt: skip
+    for _ in range(30):  # To the right, as far as it goes.
+        visitor.press("\ue014")
+    notes["said"] = visitor.run("return document.querySelector('#pareto output.cell').textContent")
+    visitor.press("\ue007")
+    notes["entered point"] = visitor.run(DRAWER)
+    visitor.resize(NARROW)
+    notes["widths"] = visitor.run(
+        "const root = document.documentElement; return [root.scrollWidth, root.clientWidth]"
+    )
 
 
 def visit_both(visitor: Visitor, notes: dict[str, Any]) -> None:
@@ -567,6 +611,27 @@ def test_settings_and_receipt_are_folded_until_one_goes_there(seen):
     notes = seen["page"].notes
     assert notes["folded"] == [False, False]
     assert notes["unfolded"] == [False, True]
+
+
+def test_a_point_of_the_front_opens_the_statistics_of_its_setting(seen):
+    outcome, notes = (
+        small_outcome(maximize=["Return [%]", "Max. Drawdown [%]"]),
+        seen["front"].notes,
+    )
+    assert seen["front"].errors == []
+    last = int(outcome.pareto.points[-1])
+    wanted = setting_text_of(outcome, last)
+    values = outcome.table.statistics(last)
+    assert "Max. Drawdown [%]" in notes["tip"]
+    assert statistic("Return [%]", values["Return [%]"], with_unit=False) in notes["tip"]
+    for name in ("pressed point", "entered point"):
+        opened, setting, rows, _ = notes[name]
+        assert opened
+        assert setting == wanted
+        assert ["# Trades", str(values["# Trades"])] in [row[:2] for row in rows]
+    assert "Enter shows its statistics." in notes["said"]
+    needed, there = notes["widths"]
+    assert needed == there
 
 
 def test_two_runs_side_by_side(seen):

@@ -31,9 +31,9 @@ _PAGE = "report.html"
 #: The folder that commands look into where none is named.
 _FOLDER = "bigbar_output"
 
-#: A screen has so many lines, the next prompt aside; the Pareto set takes what is left of them,
-#: and what stands around its rows so many. It has so many rows at least.
-_SCREEN, _AROUND_ROWS, _FEWEST = 23, 9, 4
+#: A screen has so many lines, the next prompt aside; of these the Pareto set takes what is left,
+#: for so many rows at least.
+_SCREEN, _FEWEST = 23, 3
 
 #: Parameters take so many lines at most; then only those that were varied are named.
 _PARAMETER_LINES = 3
@@ -71,8 +71,10 @@ def answer(
     rest = [_verdict(outcome, outcome.findings, width)] if outcome.findings is not None else []
     rest.append("\n".join(labelled(*line, width) for line in _closing(outcome, files, more)))
     if best is not None and found is not None:
-        rows = _SCREEN - "\n\n".join([*blocks, *rest]).count("\n") - _AROUND_ROWS
-        blocks.append(front_text(outcome, found, max(rows, _FEWEST), width=width))
+        least = front_text(outcome, found, _FEWEST, width=width)
+        room = _SCREEN - len("\n\n".join(filter(None, [*blocks, least, *rest])).splitlines())
+        more_rows = front_text(outcome, found, _FEWEST + max(room, 0), width=width)
+        blocks.append(more_rows if room > 0 else least)
     return "\n\n".join(block for block in [*blocks, *rest] if block) + "\n"
 
 

@@ -47,6 +47,7 @@ def card_html(outcome: Outcome, findings: Findings | None, *, to_come: bool) -> 
         _title(outcome, light),
         tag("div", tag("b", setting_text(outcome.job.space[outcome.best])), style="margin:.3em 0"),
         _figures(full_statistics(outcome, outcome.best)),
+        _front(outcome),
         _sparkline(outcome.trades),
         _verdict(findings, to_come=to_come),
         tag("div", _run(outcome), style="opacity:.7;margin-top:.4em"),
@@ -61,6 +62,16 @@ def _title(outcome: Outcome, light: str) -> Markup:
     objective = outcome.choice.objective.name
     sought = f"best of {counted(len(outcome.table), 'combination')} for {objective}"
     return tag("div", dot, " ", tag("b", outcome.job.spec.title), f": {sought}")
+
+
+def _front(outcome: Outcome) -> Markup:
+    """Of several objectives how many results no other beats, and the compromise."""
+    found = outcome.pareto
+    if found is None:
+        return Markup()
+    compromise = setting_text(outcome.job.space[int(found.points[found.compromise])])
+    what = f"Pareto set by {found.choice}: {counted(len(found.starts), 'result')}, compromise "
+    return tag("div", what, tag("b", compromise), style="margin:.3em 0")
 
 
 def _figures(row: pd.Series) -> Markup:

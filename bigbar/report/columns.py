@@ -6,7 +6,7 @@ Each row has the parameters that vary and some statistics.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,13 +74,9 @@ class Heads:
     after: Sequence[str] = ()
 
 
-def line_of(
-    table: ResultTable, number: int, *, name: str, shown: Sequence[str], after: Sequence[str] = ()
-) -> Line:
-    """The row of a combination; an objective that is a function by its value."""
-    statistics = dict(table.statistics(number))
-    statistics |= {each: float(table.more[each][number]) for each in shown if each in table.more}
-    return Line(name, table.space[number], {"Commissions [$]": 0.0} | statistics, after)
+def line_of(table: ResultTable, number: int, *, name: str, after: Sequence[str] = ()) -> Line:
+    """The row of a combination."""
+    return Line(name, table.space[number], table.values_of(number), after)
 
 
 def axes_of(table: ResultTable) -> list[str]:
@@ -89,7 +85,7 @@ def axes_of(table: ResultTable) -> list[str]:
     return [axis.name for axis in space.varying or space.parameters[:1]]
 
 
-def fitted(heads: Heads, lines: Sequence[Line], *, keep: int, width: int) -> str:
+def fitted(heads: Heads, lines: Sequence[Line], *, keep: int, width: int, spare: int = 0) -> str:
     """The table with the most columns and the fewest lines of heads that fits.
 
     Where not even the fewest columns do, each row has its parameters in words, or is all words.
@@ -102,25 +98,35 @@ def fitted(heads: Heads, lines: Sequence[Line], *, keep: int, width: int) -> str
         The first so many statistics always stay.
     width : int
         Of the terminal, in characters.
+    spare : int, optional
+        So many of the columns behind, the first ones, may go when nothing else is left to go.
     """
     shown = list(heads.shown)
     while True:
-        for gap in (2, 1):
-            for head_lines in range(1, _HEAD_LINES + 1):
-                found = _table(heads, lines, shown, head_lines=head_lines, gap=gap)
-                if wanted_width(found) <= width:
-                    return drawn(found, width)
         extra = [name for name in shown[keep:] if name != "# Trades"]
+        for left_out in (0, spare) if spare and not extra else (0,):
+            few, fewer = _without(heads, lines, left_out)
+            for gap in (2, 1):
+                for head_lines in range(1, _HEAD_LINES + 1):
+                    found = _table(few, fewer, shown, head_lines=head_lines, gap=gap)
+                    if wanted_width(found) <= width:
+                        return drawn(found, width)
         if not extra:
             return _in_words(heads, lines, shown, width)
         shown.remove(extra[-1])
 
 
+def _without(heads: Heads, lines: Sequence[Line], count: int) -> tuple[Heads, Sequence[Line]]:
+    """Without the first columns behind the statistics."""
+    lines = [replace(line, after=line.after[count:]) for line in lines]
+    return replace(heads, after=heads.after[count:]), lines
+
+
 def _in_words(heads: Heads, lines: Sequence[Line], shown: Sequence[str], width: int) -> str:
-    bare = Heads(heads.first, (), heads.shown, heads.after)
-    found = _table(bare, lines, shown, head_lines=_HEAD_LINES, gap=2)
+    bare = replace(heads, axes=())
+    found = _table(bare, lines, shown, head_lines=_HEAD_LINES, gap=1)
     if wanted_width(found) + _WORDS <= width:
-        found = _table(heads, lines, shown, head_lines=_HEAD_LINES, gap=2, in_words=True)
+        found = _table(heads, lines, shown, head_lines=_HEAD_LINES, gap=1, in_words=True)
         return drawn(found, width)
     return "\n".join(paragraph(_said(heads, line, shown), width, indent="  ") for line in lines)
 

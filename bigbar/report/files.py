@@ -410,9 +410,7 @@ def _pareto(outcome: Outcome) -> dict[str, Any] | None:
 
 def _combination(outcome: Outcome, number: int) -> dict[str, Any]:
     """A combination and its objectives."""
-    table = outcome.table
-    values = {"Commissions [$]": 0.0} | dict(table.statistics(number))
-    values |= {name: held[number] for name, held in table.more.items()}
+    values = outcome.table.values_of(number)
     return {
         "combination": number,
         "parameters": plain_point(outcome.job.space[number]),

@@ -82,11 +82,11 @@ def _table(outcome: Outcome, found: ParetoSet, places: list[int], width: int) ->
         if luck is not None:
             cells.append(chance_text(luck.get(one.number, math.nan)))
         name = name_of(found, place)
-        lines.append(line_of(table, one.number, name=name, shown=shown, after=cells))
+        lines.append(line_of(table, one.number, name=name, after=cells))
     market = held(outcome, int(found.points[0]))
-    lines.append(Line("Buy and hold", {}, market, [""] * len(after)))
+    lines.append(Line("Buy & hold", {}, market, [""] * len(after)))
     heads = Heads("", axes_of(table), shown, after)
-    return fitted(heads, lines, keep=len(choice.names), width=width)
+    return fitted(heads, lines, keep=len(choice.names), width=width, spare=int(shared))
 
 
 def name_of(found: ParetoSet, place: int) -> str:

@@ -37,7 +37,6 @@ def standings(outcome: Outcome, count: int, *, width: int) -> str:
             table,
             one.number,
             name=str(rank),
-            shown=shown,
             after=[f"{one.sharing:,}"] if shared else [],
         )
         for rank, one in enumerate(held, 1)

@@ -16,9 +16,13 @@ export function scatter(app, canvas) {
     drawn = { ...frame(context, width, height, now, x, y), x, y };
     if (answer.cells) drawCells(context, now);
     else drawPoints(context, now);
+    if (answer.front) drawFront(context, now);
     drawMarks(context, now);
     if (drag?.to) drawDrag(context, now);
   });
+
+  const frontSaid = ({ results, combinations }) =>
+    `${count(results, "result")}${combinations > results ? ` (${count(combinations, "combination")})` : ""} that no other beats in both`;
 
   // Nothing stands on the very edge.
   function padded(axis) {
@@ -59,6 +63,34 @@ export function scatter(app, canvas) {
     }
   }
 
+  // What no other beats in both, and the edge of what can be had: between two points, the worse of
+  // either.
+  function drawFront(context, now) {
+    const { toX, toY, x, y } = drawn;
+    const worse = ({ column: { better } }, a, b) => better === -1 ? Math.max(a, b) : Math.min(a, b);
+    const { points } = answer.front;
+    context.strokeStyle = now.unseen;
+    context.lineWidth = 2;
+    context.beginPath();
+    points.forEach(([, across, up], i) => {
+      const before = points[i - 1];
+      if (before) context.lineTo(toX(worse(x, before[1], across)), toY(worse(y, before[2], up)));
+      context.lineTo(toX(across), toY(up));
+    });
+    context.stroke();
+    for (const [number, across, up, sharing] of points) {
+      const item = { number, x: across, y: up, px: toX(across), py: toY(up), count: 1, sharing };
+      items.push(item);
+      context.beginPath();
+      context.arc(item.px, item.py, 3.5, 0, 7);
+      context.fillStyle = now.unseen;
+      context.fill();
+      context.lineWidth = 1;
+      context.strokeStyle = now.card;
+      context.stroke();
+    }
+  }
+
   function drawMarks(context, now) {
     const { toX, toY, left, right, top, bottom } = drawn;
     const inside = (px, py) => px >= left - 1 && px <= right + 1 && py >= top - 1 && py <= bottom + 1;
@@ -95,10 +127,10 @@ export function scatter(app, canvas) {
     return [event.clientX - box.left, event.clientY - box.top];
   };
 
-  const under = ([x, y]) => answer?.cells
+  const under = ([x, y]) => nearest(items.filter((item) => item.sharing), x, y, 8) ?? (answer?.cells
     ? items.find((item) => x >= item.left && x < item.right && y >= item.top && y < item.bottom)
       ?? nearest(items, x, y, 12)
-    : nearest(items, x, y, 14);
+    : nearest(items, x, y, 14));
 
   function said(item) {
     const [x, y] = [drawn.x.column, drawn.y.column];
@@ -108,6 +140,7 @@ export function scatter(app, canvas) {
       : along(column, value);
     return [
       `${x.name}: ${range(x, item.x)}`, `${y.name}: ${range(y, item.y)}`,
+      ...item.sharing ? [`no other beats it in both${item.sharing > 1 ? `; ${count(item.sharing, "combination")} share it` : ""}`] : [],
       item.count > 1 ? `${count(item.count, "combination")}; the best of them opens` : app.named(item.number),
     ];
   }
@@ -186,6 +219,7 @@ export function scatter(app, canvas) {
         answer.cells ? ", counted in cells: the stronger, the more" : "",
         answer.beyond ? `; ${whole(answer.beyond)} far outliers are not drawn` : "",
         missing ? `; ${whole(missing)} have no value` : "",
+        answer.front ? `. The line: ${frontSaid(answer.front)}` : "",
         answer.best ? `. The best is ${app.named(answer.best[0])}.` : ".",
       ].join("");
     },

@@ -58,8 +58,8 @@ function defaults() {
   const objective = app.columns.get(overview.objective);
   const rest = ["s:Return [%]", "s:Sharpe Ratio", "s:Max. Drawdown [%]", "s:Profit Factor",
     "s:Win Rate [%]", "s:# Trades"];
-  const told = [...new Set([objective.key, ...rest])];
-  const other = objective.key === "s:Return [%]" ? "s:Max. Drawdown [%]" : "s:Return [%]";
+  const told = [...new Set([...overview.objectives, ...rest])];
+  const other = overview.objectives[1] ?? (objective.key === "s:Return [%]" ? "s:Max. Drawdown [%]" : "s:Return [%]");
   const pair = [...varying].sort((a, b) => b.count - a.count).slice(0, 2).map((column) => column.key);
   return {
     filters: { "s:# Trades": { least: overview.min_trades } },

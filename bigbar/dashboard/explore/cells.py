@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,7 @@ def frame_of(
     values: Floats,
     *,
     far: float = FAR,
-    always: float | None = None,
+    always: Sequence[float] = (),
 ) -> Frame | None:
     """What to show of some values of a column; None where there is no finite one.
 
@@ -65,8 +66,8 @@ def frame_of(
         Positions along it.
     far : float, optional
         Share of the values on either side that may be left out.
-    always : float, optional
-        A value that is shown in any case.
+    always : sequence of float, optional
+        Values that are shown in any case, where they are finite.
     """
     if column.axis is not None:
         return Frame(-0.5, len(stored.table.space.parameters[column.axis]) - 0.5)
@@ -78,8 +79,8 @@ def frame_of(
     span = float(inner[1] - inner[0])
     if span > 0:
         low, high = max(low, float(inner[0]) - span), min(high, float(inner[1]) + span)
-    if always is not None and np.isfinite(always):
-        low, high = min(low, always), max(high, always)
+    known = [value for value in always if np.isfinite(value)]
+    low, high = min([low, *known]), max([high, *known])
     if low == high:  # A scale needs a length.
         reach = max(abs(low), 1.0) * 0.5
         low, high = low - reach, high + reach

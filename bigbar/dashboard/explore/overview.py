@@ -37,6 +37,7 @@ def overview(stored: StoredTable) -> dict[str, Any]:
         "failed": len(stored.failures),
         "counting": int(np.count_nonzero(~np.isnan(scores))),
         "objective": f"s:{choice.objective.name}",
+        "objectives": [f"s:{name}" for name in choice.names],
         "objective_is_a_function": run.objective != choice.objective.name,
         "objective_asked": one_line(run.objective),
         "min_trades": max(choice.min_trades, 1),

@@ -7,15 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bigbar.choice import Choice
 from bigbar.dashboard.explore.asked import known_only
 from bigbar.dashboard.explore.cells import Frame, best_of_cells, frame_of, positions
 from bigbar.dashboard.explore.columns import Column, column_named
 from bigbar.dashboard.explore.filters import filters_in, matching
 from bigbar.dashboard.explore.stored import StoredTable
+from bigbar.pareto import pareto_set
 from bigbar.results import best_of
+from bigbar.statistics import Better
 
 #: More points than this are counted in cells instead: they would lie on top of each other.
 MOST_POINTS = 4_000
+
+#: Points of a front, spread evenly.
+MOST_FRONT = 400
 
 #: Cells across and down.
 CELLS = (160, 100)
@@ -35,7 +41,8 @@ def scatter(stored: StoredTable, asked: dict[str, Any]) -> dict[str, Any]:
     dict
         `total` that pass; `shown`, those with a value in both that stand in the frame; `beyond`
         the frame; `x` and `y` with `key`, `low` and `high`; `best`, the combination with the best
-        objective and where it stands, or null. Then `points`, each `[number, x, y]`, or `cells`,
+        objective and where it stands, or null; `front`, what no other beats in both, or null where
+        one of them has no better way. Then `points`, each `[number, x, y]`, or `cells`,
         each `[column, row, how many, the best of them]`, with their `size`.
 
     Raises
@@ -45,19 +52,23 @@ def scatter(stored: StoredTable, asked: dict[str, Any]) -> dict[str, Any]:
     """
     known_only(asked, ("filters", "x", "y"), "the scatter")
     axes = [column_named(stored.columns, asked.get(name)) for name in ("x", "y")]
-    numbers = np.flatnonzero(matching(stored, filters_in(stored, asked.get("filters"))))
+    passing = matching(stored, filters_in(stored, asked.get("filters")))
+    numbers = np.flatnonzero(passing)
     places = [positions(stored, axis)[numbers] for axis in axes]
+    front, ends = _front(stored, axes, passing)
     known = np.isfinite(places[0]) & np.isfinite(places[1])
     if not known.all():
         numbers, places = numbers[known], [each[known] for each in places]
-    answer: dict[str, Any] = {"total": len(known), "shown": 0, "beyond": 0, "best": None}
+    answer: dict[str, Any] = {
+        "total": len(known), "shown": 0, "beyond": 0, "best": None, "front": front,
+    }  # fmt: skip
     if not len(numbers):
         return answer | {"x": {"key": axes[0].key}, "y": {"key": axes[1].key}, "points": []}
     scores = stored.scores()[numbers]
     best = best_of(scores)
     frames = [
-        frame_of(stored, axis, each, always=None if best is None else float(each[best]))
-        for axis, each in zip(axes, places, strict=True)
+        frame_of(stored, axis, each, always=[*end, *([] if best is None else [float(each[best])])])
+        for axis, each, end in zip(axes, places, ends, strict=True)
     ]
     x, y = (frame for frame in frames if frame is not None)
     inside = _inside(x, places[0]) & _inside(y, places[1])
@@ -80,6 +91,31 @@ def scatter(stored: StoredTable, asked: dict[str, Any]) -> dict[str, Any]:
     across = _cell(places[0], x, size[0])
     down = _cell(places[1], y, size[1])
     return answer | {"size": size, "cells": _counted(across, down, size, numbers, scores)}
+
+
+def _front(
+    stored: StoredTable, axes: list[Column], passing: NDArray[np.bool_]
+) -> tuple[dict[str, Any] | None, list[list[float]]]:
+    """What of the combinations that pass, and count, no other beats in both; and where that is.
+
+    Its `points` are `[number, x, y, how many share it]` from left to right, as far as they are
+    finite; `results` and `combinations` are how many there are.
+    """
+    ways = {axis.better for axis in axes}
+    if axes[0] is axes[1] or not ways <= {Better.HIGHER, Better.LOWER}:
+        return None, [[], []]
+    choice = Choice.of([axis.name for axis in axes], stored.choice.min_trades)
+    found = pareto_set(stored.table, choice, among=passing)
+    if found is None:
+        return None, [[], []]
+    places = found.spread(MOST_FRONT)
+    numbers = found.points[places]
+    x, y = (stored.numbers(axis)[numbers] for axis in axes)
+    lists = (numbers.tolist(), x.tolist(), y.tolist(), found.sharing[places].tolist())
+    points = [list(point) for point in zip(*lists, strict=True) if np.isfinite(point[1:3]).all()]
+    points.sort(key=lambda point: (point[1], point[2]))
+    front = {"results": len(found.starts), "combinations": len(found), "points": points}
+    return front, [[point[1] for point in points], [point[2] for point in points]]
 
 
 def _inside(frame: Frame, values: NDArray[np.float64]) -> NDArray[np.bool_]:

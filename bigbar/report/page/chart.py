@@ -17,7 +17,7 @@ from bigbar.calendar import utc_nanoseconds
 from bigbar.report.page.markup import Content, Markup, tag
 
 #: How things are drawn; see `Layer`.
-Mark = Literal["line", "band", "area", "bars", "points", "segments", "candles", "cells"]
+Mark = Literal["line", "band", "area", "bars", "points", "segments", "candles", "cells", "settings"]
 
 #: Colours by what they stand for; the style sheet gives each a light and a dark shade.
 Role = Literal["chosen", "unseen", "luck", "robust", "good", "bad", "ink", "muted", "faint", "card"]
@@ -72,7 +72,7 @@ class Layer:
         line: x, y. band: x, low, high. area: x, y, filled down to 0. bars: left, right, y, up
         from 0. points: x, y. segments: x0, y0, x1, y1. candles: x, open, high, low, close,
         and how many bars of the file each is. cells: x, y, and a value for each variant of the
-        chart.
+        chart. settings: points with the number of a setting, that can be pressed.
     columns : mapping of str to sequence or ndarray
         All of one length; whatever tooltips need besides may stand here too.
     color : Role

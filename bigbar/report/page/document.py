@@ -19,7 +19,7 @@ from bigbar.version import __version__
 _BOKEH = ("bokeh.min.js", "bokeh-api.min.js")
 
 #: The page's own, in the order in which they run.
-_SCRIPTS = ("charts.js", "candles.js", "heatmaps.js", "page.js")
+_SCRIPTS = ("charts.js", "candles.js", "heatmaps.js", "scatter.js", "page.js")
 
 
 def document(
@@ -64,9 +64,10 @@ def document(
         tag("div", tag("h1", heading), paragraph(what)),
         class_="top",
     )
+    first = sections[0]
     body = tag(
         "body",
-        tag("a", "Skip to the verdict", href="#verdict", class_="skip"),
+        tag("a", f"Skip to the {first.title.lower()}", href=f"#{first.id}", class_="skip"),
         tag("div", top, _contents(sections), _main(sections), _foot(), class_="frame"),
         packed_data(data, id="data"),
         [raw("script", script) for script in scripts],

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bigbar.choice import Choice
 from bigbar.results import ResultTable
 from bigbar.space import Parameter, Space
-from bigbar.statistics import Better, Kind
+from bigbar.statistics import Better, Kind, Statistic
 
 Floats = NDArray[np.float64]
 
@@ -85,13 +85,19 @@ class Landscape:
         return 1 - float(np.searchsorted(counted, value, side="right")) / len(counted)
 
 
+def in_unit(table: ResultTable, statistic: Statistic) -> tuple[Floats, str]:
+    """A statistic of every combination as a person reads it, durations in days, and its unit."""
+    values = table.column(statistic.name)
+    if statistic.kind is Kind.DURATION:
+        return values / _DAY_NS, "days"
+    return values, statistic.name.partition("[")[2].rstrip("]")
+
+
 def landscape_of(table: ResultTable, choice: Choice) -> Landscape:
     """The objective of every combination that counts."""
     statistic = choice.objective
-    values = np.where(np.isnan(table.scores(choice)), np.nan, table.column(statistic.name))
-    unit = statistic.name.partition("[")[2].rstrip("]")
-    if statistic.kind is Kind.DURATION:
-        values, unit = values / _DAY_NS, "days"
+    values, unit = in_unit(table, statistic)
+    values = np.where(np.isnan(table.scores(choice)), np.nan, values)
     infinite = np.isinf(values)
     return Landscape(
         space=table.space,

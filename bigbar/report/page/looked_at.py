@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bigbar.report.page.cloud import clouds, front_shown
 from bigbar.report.page.numbers import duration, numbers, value_text
 from bigbar.report.page.subject import TOP_SETTINGS, Subject
 from bigbar.space import Space
@@ -40,8 +41,8 @@ def looked_at(subject: Subject) -> dict[str, Any]:
     numbers = _settings(subject)
     rows = of_product(space, numbers)
     names, texts = [], []
-    objective = outcome.choice.objective
-    own = [] if objective in STATISTICS else [objective]  # A function of the trader's.
+    objectives = [each.statistic for each in outcome.choice.objectives]
+    own = [each for each in objectives if each not in STATISTICS]  # Functions of the trader's.
     for each in (*own, *STATISTICS):
         column = outcome.table.column(each.name)[rows]
         # As in a table of one setting: nothing that there is none of, and no commissions of zero.
@@ -62,13 +63,17 @@ def looked_at(subject: Subject) -> dict[str, Any]:
 
 
 def _settings(subject: Subject) -> Integers:
-    """By their places in the product: the chosen, the table's, and the best of the cells."""
+    """By their places in the product: the chosen, those of tables, and the best of the cells."""
     outcome, landscape, plateau = subject.outcome, subject.landscape, subject.plateau
     always = [one.number for one in outcome.table.top(outcome.choice, TOP_SETTINGS)]
     marked = () if plateau is None else (plateau.peak, plateau.robust)
     always += [number for number in (subject.best, *marked) if number is not None]
     of_cells = np.unique([number for each in subject.maps for number in each.numbers.flat])
     of_cells = of_cells[of_cells >= 0].astype(np.int64)
+    if outcome.pareto is not None:
+        always += front_shown(outcome.pareto).tolist()
+        beside = np.concatenate([each.numbers for each in clouds(outcome.pareto)])
+        of_cells = np.union1d(of_cells, landscape.space.in_product(beside))
     values = landscape.values[of_product(landscape.space, of_cells)]
     order = np.argsort(values if landscape.lower_is_better else -values, kind="stable")
     kept = [product_number(landscape.space, number) for number in always]

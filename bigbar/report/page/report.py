@@ -11,6 +11,7 @@ from bigbar.report.files import write_whole
 from bigbar.report.page.curve import curve_section
 from bigbar.report.page.document import document
 from bigbar.report.page.forward import forward_section
+from bigbar.report.page.front import front_section
 from bigbar.report.page.looked_at import OWN, looked_at
 from bigbar.report.page.luck import distribution_section
 from bigbar.report.page.months import months_section
@@ -28,6 +29,7 @@ from bigbar.validation.findings import Findings
 #: In the order of the page. Each gives None where there is nothing to show nor to say.
 SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
     verdict_section,
+    front_section,
     curve_section,
     trades_section,
     heatmap_section,
@@ -89,8 +91,18 @@ def report_html(
     remarks: Sequence[str] = (),
 ) -> str:
     """The page as text; parameters as of `write_report`."""
-    subject = Subject(outcome, findings, receipt, tuple(remarks))
-    made = (make(subject) for make in SECTIONS)
+    return _html(Subject(outcome, findings, receipt, tuple(remarks)), SECTIONS)
+
+
+def write_front(path: Path, outcome: Outcome, findings: Findings | None) -> Path:
+    """Write a page of the Pareto set alone; parameters as of `write_report`."""
+    html = _html(Subject(outcome, findings), (front_section,))
+    return write_whole(path, lambda part: part.write_text(html, encoding="utf-8"))
+
+
+def _html(subject: Subject, parts: Sequence[Callable[[Subject], Section | None]]) -> str:
+    outcome = subject.outcome
+    made = (make(subject) for make in parts)
     sections = [section for section in made if section is not None]
     index, name = outcome.bars.frame.index, Path(outcome.bars.source).name
     title = outcome.job.spec.title

@@ -10,6 +10,7 @@ from bigbar.report.page.looked_at import product_number
 from bigbar.report.page.markup import Cell, Content, escaped, paragraph, table, tag
 from bigbar.report.page.numbers import sort_value, statistic, value_text
 from bigbar.report.page.subject import TOP_SETTINGS, Section, Subject
+from bigbar.space import Space
 
 #: Its columns, besides the parameters and the objective.
 _SHOWN = (
@@ -30,8 +31,7 @@ def top_section(subject: Subject) -> Section | None:
     rows: list[list[Content | Cell]] = []
     badge = tag("span", "chosen", class_="badge")
     for rank, one in enumerate(results, 1):
-        parameters = grid[one.number]
-        statistics = outcome.table.statistics(one.number)
+        statistics = outcome.table.values_of(one.number)
         chosen = outcome.table.same_result(one.number, subject.best)
         rows.append([
             Cell(
@@ -39,12 +39,8 @@ def top_section(subject: Subject) -> Section | None:
                 setting=product_number(grid, one.number),
             ),
             *([Cell(f"{one.sharing:,}", one.sharing)] if shared else []),
-            *(
-                Cell(value_text(parameters[axis.name]), axis.sort_values[place])
-                for axis, place in zip(grid.parameters, grid.places(one.number), strict=True)
-                if len(axis) > 1
-            ),
-            *(_statistic_cell(name, statistics.get(name)) for name in shown),
+            *parameter_cells(grid, one.number),
+            *(statistic_cell(name, statistics.get(name)) for name in shown),
         ])  # fmt: skip
     title = f"The best {len(results)} results by {objective}"
     once = ""
@@ -66,7 +62,18 @@ def top_section(subject: Subject) -> Section | None:
     return Section("top", "Best settings", body)
 
 
-def _statistic_cell(name: str, value: object) -> Cell:
+def parameter_cells(grid: Space, number: int) -> list[Cell]:
+    """The parameters of a combination that vary."""
+    point = grid[number]
+    return [
+        Cell(value_text(point[axis.name]), axis.sort_values[place])
+        for axis, place in zip(grid.parameters, grid.places(number), strict=True)
+        if len(axis) > 1
+    ]
+
+
+def statistic_cell(name: str, value: object) -> Cell:
+    """A statistic, to be sorted by."""
     return Cell(statistic(name, value, with_unit=False), sort_value(value))
 
 

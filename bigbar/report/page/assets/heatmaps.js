@@ -50,6 +50,10 @@
 
   const varies = ({ axes }, name) => axes.find((axis) => axis.name === name).values.length > 1;
 
+  // The parameters that vary, in words.
+  const inWords = (settings, number) => settingOf(settings, number).filter(([name]) => varies(settings, name))
+    .map((pair) => pair.join(" ")).join(", ");
+
   Page.marks.cells = (figure, source, _layer, spec) => {
     const { mean, best, number, trades } = source.data;
     const { x, y } = spec.names;
@@ -62,8 +66,7 @@
     };
     data.x_at = data.x.map((at) => x[at]);
     data.y_at = data.y.map((at) => y[at]);
-    data.setting = data.number.map((one) => settingOf(settings, one).filter(([name]) => varies(settings, name))
-      .map((pair) => pair.join(" ")).join(", "));
+    data.setting = data.number.map((one) => inWords(settings, one));
     const renderer = figure.rect({
       x: field("x"), y: field("y"), width: { value: 1 }, height: { value: 1 }, source,
       // A line of the same colour closes the hairlines between neighbours.
@@ -127,7 +130,7 @@
         y = Math.min(Math.max(y + step[1], 0), down - 1);
       }
       cursor.data = { x: [x], y: [y] };
-      const output = document.querySelector("output.cell");
+      const output = place.closest("section").querySelector("output.cell");
       output.hidden = false;
       output.textContent = told(cell());
     });
@@ -181,6 +184,8 @@
   }
 
   drawer.addEventListener("keydown", ({ key }) => { if (key === "Escape") drawer.close(); });
+
+  Object.assign(Page, { inWords, show });
 
   Page.start.push(() => {
     Page.paintWith(paintScales);
