@@ -141,6 +141,8 @@ class ResultTable:
     def top(self, choice: Choice, count: int) -> list[Standing]:
         """The best results, best first, equal values in grid order, the very same results once.
 
+        Where several share the main objective, the next one tells.
+
         Parameters
         ----------
         choice : Choice
@@ -151,8 +153,9 @@ class ResultTable:
         -------
         list of Standing
         """
-        scores = self.scores(choice)
-        order = np.argsort(-scores, kind="stable")[: np.count_nonzero(~np.isnan(scores))]
+        every = self.all_scores(choice)
+        scores = every[:, 0]
+        order = np.lexsort(-every.T[::-1])[: np.count_nonzero(~np.isnan(scores))]
         found: dict[bytes, list[int]] = {}
         for start in range(0, len(order) if count > 0 else 0, _COMPARED_ROWS):
             numbers = order[start : start + _COMPARED_ROWS]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,6 +74,31 @@ def test_where_the_best_stands_in_the_other(found, frames):
             assert standing.place == 1 + (frame > frame[at]).sum()
         assert winner.standings[which].place == 1
     assert found.counting == tuple(map(len, frames))
+
+
+def test_pareto_sets_are_held_against_each_other(capsys, spoilable_runs):
+    """Against every pair of combinations, in either run and by their parameters."""
+    both = ["Return [%]", "Max. Drawdown [%]"]
+    forge(
+        spoilable_runs,
+        "UPDATE runs SET settings = json_set(settings, '$.maximize', json(?)) WHERE id = 1",
+        json.dumps(both),
+    )
+    members = []
+    for number in (1, 2):
+        run, values, _ = stored(spoilable_runs, number)
+        frame = ResultTable(run.grid, values).frame()
+        frame = frame[frame["# Trades"] > 0].set_index(PARAMETERS)[both]
+        rows = frame.to_numpy()
+        beaten = [((rows >= row).all(1) & (rows > row).any(1)).any() for row in rows]
+        members.append(set(frame.index[~np.array(beaten)]))
+    first, second = members
+    asked = Asked(capsys, spoilable_runs, "compare", "1", "2", "--json")
+    wanted = [len(first), len(second), len(first & second)]
+    assert json.loads(asked.out)["pareto"] == wanted
+    text = " ".join(Asked(capsys, spoilable_runs, "compare", "1", "2").out.split())
+    said = "{} in run 1, {} in run 2, {} in both".format(*wanted)
+    assert f"Pareto set {said}" in text
 
 
 def test_in_words(capsys, kept_runs, found, monkeypatch):

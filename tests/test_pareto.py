@@ -110,6 +110,7 @@ def test_of_several_that_share_the_main_objective_the_next_one_tells():
     table = table_of(sharpe=[3, 3, 1, 3], drawdown=[-4, -2, -1, -2])
     assert table.best(BOTH) == 1
     assert table.best(Choice.by_name("Sharpe Ratio")) == 0
+    assert [one.number for one in table.top(BOTH, 9)] == [1, 0, 2]
     found = pareto_set(table, BOTH)
     assert found.numbers.tolist() == [1, 3, 2]
     assert found.points.tolist() == [1, 2]

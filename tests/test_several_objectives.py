@@ -211,6 +211,27 @@ def test_every_line_fits(maximize, width):
     assert all(name in words for name in ("best", "Buy & hold", "atr"))
 
 
+def test_where_nothing_counts_it_is_said_why():
+    outcome = small_outcome(maximize=BOTH)
+    outcome.table.column(BOTH[1])[:] = np.nan
+    outcome.changed()
+    outcome.best = outcome.table.best(outcome.choice)
+    assert outcome.best is None
+    assert outcome.pareto is None
+    said = " ".join(answer(outcome, files=[]).split())
+    assert "No combination that traded has a value of each of Return [%] and Max." in said
+
+
+def test_of_an_unfinished_run_it_is_what_there_is_so_far():
+    outcome = small_outcome(maximize=BOTH)
+    outcome.table.values[8:] = np.nan
+    outcome.changed()
+    outcome.best = outcome.table.best(outcome.choice)
+    outcome.stopped_by = 2
+    text = answer(outcome, files=[])
+    assert text.startswith("Stopped after 8 of 12 combinations.\n\nPareto set so far of 8")
+
+
 def test_a_choice_that_is_not_of_the_set_stands_before_it():
     outcome = small_outcome(maximize=BOTH)
     outcome.best = next(number for number in range(12) if number not in outcome.pareto.numbers)

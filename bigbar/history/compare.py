@@ -23,6 +23,7 @@ from bigbar.history.tables import (
     table,
     value_text,
 )
+from bigbar.pareto import pareto_set
 from bigbar.results import ResultTable
 from bigbar.space import Parameter, is_number, plain_point
 from bigbar.store.points import encoded
@@ -101,6 +102,9 @@ class Comparison:
         Of the same, those that moved most.
     identical : bool
         Whether every statistic of every combination is the same, to the last bit.
+    pareto : tuple of (int, int, int) or None
+        Of several objectives, the first run's: combinations of the Pareto set of either run, and
+        how many are in both.
     """
 
     differing: tuple[tuple[str, str, str], ...]
@@ -117,6 +121,7 @@ class Comparison:
     rank_correlation: float
     movers: tuple[Mover, ...]
     identical: bool
+    pareto: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,20 @@ def compare_runs(store: RunStore, first: Run, second: Run) -> Comparison:
         rank_correlation=_rank_correlation(scores[0][both], scores[1][both]),
         movers=tuple(_movers(sides, numbers, scores)),
         identical=result is not None and result == second.result_sha256 and _same_grid(sides),
+        pareto=_pareto_sets(sides, numbers, choice),
     )
+
+
+def _pareto_sets(
+    sides: tuple[_Side, ...],
+    numbers: tuple[NDArray[np.int64], NDArray[np.int64]],
+    choice: Choice,
+) -> tuple[int, int, int] | None:
+    first, second = (pareto_set(side.table, choice) for side in sides)
+    if first is None or second is None:
+        return None
+    in_both = np.isin(numbers[0], first.numbers) & np.isin(numbers[1], second.numbers)
+    return len(first), len(second), int(np.count_nonzero(in_both))
 
 
 def _same_grid(sides: tuple[_Side, ...]) -> bool:
@@ -364,3 +382,6 @@ def moves(found: Comparison, names: tuple[str, str]) -> Iterator[tuple[str, str]
     )
     if not np.isnan(found.rank_correlation):
         yield "rank correlation", f"{found.rank_correlation:.3f}"
+    if found.pareto is not None:
+        first, second, both = found.pareto
+        yield "Pareto set", f"{first:,} in {names[0]}, {second:,} in {names[1]}, {both:,} in both"

@@ -133,6 +133,11 @@ def why_nothing(outcome: Outcome) -> str:
             "more do not count. Use --choose peak or a finer grid"
             + (" or a lower --min-trades." if choice.min_trades > 1 else ".")
         )
+    if len(choice.objectives) > 1:
+        return (
+            f"No combination that traded has a value of each of {choice}; leave out, or replace, "
+            "what is undefined."
+        )
     return (
         f"{choice.objective.name} is undefined for every combination that traded; choose "
         "another statistic with --maximize."

@@ -21,7 +21,10 @@ from bigbar import private_cache
 _HERE = Path(__file__).resolve().parents[1]
 
 #: Code that finds it out: modules, and folders of them. What makes the rows is in the fingerprint.
-_SOURCES = ("results.py", "worker.py", "constraint.py", "validation", "verification")
+_SOURCES = (
+    "choice.py", "series.py", "results.py", "pareto.py", "worker.py", "constraint.py",
+    "validation", "verification",
+)  # fmt: skip
 
 #: So many files are kept, the last ones used.
 _MOST = 200

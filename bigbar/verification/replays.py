@@ -36,7 +36,7 @@ def verify(outcome: Outcome, pool: WorkerPool, listener: Listener) -> list[Diffe
     """Replay the winner always, and a sample as far as the time allows.
 
     Rows out of the store are among them: one at least, and a quarter of the sample. Of several
-    objectives half of the sample is of the Pareto set, and the compromise is replayed always.
+    objectives half of the sample is of the Pareto set, the compromise whatever the time.
 
     Returns
     -------
