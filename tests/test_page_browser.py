@@ -223,7 +223,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
 
     plain = write_report(folder / "plain.html", *plain_run(), receipt=RECEIPT)
 
-    several = small_outcome(maximize=["Return [%]", "Max. Drawdown [%]"])
+    several = small_outcome(maximize=["Return [%]", "Exposure Time [%]"])
     front = write_report(folder / "front.html", several, page_findings(several), receipt=RECEIPT)
 
     both = folder / "both.html"
@@ -615,14 +615,14 @@ def test_settings_and_receipt_are_folded_until_one_goes_there(seen):
 
 def test_a_point_of_the_front_opens_the_statistics_of_its_setting(seen):
     outcome, notes = (
-        small_outcome(maximize=["Return [%]", "Max. Drawdown [%]"]),
+        small_outcome(maximize=["Return [%]", "Exposure Time [%]"]),
         seen["front"].notes,
     )
     assert seen["front"].errors == []
     last = int(outcome.pareto.points[-1])
     wanted = setting_text_of(outcome, last)
     values = outcome.table.statistics(last)
-    assert "Max. Drawdown [%]" in notes["tip"]
+    assert "Exposure Time [%]" in notes["tip"]
     assert statistic("Return [%]", values["Return [%]"], with_unit=False) in notes["tip"]
     for name in ("pressed point", "entered point"):
         opened, setting, rows, _ = notes[name]

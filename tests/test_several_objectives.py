@@ -23,14 +23,19 @@ from bigbar.pareto import COMBINATION, PLACE, SHARED, pareto_set
 from bigbar.report.answer import answer
 from bigbar.report.card import card_html
 from bigbar.report.front import front_text
+from bigbar.report.next_step import next_step
 from bigbar.statistics import COLUMN
 from bigbar.store.recorder import Carried
+from bigbar.validation.findings import Findings, Verdict
 from bigbar.validation.luck import assess_luck
 from bigbar.verification.replays import _tasks
 from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 BOTH = ["Return [%]", "Max. Drawdown [%]"]
+
+#: Of the second the lower is the better; the small runs have five results that no other beats.
+OPPOSED = ["Return [%]", "Volatility (Ann.) [%]"]
 GRID = ("--atr-period", "10,14,20", "--k-atr", "0.8:2:0.1", "--uptail-max-ratio", "0.5,0.7",
         "--previous-weight", "0.1,0.4", "--min-trades", "5")  # fmt: skip
 
@@ -190,16 +195,16 @@ def test_of_one_objective_there_is_no_set(folder):
 
 
 def test_a_card_names_the_compromise():
-    outcome = small_outcome(maximize=BOTH)
+    outcome = small_outcome(maximize=OPPOSED)
     text = card_html(outcome, None, to_come=False)
-    assert "Pareto set by Return [%] and Max. Drawdown [%]" in text
+    assert "Pareto set by Return [%] and Volatility (Ann.) [%]" in text
     assert "Pareto set" not in card_html(small_outcome(), None, to_come=False)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize(
     "maximize",
-    [BOTH, [*BOTH, "Max. Drawdown Duration", "Exposure Time [%]", "Win Rate [%]"],
+    [OPPOSED, [*BOTH, "Max. Drawdown Duration", "Exposure Time [%]", "Win Rate [%]"],
      ["SQN", lambda stats: -stats["# Trades"]]],
 )  # fmt: skip
 def test_every_line_fits(maximize, width):
@@ -212,18 +217,18 @@ def test_every_line_fits(maximize, width):
 
 
 def test_where_nothing_counts_it_is_said_why():
-    outcome = small_outcome(maximize=BOTH)
-    outcome.table.column(BOTH[1])[:] = np.nan
+    outcome = small_outcome(maximize=OPPOSED)
+    outcome.table.column(OPPOSED[1])[:] = np.nan
     outcome.changed()
     outcome.best = outcome.table.best(outcome.choice)
     assert outcome.best is None
     assert outcome.pareto is None
     said = " ".join(answer(outcome, files=[]).split())
-    assert "No combination that traded has a value of each of Return [%] and Max." in said
+    assert "No combination that traded has a value of each of Return [%] and Vola" in said
 
 
 def test_of_an_unfinished_run_it_is_what_there_is_so_far():
-    outcome = small_outcome(maximize=BOTH)
+    outcome = small_outcome(maximize=OPPOSED)
     outcome.table.values[8:] = np.nan
     outcome.changed()
     outcome.best = outcome.table.best(outcome.choice)
@@ -233,7 +238,7 @@ def test_of_an_unfinished_run_it_is_what_there_is_so_far():
 
 
 def test_a_choice_that_is_not_of_the_set_stands_before_it():
-    outcome = small_outcome(maximize=BOTH)
+    outcome = small_outcome(maximize=OPPOSED)
     outcome.best = next(number for number in range(12) if number not in outcome.pareto.numbers)
     text = answer(outcome, files=[])
     assert text.startswith("Best of 12 combinations by Return [%]:\n  atr_period ")
@@ -244,7 +249,7 @@ def test_a_choice_that_is_not_of_the_set_stands_before_it():
 
 
 def test_half_of_the_replays_are_of_the_set():
-    outcome = small_outcome(maximize=BOTH, atr_period=tuple(range(10, 22)))
+    outcome = small_outcome(maximize=OPPOSED, atr_period=tuple(range(10, 22)))
     outcome.kept, outcome.carried = np.zeros(72, bool), Carried.nothing(72)
     outcome.execution = Execution(verify=20)
     tasks = _tasks(outcome)
@@ -276,3 +281,15 @@ def test_luck_of_each_is_what_it_would_be_had_it_been_chosen():
     one = assess_luck(returns, table, Choice.by_name("Sharpe Ratio"), points[0], **more)
     assert one.pareto_luck is None
     assert one.bootstrap == found.bootstrap
+
+
+def test_a_compromise_of_few_trades_is_no_advice():
+    outcome = small_outcome(maximize=OPPOSED)
+    trades, found = outcome.table.column("# Trades"), outcome.pareto
+    trades[:] = 40
+    trades[found.points[found.compromise]] = 3
+    assert found.compromise
+    outcome.findings = Findings(Verdict("green", "Good.", ()))
+    assert next_step(outcome).startswith("Ask for more trades: --min-trades 30.")
+    trades[:] = 40
+    assert not next_step(outcome).startswith("Ask for more trades")

@@ -60,7 +60,10 @@ def _conduct(_: Outcome, findings: Findings) -> Iterator[str]:
 def _few_trades(outcome: Outcome, _: Findings) -> Iterator[str]:
     trades = outcome.table.column("# Trades")
     assert outcome.best is not None
-    if trades[outcome.best] >= FEW_TRADES:
+    shown, found = [outcome.best], outcome.pareto
+    if found is not None:  # The smallest drawdown is that of a single trade.
+        shown.append(int(found.points[found.compromise]))
+    if trades[shown].min() >= FEW_TRADES:
         return
     asked = max(FEW_TRADES, outcome.choice.min_trades)
     if len(outcome.table) > 1 and (trades >= asked).any():
