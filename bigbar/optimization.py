@@ -14,6 +14,7 @@ from bigbar import given
 from bigbar.errors import DataError, NothingCounts, SettingsError
 from bigbar.interrupts import passed_on
 from bigbar.outcome import Outcome
+from bigbar.paragraphs import as_arguments
 from bigbar.pipeline import validate_later
 from bigbar.report.answer import full_statistics, why_nothing
 from bigbar.report.files import PAGE, page_path, receipt_of
@@ -141,7 +142,7 @@ class Optimization:
     def verdict(self) -> str | None:
         """What the result comes to, in lines of text; None where there are no findings."""
         findings = self.findings
-        return None if findings is None else str(findings.verdict)
+        return None if findings is None else as_arguments(str(findings.verdict))
 
     @property
     def engine(self) -> str:

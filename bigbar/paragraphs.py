@@ -39,3 +39,21 @@ def paragraph(text: str, width: int, *, first: str = "", indent: str = "") -> st
         break_long_words=False,
         break_on_hyphens=False,
     ).replace(_JOINT, " ")
+
+
+_OPTION = re.compile(r"--(no-)?([a-z][a-z-]*[a-z])(?: ([\d.]*\d|robust))?")
+
+
+def as_arguments(text: str) -> str:
+    """A text for somebody in Python: `--holdout 0.2` is `holdout=0.2` there."""
+
+    def argument(found: re.Match[str]) -> str:
+        denied, name, value = found.groups()
+        name = name.replace("-", "_")
+        if denied:
+            return f"{name}=False"
+        if value is None:
+            return name
+        return f"{name}={value!r}" if value.isalpha() else f"{name}={value}"
+
+    return _OPTION.sub(argument, text)

@@ -40,6 +40,8 @@ def test_before_and_after_the_findings(backtest):
     assert "Not held against luck yet: .verdict does so, and is shown here then." in before
     assert found._later is not None, "showing it runs nothing"
     verdict = found.verdict
+    assert "holdout=0.2 keeps a fifth" in verdict
+    assert "--" not in verdict
     after = texts(found._repr_html_())
     headline = verdict.splitlines()[-1]
     assert headline in after

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.outcome import Outcome
+from bigbar.paragraphs import as_arguments
 from bigbar.report.answer import full_statistics, why_nothing
 from bigbar.report.page.markup import Markup, tag
 from bigbar.report.page.numbers import number, statistic
@@ -122,7 +123,7 @@ def _verdict(findings: Findings | None, *, to_come: bool) -> Markup:
     if findings is None:
         text = "Not held against luck yet: .verdict does so, and is shown here then."
         return tag("div", text) if to_come else Markup()
-    *lines, headline = findings.verdict.lines
+    *lines, headline = map(as_arguments, findings.verdict.lines)
     return tag(
         "div",
         tag("div", tag("b", headline), style="margin:.3em 0"),
