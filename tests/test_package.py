@@ -67,7 +67,7 @@ def test_names():
     ("thing", "said"),
     [
         ("bigbar", "found = bigbar.optimize("),
-        ("bigbar.optimize", "maximize : str or callable, optional"),
+        ("bigbar.optimize", "maximize : str or callable, or a list of these, optional"),
         ("bigbar.Backtest.optimize", "`bigbar.optimize`"),
         ("bigbar.Optimization", "report(self"),
     ],
