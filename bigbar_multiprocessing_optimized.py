@@ -9,46 +9,40 @@ The command stands here on one page; `bigbar/pipeline.py` has the run itself.
 from __future__ import annotations
 
 import itertools
-import shlex
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from bigbar.api import load_bars
 from bigbar.choice import Choice
-from bigbar.data.encoding import PriceFile, named_file
-from bigbar.data.read import read_bars
+from bigbar.data.encoding import PriceFile
 from bigbar.engines.find import available_engine, build_engine
-from bigbar.errors import (
-    BigBarError,
-    FailedCombinations,
-    Interrupted,
-    NothingCounts,
-    NothingToRetry,
-    VerificationError,
-)
+from bigbar.errors import BigBarError, Interrupted, NothingToRetry, VerificationError
 from bigbar.executors.chunks import calculate_adaptive_chunk_size
+from bigbar.file_run import (
+    begin,
+    carry_out_file,
+    exit_code,
+    files_of,
+    save_settings,
+    tell,
+    terminal_of,
+)
 from bigbar.given import flag, number, refusal, whole
 from bigbar.interrupts import signals_raised
 from bigbar.job import Job
 from bigbar.machine.other_programs import MOST_WORKERS
 from bigbar.machine.resources import usable_processors
 from bigbar.options import Options, parse_options
-from bigbar.outcome import PROOF, Execution, Outcome
-from bigbar.pipeline import checked_job, optimize_bars, time_a_backtest
+from bigbar.outcome import Execution
+from bigbar.pipeline import optimize_bars, time_a_backtest
 from bigbar.printable import one_line, printable
 from bigbar.progress.events import Listener
-from bigbar.progress.terminal import Terminal, wants_bar
-from bigbar.report.answer import answer, differs_from_earlier
-from bigbar.report.console import WIDTH, coloured, terminal_width
-from bigbar.report.delivery import Delivered
-from bigbar.report.details import whole_answer
-from bigbar.report.files import OutputError, ending, prepare_folder
-from bigbar.report.run_files import PAGE_PART, PLOTS_PART, RunFiles
+from bigbar.progress.terminal import Terminal
 from bigbar.request import Request
 from bigbar.results import Pairs, ResultTable
 from bigbar.sharing.named_frames import (
@@ -56,11 +50,9 @@ from bigbar.sharing.named_frames import (
     create_shared_memory_dataframe,
     load_from_shared_memory,
 )
-from bigbar.store.recorder import Recorder
-from bigbar.store.recording import StoreRecorder
 from bigbar.strategies.big_bar.description import BigBar, check_enough_bars, job_of
 from bigbar.strategies.big_bar.parameters import Settings, grid_with, longest_period, parse_grid
-from bigbar.streams import Listened, answer_apart, any_encoding, let_go, open_missing_streams, say
+from bigbar.streams import answer_apart, any_encoding, let_go, open_missing_streams, say
 
 __all__ = [
     "calculate_adaptive_chunk_size",
@@ -114,125 +106,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: Options) -> int:
     """Carry out a validated command line: read, optimize, write, report."""
+    if options.several is not None:
+        from bigbar.batch.command import run_many  # A single file does not wait for it.
+
+        return run_many(options, options.several)
     with answer_apart():
-        outcome, delivered, text, terminal = _carried_out(options)
-    if delivered is None:
-        return exit_code(outcome)
-    tell(printable(text), options, terminal)
-    if delivered.problem is not None:  # The answer was given all the same.
-        raise delivered.problem
-    return exit_code(outcome)
-
-
-def _carried_out(options: Options) -> tuple[Outcome, Delivered | None, str, Terminal]:
-    """What came of it, its files, the answer, and whom to tell; no files where it was stopped."""
-    terminal = Terminal(sys.stderr, show_bar=wants_bar(sys.stderr, no_progress=options.no_progress))
-    if options.engine_reason:
-        terminal.event(options.engine_reason)
-    files = files_of(options)
-    files.check()
-    if options.saving is not None:
-        options.saving.check(options.file, force=options.force)
-    if options.dashboard:
-        show_dashboard(options, terminal)
-    begun = time.perf_counter()
-    bars = read_bars(
-        named_file(options.file),
-        reading=options.reading,
-        max_memory=options.request.execution.max_memory,
-        others=options.request.spec.sees_other_columns,
-    )
-    load_s = time.perf_counter() - begun
-    files.check_prices(bars.sha256)
-    job = checked_job(bars, options.request)
-    prepare_folder(options.output)
-    if options.saving is not None:
-        options.saving.write()
-        terminal.event(f"the settings are in {options.saving.path}")
-    terminal.data(bars, job)
-    terminal.grid(job.space)
-    with recorder_for(options, terminal) as recorder:
-        outcome = optimize_bars(
-            bars, options.request, job=job, listener=terminal, recorder=recorder
-        )
-        outcome.timings = {"load_s": load_s, **outcome.timings}
-        outcome.config = options.config
-        try:
-            delivered = files.write(outcome, terminal.event)
-        except Interrupted as stopped:
-            terminal.event("stopped while the files were written; run the same command again")
-            outcome.stopped_by = stopped.signal_number
-            return outcome, None, "", terminal
-        written = [str(file) for file in delivered.files]
-        recorder.finish(
-            ending(outcome, whole_answer(outcome, top=options.top, files=written, width=WIDTH))
-        )
-        width = terminal_width()
-        if options.verbose:
-            text = whole_answer(outcome, top=options.top, files=written, width=width)
-        else:
-            text = answer(outcome, files=written, width=width, more=True)
-    return outcome, delivered, text, terminal
-
-
-def show_dashboard(options: Options, terminal: Terminal) -> None:
-    """Have the run shown in a browser, and say where."""
-    from bigbar.dashboard.beside import start_beside
-
-    again = shlex.join(["bigbar", "dashboard", "--output", str(options.output)])
-    terminal.line(
-        "Dashboard",
-        start_beside(options.output),
-        f"it ends with the run and its last open page; {again} shows the runs again",
-    )
-
-
-def tell(text: str, options: Options, terminal: Terminal) -> None:
-    """Write the answer to standard output, if anybody listens."""
-    listened = Listened(sys.stdout)
-    listened.write(coloured(text, listened))
-    listened.flush()
-    if listened.lost is not None and not isinstance(listened.lost, BrokenPipeError):
-        why = getattr(listened.lost, "strerror", None) or listened.lost
-        terminal.event(
-            f"the answer could not be written to standard output ({why}); "
-            f"the files in {options.output} hold the same"
-        )
-
-
-def recorder_for(options: Options, terminal: Terminal) -> Recorder:
-    """What keeps the run: the store in the output folder, or nothing."""
-    if options.policy is None:
-        return Recorder()
-    return StoreRecorder(
-        options.output, policy=options.policy, command=options.command, tell=terminal.event
-    )
-
-
-def files_of(options: Options) -> RunFiles:
-    """What is to be written, and where."""
-    return RunFiles(
-        options.output,
-        source=options.file,
-        force=options.force,
-        csv=options.export_csv,
-        plot=options.plot,
-        command=options.command,
-        front=len(options.request.choice.objectives) > 1,
-    )
-
-
-def exit_code(outcome: Outcome) -> int:
-    """What the shell is told."""
-    if outcome.stopped_by is not None:
-        return Interrupted(outcome.stopped_by).exit_code
-    if differs_from_earlier(outcome) or PROOF in outcome.broke_off:
-        return VerificationError.exit_code
-    if {PAGE_PART, PLOTS_PART} & outcome.broke_off.keys():
-        return OutputError.exit_code
-    if outcome.failures:
-        return FailedCombinations.exit_code
-    return NothingCounts.exit_code if outcome.best is None else 0
+        terminal = terminal_of(options)
+        if options.engine_reason:
+            terminal.event(options.engine_reason)
+        files = files_of(options)
+        files.check()
+        begin(options, [options.file], terminal)
+        found = carry_out_file(options, files, terminal, before_run=partial(save_settings, options))
+    if found.delivered is None:
+        return exit_code(found.outcome)
+    tell(printable(found.text), options, terminal)
+    if found.delivered.problem is not None:  # The answer was given all the same.
+        raise found.delivered.problem
+    return exit_code(found.outcome)
 
 
 # The functions below keep the names under which earlier versions documented them.

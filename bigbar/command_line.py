@@ -57,13 +57,33 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"{name} goes behind the command")
         found: argparse.Namespace
         found, left = super().parse_known_args(given, namespace)
-        if left:
+        several = [one for one in self._actions if not one.option_strings and one.nargs == "*"]
+        if several:  # Those behind an option are left over by argparse.
+            dest = several[0].dest
+            if "--" in left:
+                left.remove("--")
+            setattr(found, dest, [*(getattr(found, dest) or ()), *left])
+        elif left:
             places = [str(one.metavar) for one in self._actions if not one.option_strings]
             self.error(
                 f"{left[0]!r} is one too many: besides options there is "
                 + (f"just {', '.join(places)}" if places else "nothing to name")
             )
         return found, []
+
+    def options_of(self, args: Sequence[str]) -> list[str]:
+        """The words of a command line that are options and their values: nothing else."""
+        kept: list[str] = []
+        takes_value = False
+        for text in args:
+            if text == "--":
+                break
+            is_option = not takes_value and text.startswith("-") and text != "-"
+            if is_option or takes_value:
+                kept.append(text)
+            name, mark, value = text.partition("=")
+            takes_value = is_option and self._takes_value(name.replace("_", "-") + mark + value)
+        return kept
 
     def error(self, message: str) -> NoReturn:
         """Refuse."""

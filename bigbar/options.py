@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bigbar.choice import Choice
+from bigbar.command_line import Parser
 from bigbar.config.merging import merged, named_config, typed_values, unbeaten
 from bigbar.config.reading import ConfigFile, read_config
-from bigbar.config.saving import Saving, saving_of
+from bigbar.config.saving import OF_ONE_RUN, Saving, saving_of
 from bigbar.config.values import NO_CONFIG, Config, config_of
+from bigbar.data.many import Sources, several
 from bigbar.data.reading import Reading, parse_columns
 from bigbar.engines.find import available_engine
 from bigbar.errors import SettingsError
@@ -51,7 +53,11 @@ class Options:
     Attributes
     ----------
     file : str
-        The price file.
+        The price file; the first of several.
+    several : Sources or None
+        The price files, where several were named, or a folder or a pattern.
+    common : str or None
+        What the one setting for all of them is found by; None where none is.
     reading : Reading
         How it is to be read.
     request : Request
@@ -75,6 +81,8 @@ class Options:
         What to do about earlier runs; None to keep none.
     command : tuple of str
         As it was typed, without the program's name.
+    typed : tuple of str
+        Of this the options alone, without those that are about this one run.
     config : dict or None
         The file of settings, by path and sha256; None where none was named.
     saving : Saving or None
@@ -82,6 +90,8 @@ class Options:
     """
 
     file: str
+    several: Sources | None
+    common: str | None
     reading: Reading
     request: Request
     engine_reason: str | None
@@ -96,6 +106,7 @@ class Options:
     dashboard: bool
     policy: ReusePolicy | None
     command: tuple[str, ...]
+    typed: tuple[str, ...] = field(default=(), compare=False)
     config: dict[str, str] | None = None
     saving: Saving | None = None
 
@@ -133,7 +144,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     config = NO_CONFIG if file is None else config_of(file, parser)
     config = unbeaten(config, typed, parser, spec)
     given = merged(parser, config, typed)
-    if given.file is None:
+    if not given.files:
         parser.error("the following arguments are required: FILE.csv")
     try:
         return _options(words, given, described_by(spec, given), config, parser)
@@ -143,7 +154,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
 
 def _typed(
     words: Sequence[str], name: str, file: ConfigFile | None
-) -> tuple[argparse.ArgumentParser, StrategySpec, dict[str, Any]]:
+) -> tuple[Parser, StrategySpec, dict[str, Any]]:
     """The parser of a strategy, the strategy, and what was typed."""
     keys = () if file is None else file.tables
     with answer_apart():  # Its import may print.
@@ -164,14 +175,18 @@ def _options(
     given: argparse.Namespace,
     spec: StrategySpec,
     config: Config,
-    parser: argparse.ArgumentParser,
+    parser: Parser,
 ) -> Options:
     """The values that the options come to."""
+    sources = several(given.files)
+    _check_several(given, sources)
     saving = saving_of(given, spec, parser)
     space, whole = _points(spec, given)
     engine, reason = available_engine(spec, given.engine)
     return Options(
-        file=given.file,
+        file=given.files[0] if sources is None else sources.files[0].path,
+        several=sources,
+        common=given.common,
         reading=Reading(
             columns=parse_columns(given.columns) if given.columns is not None else {},
             time_format=given.time_format,
@@ -194,7 +209,8 @@ def _options(
                 anchored=given.anchored,
                 matrix=given.walk_forward_matrix,
             ),
-            whole=whole,
+            # One grid for all files, where one of its settings is sought.
+            whole=whole if given.common is None else None,
         ),
         engine_reason=reason,
         optimize=not given.no_optimize,
@@ -210,9 +226,24 @@ def _options(
         if given.no_store
         else ReusePolicy(given.fresh, given.resume, given.retry_failed),
         command=tuple(words),
+        typed=tuple(one for one in parser.options_of(words) if _dest(one) not in OF_ONE_RUN),
         config=config.named,
         saving=saving,
     )
+
+
+def _check_several(given: argparse.Namespace, sources: Sources | None) -> None:
+    if sources is None and given.common is not None:
+        raise SettingsError("--common takes several price files; name them, or leave it out")
+    if sources is not None and given.resume is not None:
+        raise SettingsError(
+            "--resume names one run, and several files have one each; leave it out: what is done "
+            "is not run again, and what was interrupted continues"
+        )
+
+
+def _dest(word: str) -> str:
+    return word.lstrip("-").replace("-", "_")
 
 
 def _dashboard(given: argparse.Namespace) -> bool:

@@ -23,6 +23,7 @@ from bigbar.strategy_options import (
     add_strategy,
 )
 from bigbar.units import parse_size
+from bigbar.validation.common_choice import CRITERIA
 from bigbar.validation.plan import CHOICES
 from bigbar.version import __version__
 
@@ -32,7 +33,7 @@ PROGRAM = "bigbar"
 SHELLS = ("bash", "zsh", "fish")
 
 
-def make_parser(spec: StrategySpec | None = None) -> argparse.ArgumentParser:
+def make_parser(spec: StrategySpec | None = None) -> Parser:
     """The parser, with the options in groups; for the default strategy where none is given."""
     spec = spec or find_strategy(DEFAULT)
     parser = Parser(
@@ -47,16 +48,16 @@ def make_parser(spec: StrategySpec | None = None) -> argparse.ArgumentParser:
         epilog=(
             COMMANDS
             + "Exit codes: 0 done; 1 not written, or the verification failed; 2 the file or an "
-            "option cannot be used; 3 some combinations failed; 129, 130, 131 or 143 stopped "
-            "(closed terminal, Ctrl-C, SIGQUIT, SIGTERM)."
+            "option cannot be used; 3 some combinations, or files, failed; 129, 130, 131 or 143 "
+            "stopped (closed terminal, Ctrl-C, SIGQUIT, SIGTERM)."
         ),
     )
     parser.add_argument(
-        "file",
-        nargs="?",
+        "files",
+        nargs="*",
         metavar="FILE.csv",
         help="price bars: time, open, high, low, close; also packed, .parquet or .feather; - for "
-        "standard input",
+        "standard input. Several files, folders or patterns: each is optimized by itself",
     )
     parser.add_argument(
         "-h",
@@ -121,6 +122,12 @@ def _add_search(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
         type=at_least(0),
         default=1,
         help="combinations with fewer trades do not count (default: %(default)s)",
+    )
+    group.add_argument(
+        "--common",
+        choices=CRITERIA,
+        help="of several files: also find the one setting that is best over all, by its mean rank "
+        "or by its worst result (default: none)",
     )
     group.add_argument(
         "--max-tries",

@@ -378,6 +378,7 @@ def _validate(
         earlier_trials=recorder.earlier_trials(),
         count_opening=lambda split: recorder.count_opening(split.isoformat()),
         returns=outcome.returns,
+        on_returns=listener.returns,
     )
     before = len(outcome.broke_off)
     known = outcome.known(replace(plan, choose=CHOICES[0]), outcome.best, run.earlier_trials)

@@ -8,12 +8,13 @@ from typing import NoReturn
 
 #: What the help begins with, in place of a list of all options.
 EXAMPLES = """\
-bigbar FILE.csv [options]
+bigbar FILE.csv [FILE.csv ...] [options]
 
 examples:
   bigbar prices.csv
   bigbar prices.csv --strategy my.py:SmaCross --param fast=5:50:5
-  bigbar prices.csv --maximize "Sharpe Ratio" --min-trades 50 --holdout 0.2"""
+  bigbar prices.csv --maximize "Sharpe Ratio" --min-trades 50 --holdout 0.2
+  bigbar eurusd.csv gbpusd.csv usdjpy.csv --common mean-rank"""
 
 COMMANDS = (
     "Commands: 'bigbar history' lists the earlier runs in a folder; show, compare, report, export, "
@@ -25,7 +26,7 @@ COMMANDS = (
 #: What most runs need, by their names in what is parsed: all that the short help shows.
 _ESSENTIAL = frozenset(
     {
-        *("file", "help", "strategy", "param", "constraint", "maximize", "min_trades"),
+        *("files", "help", "strategy", "param", "constraint", "maximize", "min_trades"),
         *("commission", "spread", "holdout", "walk_forward", "workers", "verbose", "output"),
     }
 )

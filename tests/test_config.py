@@ -539,7 +539,7 @@ def test_completion_goes_alone(folder):
 def test_every_option_is_a_setting_or_is_told_to_be_none(here):
     """A new option is a setting without further ado."""
     for action in make_parser()._actions:
-        if action.dest in ("file", "param"):
+        if action.dest in ("files", "param"):
             continue
         key = action.dest.replace("_", "-")
         with pytest.raises(SettingsError) as caught:

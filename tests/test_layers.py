@@ -31,7 +31,10 @@ LAYERS = (
         "instead", "explanation", "optimization", "execution", "api", "own_run", "grid_search",
         "backtest", "lib",
     ),
-    ("history", "dashboard", "completion", "bigbar_multiprocessing_optimized", "__main__"),
+    (
+        "history", "dashboard", "completion", "file_run", "batch",
+        "bigbar_multiprocessing_optimized", "__main__",
+    ),
 )  # fmt: skip
 
 PLACE = {room: place for place, room in enumerate(room for rooms in LAYERS for room in rooms)}

@@ -156,7 +156,10 @@ def test_refused_with_exit_code_2(arguments, words):
         (["f", "--max", "3"], "could match --maximize, --max-tries, --max-workers, --max-memory"),
         (["f", "--top"], "--top needs a value; --help says which"),
         (["f", "--no-such-option"], "there is no option '--no-such-option'"),
-        (["f", "g"], "'g' is one too many: besides options there is just FILE.csv"),
+        (["f", "--common", "worst"], "--common takes several price files"),
+        (["f", "g", "--resume", "3"], "--resume names one run, and several files have one each"),
+        (["f", "-"], "standard input (-) holds one file"),
+        (["no_such/*.csv"], "no file is like 'no_such/*.csv'"),
     ],
 )
 def test_no_command_line(arguments, words):
@@ -214,6 +217,8 @@ def test_underscores_are_hyphens(name, tmp_path):
         "--constraint": "k_atr > 2", "--config": str(tmp_path / "run.toml"),
         "--save-config": "saved.toml",
     }  # fmt: skip
+    if name == "--common":
+        words.append("g")
     if name in meant:
         words[1] = meant[name]
     if name in ("--commission", "--spread"):

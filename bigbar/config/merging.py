@@ -62,7 +62,7 @@ def typed_values(parser: argparse.ArgumentParser, words: Sequence[str]) -> dict[
         else:
             left.append(name if name in flags and value.lower() == "true" else text)
     typed = vars(parser.parse_args([*left, *words[end:]], _Typed()))
-    return off | {dest: value for dest, value in typed.items() if value is not None}
+    return off | {dest: value for dest, value in typed.items() if value not in (None, [])}
 
 
 def unbeaten(

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from bigbar.user_code import is_file, split_path
 from bigbar.version import __version__
 
 #: What is about this one run: whose rows it takes, and what it may write over.
-_OF_ONE_RUN = frozenset({"fresh", "resume", "retry_failed", "force"})
+OF_ONE_RUN = frozenset({"fresh", "resume", "retry_failed", "force"})
 
 #: Written though nobody asked for it: they decide the answer, and defaults may change.
 _DECIDING = frozenset({"strategy", "maximize", "min_trades", *ACCOUNT[:4]})
@@ -46,13 +46,13 @@ class Saving:
     path: Path
     text: str
 
-    def check(self, source: str, *, force: bool) -> None:
+    def check(self, sources: Iterable[str], *, force: bool) -> None:
         """Refuse, before any work, to write over what is not the program's.
 
         Parameters
         ----------
-        source : str
-            The price file.
+        sources : iterable of str
+            The price files.
         force : bool
             Whether a file of settings may be replaced that this program did not write, or that
             was changed since.
@@ -62,7 +62,8 @@ class Saving:
         SettingsError
             What it is, and what to do.
         """
-        refuse_to_lose(self.path, place_of(source), advice=_ADVICE)
+        for source in sources:
+            refuse_to_lose(self.path, place_of(source), advice=_ADVICE)
         if is_there(self.path) and not force and not _is_ours(self.path):
             raise SettingsError(
                 f"{self.path} was not written by this program, or changed since; {_ADVICE}, or "
@@ -120,7 +121,7 @@ def saving_of(
     if path.suffix.lower() != ".toml":
         raise SettingsError(f"--save-config {given.save_config!r}: name a file that ends in .toml")
     where = split_path(given.strategy)[0]
-    if is_same(path, place_of(where)) or is_same(path, place_of(given.file)):
+    if any(is_same(path, place_of(one)) for one in (where, *given.files)):
         raise SettingsError(f"{path} would be written over; {_ADVICE}")
     try:
         body = "".join(f"{line}\n" for line in _lines(given, spec, parser, path.parent))
@@ -142,10 +143,11 @@ def _lines(
     folder: Path,
 ) -> Iterator[str]:
     """The settings, in the order of the help; those of Backtest and the parameters at the end."""
-    yield f"{DATA} = {_toml(given.file if given.file == '-' else _from(given.file, folder))}"
+    files = [file if file == "-" else _from(file, folder) for file in given.files]
+    yield f"{DATA} = {_toml(files[0] if len(files) == 1 else files)}"
     account = []
     for action in parser._actions:
-        if action.dest in NOT_SETTINGS | _OF_ONE_RUN | {"file", PARAM}:
+        if action.dest in NOT_SETTINGS | OF_ONE_RUN | {"files", PARAM}:
             continue
         value = _to_write(action, given, spec, folder)
         if value is not None and action.dest in ACCOUNT:

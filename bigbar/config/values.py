@@ -110,7 +110,7 @@ def config_of(file: ConfigFile, parser: argparse.ArgumentParser) -> Config:
         With file and line: for a key that is none, with the nearest; for one that is given twice;
         for a value of another type, or one that the option refuses.
     """
-    actions = {action.dest: action for action in parser._actions if action.dest != "file"}
+    actions = {action.dest: action for action in parser._actions if action.dest != "files"}
     settings = {dest: one for dest, one in actions.items() if dest not in NOT_SETTINGS}
     values: dict[str, Any] = {}
     keys: dict[str, tuple[str, ...]] = {}
@@ -120,11 +120,13 @@ def config_of(file: ConfigFile, parser: argparse.ArgumentParser) -> Config:
             raise file.refusal(f"{_called(given)} is given twice", *given)
         keys[dest] = given
         if dest == DATA:
-            values["file"] = file.from_here(_text(file, given, found)) if found != "-" else found
+            several = found if isinstance(found, list) and found else [found]
+            paths = [_text(file, given, one) for one in several]
+            values["files"] = [one if one == "-" else file.from_here(one) for one in paths]
         else:
             values[dest] = _value(file, given, found, settings[dest], parser)
     if DATA in keys:
-        keys["file"] = keys.pop(DATA)
+        keys["files"] = keys.pop(DATA)
     if PARAM in file.tables:
         values[PARAM], named = _parameters(file)
         keys |= named

@@ -7,6 +7,10 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, Protocol
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from bigbar.machine.budget import Budget
 from bigbar.sharing.frames import Publication
 
@@ -67,6 +71,10 @@ class Listener:
 
     def validating(self, what: str) -> None:
         """A step of the validation begins."""
+
+    def returns(self, returns: NDArray[np.float32], times: pd.DatetimeIndex, annual: float) -> None:
+        """The returns of all combinations, to be looked at now: the end of each period, how many
+        of them make a year."""
 
 
 class _Uncounted:

@@ -6,6 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from bigbar.machine.budget import Budget
 from bigbar.progress.events import Listener, Progress
 from bigbar.sharing.frames import Publication
@@ -75,3 +79,6 @@ class Noted(Listener):
     def validating(self, what: str) -> None:
         self._listener.validating(what)
         self._note("stage", what)
+
+    def returns(self, returns: NDArray[np.float32], times: pd.DatetimeIndex, annual: float) -> None:
+        self._listener.returns(returns, times, annual)

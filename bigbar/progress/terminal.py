@@ -37,6 +37,9 @@ class Terminal(Listener):
         never are.
     """
 
+    #: What stands before the bar.
+    bar_title = "Optimization Progress"
+
     def __init__(self, stream: TextIO | None, *, show_bar: bool) -> None:
         self._stream = Listened(stream)
         self._show_bar = show_bar
@@ -153,7 +156,7 @@ class Terminal(Listener):
             in_flight=in_flight,
             total=total,
             initial=done,
-            desc="Optimization Progress",
+            desc=self.bar_title,
             unit="backtest",
             mininterval=REFRESH_S,
             miniters=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ FILES = "files"
 
 #: Entry, only while files are being put in place: lists of digests that they had before.
 REPLACING = "replacing"
+
+#: Entry of the receipt of several runs: those, with fingerprint and folder of each.
+RUNS_OF = "runs"
 
 #: Of the receipt's form; another one is refused.
 FORMAT = 2
@@ -91,6 +95,38 @@ def receipt(
     }
 
 
+def receipt_of_several(
+    runs: Sequence[Mapping[str, Any]],
+    *,
+    state: str,
+    command: Sequence[str],
+    config: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    """The receipt of several runs in folders of their own, each of which has one itself.
+
+    Parameters
+    ----------
+    runs : sequence of mapping
+        Of each its `name`, `run`, `fingerprint` and `result_sha256`.
+    state, command, config
+        As of `receipt`.
+    """
+    return {
+        "receipt": FORMAT,
+        "optimizer": __version__,
+        "state": state,
+        "fingerprint": _fingerprint_of(runs),
+        RUNS_OF: [dict(run) for run in runs],
+        "command": list(command),
+        "config": None if config is None else dict(config),
+    }
+
+
+def _fingerprint_of(runs: Sequence[Mapping[str, Any]]) -> str:
+    listed = "\n".join(str(run["fingerprint"]) for run in runs)
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
 def receipt_text(found: dict[str, Any]) -> str:
     """A receipt as its file has it."""
     return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -115,7 +151,7 @@ def identity_in(found: dict[str, Any]) -> Identity:
 
 
 def read_receipt(path: Path) -> dict[str, Any]:
-    """Read a receipt and check that its fingerprint is that of what it lists.
+    """Read a receipt, of one run or several, and check that its fingerprint is of what it lists.
 
     Raises
     ------
@@ -136,7 +172,8 @@ def read_receipt(path: Path) -> dict[str, Any]:
             f"form {FORMAT}; use the version that wrote it ({found.get('optimizer', 'unknown')})"
         )
     try:
-        fingerprint = identity_in(found).fingerprint
+        several = RUNS_OF in found
+        fingerprint = _fingerprint_of(found[RUNS_OF]) if several else identity_in(found).fingerprint
     except (KeyError, TypeError, ValueError) as problem:
         raise StoreError(f"{path} is damaged: {problem!r}") from problem
     if fingerprint != found.get("fingerprint"):

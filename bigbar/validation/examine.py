@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bigbar.calendar import calendar_of
 from bigbar.choice import Choice
@@ -32,6 +33,9 @@ from bigbar.validation.walk_forward import Winners, walk_forward, walk_forward_m
 
 #: What a part of the validation is attempted in, by its name.
 Apart = Callable[[str], AbstractContextManager[None]]
+
+#: Is given returns, their times, and how many make a year.
+OnReturns = Callable[[NDArray[np.float32], pd.DatetimeIndex, float], None]
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ class ExaminedRun:
         they have been by now.
     returns : KeptReturns or None
         Of the whole grid, where they came along with the rows.
+    on_returns : callable
+        Is given the returns of the whole grid, which it must not keep, the end of each period, and
+        how many make a year.
     """
 
     file: pd.DataFrame
@@ -72,6 +79,7 @@ class ExaminedRun:
     earlier_trials: int = 0
     count_opening: Callable[[pd.Timestamp], int] = field(default=lambda _: 1)
     returns: KeptReturns | None = None
+    on_returns: OnReturns = field(default=lambda *_: None)
 
 
 @dataclass(frozen=True)
@@ -210,23 +218,15 @@ def _of_a_sample(space: Space) -> tuple[str, ...]:
 def _luck(plan: Plan, run: ExaminedRun) -> tuple[LuckFindings, list[str]]:
     """Hold the result against what luck finds in the same grid."""
     job = run.job
-    returns, days = returns_within(
-        run.file,
-        job,
-        run.imap,
-        chunk_size=job.space.per_slowest,
-        kept=run.returns,
-    )
-    index: Any = run.file.index[job.bars]
-    calendar = calendar_of(index)
-    first_end = (calendar.periods - 1) % days + days  # The first period has no return.
+    returns, times, annual, days = timed_returns(run.file, job, run.imap, kept=run.returns)
+    run.on_returns(returns, times, annual)
     found = assess_luck(
         returns,
         run.table,
         run.choice,
         run.chosen,
-        periods_per_year=calendar.annual_periods / days,
-        times=index[calendar.ends[first_end::days]],
+        periods_per_year=annual,
+        times=times,
         cash=job.account.cash,
         earlier_trials=run.earlier_trials,
         seed=run.seed,
@@ -239,6 +239,34 @@ def _luck(plan: Plan, run: ExaminedRun) -> tuple[LuckFindings, list[str]]:
             "much memory"
         )
     return found, remarks
+
+
+def timed_returns(
+    file: pd.DataFrame, job: Job, imap: Imap, *, kept: KeptReturns | None = None
+) -> tuple[NDArray[np.float32], pd.DatetimeIndex, float, int]:
+    """The returns of a whole grid within a bound on memory, and what their periods are.
+
+    Parameters
+    ----------
+    file, job, imap, kept
+        As of `bigbar.validation.compounding.returns_within`.
+
+    Returns
+    -------
+    returns : ndarray of float32, shape (combinations, periods)
+    times : DatetimeIndex, shape (periods,)
+        At the end of each.
+    annual : float
+        Periods in a year.
+    days : int
+        Days (or weeks, or months) in a period.
+    """
+    returns, days = returns_within(file, job, imap, chunk_size=job.space.per_slowest, kept=kept)
+    index: Any = file.index[job.bars]
+    calendar = calendar_of(index)
+    first_end = (calendar.periods - 1) % days + days  # The first period has no return.
+    times = index[calendar.ends[first_end::days]]
+    return returns, times, calendar.annual_periods / days, days
 
 
 def _unseen(share: float, run: ExaminedRun, chosen: int) -> Holdout:

@@ -186,6 +186,48 @@ def _of_pareto_set(
     }
 
 
+def sharpe_test(
+    returns: NDArray[np.float32],
+    counting: NDArray[np.bool_],
+    chosen: int,
+    *,
+    objective: str,
+    periods_per_year: float,
+    earlier_trials: int = 0,
+    seed: int = 0,
+) -> Bootstrap | None:
+    """Hold one setting's Sharpe ratio against luck, and nothing else.
+
+    Parameters
+    ----------
+    returns : ndarray of float32, shape (combinations, periods)
+        At least `LEAST_PERIODS` periods.
+    counting : ndarray of bool, shape (combinations,)
+        Which combinations could have been chosen.
+    chosen, objective, periods_per_year, earlier_trials, seed
+        As of `assess_luck`.
+
+    Returns
+    -------
+    Bootstrap or None
+        None where the setting has no returns that could be tested.
+    """
+    returns = np.ascontiguousarray(returns)
+    kinds, observed = _observe(returns, counting)
+    if kinds.place[chosen] < 0:
+        return None
+    weights = as_weights(stationary_draws(returns.shape[1], seed=seed))
+    return _bootstraps(
+        lucky_best(returns, kinds, weights, [SHARPE]),
+        returns[chosen],
+        observed,
+        objective=objective,
+        combinations=int(kinds.counts.sum()),
+        periods_per_year=periods_per_year,
+        earlier_trials=earlier_trials,
+    )[0]
+
+
 def _bootstraps(
     luck: Sequence[LuckyBest], chosen: NDArray[np.float32], observed: _Observed, **of_run: Any
 ) -> list[Bootstrap]:

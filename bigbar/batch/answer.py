@@ -1,0 +1,245 @@
+"""What came of many files, as it goes to standard output: the table across them, and what to do."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from bigbar.batch.common import Common, value_word
+from bigbar.batch.entry import Entry, lights_text, varying, with_result
+from bigbar.paragraphs import paragraph
+from bigbar.printable import one_line
+from bigbar.report.answer import labelled
+from bigbar.report.console import MARKS, drawn, wanted_width
+from bigbar.space import setting_text
+from bigbar.units import counted, signs
+from bigbar.validation.common_choice import OfFile
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+#: Statistics of the table, with their heads. Where there is no room they are left out from the
+#: last on; an objective that is none of these stands first.
+COLUMNS = {
+    "Return [%]": "Return %",
+    "Sharpe Ratio": "Sharpe",
+    "Max. Drawdown [%]": "Max DD %",
+    "# Trades": "Trades",
+    "Buy & Hold Return [%]": "Hold %",
+}
+
+#: What is left out first, where the terminal is too narrow.
+_FIRST_TO_GO = ("bars", "Buy & Hold Return [%]", "Sharpe Ratio", "# Trades", "Max. Drawdown [%]")
+
+_MOST_NAME, _MOST_SETTING = 20, 24
+
+
+def answer(
+    entries: Sequence[Entry],
+    common: Common | None,
+    *,
+    objective: str,
+    total: int,
+    page: str | None,
+    folder: str,
+    sought: str | None,
+    width: int,
+) -> str:
+    """The answer, as it goes to standard output.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The files that were reached.
+    common : Common or None
+    objective : str
+    total : int
+        Files that there are.
+    page : str or None
+        The page about all of them.
+    folder : str
+        Where the runs are kept.
+    sought : str or None
+        By what a common setting was to be found.
+    width : int
+        Of the terminal, in characters.
+
+    Returns
+    -------
+    str
+        Ends with a line break.
+    """
+    blocks = [_headline(entries, objective, total, width)]
+    good = with_result(entries)
+    if good:
+        blocks.append(_table(good, objective, width))
+    if common is not None:
+        blocks += _common(common, width)
+    lines = [*_closing(entries, common, total=total, page=page, folder=folder, sought=sought)]
+    blocks.append("\n".join(labelled(*line, width) for line in lines))
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _headline(entries: Sequence[Entry], objective: str, total: int, width: int) -> str:
+    good = with_result(entries)
+    if not good:
+        return paragraph(f"None of {counted(total, 'file')} has a result.", width)
+    text = f"The best by {objective} of each of {counted(len(good), 'file')}"
+    if len(good) < total:
+        text = f"The best by {objective} of each of {len(good)} of {counted(total, 'file')}"
+    names = varying(entries)
+    setting = f", setting as {'/'.join(names)}" if len(names) > 1 else ""
+    return paragraph(f"{text}{setting}:", width)
+
+
+def _table(good: Sequence[Entry], objective: str, width: int) -> str:
+    """The table with the most columns that fits."""
+    shown = ["bars", *dict.fromkeys((objective, *COLUMNS))]
+    for gone in ("", *_FIRST_TO_GO):
+        if gone != objective and gone in shown:
+            shown.remove(gone)
+        found = _drawn(good, shown)
+        if wanted_width(found) <= width:
+            break
+    return drawn(found, width)
+
+
+def _drawn(good: Sequence[Entry], shown: Sequence[str]) -> Table:
+    from rich.table import Table
+
+    names = varying(good)
+    found = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    found.add_column("file", no_wrap=True)
+    if "bars" in shown:
+        found.add_column("bars", justify="right", no_wrap=True)
+    found.add_column(names[0] if len(names) == 1 else "setting", no_wrap=True)
+    for name in shown:
+        if name != "bars":
+            head = COLUMNS.get(name, name.replace(" [", "\n["))
+            found.add_column(head, justify="right", no_wrap=True, vertical="bottom")
+    found.add_column("", no_wrap=True)
+    for entry in good:
+        found.add_row(
+            cropped(entry.name, _MOST_NAME),
+            *([f"{entry.bars:,}"] if "bars" in shown else []),
+            cropped("/".join(entry.values(names)), _MOST_SETTING),
+            *(figure(name, entry.statistic(name)) for name in shown if name != "bars"),
+            MARKS.get(entry.light, ""),
+        )
+    return found
+
+
+def cropped(text: str, most: int) -> str:
+    """A text in one line and not too long: of a longer one the end is left out."""
+    line = one_line(text)
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def figure(name: str, value: float) -> str:
+    """A statistic in a cell; a dash for none."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return signs(f"{value:,.0f}" if name == "# Trades" else f"{value:,.2f}")
+
+
+def _common(common: Common, width: int) -> Iterator[str]:
+    """The one setting, what it does on each file, and what it is worth."""
+    choice, verdict = common.choice, common.findings.verdict
+    lines = []
+    if choice.number is not None:
+        files = counted(len(choice.names), "file")
+        lines = [
+            paragraph(f"The best setting over all {files}, {value_word(common)}:", width),
+            paragraph(setting_text(common.space[choice.number]), width, first="  ", indent="  "),
+        ]
+        yield "\n".join(lines)
+        yield _common_table(common, width)
+    mark = MARKS.get(verdict.light)
+    said = [f"{mark} {verdict.headline}" if mark else verdict.headline]
+    said += [line for line in verdict.lines if line != verdict.headline]
+    said += [f"{note}." for note in common.notes]
+    yield "\n".join(paragraph(line, width) for line in said)
+
+
+def _common_table(common: Common, width: int) -> str:
+    from rich.table import Table
+
+    shown = [name for name in COLUMNS if name in common.choice.of_files[0].figures]
+    found = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    found.add_column("file", no_wrap=True)
+    for head in (*(COLUMNS[name] for name in shown), "rank", "chosen by others: beats"):
+        found.add_column(head, justify="right", no_wrap=True)
+    choice = common.choice
+    for name, one, other in zip(choice.names, choice.of_files, choice.left_out, strict=True):
+        found.add_row(
+            cropped(name, _MOST_NAME),
+            *(figure(statistic, one.figures[statistic]) for statistic in shown),
+            rank_text(one),
+            "–" if other is None else f"{100 * other.better_than:.0f} %",
+        )
+    return drawn(found, width)
+
+
+def rank_text(one: OfFile) -> str:
+    """`12`, or `12.5` where it is shared."""
+    return f"{one.rank:,.0f}" if one.rank == int(one.rank) else f"{one.rank:,.1f}"
+
+
+def _closing(
+    entries: Sequence[Entry],
+    common: Common | None,
+    *,
+    total: int,
+    page: str | None,
+    folder: str,
+    sought: str | None,
+) -> Iterator[tuple[str, str]]:
+    told = lights_text(entries)
+    if told:
+        yield "Verdicts", told
+    for place, entry in enumerate(one for one in entries if one.problem is not None):
+        yield "Failed" if place == 0 else "", f"{entry.path}: {entry.problem}"
+    for entry in with_result(entries):
+        if entry.failed_combinations and entry.problem is None:
+            failed = counted(entry.failed_combinations, "combination")
+            yield "Failed", f"{failed} of {entry.name}, in {entry.folder}{os.sep}summary.json"
+    if len(entries) < total:
+        yield "Stopped", f"{counted(total - len(entries), 'file')} not reached"
+    if sought is not None and common is None:
+        yield "Common", "none: it takes two files with a result"
+    step = next(_steps(entries, common, total=total, sought=sought), None)
+    if step is not None:
+        yield "Next", step
+    if page is not None:
+        yield "Report", page
+    where = "" if folder == "bigbar_output" else f" --output {folder}"
+    if any(entry.summary and entry.summary["run"]["id"] is not None for entry in entries):
+        yield (
+            "More",
+            f"'bigbar history{where}' lists the runs, 'bigbar show ID{where}' has all of one",
+        )
+
+
+def _steps(
+    entries: Sequence[Entry], common: Common | None, *, total: int, sought: str | None
+) -> Iterator[str]:
+    """What to do now, the most urgent first."""
+    if len(entries) < total or any(entry.exit_code >= 128 for entry in entries):
+        yield "The same command continues; what is done is not run again."
+    if any(entry.problem is not None for entry in entries):
+        yield (
+            "Correct or leave out what failed, and give the same command again: what is done is "
+            "not run again."
+        )
+    if any(entry.failed_combinations for entry in entries):
+        yield "See why combinations failed, then --retry-failed runs just those again."
+    if sought is None and len(with_result(entries)) > 1:
+        yield "See whether one setting does for all of them: --common mean-rank."
+    if common is not None and common.findings.verdict.light == "red":
+        yield "Get longer files, more of them, or try fewer settings: luck had too many chances."
+    if common is not None:
+        yield "Check it on files, or bars, that had no part in the choice."
