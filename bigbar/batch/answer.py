@@ -202,7 +202,7 @@ def _closing(
     if told:
         yield "Verdicts", told
     for place, entry in enumerate(one for one in entries if one.problem is not None):
-        yield "Failed" if place == 0 else "", f"{entry.path}: {entry.problem}"
+        yield "Failed" if place == 0 else "", entry.told_problem
     for entry in with_result(entries):
         if entry.failed_combinations and entry.problem is None:
             failed = counted(entry.failed_combinations, "combination")

@@ -68,6 +68,12 @@ class Entry:
         """How many of them failed."""
         return 0 if self.summary is None else len(self.summary["failures"])
 
+    @property
+    def told_problem(self) -> str:
+        """The problem with the file that it is about; empty for none."""
+        problem = self.problem or ""
+        return problem if problem.startswith(self.path) else f"{self.path}: {problem}"
+
     def statistic(self, name: str) -> float:
         """A number of the best, by backtesting.py's name; NaN where there is none."""
         return number_of(None if self.best is None else self.best["statistics"].get(name))

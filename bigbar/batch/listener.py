@@ -39,7 +39,8 @@ class FilesTerminal(Terminal):
         super().__init__(*given, **named)  # type: ignore[arg-type]
         self.on_returns = lambda *_: None
         self._engines: set[str] = set()
-        self._grid: str | None = None
+        self._told: set[str] = set()
+        self._grid_told = False
         self._name = ""
 
     def begin(self, name: str) -> None:
@@ -53,18 +54,21 @@ class FilesTerminal(Terminal):
 
     def grid(self, grid: Space) -> None:
         """The grid, once for all files."""
-        if self._grid is None:
-            self._grid = ""
+        if not self._grid_told:
+            self._grid_told = True
             super().grid(grid)
 
     def engine(self, name: str, reason: str) -> None:
-        """Which engine runs: of each sentence once."""
-        if reason not in self._engines:
-            self._engines.add(reason)
+        """Which engine runs: why, of each engine once."""
+        if name not in self._engines:
+            self._engines.add(name)
             super().engine(name, reason)
 
     def event(self, what: str) -> None:
-        super().event(f"{self._name}: {what}" if self._name else what)
+        """Something out of the ordinary; the very same of a later file is not told again."""
+        if what not in self._told:
+            self._told.add(what)
+            super().event(f"{self._name}: {what}" if self._name else what)
 
     def resuming(self, run: int, begun: datetime, done: int, total: int) -> None:
         share = 100 * done // total
@@ -103,7 +107,7 @@ class FilesTerminal(Terminal):
 def told(entry: Entry) -> str:
     """What came of a file, in a line."""
     if entry.best is None:
-        return f"{entry.name}: {one_line(entry.problem or 'no result')}"
+        return f"failed: {one_line(entry.told_problem)}"
     objective = entry.summary["settings"]["maximize"] if entry.summary else ""
     setting = ", ".join(
         f"{name} {value}" for name, value in zip(
@@ -115,6 +119,9 @@ def told(entry: Entry) -> str:
         setting,
         f"{objective} {signs(f'{entry.statistic(objective):,.2f}')}",
         f"{MARKS[entry.light]} {entry.light}" if entry.light in MARKS else "",
+        f"{counted(entry.failed_combinations, 'combination')} failed"
+        if entry.failed_combinations
+        else "",
         "done before" if entry.taken else "",
         entry.problem or "",
     ]

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from bigbar.batch.answer import COLUMNS, rank_text
 from bigbar.batch.common import Common, value_word
 from bigbar.batch.entry import Entry, lights_text, varying, with_result
+from bigbar.report.console import MARKS
 from bigbar.report.files import PAGE
 from bigbar.report.page.document import document
 from bigbar.report.page.markup import Cell, Content, definitions, escaped, paragraph, table, tag
@@ -84,7 +85,7 @@ def _row(entry: Entry, axes: Sequence[str], shown: Sequence[str]) -> list[Conten
         str(data["last_time"])[:10],
         *(value_text(values[name]) for name in axes),
         *(_figure(name, entry.statistic(name)) for name in shown),
-        Cell(entry.light, _ORDER.get(entry.light, 0.0)),
+        Cell(f"{MARKS.get(entry.light, '')} {entry.light}", _ORDER.get(entry.light, 0.0)),
     ]
 
 
@@ -143,6 +144,5 @@ def _beats(other: OfFile | None) -> Cell:
 
 
 def _failed_section(failed: Sequence[Entry]) -> Section:
-    rows = [[entry.name, entry.path, entry.problem] for entry in failed]
-    body = escaped([table(("file", "path", "why"), rows, caption="Files that failed")])
-    return Section("failed", "Failed", body)
+    said = [tag("li", tag("strong", entry.name), ": ", entry.told_problem) for entry in failed]
+    return Section("failed", "Failed", escaped([tag("ul", said)]))
