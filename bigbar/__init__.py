@@ -8,6 +8,9 @@
 >>> found.best_parameters, found.best_statistics, found.table(), found.heatmap()
 >>> found.verdict, found.plot(), found.report(), found.save("results")
 
+>>> many = bigbar.optimize_many({"EURUSD": "eurusd.csv", "GOOG": frame}, common="mean rank")
+>>> many.table(), many["GOOG"].verdict, many.common.parameters, many.common.verdict
+
 In a notebook `found` shows its light, setting, figures and verdict. Errors are in `bigbar.errors`;
 `bigbar.lib` is `backtesting.lib` on top of this `Backtest`.
 """
@@ -20,10 +23,21 @@ if TYPE_CHECKING:
     from bigbar.api import Optimization as Optimization
     from bigbar.api import optimize as optimize
     from bigbar.backtest import Backtest as Backtest
+    from bigbar.batch.optimizations import Optimizations as Optimizations
+    from bigbar.batch.python import optimize_many as optimize_many
     from bigbar.explanation import Explanation as Explanation
     from bigbar.explanation import explain as explain
 
-__all__ = ["Backtest", "Explanation", "Optimization", "__version__", "explain", "optimize"]
+__all__ = [
+    "Backtest",
+    "Explanation",
+    "Optimization",
+    "Optimizations",
+    "__version__",
+    "explain",
+    "optimize",
+    "optimize_many",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -32,6 +46,10 @@ def __getattr__(name: str) -> object:
         from bigbar import api
 
         return getattr(api, name)
+    if name in ("Optimizations", "optimize_many"):
+        from bigbar.batch import optimizations, python
+
+        return getattr(optimizations if name == "Optimizations" else python, name)
     if name in ("Explanation", "explain"):
         from bigbar import explanation
 

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,12 @@ from bigbar.store.recorder import Recorder
 from bigbar.store.recording import ReusePolicy, StoreRecorder
 from bigbar.strategies.find import DEFAULT, find_strategy
 from bigbar.validation.plan import Plan
+
+#: Of `backtesting.Backtest`, where the strategy's own default is not taken.
+_CHOSEN = ("cash", "trade_on_close", "hedging", "exclusive_orders", "finalize_trades")
+
+#: Of the validation, by the names that a plan has for them.
+_PLANNED = ("holdout", "choose", "thorough", "walk_forward", "anchored")
 
 
 def optimize(
@@ -186,84 +192,132 @@ def optimize(
     bigbar.errors.Interrupted
         By Ctrl-C, SIGTERM, SIGHUP or SIGQUIT; like `KeyboardInterrupt` not an `Exception`.
     """
+    given = dict(locals())  # `optimize_many` takes the same options.
+    return asked_for(given).run(data)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for from Python, the bars aside, and checked before any of them is read.
+
+    Attributes
+    ----------
+    request : Request
+    reason : str or None
+        Why the engine is another than was asked for.
+    reading : Reading
+        How a file is to be read.
+    folder : Path or None
+        That keeps the run.
+    policy : ReusePolicy
+        What to do about earlier runs there.
+    listener : Listener
+        Is told how the run goes.
+    """
+
+    request: Request
+    reason: str | None
+    reading: Reading
+    folder: Path | None
+    policy: ReusePolicy
+    listener: Listener
+
+    def load(self, data: PriceFile | pd.DataFrame) -> Bars:
+        """Read a file, or take a DataFrame.
+
+        Raises
+        ------
+        bigbar.errors.DataError
+            If the bars cannot be used.
+        """
+        if self.folder is not None:
+            check_folder(self.folder, (), place_of(data), force=False, ways=FROM_PYTHON)
+        return load_bars(
+            data,
+            reading=self.reading,
+            max_memory=self.request.execution.max_memory,
+            others=self.request.spec.sees_other_columns,
+        )
+
+    def run(self, data: PriceFile | pd.DataFrame) -> Optimization:
+        """Optimize on a file, or on a DataFrame; see `optimize`."""
+        found = carry_out(
+            self.load(data),
+            self.request,
+            reason=self.reason,
+            listener=self.listener,
+            folder=self.folder,
+            policy=self.policy,
+        )
+        for sentence in found.broke_off:
+            warnings.warn(sentence, RuntimeWarning, stacklevel=3)
+        if found.outcome.best is None:
+            raise NothingCounts(_why_nothing(found), found)
+        return found
+
+
+def asked_for(given: Mapping[str, Any]) -> Asked:
+    """What the arguments of `optimize` come to.
+
+    Parameters
+    ----------
+    given : mapping
+        All but the data, by their names; those of the strategy as `parameters`.
+
+    Raises
+    ------
+    bigbar.errors.SettingsError
+        If one makes no sense.
+    """
     leave_if_starting()
+    store = given["store"]
     folder = None if store is None else Path(path("store", store, "a folder's path"))
-    listening = _listener(listener)
-    spec = spec_of(strategy)
+    listening = _listener(given["listener"])
+    spec, parameters = spec_of(given["strategy"]), dict(given["parameters"])
     settings = {name: parameters.pop(name) for name in spec.settings if name in parameters}
     spec = replace(spec, **settings)
     warn_of_ranges(parameters, as_text=True)
+    engine = given["engine"]
     usable, reason = available_engine(
         spec, None if engine is None else text("engine", engine, "an engine's name")
     )
-    least_trades = whole("min_trades", min_trades)
-    chosen: dict[str, Any] = {
-        "cash": cash,
-        "trade_on_close": trade_on_close,
-        "hedging": hedging,
-        "exclusive_orders": exclusive_orders,
-        "finalize_trades": finalize_trades,
-    }
+    least_trades = whole("min_trades", given["min_trades"])
     account = replace(
         spec.default_account(),
-        commission=commission,
-        spread=spread,
-        margin=margin,
-        **{name: value for name, value in chosen.items() if value is not None},
+        **{name: given[name] for name in ("commission", "spread", "margin")},
+        **{name: given[name] for name in _CHOSEN if given[name] is not None},
     )
-    space, everything = _points(
-        spec, spec.space(parameters), constraint, Search(method, max_tries, whole("seed", seed))
-    )
+    search = Search(given["method"], given["max_tries"], whole("seed", given["seed"]))
+    space, everything = _points(spec, spec.space(parameters), given["constraint"], search)
     request = Request(
         spec=spec,
         space=space,
         account=account,
         engine=usable,
-        choice=Choice.of(maximize, least_trades),
-        execution=execution_of(
-            {
-                "workers": workers,
-                "min_workers": min_workers,
-                "max_workers": max_workers,
-                "timeout_per_backtest": timeout_per_backtest,
-                "max_memory": max_memory,
-                "start_method": start_method,
-                "verify": verify,
-                "seed": seed,
-                "folder": folder,
-            }
-        ),
+        choice=Choice.of(given["maximize"], least_trades),
+        execution=execution_of({**given, "folder": folder}),
         plan=Plan(
-            assess=validate,
-            holdout=holdout,
-            choose=choose,
-            thorough=thorough,
-            walk_forward=walk_forward,
-            anchored=anchored,
-            matrix=walk_forward_matrix,
+            assess=given["validate"],
+            matrix=given["walk_forward_matrix"],
+            **{name: given[name] for name in _PLANNED},
         ),
         whole=everything,
     )
-    if listener is None and flag("progress", progress):
+    if given["listener"] is None and flag("progress", given["progress"]):
         listening = BarOnly()
-    policy = ReusePolicy(fresh=flag("fresh", fresh))
-    if folder is not None:
-        check_folder(folder, (), place_of(data), force=False, ways=FROM_PYTHON)
-    reading = Reading(columns_said(columns), time_format, time_zone, date_order)
-    bars = load_bars(
-        data,
-        reading=reading,
-        max_memory=request.execution.max_memory,
-        others=spec.sees_other_columns,
+    return Asked(
+        request=request,
+        reason=reason,
+        reading=Reading(
+            columns_said(given["columns"]),
+            given["time_format"],
+            given["time_zone"],
+            given["date_order"],
+        ),
+        folder=folder,
+        policy=ReusePolicy(fresh=flag("fresh", given["fresh"])),
+        listener=listening,
     )
-    found = carry_out(
-        bars, request, reason=reason, listener=listening, folder=folder, policy=policy
-    )
-    for sentence in found.broke_off:
-        warnings.warn(sentence, RuntimeWarning, stacklevel=2)
-    if found.outcome.best is None:
-        raise NothingCounts(_why_nothing(found), found)
-    return found
 
 
 def _why_nothing(found: Optimization) -> str:

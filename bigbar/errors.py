@@ -136,4 +136,6 @@ class Interrupted(Told, BaseException):
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by signal {signal_number}")
         self.signal_number = signal_number
+        #: What there is all the same: from `bigbar.optimize_many` the files that were finished.
+        self.found: Any = None
         self.exit_code = 128 + signal_number

@@ -198,10 +198,9 @@ def _done(batch: _Batch, source: Source, files: RunFiles, bars: Bars) -> Entry |
         return None
     if search is not None and done.summary["best"] is not None:
         columns = (options.request.choice.objective.name, *FIGURES)
-        table = stored_table(files, done.job, columns)
-        if options.request.plan is not None and options.request.plan.assess:
+        if search.lacks_returns:
             returns_again(bars, done.job, options.request, batch.terminal)
-        search.add(table, done.summary)
+        search.add(stored_table(files, done.job, columns), done.summary)
     code, problem = 0, None
     if done.summary["best"] is None:
         code, problem = InputError.exit_code, "no combination counts"
@@ -228,6 +227,8 @@ def _run_one(batch: _Batch, source: Source, files: RunFiles, loaded: Loaded) -> 
     if delivered is not None and delivered.problem is not None and not code:
         code = delivered.problem.exit_code
     if search is not None and outcome.complete and outcome.best is not None and code < 128:
+        if search.lacks_returns:
+            returns_again(loaded.bars, outcome.job, batch.options.request, batch.terminal)
         search.add(outcome.table, held)
     if batch.options.verbose and found.text:
         batch.texts.append(found.text)

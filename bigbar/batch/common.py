@@ -48,6 +48,36 @@ class Common:
         """The setting; None where no combination counts on every file."""
         return None if self.choice.number is None else dict(self.space[self.choice.number])
 
+    @property
+    def verdict(self) -> str:
+        """What it is worth, in lines of text."""
+        return str(self.findings.verdict)
+
+    def table(self) -> pd.DataFrame:
+        """What the setting does on each file.
+
+        Returns
+        -------
+        DataFrame
+            A row a file, by its name: statistics, the `rank` of the setting among all, and
+            `chosen by others beats`: the share of settings that the choice of the other files
+            beats there, 0.5 being chance. Empty where no combination counts on every file.
+        """
+        choice = self.choice
+        rows = {
+            name: {
+                **one.figures,
+                "rank": one.rank,
+                "chosen by others beats": np.nan if other is None else other.better_than,
+            }
+            for name, one, other in zip(
+                choice.names, choice.of_files, choice.left_out, strict=False
+            )
+        }
+        table = pd.DataFrame.from_dict(rows, orient="index")
+        table.index.name = "file"
+        return table
+
     def as_json(self) -> dict[str, Any]:
         """All of it, as JSON holds it."""
         choice, left_out = self.choice, self.findings.left_out
@@ -122,6 +152,7 @@ class CommonSearch:
         self._earlier_trials = 0
         self._sees_future = self._unsteady = False
         self._pending: str | None = None
+        self._has_returns = False
 
     def __enter__(self) -> Self:
         return self
@@ -142,12 +173,21 @@ class CommonSearch:
             self._pending = None
             return False
         self._names[bars_sha256] = self._pending = name
+        self._has_returns = False
         return True
 
     def returns(self, returns: NDArray[np.float32], times: pd.DatetimeIndex, annual: float) -> None:
         """Take in the returns of the file that is next; see `bigbar.progress.events.Listener`."""
-        if self._pooled is not None and self._pending is not None:
+        if self.lacks_returns:
+            assert self._pooled is not None
             self._pooled.add(returns, times, annual)
+            self._has_returns = True
+
+    @property
+    def lacks_returns(self) -> bool:
+        """Whether those of the file that is next are still to come: it was known what it is worth,
+        or the validation broke off."""
+        return self._pooled is not None and self._pending is not None and not self._has_returns
 
     def add(self, table: ResultTable, summary: Mapping[str, Any]) -> None:
         """Take in the rows of the file that is next.
