@@ -6,7 +6,7 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Any, NoReturn
 
 from bigbar.errors import SettingsError
@@ -71,18 +71,32 @@ class Parser(argparse.ArgumentParser):
             )
         return found, []
 
-    def options_of(self, args: Sequence[str]) -> list[str]:
-        """The words of a command line that are options and their values: nothing else."""
+    def options_of(self, args: Sequence[str], *, without: Set[str] = frozenset()) -> list[str]:
+        """The words of a command line that are options and their values: nothing else.
+
+        Parameters
+        ----------
+        args : sequence of str
+        without : set of str, optional
+            Options to leave out, with their values, by their names in what is parsed.
+        """
         kept: list[str] = []
-        takes_value = False
+        takes_value = wanted = False
         for text in args:
             if text == "--":
                 break
-            is_option = not takes_value and text.startswith("-") and text != "-"
-            if is_option or takes_value:
+            if takes_value:
+                takes_value = False
+            elif text.startswith("-") and text != "-":
+                name, mark, value = text.partition("=")
+                name = name.replace("_", "-") if name.startswith("--") else name
+                takes_value = self._takes_value(name + mark + value)
+                meant = {one.dest for key, one in self._named().items() if key.startswith(name)}
+                wanted = not (meant and meant <= without)
+            else:
+                continue
+            if wanted:
                 kept.append(text)
-            name, mark, value = text.partition("=")
-            takes_value = is_option and self._takes_value(name.replace("_", "-") + mark + value)
         return kept
 
     def error(self, message: str) -> NoReturn:

@@ -45,6 +45,14 @@ from bigbar.strategy_options import (
 from bigbar.streams import answer_apart
 from bigbar.validation.plan import Plan
 
+#: Options that change nothing in the files of one of several runs.
+_OF_ALL = frozenset(
+    {
+        *("common", "output", "dashboard", "save_config", "verbose", "no_progress"),
+        *("workers", "min_workers", "max_workers", "start_method", "max_memory"),
+    }
+)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -82,7 +90,8 @@ class Options:
     command : tuple of str
         As it was typed, without the program's name.
     typed : tuple of str
-        Of this the options alone, without those that are about this one run.
+        Of this the options that decide what is in the files of a run: without those about this
+        one run, or about several files together, or about how it is carried out.
     config : dict or None
         The file of settings, by path and sha256; None where none was named.
     saving : Saving or None
@@ -226,7 +235,7 @@ def _options(
         if given.no_store
         else ReusePolicy(given.fresh, given.resume, given.retry_failed),
         command=tuple(words),
-        typed=tuple(one for one in parser.options_of(words) if _dest(one) not in OF_ONE_RUN),
+        typed=tuple(parser.options_of(words, without=OF_ONE_RUN | _OF_ALL)),
         config=config.named,
         saving=saving,
     )
@@ -240,10 +249,6 @@ def _check_several(given: argparse.Namespace, sources: Sources | None) -> None:
             "--resume names one run, and several files have one each; leave it out: what is done "
             "is not run again, and what was interrupted continues"
         )
-
-
-def _dest(word: str) -> str:
-    return word.lstrip("-").replace("-", "_")
 
 
 def _dashboard(given: argparse.Namespace) -> bool:

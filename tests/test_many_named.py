@@ -134,8 +134,9 @@ def test_what_is_typed_about_this_one_run_is_not_kept():
     words = ["f.csv", "--fresh", "--k_atr", "-1", "--retry-failed"]
     with pytest.raises(SettingsError):  # They exclude each other.
         parse_options(words)
-    found = parse_options(["f.csv", "g.csv", "--k_atr=2", "--fresh", "--", "-h.csv"])
-    assert found.typed == ("--k_atr=2",)
+    words = ["f.csv", "--common", "worst", "g.csv", "--k_atr=2", "-v", "--fres", "--outp=x"]
+    found = parse_options([*words, "--min-tr", "3", "--", "-h.csv"])
+    assert found.typed == ("--k_atr=2", "--min-tr", "3")
     assert [source.path for source in found.several.files] == ["f.csv", "g.csv", "-h.csv"]
 
 

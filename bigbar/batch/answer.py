@@ -211,6 +211,12 @@ def _closing(
         yield "Stopped", f"{counted(total - len(entries), 'file')} not reached"
     if sought is not None and common is None:
         yield "Common", "none: it takes two files with a result"
+    if common is not None and common.replayed:
+        files = f"{common.replayed} of {counted(len(common.choice.names), 'file')}"
+        yield (
+            "Verified",
+            f"the setting for all replayed through backtesting.py on {files}: all equal",
+        )
     step = next(_steps(entries, common, total=total, sought=sought), None)
     if step is not None:
         yield "Next", step

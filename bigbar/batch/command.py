@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bigbar.batch import files as of_all
 from bigbar.batch.answer import answer
@@ -14,6 +14,7 @@ from bigbar.batch.common import Common, CommonSearch
 from bigbar.batch.done import done_before, stored_table
 from bigbar.batch.entry import Entry, with_result
 from bigbar.batch.listener import FilesTerminal
+from bigbar.batch.proof import Load, prove_common
 from bigbar.batch.returns_again import returns_again
 from bigbar.causes import cause_in
 from bigbar.data.many import Source, Sources
@@ -36,6 +37,7 @@ from bigbar.file_run import (
     save_settings,
     tell,
 )
+from bigbar.job import Job
 from bigbar.options import Options
 from bigbar.outcome import PROOF
 from bigbar.printable import printable
@@ -58,6 +60,8 @@ class _Batch:
     search: CommonSearch | None
     entries: list[Entry] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    jobs: dict[str, tuple[str, Job]] = field(default_factory=dict)
+    differs: str | None = None
     stopped: int | None = None
 
 
@@ -97,7 +101,7 @@ def run_many(options: Options, sources: Sources) -> int:
         if search is not None:
             terminal.on_returns = search.returns
         _run_all(batch, sources.files)
-        common = _found(batch)
+        common = _common(batch)
         code = _code(batch)
         delivered = of_all.write(
             options,
@@ -120,6 +124,8 @@ def run_many(options: Options, sources: Sources) -> int:
         for note in delivered.notes:
             terminal.event(note)
     tell(printable("\n\n".join([*batch.texts, text])), options, terminal)
+    if batch.differs is not None:
+        raise VerificationError(batch.differs)
     if delivered.problem is not None:  # The answer was given all the same.
         raise delivered.problem
     return code
@@ -201,6 +207,7 @@ def _done(batch: _Batch, source: Source, files: RunFiles, bars: Bars) -> Entry |
         if search.lacks_returns:
             returns_again(bars, done.job, options.request, batch.terminal)
         search.add(stored_table(files, done.job, columns), done.summary)
+        batch.jobs[source.name] = source.path, done.job
     code, problem = 0, None
     if done.summary["best"] is None:
         code, problem = InputError.exit_code, "no combination counts"
@@ -230,6 +237,7 @@ def _run_one(batch: _Batch, source: Source, files: RunFiles, loaded: Loaded) -> 
         if search.lacks_returns:
             returns_again(loaded.bars, outcome.job, batch.options.request, batch.terminal)
         search.add(outcome.table, held)
+        batch.jobs[source.name] = source.path, outcome.job
     if batch.options.verbose and found.text:
         batch.texts.append(found.text)
     return Entry(
@@ -243,11 +251,26 @@ def _run_one(batch: _Batch, source: Source, files: RunFiles, loaded: Loaded) -> 
     )
 
 
-def _found(batch: _Batch) -> Common | None:
-    """The one setting for all files; none where it was stopped."""
+def _common(batch: _Batch) -> Common | None:
+    """The one setting for all files, proved on each; none where it was stopped."""
     if batch.search is None or batch.stopped is not None:
         return None
-    return batch.search.found()
+
+    def loader(path: str, job: Job) -> Load:
+        return lambda: (load(batch.options, path).bars, job)
+
+    files = {name: loader(*held) for name, held in batch.jobs.items()}
+    try:
+        found = batch.search.found()
+        if found is None:
+            return None
+        proved = prove_common(found, files, batch.options.request.execution)
+        return replace(found, replayed=proved)
+    except Interrupted as stopped:
+        batch.stopped = stopped.signal_number
+    except VerificationError as problem:
+        batch.differs = str(problem)
+    return None
 
 
 def _code(batch: _Batch) -> int:
@@ -256,7 +279,7 @@ def _code(batch: _Batch) -> int:
         return Interrupted(batch.stopped).exit_code
     if not with_result(batch.entries):
         return InputError.exit_code
-    if any(entry.unproven for entry in batch.entries):
+    if batch.differs is not None or any(entry.unproven for entry in batch.entries):
         return VerificationError.exit_code
     failed = any(entry.exit_code for entry in batch.entries)
     return FailedCombinations.exit_code if failed else 0

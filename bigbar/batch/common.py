@@ -35,6 +35,8 @@ class Common:
     objective : str
     notes : tuple of str
         Which files have no part in it, and why.
+    replayed : int
+        On how many files it was replayed through `backtesting.py`, all statistics and trades equal.
     """
 
     choice: CommonChoice
@@ -42,6 +44,7 @@ class Common:
     space: Space
     objective: str
     notes: tuple[str, ...] = ()
+    replayed: int = 0
 
     @property
     def parameters(self) -> dict[str, Any] | None:
@@ -97,6 +100,7 @@ class Common:
             "verdict": _plain(self.findings.verdict),
             "bootstrap": _plain(self.findings.bootstrap),
             "left_out": _plain(left_out),
+            "replayed": self.replayed,
             "notes": [*self.notes, *self.findings.notes],
         }
 

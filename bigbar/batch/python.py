@@ -16,8 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.api import Asked, asked_for, carry_out, optimize
-from bigbar.batch.common import CommonSearch
+from bigbar.batch.common import Common, CommonSearch
 from bigbar.batch.optimizations import Optimizations
+from bigbar.batch.proof import Load, prove_common
 from bigbar.batch.returns_again import returns_again
 from bigbar.data.encoding import PriceFile
 from bigbar.data.many import several
@@ -102,10 +103,22 @@ def optimize_many(
             search = stack.enter_context(_search(asked.request, criterion))
         found = _run_all(asked, named, search)
         if search is not None:
-            found.common = search.found()
+            found.common = _proved(search.found(), found, asked)
     for name, problem in found.failed.items():
         warnings.warn(f"{name}: {problem}", RuntimeWarning, stacklevel=2)
     return found
+
+
+def _proved(common: Common | None, found: Optimizations, asked: Asked) -> Common | None:
+    if common is None:
+        return None
+
+    def loader(one: Optimization) -> Load:
+        return lambda: (one.outcome.bars, one.outcome.job)
+
+    files = {name: loader(one) for name, one in found.runs.items()}
+    proved = prove_common(common, files, asked.request.execution)
+    return replace(common, replayed=proved)
 
 
 def _named(data: Any) -> dict[str, Data]:

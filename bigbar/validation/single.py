@@ -107,7 +107,12 @@ class RunReplay:
 
 def replay_run(task: RunReplay) -> Replay:
     """Replay a run through `backtesting.py`, in a worker started on the same file."""
-    file, job = desk().file, task.job
+    return replayed(desk().file, task)
+
+
+def replayed(file: pd.DataFrame, task: RunReplay) -> Replay:
+    """Replay a run of a file through `backtesting.py`."""
+    job = task.job
     close = file["Close"].to_numpy(np.float64)[job.bars]
     engine, reference = build_engine(file, job), BacktestingEngine(file, job)
     found = compare_engines(0, task.row, close, engine, reference)
