@@ -19,6 +19,7 @@ from bigbar.history.tables import parameters_named
 from bigbar.printable import one_line, printable
 from bigbar.report.files import PAGE
 from bigbar.report.ownership import is_named, kind_of, receipt_in
+from bigbar.store.receipt import RUNS_OF
 from bigbar.store.records import Run
 from bigbar.units import counted
 
@@ -190,6 +191,9 @@ class ReportPage(Handler):
 def report_of(folder: Path, run: Run) -> Path | None:
     """The report page of a run in a folder: what it left there, or what `bigbar report` drew."""
     receipt = receipt_in(folder)
+    for one in (receipt or {}).get(RUNS_OF, ()):  # Of several files, each in a folder of its own.
+        if (one.get("run"), one.get("fingerprint")) == (run.id, run.fingerprint):
+            return report_of(folder / Path(str(one.get("name"))).name, run)
     drawn = folder / f"report-{run.id}.html"
     if receipt is None:  # Without one nothing can be held against it.
         return drawn if _is_page(drawn) else None

@@ -72,9 +72,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         act: Act = given.act
         path = Path(given.output) / RUNS
         if not path.is_file():
+            together = path.parents[1] / RUNS
+            where = f"--output {path.parents[1]} has those of several files"
             raise InputError(
-                f"there is no {path}: runs are kept in the output folder of the optimizer; name "
-                "it with --output DIR"
+                f"there is no {path}: runs are kept in the output folder of the optimizer; "
+                + (where if together.is_file() else "name it with --output DIR")
             )
         with RunStore(path, read_only=act is not _delete) as store:
             answer = act(store, given)

@@ -80,10 +80,15 @@ class PooledReturns:
         self._make_room(days)
         starts, places = self._places(days)
         risk = _risk_of(returns)
+        # The same days as before, as a rule: then nothing has to be picked out.
+        every = len(places) == self.sums.shape[1]
+        columns = slice(None) if every else places
         for start in range(0, len(returns) if risk else 0, _ROWS):
             part = np.nan_to_num(returns[start : start + _ROWS], nan=0.0)
             part *= np.float32(_RISK / risk)
-            self.sums[start : start + _ROWS, places] += np.add.reduceat(part, starts, axis=1)
+            if len(starts) < len(days):
+                part = np.add.reduceat(part, starts, axis=1)
+            self.sums[start : start + _ROWS, columns] += part
         self.files += 1
         self._annual = max(self._annual, annual)
 
