@@ -193,6 +193,7 @@ def optimize(
         By Ctrl-C, SIGTERM, SIGHUP or SIGQUIT; like `KeyboardInterrupt` not an `Exception`.
     """
     given = dict(locals())  # `optimize_many` takes the same options.
+    warn_of_ranges(parameters, as_text=True)
     return asked_for(given).run(data)
 
 
@@ -276,7 +277,6 @@ def asked_for(given: Mapping[str, Any]) -> Asked:
     spec, parameters = spec_of(given["strategy"]), dict(given["parameters"])
     settings = {name: parameters.pop(name) for name in spec.settings if name in parameters}
     spec = replace(spec, **settings)
-    warn_of_ranges(parameters, as_text=True)
     engine = given["engine"]
     usable, reason = available_engine(
         spec, None if engine is None else text("engine", engine, "an engine's name")

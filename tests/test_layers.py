@@ -105,6 +105,7 @@ def test_no_circles():
 def test_the_package_shows_what_it_says_and_the_version_only():
     assert IMPORTS["bigbar"] == {
         *("bigbar.api", "bigbar.backtest", "bigbar.explanation", "bigbar.version"),
+        *("bigbar.batch.optimizations", "bigbar.batch.python"),
     }
 
 

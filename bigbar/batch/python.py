@@ -30,6 +30,7 @@ from bigbar.progress.noted import Noted
 from bigbar.report.answer import why_nothing
 from bigbar.report.files import summary
 from bigbar.request import Request
+from bigbar.space import warn_of_ranges
 from bigbar.spec import StrategySpec
 from bigbar.store.fingerprint import bars_sha256
 from bigbar.validation.common_choice import CRITERIA
@@ -92,6 +93,7 @@ def optimize_many(
     """
     given = inspect.signature(optimize).bind(None, strategy, **options)
     given.apply_defaults()
+    warn_of_ranges(given.arguments["parameters"], as_text=True)
     asked = asked_for(given.arguments)
     named = _named(data)
     criterion = _criterion(common)
