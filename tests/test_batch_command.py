@@ -171,6 +171,24 @@ def test_one_store_has_all_runs(many):
     assert "--common" not in runs[0].command
 
 
+def test_the_dashboard_has_the_page_of_each(many):
+    from bigbar.dashboard.history import report_of
+
+    out = many[0] / "bigbar_output"
+    with RunStore(out / "runs.sqlite", read_only=True) as store:
+        pages = [report_of(out, run) for run in sorted(store.runs(), key=lambda run: run.id)]
+    assert pages == [out / name / "report.html" for name in ("A", "B", "A_2")]
+
+
+def test_the_runs_are_not_in_the_folder_of_a_file(many):
+    done = commands.run(
+        [sys.executable, "-m", "bigbar", "history", "--output", "bigbar_output/A"], cwd=many[0],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "--output bigbar_output has those of several files" in done.stderr
+
+
 def test_the_page_links_to_the_page_of_each(many):
     folder, _ = many
     html = (folder / "bigbar_output/report.html").read_text()
@@ -245,6 +263,37 @@ def test_what_would_be_written_over_is_refused_before_any_work(tmp_path):
     assert "summary.json in bigbar_output was not written by this program" in done.stderr
     assert (tmp_path / "bigbar_output/summary.json").read_text() == "mine"
     assert run(tmp_path, "data/A.csv", "other/A.csv", *QUICK, "--force").returncode == 0
+
+
+RAISING = """
+from bigbar.strategies.sma_cross import SmaCross
+
+class Raising(SmaCross):
+    def init(self):
+        super().init()
+        if len(self.data) == 640 and self.fast == 5 and self.slow == 8:
+            raise ValueError("not so")
+"""
+
+
+def test_what_failed_alone_is_run_again(tmp_path):
+    (tmp_path / "raising.py").write_text(RAISING)
+    for name, count in (("a", 600), ("c", 640)):
+        EURUSD.iloc[:count].to_csv(tmp_path / f"{name}.csv")
+    words = ("a.csv", "c.csv", "--strategy", "raising.py:Raising", *QUICK[2:])
+    assert run(tmp_path, *words).returncode == 3
+    out = tmp_path / "bigbar_output"
+    again = run(tmp_path, *words)
+    assert again.returncode == 3
+    assert taken(out) == [True, True]
+    assert "--retry-failed runs just those again" in " ".join(again.stdout.split())
+    retried = run(tmp_path, *words, "--retry-failed")
+    assert retried.returncode == 3
+    assert taken(out) == [True, False]
+    assert "c: run 2: 1 combination that failed are run again" in retried.stderr
+    fresh = run(tmp_path, "a.csv", *QUICK, "--retry-failed", "other.csv")
+    assert fresh.returncode == 2
+    assert taken(out) == [True, False]  # Nothing was run, so nothing was written.
 
 
 ODD = """

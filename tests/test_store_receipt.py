@@ -8,7 +8,13 @@ from small_run import small_outcome
 
 from bigbar.report.files import receipt_of, summary, write_receipt
 from bigbar.store.fingerprint import canonical
-from bigbar.store.receipt import FORMAT, RECEIPT, identity_in, read_receipt
+from bigbar.store.receipt import (
+    FORMAT,
+    RECEIPT,
+    identity_in,
+    read_receipt,
+    receipt_of_several,
+)
 from bigbar.store.schema import StoreError
 from bigbar.version import __version__
 
@@ -99,3 +105,21 @@ def test_bytes_that_are_no_text(path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(StoreError, match="is no receipt"):
         read_receipt(path)
+
+
+RUNS = [{"name": name, "run": 1, "fingerprint": name * 64, "result_sha256": None} for name in "ab"]
+
+
+def test_the_receipt_of_several_runs(tmp_path):
+    found = receipt_of_several(RUNS, state="finished", command=["a.csv", "b.csv"], config=None)
+    path = write_receipt(tmp_path, found)
+    assert read_receipt(path) == found
+    assert found["runs"] == RUNS
+    for parts in (
+        {"runs": RUNS[:1]}, {"runs": RUNS[::-1]}, {"runs": None}, {"runs": ["a"]}, {"runs": [{}]},
+        {"fingerprint": "0" * 64},
+    ):  # fmt: skip
+        write_receipt(tmp_path, found)
+        changed(path, **parts)
+        with pytest.raises(StoreError, match="damaged"):
+            read_receipt(path)

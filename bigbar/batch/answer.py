@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bigbar.batch.common import Common, value_word
@@ -33,7 +33,8 @@ COLUMNS = {
 #: What is left out first, where the terminal is too narrow.
 _FIRST_TO_GO = ("bars", "Buy & Hold Return [%]", "Sharpe Ratio", "# Trades", "Max. Drawdown [%]")
 
-_MOST_NAME, _MOST_SETTING = 20, 24
+#: Characters of a name, as far as there is room; of a setting there may be four more.
+_MOST_NAME = (20, 14, 9)
 
 
 def answer(
@@ -95,40 +96,56 @@ def _headline(entries: Sequence[Entry], objective: str, total: int, width: int) 
 
 
 def _table(good: Sequence[Entry], objective: str, width: int) -> str:
-    """The table with the most columns that fits."""
-    shown = ["bars", *dict.fromkeys((objective, *COLUMNS))]
+    """The best of each file."""
+    names = varying(good)
+
+    def draw(shown: Sequence[str], most: int) -> Table:
+        found = _begun("file")
+        if "bars" in shown:
+            found.add_column("bars", justify="right", no_wrap=True)
+        found.add_column(names[0] if len(names) == 1 else "setting", no_wrap=True)
+        for name in shown:
+            if name != "bars":
+                _add(found, COLUMNS.get(name, name.replace(" ", "\n", 1)))
+        found.add_column("", no_wrap=True)
+        for entry in good:
+            found.add_row(
+                cropped(entry.name, most),
+                *([f"{entry.bars:,}"] if "bars" in shown else []),
+                cropped("/".join(entry.values(names)), most + 4),
+                *(figure(name, entry.statistic(name)) for name in shown if name != "bars"),
+                MARKS.get(entry.light, ""),
+            )
+        return found
+
+    return _fitting(draw, ["bars", *dict.fromkeys((objective, *COLUMNS))], {objective}, width)
+
+
+def _fitting(
+    draw: Callable[[Sequence[str], int], Table], columns: list[str], needed: set[str], width: int
+) -> str:
+    """A table with the most columns that fit, and names as long as can be."""
     for gone in ("", *_FIRST_TO_GO):
-        if gone != objective and gone in shown:
-            shown.remove(gone)
-        found = _drawn(good, shown)
-        if wanted_width(found) <= width:
-            break
+        if gone in needed or (gone and gone not in columns):
+            continue
+        columns = [name for name in columns if name != gone]
+        for most in _MOST_NAME:
+            found = draw(columns, most)
+            if wanted_width(found) <= width:
+                return drawn(found, width)
     return drawn(found, width)
 
 
-def _drawn(good: Sequence[Entry], shown: Sequence[str]) -> Table:
+def _begun(head: str) -> Table:
     from rich.table import Table
 
-    names = varying(good)
     found = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    found.add_column("file", no_wrap=True)
-    if "bars" in shown:
-        found.add_column("bars", justify="right", no_wrap=True)
-    found.add_column(names[0] if len(names) == 1 else "setting", no_wrap=True)
-    for name in shown:
-        if name != "bars":
-            head = COLUMNS.get(name, name.replace(" [", "\n["))
-            found.add_column(head, justify="right", no_wrap=True, vertical="bottom")
-    found.add_column("", no_wrap=True)
-    for entry in good:
-        found.add_row(
-            cropped(entry.name, _MOST_NAME),
-            *([f"{entry.bars:,}"] if "bars" in shown else []),
-            cropped("/".join(entry.values(names)), _MOST_SETTING),
-            *(figure(name, entry.statistic(name)) for name in shown if name != "bars"),
-            MARKS.get(entry.light, ""),
-        )
+    found.add_column(head, no_wrap=True, vertical="bottom")
     return found
+
+
+def _add(found: Table, head: str) -> None:
+    found.add_column(head, justify="right", no_wrap=True, vertical="bottom")
 
 
 def cropped(text: str, most: int) -> str:
@@ -166,22 +183,27 @@ def _common(common: Common, width: int) -> Iterator[str]:
 
 
 def _common_table(common: Common, width: int) -> str:
-    from rich.table import Table
-
-    shown = [name for name in COLUMNS if name in common.choice.of_files[0].figures]
-    found = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    found.add_column("file", no_wrap=True)
-    for head in (*(COLUMNS[name] for name in shown), "rank", "chosen by others: beats"):
-        found.add_column(head, justify="right", no_wrap=True)
+    """What the setting does on each file, and what the others choose on the one left out."""
     choice = common.choice
-    for name, one, other in zip(choice.names, choice.of_files, choice.left_out, strict=True):
-        found.add_row(
-            cropped(name, _MOST_NAME),
-            *(figure(statistic, one.figures[statistic]) for statistic in shown),
-            rank_text(one),
-            "–" if other is None else f"{100 * other.better_than:.0f} %",
-        )
-    return drawn(found, width)
+
+    def draw(shown: Sequence[str], most: int) -> Table:
+        found = _begun("file")
+        for name in shown:
+            _add(found, COLUMNS[name])
+        _add(found, "rank")
+        _add(found, "left out,\nbeats")
+        rows = zip(choice.names, choice.of_files, choice.left_out, strict=True)
+        for name, one, other in rows:
+            found.add_row(
+                cropped(name, most),
+                *(figure(statistic, one.figures[statistic]) for statistic in shown),
+                rank_text(one),
+                "–" if other is None else f"{100 * other.better_than:.0f} %",
+            )
+        return found
+
+    columns = [name for name in COLUMNS if name in choice.of_files[0].figures]
+    return _fitting(draw, columns, {"Return [%]"}, width)
 
 
 def rank_text(one: OfFile) -> str:
@@ -243,7 +265,8 @@ def _steps(
         )
     if any(entry.failed_combinations for entry in entries):
         yield "See why combinations failed, then --retry-failed runs just those again."
-    if sought is None and len(with_result(entries)) > 1:
+    several = [one.summary for one in with_result(entries) if one.summary is not None]
+    if sought is None and len(several) > 1 and several[0]["grid"]["combinations"] > 1:
         yield "See whether one setting does for all of them: --common mean-rank."
     if common is not None and common.findings.verdict.light == "red":
         yield "Get longer files, more of them, or try fewer settings: luck had too many chances."

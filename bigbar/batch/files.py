@@ -41,7 +41,7 @@ def write(
     total: int,
     notes: Sequence[str] = (),
 ) -> Delivered:
-    """Write what there is about all files together.
+    """Write what there is about all files together; nothing where none was run.
 
     Parameters
     ----------
@@ -60,6 +60,8 @@ def write(
     bigbar.report.files.OutputError
         If a file cannot be written.
     """
+    if all(entry.summary is None for entry in entries):
+        return Delivered()
     found = summary_of(options, entries, common, state=state, total=total, notes=notes)
     receipt = receipt_of_several(
         [

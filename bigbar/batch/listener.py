@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.batch.entry import Entry
+from bigbar.batch.entry import Entry, varying
 from bigbar.data.read import Bars
 from bigbar.job import Job
 from bigbar.machine.budget import Budget
@@ -109,11 +109,9 @@ def told(entry: Entry) -> str:
     if entry.best is None:
         return f"failed: {one_line(entry.told_problem)}"
     objective = entry.summary["settings"]["maximize"] if entry.summary else ""
-    setting = ", ".join(
-        f"{name} {value}" for name, value in zip(
-            entry.best["parameters"], entry.values(entry.best["parameters"]), strict=True
-        )
-    )  # fmt: skip
+    names = varying([entry])
+    pairs = zip(names, entry.values(names), strict=True)
+    setting = ", ".join(one_line(f"{name} {value}") for name, value in pairs)
     parts = [
         counted(entry.bars or 0, "bar"),
         setting,
@@ -125,4 +123,4 @@ def told(entry: Entry) -> str:
         "done before" if entry.taken else "",
         entry.problem or "",
     ]
-    return f"{entry.name}: {' · '.join(part for part in parts if part)}"
+    return f"{one_line(entry.name)}: {' · '.join(part for part in parts if part)}"

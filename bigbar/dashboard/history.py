@@ -192,8 +192,10 @@ def report_of(folder: Path, run: Run) -> Path | None:
     """The report page of a run in a folder: what it left there, or what `bigbar report` drew."""
     receipt = receipt_in(folder)
     for one in (receipt or {}).get(RUNS_OF, ()):  # Of several files, each in a folder of its own.
-        if (one.get("run"), one.get("fingerprint")) == (run.id, run.fingerprint):
-            return report_of(folder / Path(str(one.get("name"))).name, run)
+        own = (one.get("run"), one.get("fingerprint")) == (run.id, run.fingerprint)
+        name = Path(str(one.get("name"))).name
+        if own and name not in ("", ".."):
+            return report_of(folder / name, run)
     drawn = folder / f"report-{run.id}.html"
     if receipt is None:  # Without one nothing can be held against it.
         return drawn if _is_page(drawn) else None
