@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.results import Choice
+from bigbar.choice import Choice
 from bigbar.space import Space
 from bigbar.statistics import COLUMN, NAMES
 from bigbar.validation.common_choice import CRITERIA, FIGURES, CommonChoice, ResultsOfFiles

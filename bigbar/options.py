@@ -244,6 +244,10 @@ def _options(
 def _check_several(given: argparse.Namespace, sources: Sources | None) -> None:
     if sources is None and given.common is not None:
         raise SettingsError("--common takes several price files; name them, or leave it out")
+    if given.common is not None and isinstance(given.maximize, list) and len(given.maximize) > 1:
+        raise SettingsError(
+            "--common finds the best setting by one objective; give one --maximize, or leave it out"
+        )
     if sources is not None and given.resume is not None:
         raise SettingsError(
             "--resume names one run, and several files have one each; leave it out: what is done "

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
-from bigbar.results import Choice
+from bigbar.choice import Choice
 from bigbar.validation.common_choice import (
     CRITERIA,
     FIGURES,

@@ -104,6 +104,7 @@ def test_what_is_shown(found):
         ("one.csv", {}, "'one.csv' is one file; bigbar.optimize takes it"),
         (FRAMES, {"common": "median"}, "'mean rank' or 'worst'"),
         (FRAMES, {"common": 3}, "'mean rank' or 'worst'"),
+        (FRAMES, {"common": "worst", "maximize": ["SQN", "Win Rate [%]"]}, "by one objective"),
         (FRAMES, {"maximize": "sharpe"}, "there is no statistic 'sharpe'"),
         (FRAMES, {"verify": -1}, "verify"),
     ],

@@ -157,6 +157,10 @@ def test_refused_with_exit_code_2(arguments, words):
         (["f", "--top"], "--top needs a value; --help says which"),
         (["f", "--no-such-option"], "there is no option '--no-such-option'"),
         (["f", "--common", "worst"], "--common takes several price files"),
+        (
+            ["f", "g", "--common=worst", "--maximize=SQN", "--maximize=Win Rate [%]"],
+            "--common finds the best setting by one objective",
+        ),
         (["f", "g", "--resume", "3"], "--resume names one run, and several files have one each"),
         (["f", "-"], "standard input (-) holds one file"),
         (["no_such/*.csv"], "no file is like 'no_such/*.csv'"),

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar.errors import SettingsError
 from bigbar.choice import Choice
+from bigbar.errors import SettingsError
 from bigbar.results import ResultTable
 from bigbar.space import Space, plain_point
 from bigbar.units import json_values

@@ -53,6 +53,12 @@ class Entry:
         return None if self.summary is None else self.summary["best"]
 
     @property
+    def objective(self) -> str:
+        """What was optimized; of several objectives the main one."""
+        named = "" if self.summary is None else self.summary["settings"]["maximize"]
+        return str(named[0] if isinstance(named, list) else named)
+
+    @property
     def light(self) -> str:
         """Of its verdict."""
         verdict = None if self.summary is None else self.summary["verdict"]

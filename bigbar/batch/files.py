@@ -79,7 +79,13 @@ def write(
         config=options.config,
     )
     text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    html = page_of(entries, common, title=options.request.spec.title, summary=found)
+    html = page_of(
+        entries,
+        common,
+        title=options.request.spec.title,
+        objective=options.request.choice.objective.name,
+        summary=found,
+    )
     with Delivery(options.output, force=options.force) as delivery:
         delivery.add(PAGE, lambda path: _written(path, html))
         delivery.add(SUMMARY, lambda path: _written(path, text))
@@ -110,7 +116,9 @@ def summary_of(
         "state": state,
         "settings": {
             "strategy": options.request.spec.path,
-            "maximize": options.request.choice.objective.name,
+            "maximize": options.request.choice.objective.name
+            if len(options.request.choice.objectives) == 1
+            else list(options.request.choice.names),
             "min_trades": options.request.choice.min_trades,
             "common": options.common,
         },

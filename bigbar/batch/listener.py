@@ -108,14 +108,13 @@ def told(entry: Entry) -> str:
     """What came of a file, in a line."""
     if entry.best is None:
         return f"failed: {one_line(entry.told_problem)}"
-    objective = entry.summary["settings"]["maximize"] if entry.summary else ""
     names = varying([entry])
     pairs = zip(names, entry.values(names), strict=True)
     setting = ", ".join(one_line(f"{name} {value}") for name, value in pairs)
     parts = [
         counted(entry.bars or 0, "bar"),
         setting,
-        f"{objective} {signs(f'{entry.statistic(objective):,.2f}')}",
+        f"{entry.objective} {signs(f'{entry.statistic(entry.objective):,.2f}')}",
         f"{MARKS[entry.light]} {entry.light}" if entry.light in MARKS else "",
         f"{counted(entry.failed_combinations, 'combination')} failed"
         if entry.failed_combinations

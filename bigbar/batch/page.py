@@ -23,7 +23,12 @@ _ORDER = {"green": 3.0, "amber": 2.0, "red": 1.0, "none": 0.0}
 
 
 def page_of(
-    entries: Sequence[Entry], common: Common | None, *, title: str, summary: Mapping[str, Any]
+    entries: Sequence[Entry],
+    common: Common | None,
+    *,
+    title: str,
+    objective: str,
+    summary: Mapping[str, Any],
 ) -> str:
     """The page as text.
 
@@ -34,10 +39,11 @@ def page_of(
     common : Common or None
     title : str
         Of the strategy.
+    objective : str
+        The main one.
     summary : mapping
         As `summary.json` has it.
     """
-    objective = str(summary["settings"]["maximize"])
     sections = [_files_section(entries, objective, summary)]
     if common is not None:
         sections.append(_common_section(common))

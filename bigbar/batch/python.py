@@ -97,6 +97,8 @@ def optimize_many(
     asked = asked_for(given.arguments)
     named = _named(data)
     criterion = _criterion(common)
+    if criterion is not None and len(asked.request.choice.objectives) > 1:
+        raise SettingsError("common finds the best setting by one objective; maximize one")
     with ExitStack() as stack:
         search = None
         if criterion is not None:
