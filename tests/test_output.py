@@ -310,8 +310,8 @@ def test_summary(tmp_path):
     }  # fmt: skip
     assert found["failures"] == []
     assert found["verification"] == {
-        "combinations": 5, "wanted": 5, "statistics": 30, "max_relative_difference": 2e-13,
-        "answered_differently": [], "ok": True,
+        "combinations": 5, "wanted": 5, "replayed_before": 0, "statistics": 30,
+        "max_relative_difference": 2e-13, "answered_differently": [], "ok": True,
     }  # fmt: skip
 
 
