@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -83,7 +84,7 @@ def _row(entry: Entry, axes: Sequence[str], shown: Sequence[str]) -> list[Conten
     assert entry.summary is not None
     assert entry.best is not None
     data, values = entry.summary["data"], entry.best["parameters"]
-    link = tag("a", entry.name, href=f"{quote(entry.name)}/{PAGE}", title=entry.path)
+    link = tag("a", entry.name, href=f"{quote(os.fsencode(entry.name))}/{PAGE}", title=entry.path)
     return [
         link,
         Cell(f"{data['rows']:,}", data["rows"]),
