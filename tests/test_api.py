@@ -24,7 +24,10 @@ def found() -> bigbar.Optimization:
 
 
 def test_what_the_package_offers():
-    offered = ["Backtest", "Explanation", "Optimization", "__version__", "explain", "optimize"]
+    offered = [
+        *("Backtest", "Explanation", "Optimization", "Optimizations", "__version__"),
+        *("explain", "optimize", "optimize_many"),
+    ]
     assert bigbar.__all__ == offered
     for name in bigbar.__all__:
         assert getattr(bigbar, name) is not None
