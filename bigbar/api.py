@@ -34,7 +34,7 @@ from bigbar.report.details import whole_answer
 from bigbar.report.files import ending, prepare_folder
 from bigbar.report.ownership import FROM_PYTHON, check_folder, place_of
 from bigbar.request import Request
-from bigbar.search.find import Search, Whole
+from bigbar.search.find import Points, Search
 from bigbar.space import Space, warn_of_ranges
 from bigbar.spec import StrategySpec
 from bigbar.store.recorder import Recorder
@@ -119,9 +119,10 @@ def optimize(
     constraint : callable or str, optional
         Which combinations to run: a function of a combination's parameters, by attribute and by
         name, or a condition as on the command line.
-    method : {"grid", "random"}, optional
-        Every combination, or some of them by chance, spread evenly. By default the grid, and random
-        with `max_tries`, unless the whole grid takes under a minute.
+    method : str, optional
+        "grid": every combination; "random": some of them by chance, spread evenly; or a search, in
+        which each try goes by those before, one of `bigbar.search.find.SEARCHES`. By default the
+        grid, and "local" with `max_tries`, unless the whole grid takes under a minute.
     max_tries : int, optional
         Combinations to try at most; all by default. Whatever their number, nothing is as large as
         the grid.
@@ -158,7 +159,7 @@ def optimize(
     walk_forward_matrix : bool, optional
         Walk forward over several numbers of windows and shares.
     seed : int, optional
-        Of the samples timed and replayed, of the draws of the validation, and of random tries.
+        Of the samples timed and replayed, of the draws of the validation, and of the method.
     store : path, optional
         A folder, made where there is none, whose `runs.sqlite` keeps the run. One that was
         interrupted continues there. By default nothing is kept.
@@ -288,10 +289,10 @@ def asked_for(given: Mapping[str, Any]) -> Asked:
         **{name: given[name] for name in _CHOSEN if given[name] is not None},
     )
     search = Search(given["method"], given["max_tries"], whole("seed", given["seed"]))
-    space, everything = _points(spec, spec.space(parameters), given["constraint"], search)
+    points = _points(spec, spec.space(parameters), given["constraint"], search)
     request = Request(
         spec=spec,
-        space=space,
+        space=points.space,
         account=account,
         engine=usable,
         choice=Choice.of(given["maximize"], least_trades),
@@ -301,7 +302,8 @@ def asked_for(given: Mapping[str, Any]) -> Asked:
             matrix=given["walk_forward_matrix"],
             **{name: given[name] for name in _PLANNED},
         ),
-        whole=everything,
+        whole=points.whole,
+        asking=points.asking,
     )
     if given["listener"] is None and flag("progress", given["progress"]):
         listening = BarOnly()
@@ -352,8 +354,8 @@ def _points(
     product: Space,
     constraint: Callable[[Any], bool] | str | None,
     search: Search,
-) -> tuple[Space, Whole | None]:
-    """What is to be tried, and the grid that may be run in its place."""
+) -> Points:
+    """What is to be tried."""
     if constraint is None:
         return search.points(product, (), lambda: product)
     condition = (

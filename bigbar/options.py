@@ -27,8 +27,7 @@ from bigbar.outcome import Execution, replays_asked_for
 from bigbar.parser import make_parser
 from bigbar.printable import shown
 from bigbar.request import Request
-from bigbar.search.find import Search, Whole
-from bigbar.space import Space
+from bigbar.search.find import Points, Search
 from bigbar.spec import StrategySpec
 from bigbar.store.recording import ReusePolicy
 from bigbar.strategies.find import DEFAULT
@@ -190,7 +189,7 @@ def _options(
     sources = several(given.files)
     _check_several(given, sources)
     saving = saving_of(given, spec, parser)
-    space, whole = _points(spec, given)
+    points = _points(spec, given)
     engine, reason = available_engine(spec, given.engine)
     return Options(
         file=given.files[0] if sources is None else sources.files[0].path,
@@ -204,7 +203,7 @@ def _options(
         ),
         request=Request(
             spec=spec,
-            space=space,
+            space=points.space,
             account=account_of(spec, given),
             engine=engine,
             choice=Choice.of(given.maximize, given.min_trades),
@@ -219,7 +218,8 @@ def _options(
                 matrix=given.walk_forward_matrix,
             ),
             # One grid for all files, where one of its settings is sought.
-            whole=whole if given.common is None else None,
+            whole=points.whole if given.common is None else None,
+            asking=points.asking if given.common is None else None,
         ),
         engine_reason=reason,
         optimize=not given.no_optimize,
@@ -261,8 +261,8 @@ def _dashboard(given: argparse.Namespace) -> bool:
     return bool(given.dashboard)
 
 
-def _points(spec: StrategySpec, given: argparse.Namespace) -> tuple[Space, Whole | None]:
-    """What is to be tried, and the grid that may be run in its place."""
+def _points(spec: StrategySpec, given: argparse.Namespace) -> Points:
+    """What is to be tried."""
     search = Search(given.method, given.max_tries, given.seed)
     if given.no_optimize and (given.method or given.max_tries):
         raise SettingsError(

@@ -26,10 +26,13 @@ from bigbar.machine.metrics import Metrics
 from bigbar.machine.watch import SweepMetrics, Watcher
 from bigbar.pareto import ParetoSet, pareto_set
 from bigbar.results import ResultTable
+from bigbar.search.find import Asking
+from bigbar.sharing.asked import AskedSpace
 from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.known import KnownResult
 from bigbar.store.recorder import Carried
 from bigbar.store.records import State
+from bigbar.store.search_parts import SearchParts, search_parts
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
 from bigbar.validation.returns import KeptReturns
@@ -190,6 +193,10 @@ class Outcome:
         Why combinations of a compiled strategy were run by `backtesting.py`, and how many.
     config : dict or None
         The file that settings came from, by path and sha256; None where there was none.
+    asking : Asking or None
+        The search that chose the points; None where they were known from the beginning.
+    untried : int
+        Points that a search was stopped before it could ask for.
     """
 
     job: Job
@@ -228,6 +235,8 @@ class Outcome:
     engine_reason: str = ""
     in_python: Counter[str] = field(default_factory=Counter)
     config: dict[str, str] | None = None
+    asking: Asking | None = None
+    untried: int = 0
 
     @property
     def metrics(self) -> Metrics | None:
@@ -260,12 +269,25 @@ class Outcome:
     @cached_property
     def identity(self) -> Identity:
         """What decides the numbers."""
-        return identity_of(self.bars.frame, self.job)
+        found = identity_of(self.bars.frame, self.job, self.search)
+        if isinstance(self.job.space, AskedSpace):  # Nothing has been asked for yet.
+            return found.with_points(np.empty(0, np.int64))
+        return found
+
+    @cached_property
+    def search(self) -> SearchParts | None:
+        """How the points were chosen, as JSON holds it, where a search did."""
+        return None if self.asking is None else search_parts(self.asking, self.choice)
 
     @property
     def complete(self) -> bool:
         """Whether every combination was answered, or failed."""
-        return self.table.reached() + len(self.failures) >= len(self.table)
+        return self.table.reached() + len(self.failures) >= self.total
+
+    @property
+    def total(self) -> int:
+        """How many combinations were to be tried."""
+        return len(self.table) + self.untried
 
     @property
     def unsteady(self) -> str | None:
@@ -407,9 +429,14 @@ def settings_values(outcome: Outcome) -> dict[str, Any]:
         "min_trades": outcome.choice.min_trades,
         **job.account.described,
         **job.spec.settings,
+        **_search_values(outcome.asking),
         "seed": execution.seed,
         "verify": execution.verify,
     }
+
+
+def _search_values(asking: Asking | None) -> dict[str, Any]:
+    return {} if asking is None else {"method": asking.method, "max_tries": asking.tries}
 
 
 def data_values(outcome: Outcome) -> dict[str, Any]:

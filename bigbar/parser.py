@@ -138,8 +138,9 @@ def _add_search(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
     group.add_argument(
         "--method",
         choices=METHODS,
-        help="grid tries every combination, random N of them, spread evenly (default: grid; random "
-        "with --max-tries, unless the whole grid takes under a minute)",
+        help="grid tries every combination, random N of them, spread evenly, the others search: "
+        "each try goes by those before (default: grid; local with --max-tries, unless the whole "
+        "grid takes under a minute)",
     )
     group.add_argument(
         "--no-optimize",
@@ -254,7 +255,7 @@ def _add_running(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
         metavar="N",
         type=at_least(0),
         default=0,
-        help="of the samples timed and verified, and of --method random (default: %(default)s)",
+        help="of the samples timed and verified, and of --method (default: %(default)s)",
     )
     group.add_argument(
         "--no-progress", action="store_true", help="no bar: plain lines only, as CI logs want them"

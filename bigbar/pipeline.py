@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,8 +31,11 @@ from bigbar.progress.events import Listener
 from bigbar.progress.noted import Noted
 from bigbar.request import Request
 from bigbar.results import ResultTable
+from bigbar.searching import as_asked_before, room_to_search, search
 from bigbar.settled import load_of, settle
+from bigbar.sharing.asked import AskedSpace
 from bigbar.sharing.leftovers import remove_leftovers
+from bigbar.space import Space
 from bigbar.store.fingerprint import bars_sha256
 from bigbar.store.recorder import Recorder
 from bigbar.store.records import NewRun
@@ -116,6 +119,7 @@ def optimize_bars(
         listener.event(note)
     with signals_raised():
         engine = settle(bars, job, request, listener, recorder)
+    asking = request.asking if engine.job.space is job.space else None
     job = engine.job
     if engine.reason:
         listener.engine(job.engine, engine.reason)
@@ -125,15 +129,18 @@ def optimize_bars(
         listener.event(f"removed {removed} {what} that a killed run had left behind")
     budget = _budget(bars, job, request.execution, request.plan, engine.backtest_s)
     execution = _within(request.execution, budget)
-    table = ResultTable.empty(job.space)
-    outcome = Outcome(job, execution, request.choice, bars, table, request.plan, budget=budget)
-    outcome.engine_reason = engine.reason
-    if execution.files is not None:
-        outcome.kept_bytes = execution.files.store_bytes()
-    with signals_raised():
-        _carry_out(outcome, budget, listener, recorder)
+    with room_to_search(job, asking) as job:
+        table = ResultTable.empty(job.space)
+        outcome = Outcome(job, execution, request.choice, bars, table, request.plan, budget=budget)
+        outcome.engine_reason, outcome.asking = engine.reason, asking
+        if execution.files is not None:
+            outcome.kept_bytes = execution.files.store_bytes()
+        with signals_raised():
+            _carry_out(outcome, budget, listener, recorder)
     if outcome.verification is not None and not outcome.verification.ok:
-        raise VerificationError(differences_text(outcome.verification.differences, job.space))
+        raise VerificationError(
+            differences_text(outcome.verification.differences, outcome.job.space)
+        )
     return outcome
 
 
@@ -252,22 +259,38 @@ def _optimize(outcome: Outcome, setup: WorkerSetup, listener: Listener, recorder
     """Sweep the space, read the answer off the table, verify it, and find out what it is worth."""
     file, engine, pool, watcher = setup.file, setup.engine, setup.pool, outcome.watcher
     assert watcher is not None
-    if outcome.plan is not None and outcome.plan.assess:
+    if outcome.plan is not None and outcome.plan.assess and outcome.asking is None:
         outcome.returns = keep_returns(file, outcome.job, most_bytes=MOST_BYTES)
-    with outcome.timed("estimate_s"):
-        chunks = estimate(outcome, pool, listener, recorder)
-    with outcome.timed("sweep_s"), watcher.sweeping(outcome.sweep_metrics):
-        sweep(outcome, pool, listener, recorder, chunks)
+    space = outcome.job.space
+    run = partial(_run, outcome, space, pool, listener, recorder)
+    with watcher.sweeping(outcome.sweep_metrics):
+        run()
     _settle(outcome, engine, listener, recorder)
     outcome.memory = memory_of(file, setup.publication, pool, outcome.execution.workers)
     if outcome.stopped_by is not None:
         return
     try:
-        _verify(outcome, engine, pool, listener, recorder)
+        _verify(outcome, engine, pool, listener, recorder, run)
         with outcome.timed("validate_s"), outcome.apart("the validation", listener.event):
             _validate(outcome, file, pool, listener, recorder)
     except Interrupted as stop_signal:  # The result is complete all the same.
         outcome.stopped_by = stop_signal.signal_number
+
+
+def _run(
+    outcome: Outcome, space: Space, pool: WorkerPool, listener: Listener, recorder: Recorder
+) -> None:
+    """Fill in the table: run all its points, or those that a search asks for."""
+    if isinstance(space, AskedSpace):
+        if outcome.carried.retry is None:
+            with outcome.timed("sweep_s"):
+                search(outcome, space, pool, listener, recorder)
+            return
+        as_asked_before(outcome, space, recorder)
+    with outcome.timed("estimate_s"):
+        chunks = estimate(outcome, pool, listener, recorder)
+    with outcome.timed("sweep_s"):
+        sweep(outcome, pool, listener, recorder, chunks)
 
 
 def _take_over(outcome: Outcome, listener: Listener, recorder: Recorder) -> None:
@@ -332,18 +355,22 @@ def _choose(outcome: Outcome, listener: Listener) -> None:
 
 
 def _verify(
-    outcome: Outcome, engine: Engine, pool: WorkerPool, listener: Listener, recorder: Recorder
+    outcome: Outcome,
+    engine: Engine,
+    pool: WorkerPool,
+    listener: Listener,
+    recorder: Recorder,
+    run_again: Callable[[], None],
 ) -> None:
     """Replay some; where the store had a wrong row, do what it had all over again first."""
     with outcome.timed("verify_s"):
         wrong = verify(outcome, pool, listener)
     if not wrong:
         return
-    distrust(outcome, listener, recorder, wrong, computed=~outcome.kept)
-    with outcome.timed("estimate_s"):
-        chunks = estimate(outcome, pool, listener, recorder)
-    with outcome.timed("sweep_s"):
-        sweep(outcome, pool, listener, recorder, chunks)
+    # What a search was told led it to all that it computed.
+    computed = ~outcome.kept if outcome.asking is None else np.zeros_like(outcome.kept)
+    distrust(outcome, listener, recorder, wrong, computed=computed)
+    run_again()
     _settle(outcome, engine, listener, recorder)
     if outcome.stopped_by is None:
         with outcome.timed("verify_s"):
@@ -379,6 +406,8 @@ def _validate(
         count_opening=lambda split: recorder.count_opening(split.isoformat()),
         returns=outcome.returns,
         on_returns=listener.returns,
+        asking=outcome.asking,
+        failed=[failure.number for failure in outcome.failures],
     )
     before = len(outcome.broke_off)
     known = outcome.known(replace(plan, choose=CHOICES[0]), outcome.best, run.earlier_trials)

@@ -8,7 +8,7 @@ from bigbar.account import Account
 from bigbar.choice import Choice
 from bigbar.errors import SettingsError
 from bigbar.outcome import Execution
-from bigbar.search.find import Whole
+from bigbar.search.find import Asking, Whole
 from bigbar.space import Space
 from bigbar.spec import StrategySpec
 from bigbar.validation.plan import Plan
@@ -34,6 +34,8 @@ class Request:
         What of the validation is asked for; None for nothing.
     whole : Whole or None
         The grid that may be run in place of a search through it, where that is quick.
+    asking : Asking or None
+        The search that chooses the points; `space` has as many by chance then, to reckon with.
 
     Raises
     ------
@@ -50,12 +52,13 @@ class Request:
     execution: Execution
     plan: Plan | None = None
     whole: Whole | None = None
+    asking: Asking | None = None
 
     def __post_init__(self) -> None:
         self.space.check_size()
         if self.space.is_sample and self.plan is not None and self.plan.choose == "robust":
             raise SettingsError(
-                "--choose robust looks at what stands around each combination, which a random draw "
+                "--choose robust looks at what stands around each combination, which --max-tries "
                 "leaves out; try the whole grid (--method grid), or leave --choose out"
             )
         self.spec.check(self.space, self.account)

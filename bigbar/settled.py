@@ -16,8 +16,10 @@ from bigbar.machine.forecast import Workload, forecast
 from bigbar.outcome import Execution
 from bigbar.progress.events import Listener
 from bigbar.request import Request
+from bigbar.search.find import DEFAULT_SEARCH
 from bigbar.store.fingerprint import identity_of
 from bigbar.store.recorder import Recorder
+from bigbar.store.search_parts import search_parts
 from bigbar.units import counted
 from bigbar.validation.plan import Plan
 
@@ -47,12 +49,12 @@ def settle(
         As `choose_engine`.
     """
     if (whole := _quick_whole(bars, job, request)) is not None:
-        found = _engine_of(bars, whole, request, listener, recorder)
+        found = _engine_of(bars, whole, replace(request, asking=None), listener, recorder)
         if found.job.engine != "backtesting":
             every = counted(len(whole.space), "combination")
             listener.event(
                 f"compiled, all {every} take under a minute: they are run in place of "
-                f"{len(job.space):,} (--method random tries just these)"
+                f"{len(job.space):,} (--method {DEFAULT_SEARCH} tries no more than these)"
             )
             return found
     return _engine_of(bars, job, request, listener, recorder)
@@ -80,20 +82,22 @@ def _quick_whole(bars: Bars, job: Job, request: Request) -> Job | None:
 def _engine_of(
     bars: Bars, job: Job, request: Request, listener: Listener, recorder: Recorder
 ) -> EngineChoice:
-    before = _as_before(bars, job, recorder)
+    before = _as_before(bars, job, request, recorder)
     engine = choose_engine(bars, before, request.execution, request.plan, listener)
     if before is not job and not engine.reason:
         engine = replace(engine, reason="backtesting.py runs it, as it did before")
     return engine
 
 
-def _as_before(bars: Bars, job: Job, recorder: Recorder) -> Job:
+def _as_before(bars: Bars, job: Job, request: Request, recorder: Recorder) -> Job:
     """With the engine of the earlier attempt, where the run goes on from one."""
     if job.engine != AUTO or not is_general(job.spec, job.engine):
         return job
     jobs = {name: replace(job, engine=name) for name in ("compiled", "backtesting")}
+    asking = request.asking
+    search = None if asking is None else search_parts(asking, request.choice)
     before = recorder.engine_before(
-        {name: partial(identity_of, bars.frame, one) for name, one in jobs.items()}
+        {name: partial(identity_of, bars.frame, one, search) for name, one in jobs.items()}
     )
     return job if before is None else jobs[before]
 

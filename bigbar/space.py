@@ -253,11 +253,12 @@ class Space:
     parameters : sequence of Parameter
         Different names.
     kept : ndarray of int64, optional
-        Numbers in the product of those points that belong to the space, ascending; all of them by
-        default. A point's own number is its place among them.
+        Numbers in the product of those points that belong to the space, each once: ascending, or
+        in the order in which a search asked for them. All of them by default. A point's own number
+        is its place among them.
     is_sample : bool, optional
-        Whether chance alone left out what is not kept, so that nothing is known of what stands
-        around a point. It makes no other space.
+        Whether chance or a search left out what is not kept, so that nothing is known of what
+        stands around a point. It makes no other space.
 
     Raises
     ------
@@ -275,7 +276,7 @@ class Space:
         self.parameters = tuple(parameters)
         if len(set(self.names)) < len(self.names):
             raise SettingsError(f"a parameter is named twice: {', '.join(self.names)}")
-        self.kept = None if kept is None or len(kept) == self.product else _frozen(kept)
+        self.kept = None if kept is None or _are_all(kept, self.product) else _frozen(kept)
         self.is_sample = is_sample and self.kept is not None
 
     @classmethod
@@ -387,6 +388,10 @@ class Space:
     def in_product(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """The numbers that some of its points have in the whole product."""
         return numbers if self.kept is None else self.kept[numbers]
+
+    def from_product(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Its own numbers of points of the whole product; -1 where it has none."""
+        return _places_in(self.kept, numbers)
 
     def all_places(self) -> tuple[NDArray[np.int64], ...]:
         """The same of all points, an array a parameter."""
@@ -506,7 +511,8 @@ class Space:
         grids = np.meshgrid(*(its for _, its in pairs), indexing="ij")
         whole = np.ravel_multi_index(tuple(grids[place].ravel() for place in axes), other.shape)
         here, there = _places_in(self.kept, ours), _places_in(other.kept, np.asarray(whole))
-        both = (here >= 0) & (there >= 0)
+        both = np.flatnonzero((here >= 0) & (there >= 0))
+        both = both[np.argsort(here[both], kind="stable")]
         return here[both], there[both]
 
     def count_shared(self, other: Space) -> int:
@@ -568,6 +574,11 @@ def _unravelled(
     return tuple(np.asarray(found) for found in np.unravel_index(numbers, shape))
 
 
+def _are_all(kept: NDArray[np.int64], product: int) -> bool:
+    """Whether different numbers of a product are all of them, in its order."""
+    return len(kept) == product and bool((np.diff(kept) > 0).all())
+
+
 def _frozen(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     view = np.ascontiguousarray(numbers, np.int64).view()
     view.flags.writeable = False
@@ -612,5 +623,8 @@ def _places_in(kept: NDArray[np.int64] | None, numbers: NDArray[np.int64]) -> ND
     """Where numbers of the product stand among those kept; -1 where they do not."""
     if kept is None:
         return numbers
-    at = np.minimum(np.searchsorted(kept, numbers), len(kept) - 1)
+    if not len(kept):
+        return np.full(np.shape(numbers), -1)
+    order = np.argsort(kept, kind="stable")  # Of ascending ones it takes next to no time.
+    at = order[np.minimum(np.searchsorted(kept, numbers, sorter=order), len(kept) - 1)]
     return np.where(kept[at] == numbers, at, -1)

@@ -68,7 +68,7 @@ def estimate(
 
     def seconds(slices: Sequence[Chunk]) -> float:
         spent = 0.0
-        for piece, found in _answers(outcome, pool, slices):
+        for piece, found in answers(outcome, pool, slices):
             if isinstance(found, Unanswered):
                 if all(one.number != piece[0] for one in outcome.given_up):  # May be timed twice.
                     outcome.given_up.append(Failure(piece[0], found.reason()))
@@ -115,10 +115,10 @@ def _keep_sample(outcome: Outcome, recorder: Recorder, answered: Sequence[ChunkR
             continue
         have[found.start : found.stop] = True
         outcome.sampled += range(found.start, found.stop)
-        _take(outcome, recorder, (found.start, found.stop), found)
+        take(outcome, recorder, (found.start, found.stop), found)
 
 
-def _answers(
+def answers(
     outcome: Outcome,
     pool: WorkerPool,
     chunks: Sequence[Chunk],
@@ -149,7 +149,7 @@ def _answers(
         yield (task.start, task.stop), found
 
 
-def _take(
+def take(
     outcome: Outcome, recorder: Recorder, chunk: Chunk, result: ChunkResult | Unanswered
 ) -> None:
     """Put what came of a slice into the table, and into the store."""
@@ -193,8 +193,8 @@ def sweep(
     best.add(table.values)
     try:
         with listener.progress(len(table), done, in_flight(chunks, pool.workers)) as bar:
-            for chunk, result in _answers(outcome, pool, chunks, throttle):
-                _take(outcome, recorder, chunk, result)
+            for chunk, result in answers(outcome, pool, chunks, throttle):
+                take(outcome, recorder, chunk, result)
                 best.add(table.values[slice(*chunk)])
                 beside = [str(one) for one in (throttle, best) if one is not None and str(one)]
                 bar.set_postfix_str(", ".join(beside), refresh=False)

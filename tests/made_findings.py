@@ -144,6 +144,7 @@ def walk_forward(total: float = 3.1) -> WalkForward:
             train_times=(times[0], times[1]),
             test_times=(times[2], times[3]),
             combination=combination,
+            places=() if combination is None else (1, 0, 0, 0, 0),
             train_return=5.0,
             test_return=total / 2,
             train_objective=2.0,

@@ -151,12 +151,14 @@ def _walk_forward(outcome: Outcome, made: np.random.Generator) -> WalkForward:
     windows = []
     for start, stop in pairwise(edges):
         train = (int(start - edges[0]), int(start))
+        number = None if len(windows) == 3 else int(made.integers(len(outcome.table)))
         windows.append(
             Window(
                 train=train, test=(int(start), int(stop)),
                 train_times=(index[train[0]], index[train[1] - 1]),
                 test_times=(index[start], index[stop - 1]),
-                combination=None if len(windows) == 3 else int(made.integers(len(outcome.table))),
+                combination=number,
+                places=() if number is None else outcome.job.space.places(number),
                 train_return=float(made.uniform(2, 5)), test_return=float(made.normal(0.1, 1)),
                 train_objective=3.0, test_objective=0.1, test_trades=int(made.integers(5, 40)),
             )

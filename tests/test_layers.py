@@ -23,8 +23,8 @@ LAYERS = (
     ("worker", "executors"),
     ("verification", "validation", "store", "machine"),
     (
-        "progress", "outcome", "stored_rows", "sweep", "verification.replays", "request",
-        "engine_choice", "settled", "worker_setup", "pipeline",
+        "progress", "outcome", "stored_rows", "sweep", "searching", "verification.replays",
+        "request", "engine_choice", "settled", "worker_setup", "pipeline",
     ),
     (
         "report", "strategy_options", "short_help", "parser", "config", "options",

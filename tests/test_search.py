@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from bigbar.errors import SettingsError
 from bigbar.history.command import main as look_back
 from bigbar.options import parse_options
 from bigbar.progress.events import Listener
-from bigbar.search.find import Search
+from bigbar.search.find import Points, Search
 from bigbar.search.random import draw
 from bigbar.space import Space
 
@@ -112,7 +113,8 @@ def test_what_cannot_be_found_or_numbered_is_refused():
     [
         (("random",), "--method random needs --max-tries N"),
         (("grid", 5), "nothing for --max-tries to say"),
-        (("best", 5), "it can be grid or random"),
+        (("best", 5), "it can be grid, random"),
+        (("local",), "--method local needs --max-tries N"),
         ((None, 0), "at least 1"),
         ((None, 1.5), "a whole number"),
         (("random", 10**9), "at most 100,000,000"),
@@ -125,10 +127,12 @@ def test_what_makes_no_sense_is_refused(asked, why):
 
 def test_as_many_tries_as_there_are_combinations_are_all_of_them():
     space = Space.of(a=range(3), b=range(3))
-    assert Search("random", 9).points(space, (), lambda: space) == (space, None)
-    part, whole = Search(None, 8).points(space, (), lambda: space)
-    assert (len(part), whole.combinations, whole.space()) == (8, 9, space)
-    assert Search("random", 8).points(space, (), lambda: space) == (part, None)
+    assert Search("random", 9).points(space, (), lambda: space) == Points(space)
+    some = Search(None, 8).points(space, (), lambda: space)
+    assert (len(some.space), some.whole.combinations, some.whole.space()) == (8, 9, space)
+    assert some.asking.method == "local"
+    assert Search("random", 8).points(space, (), lambda: space) == Points(some.space)
+    assert Search("local", 8).points(space, (), lambda: space) == replace(some, whole=None)
 
 
 def test_from_the_command_line():
@@ -236,7 +240,7 @@ def test_a_quick_grid_is_run_whole_and_that_is_said():
     assert len(whole) == count
     assert told.said == [
         f"compiled, all {count:,} combinations take under a minute: they are run in place of 50 "
-        "(--method random tries just these)"
+        "(--method local tries no more than these)"
     ]
     in_python = bigbar.optimize(
         small_bars().frame, max_tries=5, engine="backtesting", **plain, **axes

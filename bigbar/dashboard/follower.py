@@ -245,7 +245,8 @@ class RunFollower:
 
 def _asked_for(run: Run) -> tuple[object, ...]:
     """What its scores are made of."""
-    return run.fingerprint, run.objective, run.settings.get("min_trades")
+    points = len(run.grid)  # A search goes on asking for more.
+    return run.fingerprint, run.objective, run.settings.get("min_trades"), points
 
 
 def _scores_of(run: Run) -> Scores | None:

@@ -117,7 +117,7 @@ def rebuild(
     outcome.verification = _verification(summary.get("verification"))
     with_room(partial(warm_up, job))
     outcome.trades = build_engine(job.spec.columns(bars.frame), job).trades(best)
-    now = identity_of(bars.frame, job)
+    now = identity_of(bars.frame, job, run.identity.search)
     return Rebuilt(run, outcome, summary, tuple(_remarks(run, now.differences(run.identity))))
 
 

@@ -23,6 +23,7 @@ _FAILURES = 3
 
 _COSTS = ("cash", "commission", "spread", "margin")
 _FILLS = ("trade_on_close", "hedging", "exclusive_orders", "finalize_trades")
+_SEARCH = ("method", "max_tries", "seed")
 
 
 def show(store: RunStore, run: Run) -> Answer:
@@ -127,6 +128,8 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "Took part", span_text(run)
     yield "Strategy", strategy_text(run)
     yield "Grid", grid_text(run.grid)
+    if (search := run.identity.search) is not None:
+        yield "Search", ", ".join(f"{name} {search.parts.get(name)}" for name in _SEARCH)
     least = run.settings.get("min_trades", 1)
     asked = run.settings.get("maximize")
     objectives = ", ".join(map(str, asked)) if isinstance(asked, list) else run.objective

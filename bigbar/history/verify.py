@@ -206,7 +206,7 @@ def _check_bars(found: RunCheck, run: Run, job: Job, bars: Bars) -> bool:
     if job.stop_bar is not None and job.stop_bar > there:
         found.wrong(f"{found.data} has {there:,} bars, the run's had {job.stop_bar:,} or more")
         return False
-    now = identity_of(bars.frame, job)
+    now = identity_of(bars.frame, job, run.identity.search)
     if now.bars_sha256 != run.bars_sha256:
         found.wrong(
             f"the bars of {found.data} are not those of the run: the file has changed, or is "

@@ -86,8 +86,9 @@ def _says_it_all(outcome: Outcome, found: ParetoSet, best: int) -> bool:
 
 def _stopped(outcome: Outcome) -> list[str]:
     table = outcome.table
-    if table.reached() + len(outcome.failures) < len(table):
-        return [f"Stopped after {table.reached():,} of {counted(len(table), 'combination')}."]
+    if not outcome.complete:
+        of = counted(outcome.total, "combination")
+        return [f"Stopped after {table.reached():,} of {of}."]
     if outcome.stopped_by is not None:
         return ["Stopped while replaying; every combination had been finished."]
     return []
@@ -97,8 +98,7 @@ def _headline(outcome: Outcome) -> str:
     table = outcome.table
     if len(table) == 1:
         return "One combination:"
-    unfinished = table.reached() + len(outcome.failures) < len(table)
-    found = "Best so far" if unfinished else "Best"
+    found = "Best" if outcome.complete else "Best so far"
     what = f"{counted(table.reached(), 'combination')} by {outcome.choice.objective.name}"
     if outcome.plan is not None and outcome.plan.choose == "robust":
         found, what = "Robust choice", f"{what} (cross mean)"

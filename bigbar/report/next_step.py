@@ -73,8 +73,17 @@ def _few_trades(outcome: Outcome, _: Findings) -> Iterator[str]:
 
 
 def _little_data(_: Outcome, findings: Findings) -> Iterator[str]:
-    if findings.bootstrap is None or math.isnan(findings.bootstrap.p_value):
+    found = findings.alone or findings.bootstrap
+    if found is None or math.isnan(found.p_value):
         yield "Use a longer file: this one is too short to tell skill from luck."
+
+
+def _searched(outcome: Outcome, findings: Findings) -> Iterator[str]:
+    if outcome.asking is not None and findings.holdout is None:
+        yield (
+            "Check it on bars that it has not seen, for a search finds what fits these: "
+            "--holdout 0.2 keeps the last fifth back."
+        )
 
 
 def _loses(outcome: Outcome, findings: Findings) -> Iterator[str]:
@@ -202,6 +211,6 @@ def option_of(spec: StrategySpec, name: str) -> str:
 
 
 _RULES: tuple[Callable[[Outcome, Findings], Iterator[str]], ...] = (
-    _conduct, _few_trades, _little_data, _loses, _unseen, _luck, _costs, _edges, _robust,
+    _conduct, _few_trades, _little_data, _loses, _unseen, _searched, _luck, _costs, _edges, _robust,
     _hold_back, _walk, _finer,
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import math
 import platform
 import secrets
 from dataclasses import dataclass, field
@@ -16,11 +17,14 @@ from bigbar.space import Space
 from bigbar.statistics import NAMES
 from bigbar.store.code_objects import value_text
 from bigbar.store.modules import version_of
-from bigbar.store.points import account_parts, grid_of, grid_parts
+from bigbar.store.points import account_parts, grid_of, grid_parts, kept_parts
+from bigbar.store.search_parts import SearchParts
 from bigbar.store.strategy_code import strategy_code
 
 if TYPE_CHECKING:  # Whoever only reads an identity does not wait for pandas.
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from bigbar.job import Job
 
@@ -63,8 +67,11 @@ class Identity:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of everything: runs with the same one have the same numbers to the last bit."""
-        return _digest(self.parts)
+        """Of everything: runs with the same one have the same numbers to the last bit.
+
+        Points that a search asked for follow from all else, and are known at its end only.
+        """
+        return _digest(_deciding(self.parts))
 
     @cached_property
     def context(self) -> str:
@@ -94,8 +101,22 @@ class Identity:
         """Of the sources that make the numbers."""
         return str(self.parts["sources"])
 
+    @property
+    def search(self) -> SearchParts | None:
+        """How the points were chosen, where each depended on what came of those before."""
+        grid = self.parts["grid"]
+        found = grid.get("search") if isinstance(grid, dict) else None
+        return SearchParts(found) if isinstance(found, dict) else None
+
+    def with_points(self, numbers: NDArray[np.int64]) -> Identity:
+        """The same of a search that has asked for these points of the product by now."""
+        grid = dict(self.parts["grid"])
+        product = math.prod(len(values) for values in grid["values"].values())
+        grid["kept"] = kept_parts(numbers, product, in_order=False)
+        return Identity(self.parts | {"grid": grid}, self.problem)
+
     def grid(self) -> Space:
-        """The grid.
+        """The grid; of a search, what it has asked for so far.
 
         Raises
         ------
@@ -108,13 +129,18 @@ class Identity:
     def _grid(self) -> Space:
         return grid_of(self.parts)
 
+    @property
+    def combinations(self) -> int:
+        """Points of the grid; of a search, those that it may try."""
+        return len(self.grid()) if self.search is None else int(self.search.parts["max_tries"])
+
     def differences(self, other: Identity) -> list[str]:
         """The parts that differ, for a person."""
-        names = dict.fromkeys([*self.parts, *other.parts])
+        mine, others = _deciding(self.parts), _deciding(other.parts)
         return [
             self._named(name, other)
-            for name in names
-            if canonical(self.parts.get(name)) != canonical(other.parts.get(name))
+            for name in dict.fromkeys([*mine, *others])
+            if canonical(mine.get(name)) != canonical(others.get(name))
         ]
 
     def code_difference(self, other: Identity) -> str | None:
@@ -127,6 +153,8 @@ class Identity:
 
     def _named(self, name: str, other: Identity) -> str:
         """A part that differs, for a person; of a strategy's code, which of its modules."""
+        if name == "grid" and (self.search or other.search):
+            return "the grid, or how it is searched"
         if name == "strategy":
             try:
                 if self.strategy_name != other.strategy_name:
@@ -152,7 +180,7 @@ _NAMED = {
 }
 
 
-def identity_of(bars: pd.DataFrame, job: Job) -> Identity:
+def identity_of(bars: pd.DataFrame, job: Job, search: SearchParts | None = None) -> Identity:
     """What decides the numbers of a job on these bars.
 
     Parameters
@@ -160,6 +188,8 @@ def identity_of(bars: pd.DataFrame, job: Job) -> Identity:
     bars : DataFrame
         Open, High, Low, Close, Volume of the whole file.
     job : Job
+    search : SearchParts, optional
+        How its points are chosen, where each depends on what came of those before.
 
     Returns
     -------
@@ -173,7 +203,7 @@ def identity_of(bars: pd.DataFrame, job: Job) -> Identity:
             "span": [job.first_bar, len(bars) if job.stop_bar is None else job.stop_bar],
             "strategy": {"name": code.name, "code": code.parts},
             "settings": dict(job.spec.settings),
-            "grid": grid_parts(job.space),
+            "grid": grid_parts(job.space, None if search is None else search.parts),
             "account": account,
             "engine": job.engine,
             "sources": sources_sha256(job),
@@ -181,13 +211,21 @@ def identity_of(bars: pd.DataFrame, job: Job) -> Identity:
             "packages": package_versions() | code.packages,
             "machine": f"{platform.machine()}, Python {platform.python_version()}",
         },
-        code.problem or problem,
+        code.problem or problem or (None if search is None else search.problem),
     )
 
 
 def canonical(value: object) -> str:
     """The one JSON text of a value: sorted keys, floats by the shortest digits that give them."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _deciding(parts: dict[str, Any]) -> dict[str, Any]:
+    """All parts without what follows from the others: the points that a search asked for."""
+    grid = parts.get("grid")
+    if not (isinstance(grid, dict) and "search" in grid):
+        return parts
+    return parts | {"grid": {name: part for name, part in grid.items() if name != "kept"}}
 
 
 def _digest(value: object) -> str:

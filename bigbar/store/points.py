@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,24 +59,28 @@ def account_of(parts: dict[str, Any]) -> Account:
     return Account(**{**found, "commission": (fixed, relative) if fixed else relative})
 
 
-def grid_parts(space: Space) -> dict[str, Any]:
+def grid_parts(space: Space, search: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The points of a space, exactly: parameters in order, their values, and which are kept.
 
-    Of a sample also that it is one.
+    Of a sample also that it is one; of points that a search asked for, in their order, which one.
     """
-    sample = {"is_sample": True} if space.is_sample else {}
+    sample: dict[str, Any] = {"is_sample": True} if space.is_sample else {}
+    if search is not None:
+        sample["search"] = dict(search)
+    kept, product = space.kept, space.product
     return sample | {
         "order": list(space.names),
         "values": {
             each.name: [encoded(value) for value in each.values] for each in space.parameters
         },
-        "kept": None if space.kept is None else _packed(space.kept, space.product),
+        "kept": None if kept is None else kept_parts(kept, product, in_order=search is None),
     }
 
 
-def _packed(kept: NDArray[np.int64], product: int) -> str | dict[str, Any]:
-    """A bit a point of the product; where few of them are kept, the steps from one to the next."""
-    if len(kept) * _BITS_A_STEP < product:
+def kept_parts(kept: NDArray[np.int64], product: int, *, in_order: bool) -> str | dict[str, Any]:
+    """A bit a point of the product; the steps from one to the next where few of them are kept, or
+    a search put them in an order of its own."""
+    if len(kept) * _BITS_A_STEP < product or not in_order:
         return {"count": len(kept), "steps": _text_of(np.diff(kept, prepend=0).astype("<i8"))}
     bits = np.zeros(product, np.bool_)
     bits[kept] = True
@@ -94,13 +99,17 @@ def _bytes_of(text: str, length: int) -> bytes:
     return raw
 
 
-def _unpacked(held: Any, space: Space) -> NDArray[np.int64]:
-    """What `_packed` was given."""
+def _unpacked(held: Any, space: Space, *, is_search: bool) -> NDArray[np.int64]:
+    """What `kept_parts` was given."""
     if isinstance(held, dict):
         count = held["count"]
-        if type(count) is not int or not 0 < count <= min(space.product, MOST_POINTS):
+        if type(count) is not int or not 0 <= count <= min(space.product, MOST_POINTS):
             raise ValueError("no number of points")
+        if not (count or is_search):
+            raise ValueError("not one of them")
         steps = np.frombuffer(_bytes_of(held["steps"], 8 * count), "<i8").astype(np.int64)
+        if is_search:
+            return _asked(steps, space.product)
         if steps[0] < 0 or (steps[1:] <= 0).any() or sum(steps.tolist()) >= space.product:
             raise ValueError("no ascending numbers of points")
         return np.cumsum(steps)
@@ -109,6 +118,16 @@ def _unpacked(held: Any, space: Space) -> NDArray[np.int64]:
     kept = np.flatnonzero(np.unpackbits(np.frombuffer(raw, np.uint8), count=space.product))
     if not len(kept):
         raise ValueError("not one of them")
+    return kept
+
+
+def _asked(steps: NDArray[np.int64], product: int) -> NDArray[np.int64]:
+    """Points in the order of asking, from the steps from one to the next."""
+    kept = np.cumsum(steps)
+    if len(kept) and (kept.min() < 0 or kept.max() >= product):
+        raise ValueError("numbers of points that there are not")
+    if len(np.unique(kept)) < len(kept):
+        raise ValueError("a point twice")
     return kept
 
 
@@ -122,9 +141,9 @@ def grid_of(parts: dict[str, Any]) -> Space:
     """
     found = parts.get("grid")
     names = {"order", "values", "kept"}
-    if not isinstance(found, dict) or set(found) - {"is_sample"} != names:
+    if not isinstance(found, dict) or set(found) - {"is_sample", "search"} != names:
         raise ValueError("no parameters of a grid")
-    is_sample = bool(found.get("is_sample"))
+    is_sample, is_search = bool(found.get("is_sample")), "search" in found
     order, values, kept = found["order"], found["values"], found["kept"]
     if not isinstance(order, list) or not isinstance(values, dict) or set(order) != set(values):
         raise ValueError("no parameters of a grid")
@@ -134,7 +153,8 @@ def grid_of(parts: dict[str, Any]) -> Space:
     if kept is None:
         return space
     try:
-        return Space(space.parameters, _unpacked(kept, space), is_sample=is_sample)
+        numbers = _unpacked(kept, space, is_search=is_search)
+        return Space(space.parameters, numbers, is_sample=is_sample)
     except (KeyError, TypeError, ValueError, zlib.error) as problem:
         raise ValueError(f"no points of a grid ({problem})") from problem
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bigbar.store.fingerprint import Identity
 from bigbar.store.journal import Kind
 from bigbar.store.records import Ending, NewRun, Run
+from bigbar.store.reuse import KnownRows
 from bigbar.store.rows import Slice
 from bigbar.worker import Failure
 
@@ -42,6 +43,11 @@ class Carried:
         The last finished run of the same fingerprint, whose result has to be the same.
     recalls : bool
         Whether what was found out about that result may be taken over.
+    asked : ndarray of int64 or None
+        Of a search that is continued: the points that it had asked for, by their numbers in the
+        product.
+    known : KnownRows or None
+        Of a search: rows that other runs have of the product.
     """
 
     done: NDArray[np.bool_]
@@ -53,6 +59,8 @@ class Carried:
     computed: bool = False
     earlier: Run | None = None
     recalls: bool = True
+    asked: NDArray[np.int64] | None = None
+    known: KnownRows | None = None
 
     @classmethod
     def nothing(cls, combinations: int = 0) -> Carried:
@@ -109,6 +117,9 @@ class Recorder:
             If a run is to be continued and the store cannot be used.
         """
         return Carried.nothing(len(values))
+
+    def asked(self, numbers: NDArray[np.int64]) -> None:
+        """A search has asked for these points by now, all together; they do not change any more."""
 
     def add(self, slice_: Slice, rows: NDArray[np.float64], failures: Sequence[Failure]) -> None:
         """A slice is finished; its rows do not change any more.

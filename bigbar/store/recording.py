@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,12 @@ from bigbar.errors import BigBarError, NothingToRetry, SettingsError, Verificati
 from bigbar.executors.chunks import gaps_in
 from bigbar.interrupts import signals_deferred
 from bigbar.space import Space
-from bigbar.store.fingerprint import Identity
+from bigbar.store.fingerprint import Identity, canonical
 from bigbar.store.journal import Journal, Kind
 from bigbar.store.owner import Owner
 from bigbar.store.recorder import Carried, Recorder
 from bigbar.store.records import Ending, NewRun, Run
-from bigbar.store.reuse import has_its_result, take_over
+from bigbar.store.reuse import has_its_result, known_rows, take_over
 from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import BUSY_S, RUNS, StoreError
@@ -97,6 +98,7 @@ class StoreRecorder(Recorder):
         self._writer: SliceWriter | None = None
         self._journal: Journal | None = None
         self._noted: list[tuple[Kind, str]] = []  # Before the run had its number.
+        self._asked: NDArray[np.int64] | None = None
 
     def __exit__(
         self,
@@ -143,6 +145,11 @@ class StoreRecorder(Recorder):
             )
         return carried
 
+    def asked(self, numbers: NDArray[np.int64]) -> None:
+        self._asked = numbers
+        if self._grid is not None:
+            self._grid = Space(self._grid.parameters, numbers, is_sample=True)
+
     def add(self, slice_: Slice, rows: NDArray[np.float64], failures: Sequence[Failure]) -> None:
         carried, grid = self._carried, self._grid
         if carried is None or carried.run is None or grid is None or self.problem:
@@ -156,12 +163,25 @@ class StoreRecorder(Recorder):
                     done=carried.done,
                     seconds_before=self._seconds(),
                     busy_s=self._busy_s,
+                    asked=self._asked_columns,
                 )
         if slice_.begun is not None:
             slice_ = replace(slice_, begun=slice_.begun - self._begun)
         named = [(grid[failure.number], failure) for failure in failures]
         self._writer.put(Finished(slice_, rows, named))
         self._give_up(self._writer.problem)
+
+    def _asked_columns(self) -> dict[str, Any]:
+        """What a run stores of the points that a search has asked for."""
+        identity = self._identity_now()
+        if identity is None or self._asked is None:
+            return {}
+        return {"identity": canonical(identity.parts)}
+
+    def _identity_now(self) -> Identity | None:
+        if self._identity is None or self._asked is None:
+            return self._identity
+        return self._identity.with_points(self._asked)
 
     def note(self, kind: Kind, text: str) -> None:
         if self._journal is not None:
@@ -196,7 +216,7 @@ class StoreRecorder(Recorder):
             self._give_up(problem)
 
     def earlier_trials(self) -> int:
-        carried, identity = self._carried, self._identity
+        carried, identity = self._carried, self._identity_now()
         if carried is None or carried.run is None or identity is None:
             return 0
         try:
@@ -227,6 +247,8 @@ class StoreRecorder(Recorder):
         self._close_writer()
         if self.problem:  # Not all rows are in the store: it can be continued.
             ending = replace(ending, state="interrupted", result_sha256=None, error=self.problem)
+        if self._asked is not None and ending.state != "interrupted":
+            ending = replace(ending, combinations=len(self._asked))
         try:
             with self._store() as store:
                 store.end(carried.run, self._owner, replace(ending, seconds=self._seconds()))
@@ -324,9 +346,14 @@ class StoreRecorder(Recorder):
                 for one in store.with_context(new.identity.context, damaged=self._is_left_out)
                 if one.state in ("finished", "interrupted") and one.id != carried.run
             ]
-            carried.taken = take_over(
-                store, others, new.identity.grid(), values, carried.done, damaged=self._are_damaged
-            )
+            grid, damaged = new.identity.grid(), self._are_damaged
+            if new.identity.search is not None:
+                product = Space(grid.parameters)
+                carried.known = known_rows(store, others, product, damaged=damaged)
+            else:
+                carried.taken = take_over(
+                    store, others, grid, values, carried.done, damaged=damaged
+                )
             if not (others or same):
                 self._tell_of_an_edit(store, new.identity)
         return carried
@@ -349,7 +376,10 @@ class StoreRecorder(Recorder):
         """What a run has already; rows of it that are not as they were written leave the file."""
         wrong: list[str] = []
         done = store.fill(run, values, damaged=wrong.append)
-        if not (wrong or has_its_result(run, values, damaged=wrong.append)):
+        there = len(run.grid)  # Of a search, it may be less than is to be tried.
+        if run.identity.search is not None:
+            carried.asked = run.grid.kept
+        if not (wrong or has_its_result(run, values[:there], damaged=wrong.append)):
             done[:] = False
         carried.done = done
         carried.failures = [
@@ -362,7 +392,7 @@ class StoreRecorder(Recorder):
             self._rewrite(store, run.id, done, values, carried.failures)
         if self._policy.retry_failed:
             failed = [failure.number for failure in carried.failures]
-            if done.all():
+            if done[:there].all():
                 carried.retry = failed
             else:  # More is left to run than what failed.
                 done[failed] = False

@@ -42,7 +42,8 @@ class Run:
     seconds : float
         Of all its attempts together, as far as they were recorded.
     combinations, done, failed : int
-        Of the grid; answered, those that failed among them; failed.
+        Of the grid, or those that a search is to try; answered, those that failed among them;
+        failed.
     settings : dict
         `maximize`, `min_trades`, the account, `week_edge_bars`, `seed`, `verify` and the like.
     command : tuple of str
@@ -85,7 +86,7 @@ class Run:
 
     @property
     def grid(self) -> Space:
-        """Its grid."""
+        """Its grid; of a search, what it has asked for so far."""
         return self.identity.grid()
 
     @property
@@ -155,6 +156,8 @@ class Ending:
     result_sha256 : str or None
     error : str or None
     output : RunOutput
+    combinations : int or None
+        That a search came to in the end; None for as many as were known from the beginning.
     """
 
     state: State
@@ -164,6 +167,7 @@ class Ending:
     result_sha256: str | None = None
     error: str | None = None
     output: RunOutput = field(default_factory=RunOutput)
+    combinations: int | None = None
 
 
 class DamagedRun(StoreError):
@@ -247,7 +251,9 @@ def _run(known: dict[str, Any]) -> Run:
     if known["state"] == "running" and not Owner.from_text(owner).lives(seen):
         known["state"] = "interrupted"
     combinations, best = known["combinations"], known["best"]
-    if known["state"] not in STATES or len(identity.grid()) != combinations:
+    there = len(identity.grid())
+    fits = there == combinations or (identity.search is not None and there < combinations)
+    if known["state"] not in STATES or not fits:
         raise ValueError("a state or a grid that is none")
     fits = 0 <= known["done"] <= combinations and 0 <= known["failed"] <= combinations
     if not fits or not (best is None or 0 <= best < combinations):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +46,87 @@ def take_over(
         Of which run each row was taken; 0 where none was.
     """
     taken = np.zeros(len(done), dtype=np.int64)
+
+    def is_new(ours: NDArray[np.int64]) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = ~done[ours] & (taken[ours] == 0)
+        return found
+
+    for number, ours, rows in _in_common(store, runs, grid, is_new, damaged):
+        new = is_new(ours)
+        values[ours[new]] = rows[new]
+        taken[ours[new]] = number
+    return taken
+
+
+@dataclass(frozen=True)
+class KnownRows:
+    """Rows of other runs by the numbers that their points have in a product.
+
+    Attributes
+    ----------
+    numbers : ndarray of int64, shape (points,)
+        Ascending.
+    rows : ndarray of float, shape (points, statistics)
+    runs : ndarray of int64, shape (points,)
+        Of which run each is.
+    """
+
+    numbers: NDArray[np.int64]
+    rows: NDArray[np.float64]
+    runs: NDArray[np.int64]
+
+    def places(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where the rows of some points are; -1 where there is none."""
+        at = np.minimum(np.searchsorted(self.numbers, numbers), len(self.numbers) - 1)
+        return np.where(self.numbers[at] == numbers, at, -1)
+
+
+def known_rows(
+    store: RunStore, runs: Sequence[Run], product: Space, *, damaged: Callable[[str], None]
+) -> KnownRows | None:
+    """What other runs of the same context have of a product, for a search through it.
+
+    Parameters
+    ----------
+    store : RunStore
+    runs : sequence of Run
+        To take from.
+    product : Space
+        The whole of it.
+    damaged : callable
+        Is told of rows that are not as they were written.
+
+    Returns
+    -------
+    KnownRows or None
+        None for nothing.
+    """
+    found = list(_in_common(store, runs, product, lambda ours: ours >= 0, damaged))
+    if not any(len(numbers) for _, numbers, _ in found):
+        return None
+    # Of a point that several have, the row of the first.
+    numbers, first = np.unique(np.concatenate([one[1] for one in found]), return_index=True)
+    rows = np.concatenate([one[2] for one in found])
+    of_runs = np.concatenate([np.full(len(one[1]), one[0]) for one in found])
+    return KnownRows(numbers, rows[first], of_runs[first])
+
+
+def _in_common(
+    store: RunStore,
+    runs: Sequence[Run],
+    grid: Space,
+    is_wanted: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
+    damaged: Callable[[str], None],
+) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
+    """Runs with the points that a grid shares with them, and their rows; the most first.
+
+    What failed there is left out: it may not fail again. A run is not read for points of which none
+    is wanted.
+    """
     ranked = sorted(runs, key=lambda run: (grid.count_shared(run.grid), run.id), reverse=True)
     for run in ranked[:_MOST_RUNS]:
         ours, theirs = grid.shared_with(run.grid)
-        wanted = ~done[ours] & (taken[ours] == 0)
-        if not wanted.any():
+        if not is_wanted(ours).any():
             continue
         wrong: list[str] = []
         found, there = store.values(run, damaged=wrong.append)
@@ -58,10 +135,8 @@ def take_over(
             damaged(what)
         if not whole:
             continue
-        wanted &= there[theirs] & ~np.isnan(found[theirs]).all(axis=1)  # What failed may not again.
-        values[ours[wanted]] = found[theirs[wanted]]
-        taken[ours[wanted]] = run.id
-    return taken
+        usable = there[theirs] & ~np.isnan(found[theirs]).all(axis=1)
+        yield run.id, ours[usable], found[theirs[usable]]
 
 
 def has_its_result(

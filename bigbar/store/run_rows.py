@@ -106,7 +106,7 @@ def insert_run(connection: sqlite3.Connection, new: NewRun, owner: Owner) -> int
         " VALUES (?, ?, ?, 'running', ?, ?, ?, 0.0, ?, 0, 0, ?, ?, ?, ?, ?, ?, '', '')",
         (
             identity.fingerprint, identity.context, identity.bars_sha256, owner.text(),
-            time.time(), now(), len(identity.grid()), canonical(identity.parts),
+            time.time(), now(), identity.combinations, canonical(identity.parts),
             *columns_asked(new).values(),
         ),
     ).lastrowid  # fmt: skip

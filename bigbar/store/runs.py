@@ -158,7 +158,7 @@ class RunStore:
         from bigbar.worker import Failure
 
         with explained(self.path):
-            found = read_failures(self._connection, run.id, run.combinations, damaged=damaged)
+            found = read_failures(self._connection, run.id, len(run.grid), damaged=damaged)
         if len(found) < run.failed and run.state != "running":
             self._complain(f"some of what failed of run {run.id} is gone", damaged)
         return [Failure(*one) for one in found]
@@ -181,12 +181,12 @@ class RunStore:
         done : ndarray of bool, shape (combinations,)
             Where there is one; those that failed have one of NaN.
         """
-        shape = run.combinations, len(run.identity.parts["statistics"])
+        shape = len(run.grid), len(run.identity.parts["statistics"])
         try:
             values = np.full(shape, np.nan)
         except (MemoryError, ValueError) as problem:
             raise StoreError(
-                f"there is no memory for the {run.combinations:,} rows of run {run.id}"
+                f"there is no memory for the {len(run.grid):,} rows of run {run.id}"
             ) from problem
         return values, self.fill(run, values, damaged=damaged)
 
@@ -274,7 +274,7 @@ class RunStore:
         self, run: Run, after: int, *, damaged: Damaged
     ) -> Iterator[tuple[int, Slice, NDArray[np.float64]]]:
         """Slices of a run that came after one, with their rows; see `reading.rows_after`."""
-        shape = run.combinations, len(run.identity.parts["statistics"])
+        shape = len(run.grid), len(run.identity.parts["statistics"])
         with explained(self.path):
             yield from rows_after(self._connection, run.id, shape, after=after, damaged=damaged)
 
@@ -319,6 +319,8 @@ class RunStore:
             "timings": json_or_none(output.timings),
             "metrics": json_or_none(output.metrics),
         }
+        if ending.combinations is not None:
+            changes["combinations"] = ending.combinations
         with explained(self.path), transaction(self._connection):
             amend_run(self._connection, number, changes, owner=owner)
 

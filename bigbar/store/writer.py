@@ -6,10 +6,12 @@ import contextlib
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from enum import Enum
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +49,8 @@ class SliceWriter:
         Of the attempts before this one.
     busy_s : float, optional
         How long to wait for another program that is writing, in seconds.
+    asked : callable, optional
+        Gives columns of the run that go with the slices: which points a search has asked for.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class SliceWriter:
         done: NDArray[np.bool_],
         seconds_before: float,
         busy_s: float = BUSY_S,
+        asked: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self.problem: StoreError | None = None
         self._path = path
@@ -66,6 +71,7 @@ class SliceWriter:
         self._done = done.copy()
         self._begun = time.monotonic() - seconds_before
         self._busy_s = busy_s
+        self._asked = asked
         # Not a condition or a lock: a signal whose handler raises can leave those locked.
         self._queue: SimpleQueue[Finished | _Command] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="bigbar-store", daemon=True)
@@ -123,6 +129,7 @@ class SliceWriter:
             "seen": time.time(),
             "seconds": time.monotonic() - self._begun,
             "done": int(np.count_nonzero(self._done)),
+            **(self._asked() if batch else {}),
         }
         with explained(self._path), transaction(connection):
             if not amend_run(connection, self._run, known, owner=self._owner):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -15,21 +15,35 @@ from bigbar.calendar import calendar_of
 from bigbar.choice import Choice
 from bigbar.job import Job
 from bigbar.results import ResultTable
+from bigbar.search.find import Asking
 from bigbar.space import Space
 from bigbar.validation.benchmark import buy_and_hold
 from bigbar.validation.compounding import returns_within
 from bigbar.validation.conduct import find_conduct
 from bigbar.validation.costs import find_costs
-from bigbar.validation.findings import Findings, Holdout
+from bigbar.validation.findings import Bootstrap, Findings, Holdout
 from bigbar.validation.holdout import open_holdout
 from bigbar.validation.luck import LuckFindings, assess_luck
 from bigbar.validation.plan import MATRIX_SHARES, MATRIX_WINDOWS, TEST_SHARE, Plan
 from bigbar.validation.plateau import find_plateau
 from bigbar.validation.price_noise import perturb
-from bigbar.validation.returns import KeptReturns
+from bigbar.validation.returns import KeptReturns, daily_returns
+from bigbar.validation.searched import (
+    AskedPoints,
+    SearchedWinners,
+    asked_points,
+    held_alone,
+    look_around,
+    note_of,
+)
 from bigbar.validation.tasks import Imap
 from bigbar.validation.verdict import WEIGHED, conclude
-from bigbar.validation.walk_forward import Winners, walk_forward, walk_forward_matrix
+from bigbar.validation.walk_forward import (
+    FoundWinners,
+    Winners,
+    walk_forward,
+    walk_forward_matrix,
+)
 
 #: What a part of the validation is attempted in, by its name.
 Apart = Callable[[str], AbstractContextManager[None]]
@@ -66,6 +80,10 @@ class ExaminedRun:
     on_returns : callable
         Is given the returns of the whole grid, which it must not keep, the end of each period, and
         how many make a year.
+    asking : Asking or None
+        The search that chose the points.
+    failed : sequence of int
+        Combinations that failed.
     """
 
     file: pd.DataFrame
@@ -80,6 +98,8 @@ class ExaminedRun:
     count_opening: Callable[[pd.Timestamp], int] = field(default=lambda _: 1)
     returns: KeptReturns | None = None
     on_returns: OnReturns = field(default=lambda *_: None)
+    asking: Asking | None = None
+    failed: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -145,12 +165,21 @@ def examine(
         return None
     parts: dict[str, Any] = {}
     notes: list[str] = []
-    if plan.assess:
+    if plan.assess and run.asking is not None:
+        notes.append(note_of(run.asking, len(run.table)))
+        if run.chosen is not None:
+            tell("the chosen setting alone, and what stands around it")
+            with apart("holding the chosen setting against luck"):
+                parts["alone"], remarks = _alone(run, run.chosen)
+                notes += remarks
+            with apart("the look around the chosen setting"), _points_of(run) as points:
+                parts["neighbours"] = look_around(points, run.file, run.table, run.chosen)
+    elif plan.assess:
         tell("luck: the returns of every combination")
         with apart("holding the result against luck"):
-            found, remarks = _luck(plan, run)
+            found, of_days = _luck(plan, run)
             parts |= {part.name: getattr(found, part.name) for part in fields(found)}
-            notes += [*remarks, *parts.pop("notes")]
+            notes += [*of_days, *parts.pop("notes")]
         notes += _of_a_sample(run.job.space)
     if plan.holdout is not None and run.chosen is not None:
         tell("the bars that were held back")
@@ -199,6 +228,7 @@ def concluded(examined: Examined, plan: Plan, run: ExaminedRun) -> Findings:
         trades=None if run.chosen is None else int(trades[run.chosen]),
         most_trades=0 if np.isnan(trades).all() else int(np.nanmax(trades)),
         assessed=plan.assess,
+        searched=run.asking is not None,
         **{name: parts.get(name) for name in WEIGHED},
     )
     return Findings(verdict=verdict, **parts, notes=examined.notes)
@@ -269,6 +299,30 @@ def timed_returns(
     return returns, times, calendar.annual_periods / days, days
 
 
+def _points_of(run: ExaminedRun) -> AbstractContextManager[AskedPoints]:
+    """Room for other points than those of the run."""
+    assert run.asking is not None
+    return asked_points(
+        run.asking, run.job, run.choice, run.imap, workers=run.workers, failed=run.failed
+    )
+
+
+def _alone(run: ExaminedRun, chosen: int) -> tuple[Bootstrap | None, tuple[str, ...]]:
+    """Hold the chosen setting against luck as if no other had been tried."""
+    returns = daily_returns(
+        run.file, run.job, run.imap, chunk_size=1, start=chosen, stop=chosen + 1
+    )
+    index: Any = run.file.index[run.job.bars]
+    return held_alone(
+        returns,
+        run.table,
+        run.choice,
+        chosen,
+        periods_per_year=calendar_of(index).annual_periods,
+        seed=run.seed,
+    )
+
+
 def _unseen(share: float, run: ExaminedRun, chosen: int) -> Holdout:
     """Look at the bars held back: once, counted, and after the choice was made."""
     file, job = run.file, run.job
@@ -281,8 +335,17 @@ def _forward(
     plan: Plan, run: ExaminedRun, tell: Callable[[str], Any], apart: Apart
 ) -> dict[str, Any]:
     """Walk forward, over one or several numbers of windows."""
+    if run.asking is None:
+        winners = Winners(run.job, run.choice, run.imap, slices=4 * run.workers)
+        return _walked(plan, run, winners, tell, apart)
+    with _points_of(run) as points:
+        return _walked(plan, run, SearchedWinners(points), tell, apart)
+
+
+def _walked(
+    plan: Plan, run: ExaminedRun, winners: FoundWinners, tell: Callable[[str], Any], apart: Apart
+) -> dict[str, Any]:
     job = run.job
-    winners = Winners(job, run.choice, run.imap, slices=4 * run.workers)
     parts: dict[str, Any] = {}
     if plan.walk_forward:
         tell(f"walk-forward, {plan.walk_forward} windows")

@@ -195,6 +195,33 @@ class Plateau:
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """What stands one step along a parameter from a setting that a search chose; each was run.
+
+    Attributes
+    ----------
+    statistic : str
+        The objective.
+    value : float
+        Of the chosen setting.
+    combinations, counting : int
+        Neighbours, and those of them that count.
+    mean, worst : float
+        The objective of these; NaN for none.
+    edges : tuple of str
+        Parameters at whose end the setting stands: the true optimum may lie outside the grid.
+    """
+
+    statistic: str
+    value: float
+    combinations: int
+    counting: int
+    mean: float
+    worst: float
+    edges: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Holdout:
     """The chosen setting on bars that were put away before anything was optimized.
 
@@ -237,7 +264,10 @@ class Window:
     train_times, test_times : tuple of (Timestamp, Timestamp)
         First and last bar of each.
     combination : int or None
-        The winner of the training window; None where no combination counted: flat then.
+        The winner of the training window; None where no combination counted: flat then. Of a run
+        that was a search its number in the product of the parameters.
+    places : tuple of int
+        Which of its values each parameter has there; empty for none.
     train_return, test_return : float
         Of the winner, in per cent.
     train_objective, test_objective : float
@@ -249,6 +279,7 @@ class Window:
     train_times: tuple[pd.Timestamp, pd.Timestamp]
     test_times: tuple[pd.Timestamp, pd.Timestamp]
     combination: int | None
+    places: tuple[int, ...]
     train_return: float
     test_return: float
     train_objective: float
@@ -463,6 +494,11 @@ class Findings:
     pbo : Overfitting or None
     deflated_sharpe : DeflatedSharpe or None
     plateau : Plateau or None
+    alone : Bootstrap or None
+        Of a setting that a search chose, as if no other had been tried: luck does as well at least
+        so often. Nothing else that is about luck can be told of it then.
+    neighbours : Neighbours or None
+        Of such a setting.
     holdout : Holdout or None
     walk_forward : WalkForward or None
     walk_forward_matrix : WalkForwardMatrix or None
@@ -488,6 +524,8 @@ class Findings:
     pbo: Overfitting | None = None
     deflated_sharpe: DeflatedSharpe | None = None
     plateau: Plateau | None = None
+    alone: Bootstrap | None = None
+    neighbours: Neighbours | None = None
     holdout: Holdout | None = None
     walk_forward: WalkForward | None = None
     walk_forward_matrix: WalkForwardMatrix | None = None

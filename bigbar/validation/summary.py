@@ -51,7 +51,9 @@ def as_json(findings: Findings | None, grid: Space) -> dict[str, Any]:
         found["holdout"]["parameters"] = _parameters(grid, findings.holdout.combination)
     if findings.walk_forward is not None:
         for window in found["walk_forward"]["windows"]:
-            window["parameters"] = _parameters(grid, window["combination"])
+            places = zip(grid.parameters, window.pop("places"), strict=False)
+            values = {parameter.name: parameter.values[place] for parameter, place in places}
+            window["parameters"] = plain_point(values) if values else None
     return found
 
 

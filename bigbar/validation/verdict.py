@@ -12,6 +12,10 @@ something with 95 % confidence, each time the holdout was opened adding to the d
 - red: there is no p; or p is above `WEAK` and unseen does not convince; or p is above `STRONG` and
   something unseen lost.
 - amber: everything between.
+
+Of a setting that a search chose there is no p: the points that it asked for are no sample of the
+grid. It is green where unseen convinces, with `SEARCH_CONFIDENCE`, and nothing unseen lost; amber
+if luck then does as well more often than `WEAK` even if it alone had been tried; red elsewhere.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from bigbar.validation.findings import (
     Conduct,
     Costs,
     Holdout,
+    Neighbours,
     Overfitting,
     Plateau,
     Verdict,
@@ -38,6 +43,10 @@ from bigbar.validation.wording import STRONG, WEAK
 
 #: Above this the winner of half the data is, on the other half, rather bad than good.
 MOST_PBO = 0.5
+
+#: What a search chose has to convince with more confidence: nothing else holds it against luck. By
+#: `benchmarks/search_luck.py` noise does so 4 to 6 times in a hundred; at 95 %, 7 to 12 times.
+SEARCH_CONFIDENCE = 0.975
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,12 @@ class Evidence:
         It lost, in words.
     sees_future, unsteady : bool
         The strategy does, see `bigbar.validation.conduct`.
+    searched : bool
+        A search chose the setting: there is no p.
+    p_alone : float
+        Of such a setting, as if it alone had been tried; NaN where there is none.
+    has_unseen : bool
+        Bars were held back, or walked forward over.
     """
 
     p_value: float
@@ -66,6 +81,9 @@ class Evidence:
     where: str = "on unseen days"
     sees_future: bool = False
     unsteady: bool = False
+    searched: bool = False
+    p_alone: float = math.nan
+    has_unseen: bool = False
 
     @property
     def light(self) -> str:
@@ -77,6 +95,10 @@ class Evidence:
 
     @property
     def _by_figures(self) -> str:
+        if self.searched:
+            if self.unseen_lost or not self.unseen_convinces:
+                return "red"
+            return "amber" if self.p_alone > WEAK else "green"
         strong, weak = self.p_value <= STRONG, self.p_value <= WEAK
         evidence = strong or (weak and self.unseen_convinces)
         if evidence and not self.unseen_lost and not self.overfit:
@@ -105,25 +127,32 @@ def weigh(
     holdout: Holdout | None = None,
     walk_forward: WalkForward | None = None,
     conduct: Conduct | None = None,
+    alone: Bootstrap | None = None,
+    *,
+    searched: bool = False,
 ) -> Evidence:
     """See the findings as the rule does."""
     lost = holdout is not None and float(holdout.unseen["Return [%]"]) < 0.0
+    wanted = SEARCH_CONFIDENCE if searched else CONFIDENCE
     lost_forward = walk_forward is not None and walk_forward.total_return < 0.0
     return Evidence(
         p_value=math.nan if bootstrap is None else bootstrap.p_value_all_trials,
         unseen_lost=lost or lost_forward,
-        unseen_convinces=holdout is not None and unseen_confidence(holdout) >= CONFIDENCE,
+        unseen_convinces=holdout is not None and unseen_confidence(holdout) >= wanted,
         overfit=pbo is not None and pbo.pbo > MOST_PBO,
         where=Evidence.where if lost or not lost_forward else "walking forward",
         sees_future=conduct is not None and conduct.sees_future is not None,
         unsteady=conduct is not None and conduct.answers_differently is not None,
+        searched=searched,
+        p_alone=math.nan if alone is None else alone.p_value,
+        has_unseen=holdout is not None or walk_forward is not None,
     )
 
 
 #: The findings that are put into words, by their names in `bigbar.validation.findings.Findings`.
 WEIGHED = (
-    "bootstrap", "sharpe_bootstrap", "pbo", "plateau", "holdout", "walk_forward", "buy_and_hold",
-    "costs", "conduct",
+    "bootstrap", "sharpe_bootstrap", "pbo", "plateau", "alone", "neighbours", "holdout",
+    "walk_forward", "buy_and_hold", "costs", "conduct",
 )  # fmt: skip
 
 
@@ -137,12 +166,15 @@ def conclude(
     sharpe_bootstrap: Bootstrap | None = None,
     pbo: Overfitting | None = None,
     plateau: Plateau | None = None,
+    alone: Bootstrap | None = None,
+    neighbours: Neighbours | None = None,
     holdout: Holdout | None = None,
     walk_forward: WalkForward | None = None,
     buy_and_hold: BuyAndHold | None = None,
     costs: Costs | None = None,
     conduct: Conduct | None = None,
     assessed: bool = True,
+    searched: bool = False,
 ) -> Verdict:
     """Put the findings into words.
 
@@ -156,26 +188,31 @@ def conclude(
         That it made; None where they are not to be spoken of.
     most_trades : int
         That any setting of the grid made.
-    bootstrap, sharpe_bootstrap, pbo, plateau, holdout, walk_forward, buy_and_hold, costs, conduct
+    bootstrap, sharpe_bootstrap, pbo, plateau, alone, neighbours, holdout, walk_forward
+    buy_and_hold, costs, conduct
         As in `bigbar.validation.findings.Findings`; None for what there is not.
     assessed : bool, optional
         Whether it was to be held against luck at all.
+    searched : bool, optional
+        Whether a search chose the setting.
 
     Returns
     -------
     Verdict
     """
-    evidence = weigh(bootstrap, pbo, holdout, walk_forward, conduct)
+    evidence = weigh(bootstrap, pbo, holdout, walk_forward, conduct, alone, searched=searched)
     headline = f"Verdict: {_headline(evidence, chosen, assessed=assessed)}"
     lines = [
         wording.tries(grid, bootstrap, sharpe_bootstrap or bootstrap),
         wording.luck(bootstrap),
         wording.yours(bootstrap),
+        wording.alone(alone),
         "" if chosen is None else wording.unseen(holdout, walk_forward, pbo),
         wording.holding(buy_and_hold),
         wording.charged(costs),
         wording.few_trades(grid, trades, most_trades),
         wording.robust(grid, plateau, chosen),
+        wording.around(neighbours),
         wording.foresight(conduct),
         wording.unsteady(conduct),
         wording.class_changes(conduct),
@@ -193,6 +230,8 @@ def _headline(evidence: Evidence, chosen: int | None, *, assessed: bool) -> str:
     if not assessed:
         also = f" It lost {evidence.where}." if evidence.unseen_lost else ""
         return f"none, because it was not held against luck (--no-validate).{also}"
+    if evidence.searched:
+        return _searched_headline(evidence)
     if math.isnan(evidence.p_value):
         return "too little data to tell skill from luck."
     if evidence.light == "green":
@@ -209,3 +248,18 @@ def _headline(evidence: Evidence, chosen: int | None, *, assessed: bool) -> str:
     if evidence.p_value > WEAK:
         return "no better than luck where it was optimized, but good on unseen days: not proven."
     return "some evidence, but not enough to rule out luck: not proven."
+
+
+def _searched_headline(evidence: Evidence) -> str:
+    """Of a setting that a search chose."""
+    if evidence.unseen_lost:
+        return f"a search found it, and it lost {evidence.where}."
+    if not evidence.has_unseen:
+        return "a search found it, and only bars that it has not seen can tell it from luck."
+    if not evidence.unseen_convinces:
+        return "a search found it, and the bars it has not seen do not tell it from luck."
+    if evidence.light == "green":
+        return "unlikely to be luck alone, but not proven."
+    if evidence.unsteady:
+        return "the strategy answers differently each time it is run: not proven."
+    return "no better than luck where it was found, but good on unseen days: not proven."

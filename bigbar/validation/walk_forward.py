@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -84,6 +84,26 @@ class Winner:
     objective: float
 
 
+class FoundWinners(Protocol):
+    """Finds the best combination on any bars."""
+
+    choice: Choice
+    imap: Imap
+
+    @property
+    def job(self) -> Job:
+        """A job whose combinations the winners are numbers of."""
+        ...
+
+    def find(self, spans: Sequence[Span]) -> list[Winner | None]:
+        """The winner on each stretch of bars; None where no combination counts."""
+        ...
+
+    def named(self, number: int) -> int:
+        """By which number a winner is told."""
+        ...
+
+
 class Winners:
     """The best combination of the grid on any bars, found once for each.
 
@@ -109,7 +129,7 @@ class Winners:
         slices: int,
         progress: Callable[[int], Any] = lambda _: None,
     ) -> None:
-        self._job = job
+        self.job = job
         self.choice = choice
         self.imap = imap
         self._slices = slices
@@ -125,7 +145,7 @@ class Winners:
             for span in new
             for start, stop in self._cuts()
         ]
-        total = len(self._job.space)
+        total = len(self.job.space)
         answers = {span: np.full((2, total), np.nan) for span in new}
         left = dict.fromkeys(new, total)
         for task, result in self.imap(run_window, tasks, split=halved_window):
@@ -137,9 +157,13 @@ class Winners:
                 self._known[task.span] = self._best(answers.pop(task.span))
         return [self._known[span] for span in spans]
 
+    def named(self, number: int) -> int:
+        """By which number a winner is told: its own."""
+        return number
+
     def _cuts(self) -> list[tuple[int, int]]:
         """Slices of the grid, of whole values of the slowest parameter where there are enough."""
-        grid = self._job.space
+        grid = self.job.space
         size = whole_periods(-(-len(grid) // self._slices), grid.per_slowest)
         ends = [*range(0, len(grid), size), len(grid)]
         return list(itertools.pairwise(ends))
@@ -162,7 +186,7 @@ class _Step:
 def walk_forward(
     file: pd.DataFrame,
     job: Job,
-    winners: Winners,
+    winners: FoundWinners,
     *,
     windows: int,
     share: float,
@@ -196,9 +220,9 @@ def walk_forward(
     splits = walk_forward_splits(
         job.spec, index, whole_span(file, job), windows=windows, share=share, anchored=anchored
     )
-    steps = _steps(file, job, splits, winners)
+    steps = _steps(file, splits, winners)
     runs = [run for step in steps for run in (step.train, step.test) if run is not None]
-    replayed = prove(runs, job.space, winners.imap)
+    replayed = prove(runs, winners.job.space, winners.imap)
     equity = pd.concat([step.equity for step in steps])
     profits = [float(step.equity.iloc[-1] - step.equity.iloc[0]) for step in steps]
     total = sum(profits)
@@ -207,7 +231,7 @@ def walk_forward(
     largest = max(profits) / total if total > 0 else np.nan
     return WalkForward(
         anchored=anchored,
-        windows=tuple(_window(step, index, winners.choice) for step in steps),
+        windows=tuple(_window(step, index, winners) for step in steps),
         equity=equity,
         total_return=_total_return(equity),
         annual_return=_annual_return(equity),
@@ -231,7 +255,7 @@ def walk_forward(
 def walk_forward_matrix(
     file: pd.DataFrame,
     job: Job,
-    winners: Winners,
+    winners: FoundWinners,
     *,
     windows: Sequence[int],
     shares: Sequence[float],
@@ -277,7 +301,7 @@ def walk_forward_matrix(
     winners.find([one.train for splits in cut.values() for one in splits])
     total_return, efficiency = np.full((2, len(windows), len(shares)), np.nan)
     for place, splits in cut.items():
-        steps = _steps(file, job, splits, winners)
+        steps = _steps(file, splits, winners)
         equity = pd.concat([step.equity for step in steps])
         total_return[place] = _total_return(equity)
         found = _efficiency(equity, steps)
@@ -285,15 +309,14 @@ def walk_forward_matrix(
     return WalkForwardMatrix(tuple(windows), tuple(shares), total_return, efficiency)
 
 
-def _steps(
-    file: pd.DataFrame, job: Job, splits: Sequence[WindowSplit], winners: Winners
-) -> list[_Step]:
+def _steps(file: pd.DataFrame, splits: Sequence[WindowSplit], winners: FoundWinners) -> list[_Step]:
     """Every window's winner on both sides of its split, equity going on from window to window."""
+    found = winners.find([one.train for one in splits])
+    job, choice = winners.job, winners.choice
     account = job.account
-    choice = winners.choice
     cash = float(account.cash)
     steps = []
-    for one, winner in zip(splits, winners.find([one.train for one in splits]), strict=True):
+    for one, winner in zip(splits, found, strict=True):
         train = test = None
         if winner is not None:
             train = run_single(file, job, winner.number, one.train)
@@ -310,14 +333,17 @@ def _steps(
     return steps
 
 
-def _window(step: _Step, index: pd.DatetimeIndex, choice: Choice) -> Window:
+def _window(step: _Step, index: pd.DatetimeIndex, winners: FoundWinners) -> Window:
     (first, split), (_, stop) = step.split.train, step.split.test
+    choice, space = winners.choice, winners.job.space
+    number = None if step.train is None else step.train.number
     return Window(
         train=step.split.train,
         test=step.split.test,
         train_times=(index[first], index[split - 1]),
         test_times=(index[split], index[stop - 1]),
-        combination=None if step.train is None else step.train.number,
+        combination=None if number is None else winners.named(number),
+        places=() if number is None else space.places(number),
         train_return=0.0 if step.train is None else step.train.value("Return [%]"),
         test_return=0.0 if step.test is None else step.test.value("Return [%]"),
         train_objective=np.nan

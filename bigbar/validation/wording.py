@@ -19,6 +19,7 @@ from bigbar.validation.findings import (
     Conduct,
     Costs,
     Holdout,
+    Neighbours,
     Overfitting,
     Plateau,
     WalkForward,
@@ -126,6 +127,28 @@ def _against_luck(found: Bootstrap) -> str:
         return f"Luck does as well as yours {often}."
     value = f"{found.chosen:.1f}" if found.statistic == "Sharpe Ratio" else _change(found.chosen)
     return f"Yours shows {signs(value)}: luck does as well {often}."
+
+
+def alone(found: Bootstrap | None) -> str:
+    """A setting that a search chose, against luck as if no other had been tried."""
+    if found is None or math.isnan(found.p_value):
+        return ""
+    often = _often(found, found.p_value)
+    return (
+        f"Had it alone been tried, luck would do as well {often}; what the search looked at only "
+        "adds to that."
+    )
+
+
+def around(found: Neighbours | None) -> str:
+    """What stands one step from a setting that a search chose."""
+    if found is None or not found.counting:
+        return ""
+    what = counted(found.counting, "neighbour")
+    mean, worst = (_value(found.statistic, one) for one in (found.mean, found.worst))
+    text = f"One step away in a parameter {what}: {mean} on average, the worst {worst}"
+    edges = f"; it stands at the edge of {' and '.join(found.edges)}" if found.edges else ""
+    return f"{text} (yours {_value(found.statistic, found.value)}){edges}."
 
 
 def sharpe_name(bootstrap: Bootstrap) -> str:

@@ -78,8 +78,6 @@ def _neighbours(stored: StoredTable, number: int) -> list[dict[str, Any]]:
 
 def _number_at(space: Space, places: list[int]) -> int | None:
     """The combination that stands there; None where a constraint left it out."""
-    whole = int(np.ravel_multi_index(places, space.shape))
-    if space.kept is None:
-        return whole
-    at = int(np.searchsorted(space.kept, whole))
-    return at if at < len(space.kept) and space.kept[at] == whole else None
+    whole = np.ravel_multi_index(places, space.shape)
+    at = int(space.from_product(np.array([whole], np.int64))[0])
+    return None if at < 0 else at

@@ -152,14 +152,15 @@ def read_table(store: RunStore, run: Run) -> StoredTable:
             "has; use the version that stored them"
         )
     # The columns, which of its values each parameter has, and what is needed for a moment.
-    needed = run.combinations * 8 * (len(STATISTICS) + 2 * len(run.grid.parameters) + 4)
+    combinations = len(run.grid)
+    needed = combinations * 8 * (len(STATISTICS) + 2 * len(run.grid.parameters) + 4)
     if needed > (free := available_memory()):
         raise StoreError(
-            f"exploring the {run.combinations:,} combinations of run {run.id} takes "
+            f"exploring the {combinations:,} combinations of run {run.id} takes "
             f"{as_bytes(needed)} of memory, and {as_bytes(free)} are free"
         )
     notes: list[str] = []
-    values = np.full((run.combinations, len(STATISTICS)), np.nan, order="F")
+    values = np.full((combinations, len(STATISTICS)), np.nan, order="F")
     done = store.fill(run, values, damaged=notes.append)
     failures = {each.number: each.reason for each in store.failures(run, damaged=notes.append)}
     table = ResultTable(run.grid, values)

@@ -136,7 +136,7 @@ def _windows(subject: Subject, walked: WalkForward) -> Markup:
              "return out of sample", "trades")  # fmt: skip
     rows = []
     for place, window in enumerate(walked.windows, 1):
-        at = () if window.combination is None else grid.places(window.combination)
+        at = window.places
         rows.append((
             Cell(f"{place}", place),
             *(
@@ -162,9 +162,7 @@ def _windows(subject: Subject, walked: WalkForward) -> Markup:
 def _drift_charts(subject: Subject, walked: WalkForward) -> tuple[Chart, ...]:
     grid = subject.outcome.job.space
     winners = [
-        (place, grid.places(window.combination))
-        for place, window in enumerate(walked.windows, 1)
-        if window.combination is not None
+        (place, window.places) for place, window in enumerate(walked.windows, 1) if window.places
     ]
     if not winners:
         return ()

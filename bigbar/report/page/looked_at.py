@@ -98,4 +98,4 @@ def product_number(space: Space, number: int) -> int:
 
 def of_product(space: Space, numbers: Integers) -> Integers:
     """Which combinations stand at places of the whole product."""
-    return numbers if space.kept is None else np.searchsorted(space.kept, numbers)
+    return space.from_product(numbers)

@@ -44,7 +44,7 @@ def verdict_section(subject: Subject) -> Section:
     findings, outcome = subject.findings, subject.outcome
     verdict = NOT_VALIDATED if findings is None else findings.verdict
     parts: list[Content] = [_warning(remark) for remark in subject.remarks]
-    reached, total = outcome.table.reached(), len(outcome.table)
+    reached, total = outcome.table.reached(), outcome.total
     if reached < total:
         parts.append(_warning(
             f"Not every combination was answered: {reached:,} of {total:,}. All that follows is "

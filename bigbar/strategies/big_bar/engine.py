@@ -188,7 +188,7 @@ class CompiledSweep:
         numbers = self._grid.kept[start:stop]
         if not len(numbers):
             return empty
-        first, last = int(numbers[0]), int(numbers[-1])
+        first, last = int(numbers.min()), int(numbers.max())
         table = math.prod(self._grid.shape[1:4])
         if last - first < _DENSE * len(numbers) and table <= _LOOKED_AT * len(numbers):
             rows = self._together(first, last + 1, empty, returns_only=returns_only)
