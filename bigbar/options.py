@@ -191,6 +191,25 @@ def _options(
     saving = saving_of(given, spec, parser)
     points = _points(spec, given)
     engine, reason = available_engine(spec, given.engine)
+    request = Request(
+        spec=spec,
+        space=points.space,
+        account=account_of(spec, given),
+        engine=engine,
+        choice=Choice.of(given.maximize, given.min_trades),
+        execution=_execution(given),
+        plan=Plan(
+            assess=not given.no_validate,
+            holdout=given.holdout,
+            choose=given.choose,
+            thorough=given.thorough,
+            walk_forward=given.walk_forward,
+            anchored=given.anchored,
+            matrix=given.walk_forward_matrix,
+        ),
+        whole=points.whole,
+        asking=points.asking,
+    )
     return Options(
         file=given.files[0] if sources is None else sources.files[0].path,
         several=sources,
@@ -201,26 +220,7 @@ def _options(
             time_zone=given.time_zone,
             date_order=given.date_order,
         ),
-        request=Request(
-            spec=spec,
-            space=points.space,
-            account=account_of(spec, given),
-            engine=engine,
-            choice=Choice.of(given.maximize, given.min_trades),
-            execution=_execution(given),
-            plan=Plan(
-                assess=not given.no_validate,
-                holdout=given.holdout,
-                choose=given.choose,
-                thorough=given.thorough,
-                walk_forward=given.walk_forward,
-                anchored=given.anchored,
-                matrix=given.walk_forward_matrix,
-            ),
-            # One grid for all files, where one of its settings is sought.
-            whole=points.whole if given.common is None else None,
-            asking=points.asking if given.common is None else None,
-        ),
+        request=request if given.common is None else request.on_the_same_points(),
         engine_reason=reason,
         optimize=not given.no_optimize,
         top=given.top,

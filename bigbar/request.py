@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bigbar.account import Account
 from bigbar.choice import Choice
@@ -53,6 +53,21 @@ class Request:
     plan: Plan | None = None
     whole: Whole | None = None
     asking: Asking | None = None
+
+    def on_the_same_points(self) -> Request:
+        """The same for several files of which one setting is sought: by chance, not by a search.
+
+        Raises
+        ------
+        SettingsError
+            If a search was named.
+        """
+        if self.asking is not None and self.whole is None:
+            raise SettingsError(
+                f"--common compares the same combinations on every file, and --method "
+                f"{self.asking.method} tries others on each; use --method random, or grid"
+            )
+        return replace(self, whole=None, asking=None)
 
     def __post_init__(self) -> None:
         self.space.check_size()

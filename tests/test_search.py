@@ -154,6 +154,16 @@ def test_from_the_command_line():
             parse_options(["x.csv", *more])
 
 
+def test_one_setting_for_several_files_is_sought_on_the_same_points():
+    files = ["one.csv", "two.csv", "--k-atr", "1:4:0.0001", "--max-tries", "70"]
+    apart = parse_options(files).request
+    assert apart.asking.method == "local"
+    together = parse_options([*files, "--common", "worst"]).request
+    assert (together.asking, together.whole, len(together.space)) == (None, None, 70)
+    with pytest.raises(SettingsError, match="--method local tries others on each"):
+        parse_options([*files, "--common", "worst", "--method", "local"])
+
+
 # ---------------------------------------------------------------------------------- the run
 
 

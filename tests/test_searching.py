@@ -250,6 +250,21 @@ def test_methods_of_packages_are_carried_out_alike(tmp_path, method):
     assert bits(again) == bits(whole)
 
 
+def test_several_files_are_searched_each_by_itself(tmp_path, undisturbed):
+    names = []
+    for name, bars in (("one", small_bars().frame), ("two", small_bars(300).frame)):
+        bars.to_csv(tmp_path / f"{name}.csv", index_label="time")
+        names.append(str(tmp_path / f"{name}.csv"))
+    words = command(Path(names[0]), tmp_path / "kept", names[1])
+    assert run(words).returncode == 0
+    receipts = [read_receipt(tmp_path / "kept" / name / "receipt.json") for name in ("one", "two")]
+    assert receipts[0]["result_sha256"] == undisturbed.result_sha256
+    assert receipts[1]["result_sha256"] not in (None, undisturbed.result_sha256)
+    assert run(words).returncode == 0  # Neither is run again.
+    with RunStore(tmp_path / "kept" / "one") as store:
+        assert len(store.runs()) == 1
+
+
 # -------------------------------------------------------------------------- killed, as a command
 
 

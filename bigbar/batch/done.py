@@ -19,6 +19,7 @@ from bigbar.report.run_files import RunFiles
 from bigbar.results import ResultTable
 from bigbar.store.fingerprint import identity_of
 from bigbar.store.receipt import FILES
+from bigbar.store.search_parts import SearchParts, search_parts
 from bigbar.version import __version__
 
 
@@ -74,8 +75,8 @@ def done_before(options: Options, files: RunFiles, bars: Bars) -> Done | None:
     job = next(
         (
             job
-            for job in _jobs(options, bars, receipt["engine"])
-            if identity_of(bars.frame, job).fingerprint == receipt["fingerprint"]
+            for job, search in _jobs(options, bars, receipt["engine"])
+            if identity_of(bars.frame, job, search).fingerprint == receipt["fingerprint"]
         ),
         None,
     )
@@ -91,8 +92,8 @@ def _is_of_this(receipt: dict[str, Any], files: RunFiles, options: Options) -> b
     )
 
 
-def _jobs(options: Options, bars: Bars, engine: str) -> Iterator[Job]:
-    """What could have been run: the points asked for, or the whole grid in their place."""
+def _jobs(options: Options, bars: Bars, engine: str) -> Iterator[tuple[Job, SearchParts | None]]:
+    """What could have been run: the points or the search asked for, or the whole grid instead."""
     request = options.request
     try:
         job = checked_job(bars, request)
@@ -100,9 +101,11 @@ def _jobs(options: Options, bars: Bars, engine: str) -> Iterator[Job]:
         return
     if job.engine not in (engine, AUTO):
         return
-    yield replace(job, engine=engine)
+    asking = request.asking
+    search = None if asking is None else search_parts(asking, request.choice)
+    yield replace(job, engine=engine), search
     if request.whole is not None:
-        yield replace(job, engine=engine, space=request.whole.space())
+        yield replace(job, engine=engine, space=request.whole.space()), None
 
 
 def stored_table(files: RunFiles, job: Job, columns: tuple[str, ...]) -> ResultTable:

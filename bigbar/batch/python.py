@@ -102,8 +102,7 @@ def optimize_many(
     with ExitStack() as stack:
         search = None
         if criterion is not None:
-            # One grid for all of them.
-            asked = replace(asked, request=replace(asked.request, whole=None))
+            asked = replace(asked, request=asked.request.on_the_same_points())
             search = stack.enter_context(_search(asked.request, criterion))
         found = _run_all(asked, named, search)
         if search is not None:
