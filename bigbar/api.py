@@ -77,6 +77,8 @@ def optimize(
     timeout_per_backtest: float | None = None,
     max_memory: int | str | None = None,
     start_method: str | None = None,
+    cluster: str | None = None,
+    cluster_wait: float | None = None,
     verify: int | None = None,
     validate: bool = Plan.assess,
     holdout: float | None = Plan.holdout,
@@ -141,6 +143,11 @@ def optimize(
         Bytes that all processes together may take, or text such as `"2G"`.
     start_method : str, optional
         Of the processes; Python's default, by default.
+    cluster : str, optional
+        Run on the machines of a Ray cluster: `"HOST:PORT"`, `"auto"` for the one that this machine
+        is part of, or `"local:N"` to try it with N workers here.
+    cluster_wait : float, optional
+        Seconds to wait for a machine when the last one is gone; 300 by default.
     verify : int, optional
         Combinations to replay through `backtesting.py` besides the winner, however long it takes;
         0 for none at all. By default up to 20, as far as six seconds reach.

@@ -20,7 +20,8 @@ import numpy as np
 from bigbar.data.read import Bars
 from bigbar.engines.find import AUTO, build_engine, is_general
 from bigbar.errors import SettingsError
-from bigbar.executors.local import Unanswered, WorkerPool
+from bigbar.executors.contract import Unanswered
+from bigbar.executors.local import WorkerPool
 from bigbar.job import Job
 from bigbar.outcome import Execution
 from bigbar.progress.events import Listener

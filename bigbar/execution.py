@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import multiprocessing
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bigbar.errors import SettingsError
+from bigbar.executors.find import check_cluster
 from bigbar.given import number, refusal, whole
 from bigbar.machine.budget import Files
 from bigbar.machine.other_programs import worker_range
@@ -43,7 +45,8 @@ def execution_of(given: Mapping[str, Any]) -> Execution:
             f"start method {shown(start_method)} is not one of this system's: {', '.join(methods)}"
         )
     replays = replays_asked_for(None if verify is None else whole("verify", verify))
-    return Execution(
+    wait = given.get("cluster_wait")
+    execution = Execution(
         workers=count,
         least_workers=least,
         timeout=None if timeout is None else _positive("timeout_per_backtest", timeout),
@@ -52,6 +55,56 @@ def execution_of(given: Mapping[str, Any]) -> Execution:
         max_memory=_memory(given.get("max_memory")),
         files=None if folder is None else Files(folder),
         **replays,
+    )
+    names = ("workers", "min_workers", "max_workers", "max_memory", "start_method")
+    return on_cluster(
+        execution,
+        given.get("cluster"),
+        None if wait is None else _positive("cluster_wait", wait),
+        {name: given.get(name) for name in names},
+    )
+
+
+def on_cluster(
+    execution: Execution, cluster: object, wait: float | None, here: Mapping[str, Any]
+) -> Execution:
+    """The same on the machines of a cluster, where one was asked for.
+
+    Parameters
+    ----------
+    execution : Execution
+    cluster : str or None
+        As `bigbar.executors.find.check_cluster` takes it.
+    wait : float or None
+        Seconds to wait for a machine when the last one is gone.
+    here : mapping
+        What was asked for of this machine's processes, by the names of options; None for nothing.
+
+    Raises
+    ------
+    SettingsError
+        If it names no cluster, Ray is not installed, or something else was asked for that is of
+        this machine's processes only.
+    """
+    if cluster is None:
+        if wait is not None:
+            raise SettingsError("--cluster-wait is for --cluster; leave it out, or name a cluster")
+        return execution
+    if not isinstance(cluster, str):
+        raise refusal("cluster", cluster, "text: 'HOST:PORT', 'auto' or 'local:N'")
+    workers = check_cluster(cluster)
+    for name, value in here.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise SettingsError(
+                f"{option} is for processes of this machine; leave it out with --cluster, whose "
+                "machines give what they gave to Ray ('ray start --num-cpus=N')"
+            )
+    return replace(
+        execution,
+        cluster=cluster,
+        cluster_wait=execution.cluster_wait if wait is None else wait,
+        workers=execution.workers if workers is None else workers,
     )
 
 

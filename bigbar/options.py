@@ -20,6 +20,7 @@ from bigbar.data.many import Sources, several
 from bigbar.data.reading import Reading, parse_columns
 from bigbar.engines.find import available_engine
 from bigbar.errors import SettingsError
+from bigbar.execution import on_cluster
 from bigbar.machine.budget import Files
 from bigbar.machine.other_programs import worker_range
 from bigbar.machine.resources import usable_processors
@@ -277,7 +278,7 @@ def _execution(given: argparse.Namespace) -> Execution:
     workers, least = worker_range(
         given.workers, given.min_workers, given.max_workers, usable=usable_processors()
     )
-    return Execution(
+    execution = Execution(
         workers=workers,
         least_workers=least,
         timeout=given.timeout_per_backtest,
@@ -287,6 +288,14 @@ def _execution(given: argparse.Namespace) -> Execution:
         files=Files(Path(given.output), csv=given.export == "csv", plot=given.plot),
         **replays_asked_for(given.verify),
     )
+    here = {
+        "workers": None if given.workers == usable_processors() else given.workers,
+        "min_workers": given.min_workers,
+        "max_workers": given.max_workers,
+        "max_memory": given.max_memory,
+        "start_method": given.start_method,
+    }
+    return on_cluster(execution, given.cluster, given.cluster_wait, here)
 
 
 def _words(arguments: Sequence[str] | None) -> list[str]:

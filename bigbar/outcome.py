@@ -20,6 +20,7 @@ from bigbar.causes import cause_in
 from bigbar.choice import Choice
 from bigbar.data.read import Bars
 from bigbar.errors import VerificationError
+from bigbar.executors.contract import Machine
 from bigbar.job import Job
 from bigbar.machine.budget import Budget, Files
 from bigbar.machine.metrics import Metrics
@@ -41,6 +42,10 @@ from bigbar.worker import Failure
 
 #: What the replays through `backtesting.py` are called where they break off.
 PROOF = "the verification"
+
+#: Seconds that a run waits for a machine when the last one of its cluster is gone: one that was
+#: started anew is there by then.
+CLUSTER_WAIT_S = 300.0
 
 #: So many characters of an exception's message are told.
 _REASON = 200
@@ -70,6 +75,10 @@ class Execution:
         Bytes that all processes together may take; None for what the machine has.
     files : Files or None
         What is written, for the forecast; None where nothing is.
+    cluster : str or None
+        Whose machines run it: "HOST:PORT", "auto" or "local:N"; None for this machine's processes.
+    cluster_wait : float
+        Seconds to wait for a machine when the last one of a cluster is gone.
     """
 
     workers: int = 1
@@ -81,6 +90,8 @@ class Execution:
     seed: int = 0
     max_memory: int | None = None
     files: Files | None = None
+    cluster: str | None = None
+    cluster_wait: float = CLUSTER_WAIT_S
 
 
 class Replays(TypedDict):
@@ -181,6 +192,8 @@ class Outcome:
         What it took of shared memory at most, and of the disk.
     kept_bytes : int
         What earlier runs had taken of the disk.
+    machines : list of Machine
+        Of a cluster, that took part in the sweep.
     sampled : list of int
         Combinations whose rows come of the sample for the estimate: they are not run again.
     returns : KeptReturns or None
@@ -229,6 +242,7 @@ class Outcome:
     shared_bytes: int = 0
     written_bytes: int = 0
     kept_bytes: int = 0
+    machines: list[Machine] = field(default_factory=list)
     sampled: list[int] = field(default_factory=list)
     returns: KeptReturns | None = None
     broke_off: dict[str, str] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from bigbar.engines.find import engine_choices
 from bigbar.errors import SettingsError
 from bigbar.machine.other_programs import AUTO
 from bigbar.machine.resources import usable_processors
-from bigbar.outcome import Execution
+from bigbar.outcome import CLUSTER_WAIT_S, Execution
 from bigbar.search.find import METHODS
 from bigbar.short_help import COMMANDS, EXAMPLES, Help
 from bigbar.space import setting_text
@@ -215,6 +215,19 @@ def _add_running(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
         type=at_least(1),
         help="of --workers auto: at work when nothing else is "
         "(default: the processors this process may use)",
+    )
+    group.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="run on the machines of a Ray cluster: HOST:PORT, auto for the one that this machine "
+        "is part of, or local:N to try it with N workers here (default: processes of this machine)",
+    )
+    group.add_argument(
+        "--cluster-wait",
+        metavar="SECONDS",
+        type=_seconds,
+        help="how long to wait for a machine when the last one is gone; the run can be continued "
+        f"then (default: {CLUSTER_WAIT_S:g})",
     )
     group.add_argument(
         "--timeout-per-backtest",

@@ -20,8 +20,8 @@ from bigbar.errors import Interrupted, SettingsError, VerificationError
 from bigbar.executors.chunks import (
     estimate_duration,
 )
+from bigbar.executors.contract import Executor, Unanswered
 from bigbar.executors.inside_process import leave_if_starting
-from bigbar.executors.local import Unanswered, WorkerPool
 from bigbar.interrupts import signals_raised
 from bigbar.job import Job
 from bigbar.machine.budget import Budget, budget_for
@@ -49,7 +49,7 @@ from bigbar.validation.summary import as_json
 from bigbar.validation.tasks import sparing
 from bigbar.verification.replay import differences_text
 from bigbar.verification.replays import verify
-from bigbar.worker_setup import WorkerSetup, among_workers, memory_of
+from bigbar.worker_setup import WorkerSetup, among_workers, memory_of, placed, workers_here
 
 #: What the validation found is kept as, for runs that come to the same result.
 _WORTH = "worth"
@@ -127,15 +127,17 @@ def optimize_bars(
     if removed:
         what = "block of shared data" if removed == 1 else "blocks of shared data"
         listener.event(f"removed {removed} {what} that a killed run had left behind")
-    budget = _budget(bars, job, request.execution, request.plan, engine.backtest_s)
-    execution = _within(request.execution, budget)
-    with room_to_search(job, asking) as job:
-        table = ResultTable.empty(job.space)
-        outcome = Outcome(job, execution, request.choice, bars, table, request.plan, budget=budget)
-        outcome.engine_reason, outcome.asking = engine.reason, asking
-        if execution.files is not None:
-            outcome.kept_bytes = execution.files.store_bytes()
-        with signals_raised():
+    with signals_raised(), placed(request.execution, listener) as execution:
+        budget = _budget(bars, job, execution, request.plan, engine.backtest_s)
+        execution = _within(execution, budget)
+        with room_to_search(job, asking) as job:
+            table = ResultTable.empty(job.space)
+            outcome = Outcome(
+                job, execution, request.choice, bars, table, request.plan, budget=budget
+            )
+            outcome.engine_reason, outcome.asking = engine.reason, asking
+            if execution.files is not None:
+                outcome.kept_bytes = execution.files.store_bytes()
             _carry_out(outcome, budget, listener, recorder)
     if outcome.verification is not None and not outcome.verification.ok:
         raise VerificationError(
@@ -149,6 +151,8 @@ def _budget(
 ) -> Budget:
     load = load_of(bars, job, execution, plan)
     load = replace(load, measured_s=backtest_s)
+    if execution.cluster is not None:
+        load = replace(load, forked=False, here=workers_here(execution))
     return budget_for(load, max_memory=execution.max_memory, files=execution.files)
 
 
@@ -237,7 +241,7 @@ def validate_again(
         with own.apart("the validation", listener.event):
             _validate(own, setup.file, setup.pool, listener, recorder or Recorder())
 
-    with signals_raised():
+    with signals_raised(), placed(outcome.execution, listener):
         among_workers(own, listener, validate)
     outcome.findings = own.findings
     outcome.broke_off.update(own.broke_off)
@@ -266,6 +270,7 @@ def _optimize(outcome: Outcome, setup: WorkerSetup, listener: Listener, recorder
     with watcher.sweeping(outcome.sweep_metrics):
         run()
     _settle(outcome, engine, listener, recorder)
+    outcome.machines = pool.machines()
     outcome.memory = memory_of(file, setup.publication, pool, outcome.execution.workers)
     if outcome.stopped_by is not None:
         return
@@ -278,7 +283,7 @@ def _optimize(outcome: Outcome, setup: WorkerSetup, listener: Listener, recorder
 
 
 def _run(
-    outcome: Outcome, space: Space, pool: WorkerPool, listener: Listener, recorder: Recorder
+    outcome: Outcome, space: Space, pool: Executor, listener: Listener, recorder: Recorder
 ) -> None:
     """Fill in the table: run all its points, or those that a search asks for."""
     if isinstance(space, AskedSpace):
@@ -357,7 +362,7 @@ def _choose(outcome: Outcome, listener: Listener) -> None:
 def _verify(
     outcome: Outcome,
     engine: Engine,
-    pool: WorkerPool,
+    pool: Executor,
     listener: Listener,
     recorder: Recorder,
     run_again: Callable[[], None],
@@ -378,7 +383,7 @@ def _verify(
 
 
 def _validate(
-    outcome: Outcome, file: pd.DataFrame, pool: WorkerPool, listener: Listener, recorder: Recorder
+    outcome: Outcome, file: pd.DataFrame, pool: Executor, listener: Listener, recorder: Recorder
 ) -> None:
     """Find out what the result is worth, unless it is known by now that it is wrong."""
     plan = outcome.plan

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bigbar.errors import Interrupted
 from bigbar.executors.chunks import gaps_in
-from bigbar.executors.local import Unanswered, WorkerPool
+from bigbar.executors.contract import Executor, Unanswered
 from bigbar.job import Job
 from bigbar.outcome import Outcome
 from bigbar.progress.best import BestSoFar
@@ -60,7 +60,7 @@ def room_to_search(job: Job, asking: Asking | None) -> Iterator[Job]:
 def search(
     outcome: Outcome,
     space: AskedSpace,
-    pool: WorkerPool,
+    pool: Executor,
     listener: Listener,
     recorder: Recorder,
 ) -> None:
@@ -74,7 +74,7 @@ def search(
     outcome : Outcome
     space : AskedSpace
         Room for its points, which the workers see.
-    pool : WorkerPool
+    pool : Executor
     listener : Listener
     recorder : Recorder
     """
@@ -153,7 +153,7 @@ class _Answering:
     """Answers points out of the store where they are there, and by the workers."""
 
     def __init__(
-        self, outcome: Outcome, space: AskedSpace, pool: WorkerPool, recorder: Recorder
+        self, outcome: Outcome, space: AskedSpace, pool: Executor, recorder: Recorder
     ) -> None:
         self._outcome, self._space = outcome, space
         self._pool, self._recorder = pool, recorder

@@ -330,3 +330,8 @@ def range_around(value: object) -> str | None:
 
 #: Classes by their description, in this process.
 _known: dict[StrategySpec, type[Strategy]] = {}
+
+
+def remember(spec: StrategySpec, strategy: type[Strategy]) -> None:
+    """Take a class for a description's from now on, in this process: it was brought here."""
+    _known[spec] = strategy

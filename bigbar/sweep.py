@@ -21,7 +21,7 @@ from bigbar.executors.chunks import (
     whole_periods,
     without,
 )
-from bigbar.executors.local import Limit, Unanswered, WorkerPool
+from bigbar.executors.contract import Executor, Limit, Unanswered
 from bigbar.executors.throttle import Throttle
 from bigbar.outcome import Outcome
 from bigbar.progress.best import BestSoFar
@@ -46,7 +46,7 @@ SAMPLE_SIZE = 10
 
 
 def estimate(
-    outcome: Outcome, pool: WorkerPool, listener: Listener, recorder: Recorder
+    outcome: Outcome, pool: Executor, listener: Listener, recorder: Recorder
 ) -> list[Chunk]:
     """Time a sample in the workers: a combination that kills its process is in there as well.
 
@@ -120,7 +120,7 @@ def _keep_sample(outcome: Outcome, recorder: Recorder, answered: Sequence[ChunkR
 
 def answers(
     outcome: Outcome,
-    pool: WorkerPool,
+    pool: Executor,
     chunks: Sequence[Chunk],
     throttle: Throttle | None = None,
 ) -> Iterator[tuple[Chunk, ChunkResult | Unanswered]]:
@@ -143,9 +143,7 @@ def answers(
         limit=None if limit is None else of_task,
         throttle=throttle,
     ):
-        if isinstance(found, Unanswered):
-            kept.matrix[task.start : task.stop] = np.nan
-        kept.there[task.start : task.stop] = True
+        kept.take(task, found if isinstance(found, Unanswered) else found.returns)
         yield (task.start, task.stop), found
 
 
@@ -180,7 +178,7 @@ def limit_of(outcome: Outcome) -> Limit | None:
 
 def sweep(
     outcome: Outcome,
-    pool: WorkerPool,
+    pool: Executor,
     listener: Listener,
     recorder: Recorder,
     chunks: Sequence[Chunk],

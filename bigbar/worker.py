@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +23,7 @@ from bigbar.engines.reference import BacktestingEngine
 from bigbar.job import Job
 from bigbar.printable import print_printable
 from bigbar.sharing.blocks import BlockHandle, open_block
-from bigbar.sharing.frames import Attachment, Descriptor, attach
+from bigbar.sharing.frames import Attachment, CarriedFrame, Descriptor, attach
 from bigbar.sharing.heap import trim_heap
 from bigbar.sharing.objects import SharedObject
 from bigbar.statistics import STATISTICS
@@ -42,6 +43,9 @@ _RAISED = (KeyboardInterrupt, GeneratorExit)
 #: Engines of other jobs that a worker keeps: tasks of one window come together, but the last of
 #: one may be done after the first of the next.
 _ENGINES_KEPT = 2
+
+#: A machine's witness is not asked for another combination after so many seconds.
+_WITNESS_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,14 @@ class ChunkResult:
     begun : float
         When that was, by `time.monotonic`, whose clock all processes share.
     worker : int
-        Its process id, or its thread's where workers are threads.
+        Its process id, or its thread's where workers are threads; of another machine's see
+        `bigbar.worker_names`.
     processor_s : float
         Of `seconds`, on a processor.
     in_python : dict of str to int
         Why combinations that are compiled otherwise were run by `backtesting.py`, and how many.
+    returns : ndarray of float32, shape (stop - start, periods), optional
+        Where they were asked for, and could not be written where the task says.
     """
 
     start: int
@@ -92,6 +99,11 @@ class ChunkResult:
     worker: int = 0
     processor_s: float = 0.0
     in_python: dict[str, int] = field(default_factory=dict)
+    returns: NDArray[np.float32] | None = None
+
+    def seen_from_elsewhere(self, *, ahead_s: float, worker: int) -> ChunkResult:
+        """The same by another machine's clock, which is so much ahead, and name for the worker."""
+        return replace(self, begun=self.begun + ahead_s, worker=worker)
 
 
 @dataclass(frozen=True)
@@ -103,20 +115,26 @@ class _Desk:
     job: Job
     engine: Engine
     class_attributes: ClassAttributes | None
+    shares_memory: bool
 
 
 # A desk a thread: where no processes can be had, workers are threads of one process, and an
 # engine's buffers serve one thread only.
 _local = threading.local()
 
+_ahead_s = 0.0
 
-def start_worker(descriptor: Descriptor, prepared: SharedObject | None = None) -> None:
+
+def start_worker(
+    descriptor: Descriptor | CarriedFrame, prepared: SharedObject | None = None
+) -> None:
     """Attach to the published bars and make the engine; runs once in each worker.
 
     Parameters
     ----------
-    descriptor : Descriptor
-        Of the file with its indicator columns, published with a `Job` as its payload.
+    descriptor : Descriptor or CarriedFrame
+        Of the file with its indicator columns, published with a `Job` as its payload. Of one that
+        was carried here, a worker returns what it would write into shared memory otherwise.
     prepared : SharedObject, optional
         From `bigbar.engines.contract.prepare`, published beside the file; each worker prepares its
         own where it is not given.
@@ -139,7 +157,8 @@ def start_worker(descriptor: Descriptor, prepared: SharedObject | None = None) -
         attributes = ClassAttributes(job.spec.strategy)
     engine = build_engine(file, job, None if prepared is None else attachment.load(prepared))
     trim_heap()
-    _local.desk = _Desk(attachment, file, job, engine, attributes)
+    shares_memory = isinstance(descriptor, Descriptor)
+    _local.desk = _Desk(attachment, file, job, engine, attributes, shares_memory)
 
 
 def desk() -> _Desk:
@@ -151,6 +170,17 @@ def desk() -> _Desk:
     if found.class_attributes is not None:
         found.class_attributes.restore()
     return found
+
+
+def clock() -> float:
+    """`time.time` of the process that hands out the work, which may be another machine's."""
+    return time.time() + _ahead_s
+
+
+def set_clock(ahead_s: float) -> None:
+    """Say how much the clock of the process that hands out the work is ahead of this one's."""
+    global _ahead_s
+    _ahead_s = ahead_s
 
 
 def run_chunk(chunk: Chunk) -> ChunkResult:
@@ -242,6 +272,24 @@ def _fill_halves(
         _fill(run, rows[first - start : last - start], first, failures)
 
 
+def witness(numbers: Sequence[int]) -> list[str]:
+    """Digests of what some combinations answer here: the same wherever they are computed.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        Those that there is time for: the first in any case.
+    """
+    begun, found = time.monotonic(), []
+    for number in numbers:
+        here = desk()
+        rows = answer_slice(here.engine, (number, number + 1)).rows
+        found.append(hashlib.sha256(rows.astype("<f8").tobytes()).hexdigest())
+        if time.monotonic() - begun > _WITNESS_S:
+            break
+    return found
+
+
 class GridTask:
     """A task that is a slice of the grid: a frozen dataclass with these fields among others.
 
@@ -257,7 +305,7 @@ class GridTask:
 
 @dataclass(frozen=True)
 class ReturnsTask(GridTask):
-    """A slice of the grid whose returns are wanted, and where they go.
+    """A slice of the grid whose returns are wanted, and where they go if the worker gets there.
 
     Attributes
     ----------
@@ -277,7 +325,7 @@ class ReturnsTask(GridTask):
     periods: int
 
 
-def run_returns(task: ReturnsTask) -> list[Failure]:
+def run_returns(task: ReturnsTask) -> NDArray[np.float32] | None:
     """Write one slice's returns from period to period into shared memory.
 
     Parameters
@@ -286,17 +334,20 @@ def run_returns(task: ReturnsTask) -> list[Failure]:
 
     Returns
     -------
-    list of Failure
-        Their rows are NaN.
+    ndarray of float32, shape (task.stop - task.start, task.periods), or None
+        NaN for combinations that fail. None where they could be written where the task says.
     """
-    failures: list[Failure] = []
-    _fill(desk().engine.returns, _returns_of(task), task.start, failures)
-    return failures
+    here = desk()
+    returns = _room_for(task, here)
+    _fill(here.engine.returns, returns, task.start, [])
+    return None if here.shares_memory else returns
 
 
-def _returns_of(task: ReturnsTask) -> NDArray[np.float32]:
-    """Where the returns of a task go, as this process sees it."""
+def _room_for(task: ReturnsTask, here: _Desk) -> NDArray[np.float32]:
+    """Where the returns of a task go, as this process sees it; if it does not, room of its own."""
     shape = task.stop - task.start, task.periods
+    if not here.shares_memory:
+        return np.empty(shape, np.float32)
     return np.frombuffer(
         open_block(task.block, writable=True),
         dtype=np.float32,
@@ -317,9 +368,10 @@ def run_chunk_with_returns(task: ReturnsTask) -> ChunkResult:
     ChunkResult
         As of `run_chunk`; the returns of those that failed are NaN.
     """
-    kept = _returns_of(task)
+    here = desk()
+    kept = _room_for(task, here)
     kept[:] = np.nan
-    engine: Any = desk().engine
+    engine: Any = here.engine
 
     def run(start: int, stop: int) -> NDArray[np.float64]:
         rows, returns = engine.run_with_returns(start, stop)
@@ -327,7 +379,8 @@ def run_chunk_with_returns(task: ReturnsTask) -> ChunkResult:
         found: NDArray[np.float64] = rows
         return found
 
-    return _answered(engine, run, (task.start, task.stop))
+    found = _answered(engine, run, (task.start, task.stop))
+    return found if here.shares_memory else replace(found, returns=kept)
 
 
 def halved_returns(task: ReturnsTask) -> list[ReturnsTask]:

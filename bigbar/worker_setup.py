@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
 import psutil
 
+from bigbar.cluster_setup import supplies_for
 from bigbar.engines.contract import Engine
 from bigbar.engines.find import build_engine, kind_of, prepare, warm_up
 from bigbar.engines.stack_room import with_room
-from bigbar.executors.local import WorkerPool
+from bigbar.executors.contract import Executor
+from bigbar.executors.find import Processes, check_cluster, connected, start_executor
 from bigbar.executors.throttle import Throttle
 from bigbar.machine.resources import BLIND, resident_memory, seen_processors, usable_processors
 from bigbar.machine.watch import Watcher
-from bigbar.outcome import Memory, Outcome
+from bigbar.outcome import Execution, Memory, Outcome
 from bigbar.progress.events import Listener
 from bigbar.sharing.blocks import SHARED_MEMORY_IN_USE
-from bigbar.sharing.frames import Descriptor, Publication, publish
+from bigbar.sharing.frames import Publication, publish
 from bigbar.sharing.heap import trim_heap
 from bigbar.sharing.objects import SharedObject
 from bigbar.worker import start_worker
@@ -34,7 +37,27 @@ class WorkerSetup:
     file: pd.DataFrame
     publication: Publication
     engine: Engine
-    pool: WorkerPool
+    pool: Executor
+
+
+@contextmanager
+def placed(execution: Execution, listener: Listener) -> Iterator[Execution]:
+    """Be where the workers are, for the block: on a cluster, with as many as it has now.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such cluster.
+    """
+    with connected(execution.cluster, listener.event) as processors:
+        yield execution if processors is None else replace(execution, workers=max(1, processors))
+
+
+def workers_here(execution: Execution) -> int:
+    """How many workers there are on this machine, as far as they are this run's own."""
+    if execution.cluster is None:
+        return execution.workers
+    return check_cluster(execution.cluster) or 0
 
 
 def among_workers(
@@ -42,7 +65,7 @@ def among_workers(
 ) -> None:
     """Publish the bars, start workers on them, do some work, and leave nothing behind."""
     publication: Publication | None = None
-    pool: WorkerPool | None = None
+    pool: Executor | None = None
     SHARED_MEMORY_IN_USE.begin()
     try:
         with outcome.timed("prepare_s"):
@@ -54,9 +77,12 @@ def among_workers(
         engine, prepared = _build_and_compile(outcome, publication, listener)
         if publication.reason:
             listener.event(publication.reason)
-        listener.shared(publication, outcome.execution.workers)
+        if outcome.execution.cluster is None:
+            listener.shared(publication, outcome.execution.workers)
         with outcome.timed("start_workers_s"):
-            pool = _start_pool(outcome, (publication.descriptor, prepared), listener)
+            pool = _start_pool(outcome, publication, prepared, listener)
+            if outcome.execution.cluster is not None:
+                listener.machines(publication, pool.machines())
             outcome.watcher = _watch(outcome, pool, listener)
         work(WorkerSetup(file, publication, engine, pool))
     finally:
@@ -106,16 +132,20 @@ def _build_and_compile(
 
 def _start_pool(
     outcome: Outcome,
-    published: tuple[Descriptor, SharedObject | None],
+    publication: Publication,
+    prepared: SharedObject | None,
     listener: Listener,
-) -> WorkerPool:
+) -> Executor:
     execution = outcome.execution
-    pool = WorkerPool(
-        min(execution.workers, len(outcome.job.space)),
-        start_method=execution.start_method,
-        initializer=start_worker,
-        initargs=published,
-        growth=None if outcome.budget is None else outcome.budget.growth,
+    pool = start_executor(
+        Processes(
+            min(execution.workers, len(outcome.job.space)),
+            start_method=execution.start_method,
+            initializer=start_worker,
+            initargs=(publication.descriptor, prepared),
+            growth=None if outcome.budget is None else outcome.budget.growth,
+        ),
+        None if execution.cluster is None else lambda: supplies_for(outcome, publication, prepared),
         on_event=listener.event,
     )
     try:
@@ -127,7 +157,7 @@ def _start_pool(
     return pool
 
 
-def _watch(outcome: Outcome, pool: WorkerPool, listener: Listener) -> Watcher:
+def _watch(outcome: Outcome, pool: Executor, listener: Listener) -> Watcher:
     """Look at the run from here on; with `--workers auto`, also at everything else."""
     execution = outcome.execution
     if execution.timeout is not None and pool.kind == "threads":
@@ -145,9 +175,7 @@ def _watch(outcome: Outcome, pool: WorkerPool, listener: Listener) -> Watcher:
     return watcher
 
 
-def memory_of(
-    file: pd.DataFrame, publication: Publication, pool: WorkerPool, workers: int
-) -> Memory:
+def memory_of(file: pd.DataFrame, publication: Publication, pool: Executor, workers: int) -> Memory:
     """What the bars and the processes hold now."""
     data = int(file.memory_usage(index=True, deep=True).sum())
     return Memory(

@@ -11,7 +11,7 @@ from traders import google, job_for
 from worker_here import one_by_one, worker_here
 
 from bigbar.errors import WorkersLostError
-from bigbar.executors.local import WorkerDied
+from bigbar.executors.contract import WorkerDied
 from bigbar.validation.conduct import CUTS, find_conduct
 from bigbar.validation.findings import Conduct
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from test_pool import METHODS, make_pool, posix_only, run_script, wait_until
 
-from bigbar.executors.local import WorkerDied
+from bigbar.executors.contract import WorkerDied
 from bigbar.executors.throttle import Gate, Throttle
 from tests import pool_tasks as work
 

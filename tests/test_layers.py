@@ -13,7 +13,7 @@ LAYERS = (
     (
         "errors", "causes", "version", "chance", "printable", "paragraphs", "given", "units",
         "command_line", "interrupts", "streams", "without_charts", "working_folder",
-        "private_cache", "machine.resources",
+        "private_cache", "worker_names", "machine.resources",
     ),
     (
         "origin", "equality", "by_value", "account", "statistics", "series", "choice", "calendar",
@@ -24,11 +24,11 @@ LAYERS = (
     ("verification", "validation", "store", "machine"),
     (
         "progress", "outcome", "stored_rows", "sweep", "searching", "verification.replays",
-        "request", "engine_choice", "settled", "worker_setup", "pipeline",
+        "request", "engine_choice", "settled", "cluster_setup", "worker_setup", "pipeline",
     ),
     (
-        "report", "strategy_options", "short_help", "parser", "config", "options",
-        "instead", "explanation", "optimization", "execution", "api", "own_run", "grid_search",
+        "report", "strategy_options", "short_help", "parser", "config", "execution", "options",
+        "instead", "explanation", "optimization", "api", "own_run", "grid_search",
         "backtest", "lib",
     ),
     (

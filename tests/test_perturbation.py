@@ -15,7 +15,8 @@ from worker_here import one_by_one, worker_here
 
 from bigbar.engines.find import build_engine
 from bigbar.engines.reference import BacktestingEngine
-from bigbar.executors.local import WorkerDied, WorkerPool
+from bigbar.executors.contract import WorkerDied
+from bigbar.executors.local import WorkerPool
 from bigbar.sharing.frames import publish
 from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators

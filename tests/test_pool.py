@@ -17,8 +17,9 @@ import psutil
 import pytest
 
 from bigbar.errors import WorkersLostError
+from bigbar.executors.contract import WorkerDied
 from bigbar.executors.inside_process import run_while_parent_lives
-from bigbar.executors.local import WorkerDied, WorkerPool
+from bigbar.executors.local import WorkerPool
 from tests import commands
 from tests import pool_tasks as work
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from test_pool import METHODS, make_pool, posix_only, run_script
 
-from bigbar.executors.local import Losses, TookTooLong, WorkerDied
+from bigbar.executors.contract import Losses, TookTooLong, WorkerDied
 from bigbar.executors.stopwatch import Stopwatch
 from tests import pool_tasks as work
 

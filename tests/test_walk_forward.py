@@ -20,7 +20,8 @@ from bigbar.engines.contract import EngineKind
 from bigbar.engines.find import ENGINES, build_engine
 from bigbar.engines.reference import BacktestingEngine, run_quietly
 from bigbar.errors import DataError, SettingsError, VerificationError, WorkersLostError
-from bigbar.executors.local import WorkerDied, WorkerPool
+from bigbar.executors.contract import WorkerDied
+from bigbar.executors.local import WorkerPool
 from bigbar.job import Job
 from bigbar.sharing.frames import publish
 from bigbar.strategies.big_bar.description import BigBar, job_of

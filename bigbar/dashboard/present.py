@@ -16,6 +16,7 @@ from bigbar.space import value_text as parameter_text
 from bigbar.statistics import Kind, by_name
 from bigbar.store.records import Run
 from bigbar.units import as_bytes, as_seconds, as_share, counted
+from bigbar.worker_names import worker_name
 
 #: What a state is called.
 STATES = {
@@ -176,7 +177,7 @@ def _workers(moment: Moment) -> list[dict[str, str]]:
         done, seconds = moment.workers.get(number, (0, 0.0))
         found.append(
             {
-                "name": str(number),
+                "name": worker_name(number),
                 "done": f"{done:,}",
                 "seconds": duration_text(seconds),
                 "each": as_seconds(seconds / done) if done else "–",

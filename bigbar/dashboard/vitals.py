@@ -60,13 +60,21 @@ class Vitals:
         return Seen(memory, self._memory.kind, busy)
 
 
+#: In the commands of processes that a run has besides its workers: of Python's multiprocessing, the
+#: dashboard, and a cluster that was started for it.
+_NO_WORKERS = (
+    *("resource_tracker", "bigbar.dashboard", "cluster/reaper.py", "gcs_server", "raylet"),
+    *("ray/_private/", "ray/dashboard/", "ray/autoscaler/", "Agent", "ray::Warden"),
+)
+
+
 def _is_worker(process: Any) -> bool:
-    """Whether it lives and is neither a helper of Python's multiprocessing nor a dashboard."""
+    """Whether it lives and is a worker."""
     try:
         command = " ".join(process.cmdline())
     except BLIND:
         return False
-    return not any(name in command for name in ("resource_tracker", "bigbar.dashboard"))
+    return not any(name in command for name in _NO_WORKERS)
 
 
 def _busy(process: Any) -> float | None:

@@ -180,7 +180,7 @@ def run_in_process(
             raise _failed_start
         return position, None, function(task)
     except Exception as error:
-        return position, _fit_for_travel(error), None
+        return position, fit_for_travel(error), None
 
 
 def start_thread(initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
@@ -218,7 +218,7 @@ def _sign(board: BlockHandle, position: int) -> None:
     cells[2 * position] = os.getpid()  # last: whoever reads it finds the time beside it
 
 
-def _fit_for_travel(error: Exception) -> Exception:
+def fit_for_travel(error: Exception) -> Exception:
     """The error with its traceback as a note; its like, if it cannot be pickled and back.
 
     An exception that pickles but does not unpickle would end the parent's thread that reads

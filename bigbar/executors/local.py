@@ -10,92 +10,19 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from bigbar.errors import WorkersLostError
+from bigbar.executors.contract import Limit, Losses, Machine, ending
 from bigbar.executors.inside_process import UNGUARDED
 from bigbar.executors.processes import ProcessBackend
 from bigbar.executors.threads import ThreadBackend
 from bigbar.executors.throttle import Throttle
+from bigbar.executors.work import Work, narrowed
 from bigbar.interrupts import signals_deferred
-
-# A task that was being run at this many deaths is taken to be their cause. One may be chance:
-# the out-of-memory killer takes whoever is largest.
-_DEATHS_TO_BLAME = 2
 
 # So many deaths in a row with no task to blame and no result between them: it will not get better.
 _DEATHS_TO_GIVE_UP = 3
-
-
-class Unanswered:
-    """What takes the place of the result of a task that cannot be answered."""
-
-    def reason(self) -> str:
-        """Why there is no result, in words."""
-        return "there is no answer"
-
-
-@dataclass(frozen=True)
-class WorkerDied(Unanswered):
-    """The answer for a task that kills whatever process runs it.
-
-    Parameters
-    ----------
-    exitcode : int or None
-        Of the last process that it ended; minus the signal number if that was killed.
-    deaths : int
-        How many processes this very task has ended.
-    """
-
-    exitcode: int | None
-    deaths: int
-
-    def describe(self) -> str:
-        """How the last process ended, in words: `was killed (signal 9)`."""
-        return _ending(self.exitcode)
-
-    def reason(self) -> str:
-        return f"its worker died {self.deaths} times ({self.describe()})"
-
-
-@dataclass(frozen=True)
-class TookTooLong(Unanswered):
-    """The answer for a task that was not done within its limit, and cannot be cut any smaller.
-
-    Parameters
-    ----------
-    seconds : float
-        The limit.
-    """
-
-    seconds: float
-
-    def reason(self) -> str:
-        return f"took longer than {self.seconds:g} s"
-
-
-#: The limit of a task in seconds; also told whether it is a piece of one that took too long.
-Limit = Callable[[Any, bool], float]
-
-
-@dataclass(frozen=True)
-class Losses:
-    """What a pool went through.
-
-    Attributes
-    ----------
-    deaths : int
-        Workers that died by themselves or were killed by somebody else.
-    overdue : int
-        Workers that were ended because their task took longer than its limit.
-    stopped : int
-        Workers that were ended because they were stopped for longer than that.
-    """
-
-    deaths: int = 0
-    overdue: int = 0
-    stopped: int = 0
 
 
 class WorkerPool:
@@ -161,6 +88,10 @@ class WorkerPool:
         """`"threads"` where the system, or Python, refuses processes or their semaphores."""
         return self._ready_backend().kind
 
+    def machines(self) -> list[Machine]:
+        """There is this one only."""
+        return []
+
     def worker_pids(self) -> list[int]:
         """Process ids of the workers that are alive; none for threads."""
         return [] if self._backend is None else self._backend.pids()
@@ -220,7 +151,7 @@ class WorkerPool:
         if self._busy:
             raise RuntimeError("This pool is still busy with an earlier round of tasks.")
         self._busy = True
-        pending = [_Work(task) for task in tasks]
+        pending = [Work(task) for task in tasks]
         fruitless = 0
         try:
             while pending:
@@ -247,7 +178,7 @@ class WorkerPool:
                     break
                 fruitless = 0 if blamed else fruitless + 1
                 self._give_up_after(fruitless, backend)
-                pending, hopeless = self._narrow(pending, split)
+                pending, hopeless = narrowed(pending, split, self._tell)
                 for work in hopeless:
                     yield work.task, work.verdict()
         finally:
@@ -312,7 +243,7 @@ class WorkerPool:
                 self._backend.demolish()
                 self._backend = None
 
-    def _take_stock(self, backend: ProcessBackend | ThreadBackend, lost: dict[int, _Work]) -> bool:
+    def _take_stock(self, backend: ProcessBackend | ThreadBackend, lost: dict[int, Work]) -> bool:
         """Charge the dead, and the endless, to the tasks they were at; whether there was any."""
         self._backend = None
         underway = {at: pid for at, pid in backend.started().items() if at in lost}
@@ -325,7 +256,7 @@ class WorkerPool:
         again = f"{len(underway)} slice{'' if len(underway) == 1 else 's'}"
         for pid, exitcode in dead.items():
             self._tell(
-                f"worker {pid} {_ending(exitcode)}; "
+                f"worker {pid} {ending(exitcode)}; "
                 + (f"starting {again} again" if underway else "starting another")
             )
         for at, found in overdue.items():
@@ -357,64 +288,12 @@ class WorkerPool:
         exitcode = next(iter(backend.fallen().values()), None)
         raise WorkersLostError(
             f"Worker processes died {fruitless} times in a row before they could start on "
-            f"anything; the last one {_ending(exitcode)}. {_likely_cause(exitcode, self.workers)}"
+            f"anything; the last one {ending(exitcode)}. {_likely_cause(exitcode, self.workers)}"
         )
-
-    def _narrow(
-        self, pending: list[_Work], split: Callable[[Any], Sequence[Any]] | None
-    ) -> tuple[list[_Work], list[_Work]]:
-        """Cut up the tasks that are to blame for something; those that cannot be: hopeless."""
-        kept: list[_Work] = []
-        hopeless: list[_Work] = []
-        for work in pending:
-            fault = work.fault()
-            if fault is None:
-                kept.append(work)
-                continue
-            pieces = [] if split is None else list(split(work.task))
-            if len(pieces) > 1:
-                self._tell(f"a slice {fault}; trying it in smaller pieces")
-                suspect = work.suspect or work.overdue_s is not None
-                kept.extend(_Work(piece, suspect) for piece in pieces)
-            else:
-                self._tell(f"a task {fault} on its own; leaving it out")
-                hopeless.append(work)
-        return kept, hopeless
 
     def _tell(self, line: str) -> None:
         if self._on_event is not None:
             self._on_event(line)
-
-
-@dataclass
-class _Work:
-    task: Any
-    suspect: bool = False
-    deaths: int = 0
-    exitcode: int | None = None
-    overdue_s: float | None = None
-
-    def limit_by(self, limit: Limit) -> float:
-        return limit(self.task, self.suspect)
-
-    def fault(self) -> str | None:
-        """What it is to blame for, in words."""
-        if self.overdue_s is not None:
-            return f"took longer than {self.overdue_s:.3g} s"
-        return f"ended {self.deaths} workers" if self.deaths >= _DEATHS_TO_BLAME else None
-
-    def verdict(self) -> WorkerDied | TookTooLong:
-        if self.overdue_s is not None:
-            return TookTooLong(self.overdue_s)
-        return WorkerDied(self.exitcode, self.deaths)
-
-
-def _ending(exitcode: int | None) -> str:
-    if exitcode is None:
-        return "disappeared"
-    if exitcode < 0:
-        return f"was killed (signal {-exitcode})"
-    return f"ended with exit code {exitcode}"
 
 
 def _likely_cause(exitcode: int | None, workers: int) -> str:

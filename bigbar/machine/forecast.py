@@ -116,6 +116,8 @@ class Workload:
         asked for.
     engine : str
     workers : int
+    here : int or None
+        Of the workers, those on this machine; None for all.
     forked : bool
         Whether workers begin as copies of the parent.
     replays : int
@@ -141,6 +143,7 @@ class Workload:
     returns: int = 0
     engine: str = "compiled"
     workers: int = 1
+    here: int | None = None
     forked: bool = True
     replays: int = 0
     replay_budget_s: float = 6.0
@@ -269,9 +272,13 @@ def _memory(load: Workload, present: int) -> dict[str, float]:
     writing = _WRITING + (_WRITING_CSV if load.csv else 0)
     return {
         "compiling": present + _LOADED.get(load.engine, 0.0) + _COMPILING * load.compiling,
-        "after the sweep": parent + load.workers * (each + later) + _LUCK * _matrix(load),
+        "after the sweep": parent + _here(load) * (each + later) + _LUCK * _matrix(load),
         "writing": parent + (_WRITER + load.combinations * writing if load.kept else 0.0),
     }
+
+
+def _here(load: Workload) -> int:
+    return load.workers if load.here is None else load.here
 
 
 def _replaying(load: Workload) -> float:
@@ -317,7 +324,7 @@ def _seconds(load: Workload, backtest_s: float | None) -> float:
     if load.compiling:
         spent += _COMPILE_S
     if not load.forked:
-        spent += _SPAWN_S * load.workers
+        spent += _SPAWN_S * max(1, _here(load))
     if load.replays:
         rounds = -(-load.replays // load.workers)
         spent += _REPLAYS_S + min(rounds * replay, load.replay_budget_s + replay)

@@ -10,6 +10,7 @@ from typing import Any
 
 from bigbar.errors import DataError
 from bigbar.units import as_bytes, as_seconds, as_share, counted
+from bigbar.worker_names import worker_name
 
 #: A moment in seconds since the sweep began (negative before it), and a count or bytes.
 Series = tuple[tuple[float, int], ...]
@@ -64,7 +65,7 @@ class SliceTime:
     start, stop : int
         The slice.
     worker : int
-        Process id.
+        As `bigbar.worker_names` has it.
     begun_s : float
         Since the sweep began.
     seconds : float
@@ -271,7 +272,7 @@ def describe(metrics: Metrics, *, width: int = 100) -> str:
         (
             "" if place else "Slowest",
             f"{as_seconds(one.seconds):>8}  combinations {one.start:,} to {one.stop - 1:,}, "
-            f"worker {one.worker}, at {one.begun_s:.2f} s",
+            f"worker {worker_name(one.worker)}, at {one.begun_s:.2f} s",
         )
         for place, one in enumerate(metrics.slowest[:5])
     ]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from bigbar.executors.local import WorkerPool
+from bigbar.executors.contract import Executor
 from bigbar.executors.throttle import Throttle
 from bigbar.interrupts import signals_deferred
 from bigbar.machine.metrics import Metrics, Series, SliceTime
@@ -179,7 +179,7 @@ class Watcher:
 
     Parameters
     ----------
-    pool : WorkerPool
+    pool : Executor
     throttle : Throttle or None
         To be moved as other programs take processors and leave them.
     least : int
@@ -196,7 +196,7 @@ class Watcher:
 
     def __init__(
         self,
-        pool: WorkerPool,
+        pool: Executor,
         *,
         throttle: Throttle | None = None,
         least: int = 1,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bigbar.executors.contract import Machine
 from bigbar.machine.budget import Budget
 from bigbar.sharing.frames import Publication
 
@@ -32,6 +33,9 @@ class Listener:
 
     def shared(self, publication: Publication, workers: int) -> None:
         """The bars have been published for the workers."""
+
+    def machines(self, publication: Publication, machines: Sequence[Machine]) -> None:
+        """The bars have been sent to these machines of a cluster; more may come."""
 
     def forecast(self, budget: Budget) -> None:
         """What the run will take, of what is left to do of it; told before it takes it."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bigbar.executors.contract import Machine
 from bigbar.machine.budget import Budget
 from bigbar.progress.events import Listener, Progress
 from bigbar.sharing.frames import Publication
@@ -34,6 +35,10 @@ class Noted(Listener):
 
     def shared(self, publication: Publication, workers: int) -> None:
         self._listener.shared(publication, workers)
+
+    def machines(self, publication: Publication, machines: Sequence[Machine]) -> None:
+        self._listener.machines(publication, machines)
+        self._note("note", f"{counted(len(machines), 'machine')} of the cluster at work")
 
     def forecast(self, budget: Budget) -> None:
         self._listener.forecast(budget)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TextIO
 
 from bigbar.data.read import Bars
+from bigbar.executors.contract import Machine
 from bigbar.job import Job
 from bigbar.machine.budget import Budget
 from bigbar.paragraphs import LABEL, paragraph
@@ -101,6 +102,14 @@ class Terminal(Listener):
         if saved > 0:
             text += f"; a copy each would take {as_bytes(saved)} more"
         self.line("Shared", text)
+
+    def machines(self, publication: Publication, machines: Sequence[Machine]) -> None:
+        workers = sum(machine.processors for machine in machines)
+        self.line(
+            "Cluster",
+            f"{counted(len(machines), 'machine')} with {counted(workers, 'worker')} so far; "
+            f"{as_bytes(publication.nbytes)} once in the object store of each",
+        )
 
     def forecast(self, budget: Budget) -> None:
         expected = budget.forecast

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from bigbar.executors.contract import Machine
 from bigbar.outcome import Outcome
 from bigbar.paragraphs import paragraph
 from bigbar.report.answer import (
@@ -91,6 +92,9 @@ def _closing(outcome: Outcome, files: Sequence[str], width: int) -> str:
     lines.append(("Timings", _timings(outcome)))
     if outcome.memory is not None:
         lines.append(("Memory", _memory(outcome)))
+    lines.extend(
+        ("" if place else "Cluster", _machine(one)) for place, one in enumerate(outcome.machines)
+    )
     if outcome.against_forecast is not None:
         lines.append(("Forecast", _against_forecast(outcome.against_forecast)))
     lines.extend(("Files" if place == 0 else "", name) for place, name in enumerate(files))
@@ -171,6 +175,12 @@ def _memory(outcome: Outcome) -> str:
     if memory.workers:
         text += ", workers " + " + ".join(as_bytes(held) for held in memory.workers)
     return text + f"; loaded by each worker: {as_bytes(memory.independent)}"
+
+
+def _machine(machine: Machine) -> str:
+    text = f"{machine.name}: {counted(machine.tasks, 'slice')}, "
+    text += counted(machine.processors, "worker")
+    return text + (f", {as_bytes(machine.memory)}" if machine.memory else "")
 
 
 def _against_forecast(told: dict[str, dict[str, float]]) -> str:

@@ -326,6 +326,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "estimated_duration_s": outcome.estimated_duration_s,
         "timings": {stage: round(seconds, 6) for stage, seconds in outcome.timings.items()},
         "backtests_per_second": outcome.backtests_per_second,
+        "machines": [vars(machine) for machine in outcome.machines],
         "memory": _memory(outcome),
         "forecast": outcome.against_forecast,
         "metrics": None if outcome.metrics is None else as_json(outcome.metrics, series=False),

@@ -31,10 +31,11 @@ from bigbar.sharing.blocks import (
     open_block,
 )
 from bigbar.sharing.columns import Description, decode, encode
-from bigbar.sharing.objects import SharedObject, load, share
+from bigbar.sharing.objects import SharedObject, carried, load, share
 
 __all__ = [
     "Attachment",
+    "CarriedFrame",
     "Descriptor",
     "Publication",
     "SharedObject",
@@ -72,6 +73,22 @@ class Descriptor:
         if isinstance(self.description, bytes):
             return (self.block.name,)
         return (self.block.name, self.description.name)
+
+
+@dataclass(frozen=True, eq=False)
+class CarriedFrame:
+    """A published frame, carried to processes that do not share memory with this one.
+
+    Attributes
+    ----------
+    block : ndarray
+        The float64 block, shape (stored columns, rows).
+    description : bytes
+        What turns it back into a frame.
+    """
+
+    block: npt.NDArray[np.float64]
+    description: bytes
 
 
 class Publication:
@@ -116,6 +133,16 @@ class Publication:
             self.nbytes += block.handle.nbytes
             self.reason = self.reason or block.reason
         return shared
+
+    def carried(
+        self, shared: SharedObject | None = None
+    ) -> tuple[CarriedFrame, SharedObject | None]:
+        """The frame, and what was shared beside it, for processes that share no memory with this.
+
+        The arrays are views of what is published: whoever sends them makes the copy.
+        """
+        frame = CarriedFrame(self.attachment.block, bytes(_description_of(self.descriptor)))
+        return frame, None if shared is None else carried(shared)
 
     @cached_property
     def attachment(self) -> Attachment:
@@ -285,12 +312,12 @@ class Attachment:
         self.close()
 
 
-def attach(descriptor: Descriptor) -> Attachment:
-    """Look at a published frame, from any process of the same machine and user.
+def attach(descriptor: Descriptor | CarriedFrame) -> Attachment:
+    """Look at a published frame, from any process of the same machine and user, or a carried one.
 
     Parameters
     ----------
-    descriptor : Descriptor
+    descriptor : Descriptor or CarriedFrame
 
     Returns
     -------
@@ -301,12 +328,16 @@ def attach(descriptor: Descriptor) -> Attachment:
     BigBarError
         The publication was closed, or its process has ended.
     """
-    if isinstance(descriptor.description, bytes):
-        pickled = descriptor.description
-    else:
-        pickled = open_block(descriptor.description)[:]
+    if isinstance(descriptor, CarriedFrame):
+        return Attachment(descriptor.block, pickle.loads(descriptor.description))
     block = _as_table(open_block(descriptor.block), descriptor.shape)
-    return Attachment(block, pickle.loads(pickled))
+    return Attachment(block, pickle.loads(_description_of(descriptor)))
+
+
+def _description_of(descriptor: Descriptor) -> bytes:
+    if isinstance(descriptor.description, bytes):
+        return descriptor.description
+    return open_block(descriptor.description)[:]
 
 
 def _refuse_unusable(frame: pd.DataFrame) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,13 +29,14 @@ class SharedObject:
         What is not in a block; from this program's own memory, never from a file.
     spans : tuple of (bool, int, int)
         Of each array: whether it is in the block of the frame, where it begins and ends.
-    block : BlockHandle or None
-        Of the arrays that are not; None if there are none.
+    block : BlockHandle or ndarray or None
+        Of the arrays that are not; None if there are none. The bytes themselves where it is carried
+        to a process that does not share memory with this one.
     """
 
     pickled: bytes
     spans: tuple[tuple[bool, int, int], ...]
-    block: BlockHandle | None
+    block: BlockHandle | NDArray[np.uint8] | None
 
 
 def share(thing: object, frame: NDArray[np.float64]) -> tuple[SharedObject, Block | None]:
@@ -98,11 +99,22 @@ def load(shared: SharedObject, frame: NDArray[np.float64]) -> Any:
         The block is gone.
     """
     first = frame.data.cast("B")
-    second = memoryview(b"") if shared.block is None else memoryview(open_block(shared.block))
+    second = memoryview(b"")
+    if isinstance(shared.block, np.ndarray):
+        second = shared.block.data
+    elif shared.block is not None:
+        second = memoryview(open_block(shared.block))
     views: Sequence[memoryview] = [
         (first if in_frame else second)[begin:end] for in_frame, begin, end in shared.spans
     ]
     return pickle.loads(shared.pickled, buffers=views)
+
+
+def carried(shared: SharedObject) -> SharedObject:
+    """The same with its bytes in place of their name: for processes that share no memory."""
+    if not isinstance(shared.block, BlockHandle):
+        return shared
+    return replace(shared, block=np.frombuffer(open_block(shared.block), np.uint8))
 
 
 class _Pickler(pickle.Pickler):

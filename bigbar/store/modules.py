@@ -38,6 +38,8 @@ class Modules:
         Versions of installed distributions.
     files : set of str
         Of the sources.
+    sources : dict of str to (str, bytes)
+        File and text of each module, by its name.
     problems : list of str
         What cannot be followed or reads what is not in the bars, for a person.
     """
@@ -46,6 +48,7 @@ class Modules:
         self.digests: dict[str, str] = {}
         self.packages: dict[str, str] = {}
         self.files: set[str] = set()
+        self.sources: dict[str, tuple[str, bytes]] = {}
         self.problems: list[str] = []
         self._own = frozenset(own) - _KNOWN
         self._seen: set[str] = set()
@@ -123,6 +126,7 @@ class Modules:
         if file.suffix != ".py":
             self.problems.append(f"what {file.name} is built on cannot be followed")
             return more
+        self.sources[name] = str(file), source
         try:
             tree = ast.parse(source)
         except (SyntaxError, ValueError):

@@ -38,8 +38,8 @@ class Slice:
     start, stop : int
         First combination, and the one after the last.
     worker : int or None
-        Process id of the worker that ran it; None if none came to its end, or if the rows were
-        taken over from another run.
+        The worker that ran it, as `bigbar.worker_names` has it; None if none came to its end, or if
+        the rows were taken over from another run.
     begun : float or None
         Seconds after the attempt at the run began.
     seconds : float or None

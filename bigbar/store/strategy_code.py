@@ -40,12 +40,15 @@ class StrategyCode:
         Versions of the distributions it imports.
     problem : str or None
         Why its rows cannot be reused, for a person.
+    sources : dict of str to (str, bytes)
+        File and text of each module of the project's, by its name.
     """
 
     name: str
     parts: dict[str, str] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
     problem: str | None = None
+    sources: dict[str, tuple[str, bytes]] = field(default_factory=dict, compare=False)
 
 
 def strategy_code(spec: StrategySpec) -> StrategyCode:
@@ -75,7 +78,8 @@ def strategy_code(spec: StrategySpec) -> StrategyCode:
     problems = list(dict.fromkeys(modules.problems))
     if problems:
         parts[UNFOLLOWED] = secrets.token_hex(32)
-    return StrategyCode(name, parts, modules.packages, "; ".join(problems[:3]) or None)
+    said = "; ".join(problems[:3]) or None
+    return StrategyCode(name, parts, modules.packages, said, modules.sources)
 
 
 def function_code(function: Callable[..., Any]) -> StrategyCode:
@@ -86,7 +90,8 @@ def function_code(function: Callable[..., Any]) -> StrategyCode:
     parts |= modules.digests
     if modules.problems:
         parts[UNFOLLOWED] = secrets.token_hex(32)
-    return StrategyCode(name, parts, modules.packages, "; ".join(modules.problems[:3]) or None)
+    said = "; ".join(modules.problems[:3]) or None
+    return StrategyCode(name, parts, modules.packages, said, modules.sources)
 
 
 def strategy_name(spec: StrategySpec) -> str:

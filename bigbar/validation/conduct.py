@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.errors import WorkersLostError
-from bigbar.executors.local import Unanswered
+from bigbar.executors.contract import Unanswered
 from bigbar.job import LEAST_TRADING_BARS, Job
 from bigbar.validation.findings import Conduct
 from bigbar.validation.tasks import Imap

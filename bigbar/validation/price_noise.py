@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.engines.find import build_engine
-from bigbar.executors.local import Unanswered
+from bigbar.executors.contract import Unanswered
 from bigbar.job import Job
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import Perturbation

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bigbar.calendar import calendar_of
 from bigbar.engines.find import kind_of
 from bigbar.executors.chunks import gaps_in
-from bigbar.executors.local import Unanswered
+from bigbar.executors.contract import Unanswered
 from bigbar.job import Job
 from bigbar.sharing.blocks import create_block, open_block
 from bigbar.validation.tasks import Imap
@@ -67,11 +67,16 @@ def daily_returns(
             for at in range(start, stop, chunk_size)
         ]
         for task, result in imap(run_returns, tasks, split=halved_returns):
-            if isinstance(result, Unanswered):
-                matrix[task.start - start : task.stop - start] = np.nan
+            _put(matrix[task.start - start : task.stop - start], result)
     finally:
         block.close()
     return matrix
+
+
+def _put(rows: NDArray[np.float32], result: Any) -> None:
+    """Take in what a worker answered: None where it has written its returns here already."""
+    if result is not None:
+        rows[:] = np.nan if isinstance(result, Unanswered) else result
 
 
 class KeptReturns:
@@ -110,10 +115,16 @@ class KeptReturns:
             for at in range(start, stop, chunk_size)
         ]
         for task, result in imap(run_returns, tasks, split=halved_returns):
-            if isinstance(result, Unanswered):
-                self.matrix[task.start : task.stop] = np.nan
-            self.there[task.start : task.stop] = True
+            self.take(task, result)
         return self.matrix
+
+    def take(self, task: ReturnsTask, result: Any) -> None:
+        """What a worker answered to a task: its returns, `Unanswered`, or None where they are in.
+
+        Those of a task that was not answered are NaN.
+        """
+        _put(self.matrix[task.start : task.stop], result)
+        self.there[task.start : task.stop] = True
 
     def close(self) -> None:
         """Remove the block from the system; a second call does nothing."""

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.choice import Choice
-from bigbar.executors.local import Unanswered
+from bigbar.executors.contract import Unanswered
 from bigbar.job import Job
 from bigbar.results import ResultTable, best_of
 from bigbar.search.find import Asking

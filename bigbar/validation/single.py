@@ -13,7 +13,7 @@ from bigbar.account import Account
 from bigbar.engines.find import build_engine
 from bigbar.engines.reference import BacktestingEngine
 from bigbar.errors import VerificationError, WorkersLostError
-from bigbar.executors.local import Unanswered
+from bigbar.executors.contract import Unanswered
 from bigbar.job import Job
 from bigbar.results import ResultTable
 from bigbar.space import Space

@@ -12,7 +12,7 @@ from bigbar.worker import GridTask
 
 
 class Imap(Protocol):
-    """What `bigbar.executors.local.WorkerPool.imap_unordered` does: every task with its result, as
+    """What `bigbar.executors.contract.Executor.imap_unordered` does: every task with its result, as
     it comes.
 
     The workers have been started by `bigbar.worker.start_worker` on the file that the validation
@@ -46,7 +46,7 @@ def sparing(
     Parameters
     ----------
     imap : callable
-        `bigbar.executors.local.WorkerPool.imap_unordered`.
+        `bigbar.executors.contract.Executor.imap_unordered`.
     failed : mapping of int to object
         What to answer for combinations that failed, in place of trying them.
     limit : callable or None

@@ -21,7 +21,7 @@ from bigbar.calendar import calendar_of, period_returns
 from bigbar.choice import Choice
 from bigbar.errors import DataError
 from bigbar.executors.chunks import whole_periods
-from bigbar.executors.local import Unanswered
+from bigbar.executors.contract import Unanswered
 from bigbar.job import Job
 from bigbar.results import best_of
 from bigbar.statistics import COLUMN

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +17,7 @@ from bigbar.job import Job
 from bigbar.space import Space, setting_text
 from bigbar.statistics import NAMES
 from bigbar.verification.rounding import EPS, ROOTS, Reference, looseness
-from bigbar.worker import desk, reference_engine
+from bigbar.worker import clock, desk, reference_engine
 
 #: Two results agree within this, relative, where the formula does not cancel.
 TOLERANCE = 1e-9
@@ -42,7 +41,7 @@ class ReplayTask:
     row : ndarray of float, shape (statistics,)
         What the sweep answered.
     deadline : float or None
-        On `time.time`'s clock; a task that would begin later is left out. None: never.
+        On `bigbar.worker.clock`; a task that would begin later is left out. None: never.
     stored : bool
         Whether the row is one out of the store: it is computed again as well.
     """
@@ -241,7 +240,7 @@ def replay(task: ReplayTask) -> Replay | None:
     -------
     Replay or None
     """
-    if task.deadline is not None and time.time() > task.deadline:
+    if task.deadline is not None and clock() > task.deadline:
         return None
     here, number, row = desk(), task.number, task.row
     if task.stored:

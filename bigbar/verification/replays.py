@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bigbar.executors.local import Unanswered, WorkerPool
+from bigbar.executors.contract import Executor, Unanswered
 from bigbar.outcome import PROOF, Outcome
 from bigbar.progress.events import Listener
 from bigbar.stored_rows import sample_stored
@@ -32,7 +32,7 @@ _FRONT_SHARE = 2
 _PART = "replays"
 
 
-def verify(outcome: Outcome, pool: WorkerPool, listener: Listener) -> list[Difference]:
+def verify(outcome: Outcome, pool: Executor, listener: Listener) -> list[Difference]:
     """Replay the winner always, and a sample as far as the time allows.
 
     Rows out of the store are among them: one at least, and a quarter of the sample. Of several
