@@ -236,7 +236,8 @@ def test_a_cluster_here_keeps_to_itself_and_a_killed_run_goes_on_anywhere(
     assert answer.startswith("Best of 30 combinations")
     assert "ray" not in answer.lower()
     fresh = command(project, tmp_path / "fresh")
-    assert fresh.communicate() and fresh.returncode == 0
+    fresh.communicate()
+    assert fresh.returncode == 0
     assert digest(output) == digest(tmp_path / "fresh")
 
 

@@ -5,6 +5,7 @@ import multiprocessing
 import re
 import shlex
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,8 @@ def test_underscores_are_hyphens(name, tmp_path):
     """Every option, also where its value comes with it, and as it can be cut short."""
     if name in ("-h", "--help", "--version", "--completion"):
         return
+    if name.startswith("--cluster") and find_spec("ray") is None:
+        pytest.skip("Ray is not installed (pip install 'bigbar-optimizer[cluster]')")
     (tmp_path / "run.toml").touch()
     action = make_parser()._option_string_actions[name]
     value = str(next(iter(action.choices or ["1"])))
@@ -215,11 +218,13 @@ def test_underscores_are_hyphens(name, tmp_path):
         words += ["--walk-forward", "2"]
     if name in ("--min-workers", "--max-workers"):
         words += ["--workers", "auto"]
+    if name == "--cluster-wait":
+        words += ["--cluster", "local:1"]
     meant = {
         "--maximize": "SQN", "--holdout": "0.2", "--columns": "time=1", "--time-format": "%Y",
         "--time-zone": "UTC", "--strategy": "big_bar", "--param": "k_atr=1.5",
         "--constraint": "k_atr > 2", "--config": str(tmp_path / "run.toml"),
-        "--save-config": "saved.toml",
+        "--save-config": "saved.toml", "--cluster": "local:1",
     }  # fmt: skip
     if name == "--common":
         words.append("g")

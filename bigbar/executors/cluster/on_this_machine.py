@@ -76,10 +76,9 @@ class ClusterHere:
     def pids(self) -> list[int]:
         """Its processes."""
         with contextlib.suppress(*BLIND):
+            reaping = None if self._reaper is None else self._reaper.pid
             children = psutil.Process().children(recursive=True)
-            return [
-                one.pid for one in children if self._reaper is None or one.pid != self._reaper.pid
-            ]
+            return [one.pid for one in children if one.pid != reaping]
         return []
 
     def close(self) -> None:
