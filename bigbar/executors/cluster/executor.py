@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Self
 
-from bigbar.errors import BigBarError, SettingsError
+from bigbar.errors import BigBarError, Interrupted, SettingsError
 from bigbar.executors.cluster.nodes import Node, Roster
 from bigbar.executors.cluster.on_node import Answer
 from bigbar.executors.cluster.proving import Proving
@@ -132,14 +132,15 @@ class ClusterExecutor:
         before = self.losses
         try:
             while current.goes_on:
-                self._look()
-                current.hand_out()
-                for node, task, found in current.answers():
+                came, stopped = self._step(current)
+                for node, task, found in came:
                     self.losses = _added(before, current.losses)
                     if isinstance(found, Answer):
                         yield task, _seen_from_here(node, found)
                     else:
                         yield task, found
+                if stopped is not None:
+                    raise stopped
         finally:
             self._round = None
             self.losses = _added(before, current.losses)
@@ -164,9 +165,26 @@ class ClusterExecutor:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def _step(self, current: Round) -> tuple[list[tuple[Node, Any, Any]], Interrupted | None]:
+        """See to machines and tasks; what has come, and the signal that came meanwhile.
+
+        Raised inside of Ray, it would come out as an error of Python's; here it waits a moment, and
+        for what has come to be taken.
+        """
+        came: list[tuple[Node, Any, Any]] = []
+        try:
+            with signals_deferred():
+                self._look()
+                current.hand_out()
+                came.extend(current.answers())
+        except Interrupted as stopped:
+            return came, stopped
+        return came, None
+
     def _wait_for_a_machine(self) -> None:
         while not self._roster.working():
-            self._look()
+            with signals_deferred():
+                self._look()
             if not self._roster.hopeful() and self._roster.refused:
                 raise SettingsError(
                     "no machine of the cluster can work for this run: "
@@ -188,7 +206,7 @@ class ClusterExecutor:
         if self._alone_since is None:
             self._alone_since = now
             self._tell(
-                "no machine of the cluster is left; waiting up to "
+                "no machine of the cluster is there to work; waiting up to "
                 f"{as_seconds(self._wait_s)} for one (--cluster-wait)"
             )
         if now - self._alone_since > self._wait_s:

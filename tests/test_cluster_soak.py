@@ -1,0 +1,148 @@
+"""Faults of many kinds at random moments, and a network that is cut: the same bits every time.
+
+pytest tests/test_cluster_soak.py --soak --soak-faults 60
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from cluster_networks import Networks, can_be_made
+from cluster_tools import ENVIRONMENT, ROOT, Nodes, needs_ray
+
+import bigbar
+from bigbar.executors.find import connected
+from bigbar.progress.events import Listener
+
+pytestmark = [needs_ray, pytest.mark.cluster, pytest.mark.soak, pytest.mark.timeout(7200)]
+
+#: Slow enough to be struck: some seconds on two workers.
+SLOW = """
+import time
+from backtesting import Strategy
+
+class Slow(Strategy):
+    n = 1
+
+    def init(self):
+        time.sleep(0.05)
+
+    def next(self):
+        if len(self.data) % (self.n + 7) == 0:
+            self.buy()
+        elif len(self.data) % (self.n + 11) == 0:
+            self.position.close()
+"""
+
+#: Each run may take so many seconds, whatever happens to it.
+HANGS_S = 120
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("job")
+    (folder / "slow.py").write_text(SLOW)
+    lines = (ROOT / "example.csv").read_text().splitlines(keepends=True)
+    (folder / "bars.csv").write_text("".join(lines[:401]))
+    return {
+        "data": folder / "bars.csv", "strategy": f"{folder / 'slow.py'}:Slow",
+        "n": range(1, 121), "engine": "backtesting", "validate": False, "verify": 2,
+    }  # fmt: skip
+
+
+class Events(Listener):
+    """Keeps what is told, and begins with something when the sweep does."""
+
+    def __init__(self, then: threading.Timer) -> None:
+        self.told: list[str] = []
+        self._then = then
+
+    def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
+        self._then.start()
+
+    def event(self, what: str) -> None:
+        self.told.append(what)
+
+
+def worker(nodes: Nodes, name: str, random_: random.Random) -> psutil.Process | None:
+    found = [one for one in nodes.processes(name) if one.cmdline()[:1] == ["ray::answer"]]
+    return random_.choice(found) if found else None
+
+
+def strike(kind: str, nodes: Nodes, random_: random.Random) -> None:
+    """Cause a fault; a node that goes is followed by another."""
+    name = random_.choice(sorted(nodes.raylets))
+    if kind == "worker" and (struck := worker(nodes, name, random_)):
+        struck.kill()
+    elif kind == "warden":
+        for one in nodes.processes(name):
+            if one.cmdline()[:1] and one.cmdline()[0].startswith("ray::Warden"):
+                one.kill()
+    elif kind == "node":
+        nodes.add()
+        nodes.kill(name)
+    elif kind == "freeze":
+        with nodes.frozen(name):
+            time.sleep(random_.uniform(0.5, 8.0))
+    elif kind == "join":
+        nodes.add()
+        if len(nodes.raylets) > 3:
+            nodes.kill(name)
+
+
+def test_random_faults_change_no_bit(
+    job: dict[str, Any], pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    random_ = random.Random(pytestconfig.getoption("--soak-seed"))
+    expected = bigbar.optimize(**job, workers=2).outcome.result_sha256
+    struck: Counter[str] = Counter()
+    with Nodes(0, 1, 1) as nodes, connected(nodes.address, lambda _: None):
+        for _ in range(pytestconfig.getoption("--soak-faults")):
+            kind = random_.choice(["worker", "worker", "warden", "node", "freeze", "join"])
+            later = threading.Timer(random_.uniform(0.0, 5.0), strike, (kind, nodes, random_))
+            begun = time.monotonic()
+            later.start()
+            found = bigbar.optimize(**job, cluster=nodes.address).outcome
+            later.join()
+            took = time.monotonic() - begun
+            assert found.result_sha256 == expected, kind
+            assert not found.failures, kind
+            assert took < HANGS_S, (kind, took)
+            struck[kind] += 1
+            print(f"{kind:<8} {took:6.1f} s")
+    print(struck)
+
+
+@pytest.mark.skipif(not can_be_made(), reason="needs root, and network namespaces")
+def test_a_network_that_is_cut_for_ten_seconds(
+    job: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    alone = bigbar.optimize(**job, workers=2).outcome
+    with Networks(2) as networks, connected(networks.address, lambda _: None):
+        for number in (0, 1):
+
+            def pull(number: int = number) -> None:
+                with networks.cut_off(number):
+                    time.sleep(10)
+
+            later = threading.Timer(1.0, pull)
+            events = Events(later)
+            grid = {**job, "n": range(1, 401)}
+            found = bigbar.optimize(**grid, cluster=networks.address, listener=events).outcome
+            later.join()
+            assert any("does not answer" in line for line in events.told), events.told
+            values = found.table.values[:120]
+            assert np.array_equal(values, alone.table.values, equal_nan=True)
+            assert not found.failures
