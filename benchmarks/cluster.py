@@ -31,6 +31,7 @@ import psutil  # noqa: E402
 
 import bigbar  # noqa: E402
 from bigbar.executors import find  # noqa: E402
+from bigbar.executors.chunks import longest_chunk  # noqa: E402
 from bigbar.executors.cluster.executor import ClusterExecutor  # noqa: E402
 from bigbar.executors.cluster.supplies import Supplies, Witness  # noqa: E402
 from bigbar.executors.cluster.travelling import Travelling  # noqa: E402
@@ -46,9 +47,6 @@ _SLICES = 1000
 
 #: On paper: points, machines, processors of each, seconds for a point.
 POINTS, MACHINES, PROCESSORS, POINT_S = 10_000_000_000, 100, 64, 2e-4
-
-#: Seconds of a slice there: `bigbar.executors.chunks.CHUNK_S`.
-SLICE_S = 0.5
 
 
 def rays_s() -> float:
@@ -141,11 +139,15 @@ def compare(
 
 def on_paper(report: common.Report, driver_s: float) -> None:
     """A grid of 10 billion points on a hundred machines, by what was measured."""
-    count = POINTS * POINT_S / SLICE_S
-    hours = POINTS * POINT_S / (MACHINES * PROCESSORS) / 3600
+    workers = MACHINES * PROCESSORS
+    long = longest_chunk(POINTS, workers, POINT_S, hand_out_s=ClusterExecutor.hand_out_s)
+    count = POINTS * POINT_S / long
+    hours = POINTS * POINT_S / workers / 3600
     busy = count * driver_s / (hours * 3600)
-    report.line(f"on paper: {POINTS:,} points of {common.duration(POINT_S)}", f"{hours:.0f} hours")
-    report.line("slices, and a second", f"{count:,.0f}, {count / hours / 3600:,.0f} /s")
+    report.line(f"on paper: {POINTS:,} points of {common.duration(POINT_S)}", f"{hours:.2f} hours")
+    report.line(
+        f"slices of {long:.1f} s, and a second", f"{count:,.0f}, {count / hours / 3600:,.0f} /s"
+    )
     report.line("of the driver's processor", f"{busy:.2f}", "under 1", busy < 1)
     report.line("rows to the driver", f"{POINTS * 240 / hours / 3600 / 1e6:,.0f} MB/s")
     report.line("rows kept, each 160 bytes packed", f"{POINTS * 160 / 1e12:.1f} TB")

@@ -95,7 +95,9 @@ def estimate(
     have = outcome.have
     left = len(grid) - int(np.count_nonzero(have))
     work = left, execution.workers, outcome.estimated_duration_s
-    size = calculate_adaptive_chunk_size(*work, most_seconds=longest_chunk(*work))
+    size = calculate_adaptive_chunk_size(
+        *work, most_seconds=longest_chunk(*work, hand_out_s=pool.hand_out_s)
+    )
     outcome.chunk_size = whole_periods(size, grid.per_slowest)
     chunks = chunks_in_order(
         len(grid),

@@ -26,6 +26,9 @@ CHUNK_S = 0.5
 #: short runs would get, the predicted end was off by its own size; with 25 by a few per cent.
 STEPS_PER_WORKER = 25
 
+#: One process hands out to all workers: this share of its time may go to that, and no more.
+HANDING_OUT = 0.5
+
 #: But a chunk is never cut shorter than this: handing one out takes 30 microseconds.
 SHORTEST_CHUNK_S = 0.005
 
@@ -125,7 +128,9 @@ def calculate_adaptive_chunk_size(
     return size
 
 
-def longest_chunk(total_combinations: int, workers: int, estimated_duration: float) -> float:
+def longest_chunk(
+    total_combinations: int, workers: int, estimated_duration: float, *, hand_out_s: float = 0.0
+) -> float:
     """Seconds of estimated work that a chunk may hold, so that the bar moves and the end holds.
 
     Parameters
@@ -133,14 +138,19 @@ def longest_chunk(total_combinations: int, workers: int, estimated_duration: flo
     total_combinations, workers : int
     estimated_duration : float
         Seconds per backtest.
+    hand_out_s : float, optional
+        Of the process that hands out the chunks, for each.
 
     Returns
     -------
     float
-        At most `CHUNK_S`.
+        At most `CHUNK_S`, unless handing out such chunks to so many workers would take more than
+        `HANDING_OUT` of the process that does it: then as long as that takes, within a worker's
+        share.
     """
     work = total_combinations * estimated_duration / workers
-    return min(CHUNK_S, max(work / STEPS_PER_WORKER, SHORTEST_CHUNK_S))
+    usual = min(CHUNK_S, max(work / STEPS_PER_WORKER, SHORTEST_CHUNK_S))
+    return max(usual, min(workers * hand_out_s / HANDING_OUT, work / CHUNKS_PER_WORKER))
 
 
 def whole_periods(size: int, period: int) -> int:

@@ -124,9 +124,12 @@ class Executor(Protocol):
     ----------
     losses : Losses
         So far.
+    hand_out_s : float
+        Processor time of this process for a task and its answer.
     """
 
     losses: Losses
+    hand_out_s: float
 
     @property
     def workers(self) -> int:

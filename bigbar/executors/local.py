@@ -21,6 +21,9 @@ from bigbar.executors.throttle import Throttle
 from bigbar.executors.work import Work, narrowed
 from bigbar.interrupts import signals_deferred
 
+#: Handing out a slice and taking its rows, in seconds of this process.
+_HAND_OUT_S = 30e-6
+
 # So many deaths in a row with no task to blame and no result between them: it will not get better.
 _DEATHS_TO_GIVE_UP = 3
 
@@ -58,6 +61,8 @@ class WorkerPool:
     ValueError
         `workers` is below 1, or the platform does not know the start method.
     """
+
+    hand_out_s = _HAND_OUT_S
 
     def __init__(
         self,

@@ -23,6 +23,9 @@ from bigbar.worker_names import worker_number
 #: Seconds between two looks at machines that are being made ready, while nothing else is to do.
 _LOOK_S = 0.01
 
+#: Handing out a slice and taking some hundred kilobytes of rows, in seconds of this process.
+_HAND_OUT_S = 1.1e-3
+
 #: Seconds for which the processes of a cluster on this machine are known: it takes some
 #: milliseconds to find them.
 _KNOWN_S = 2.0
@@ -46,6 +49,7 @@ class ClusterExecutor:
     """
 
     kind: Literal["processes", "threads", "cluster"] = "cluster"
+    hand_out_s = _HAND_OUT_S
 
     def __init__(
         self, session: Session, supplies: Supplies, *, on_event: Callable[[str], None]

@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,13 @@ class ClusterHere:
         room = int(min(_STORE, max(_LEAST_STORE, _SHARE * available_memory())))
         before = signal.getsignal(signal.SIGTERM)
         try:
-            with _environment(environment), _loopback_only(self._ray), _deaf_children():
+            with (
+                _environment(environment),
+                _loopback_only(self._ray),
+                _deaf_children(),
+                warnings.catch_warnings(),
+            ):
+                warnings.simplefilter("ignore")  # What Ray will do in later versions.
                 _use_token(self._ray)
                 self._ray.init(
                     address="local",

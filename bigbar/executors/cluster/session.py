@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import stat
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from bigbar.executors.cluster.on_this_machine import ClusterHere
 _ANSWER_S = 5.0
 
 #: The oldest Ray that it was tried with, and the first that it was not.
-LOWEST, FIRST_NOT = (2, 52), (3,)
+LOWEST, FIRST_NOT = (2, 55), (3,)
 
 _EXTRA = "pip install 'bigbar-optimizer[cluster]'"
 
@@ -122,12 +123,14 @@ class Session:
         _set_token_mode(tell)
         before = signal.getsignal(signal.SIGTERM)
         try:
-            self.ray.init(
-                address=self.cluster,
-                log_to_driver=False,
-                logging_level="error",
-                configure_logging=False,
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # What Ray will do in later versions.
+                self.ray.init(
+                    address=self.cluster,
+                    log_to_driver=False,
+                    logging_level="error",
+                    configure_logging=False,
+                )
         except SystemExit as stopped:  # Ray's own answer to SIGTERM.
             raise Interrupted(signal.SIGTERM) from stopped
         except (RuntimeError, OSError, ValueError) as problem:
