@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bigbar.errors import SettingsError
 from bigbar.job import Job
 from bigbar.outcome import Outcome
+from bigbar.sharing.asked import AskedSpace
 from bigbar.sharing.frames import Publication
 from bigbar.sharing.objects import SharedObject
 from bigbar.store.alike import versions_here
@@ -37,10 +39,20 @@ def supplies_for(
         The file with its indicators.
     prepared : SharedObject or None
         What engines share, published beside it.
+
+    Raises
+    ------
+    SettingsError
+        If the points of the job are not known yet, and the machines are others than this.
     """
     from bigbar.executors.cluster.supplies import Supplies, Witness
 
     job, execution = outcome.job, outcome.execution
+    if isinstance(job.space, AskedSpace) and not str(execution.cluster).startswith("local:"):
+        raise SettingsError(
+            "the points of a search stand in this machine's memory, where others do not see them: "
+            "leave --cluster out, or try points that are known at once (--method grid or random)"
+        )
     codes = _codes(outcome)
     named = {name for code in codes for name in code.packages}
     limit_s = float("inf")
@@ -58,8 +70,9 @@ def supplies_for(
 
 
 def _codes(outcome: Outcome) -> list[StrategyCode]:
-    """The trader's own code that takes part: the strategy, costs and an objective of his."""
-    functions = [outcome.job.account.commission, outcome.choice.function]
+    """The trader's own code that takes part: the strategy, costs and objectives of his."""
+    objectives = [each.function for each in outcome.choice.objectives]
+    functions = [outcome.job.account.commission, *objectives]
     own = [getattr(one, "function", one) for one in functions if callable(one)]
     return [strategy_code(outcome.job.spec), *(function_code(one) for one in own)]
 
