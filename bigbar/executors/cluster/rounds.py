@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bigbar.errors import BigBarError
 from bigbar.executors.cluster.nodes import MOST_STILLBORN, Node, Roster, Stage
 from bigbar.executors.cluster.on_node import Answer
 from bigbar.executors.cluster.proving import said
@@ -33,6 +34,9 @@ WAIT_S = 0.1
 #: seconds at least, is given to another machine as well.
 _LATE, _LATE_S = 3.0, 1.0
 
+#: So often a slice may be lost with its machine: more often it is not the machine.
+_MOST_LOST = 20
+
 #: Answers taken at once.
 _MOST_AT_ONCE = 64
 
@@ -42,6 +46,7 @@ class _Shared(Work):
     """A task that several machines may be at."""
 
     copies: int = 0
+    lost: int = 0
     answered: bool = False
     handed: float = 0.0
 
@@ -220,7 +225,10 @@ class Round:
         if isinstance(problem, errors.RayTaskError):  # Of what goes with it, not of the task.
             raise problem
         if not isinstance(problem, errors.WorkerCrashedError | errors.OutOfMemoryError):
-            return  # The machine is gone, or what it held; or it was called back.
+            work.lost += 1  # The machine is gone, or what it held; or it was called back.
+            if work.lost > _MOST_LOST:
+                raise BigBarError(f"a slice was lost {work.lost} times: {said(problem)}")
+            return
         fate, before = self._roster.fate(node, flight.serial), self.losses
         if fate.stopped:
             self.losses = replace(before, stopped=before.stopped + 1)
