@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bigbar.batch.entry import Entry, varying
 from bigbar.data.read import Bars
+from bigbar.executors.contract import Machine
 from bigbar.job import Job
 from bigbar.machine.budget import Budget
 from bigbar.printable import one_line
@@ -87,6 +88,9 @@ class FilesTerminal(Terminal):
         """Is in the line at the end."""
 
     def shared(self, publication: Publication, workers: int) -> None:
+        """Not told of each."""
+
+    def machines(self, publication: Publication, machines: Sequence[Machine]) -> None:
         """Not told of each."""
 
     def forecast(self, budget: Budget) -> None:

@@ -13,7 +13,7 @@ from bigbar.results import ResultTable
 from bigbar.sweep import limit_of, throttle_of
 from bigbar.validation.examine import timed_returns
 from bigbar.validation.tasks import sparing
-from bigbar.worker_setup import WorkerSetup, among_workers
+from bigbar.worker_setup import WorkerSetup, among_workers, placed
 
 
 def returns_again(bars: Bars, job: Job, request: Request, listener: Listener) -> None:
@@ -42,4 +42,5 @@ def returns_again(bars: Bars, job: Job, request: Request, listener: Listener) ->
         returns, times, annual, _ = timed_returns(setup.file, job, imap)
         listener.returns(returns, times, annual)
 
-    among_workers(outcome, listener, work)
+    with placed(outcome.execution, listener):
+        among_workers(outcome, listener, work)
