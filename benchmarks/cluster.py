@@ -7,12 +7,15 @@ counts, Ray's own among them, once a first run has started the workers.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import pickle
 import secrets
+import shutil
 import statistics
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +25,9 @@ from typing import Any
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ["RAY_AUTH_MODE"] = "token"
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+os.environ["RAY_TMPDIR"] = _FOLDER = tempfile.mkdtemp(prefix="bb", dir="/tmp")
+os.mkdir(os.path.join(_FOLDER, "ray"))
+atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 _HERE = Path(__file__).resolve().parent
 os.environ["PYTHONPATH"] = os.pathsep.join([str(_HERE), str(_HERE.parent)])
 

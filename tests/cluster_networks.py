@@ -45,14 +45,14 @@ class Networks:
         self._bridge = f"bb{self._tag}"
         self._processes: list[subprocess.Popen[bytes]] = []
         self._spaces: list[str] = []
-        self._folder = Path(tempfile.mkdtemp(prefix="bbray", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix="bb", dir="/tmp"))
+        (self._folder / "ray").mkdir()
         try:
             _ip(f"link add {self._bridge} type bridge")
             _ip(f"addr add {_NET}.1/24 dev {self._bridge}")
             _ip(f"link set {self._bridge} up")
             self._start([], "--head", f"--node-ip-address={_NET}.1", f"--port={_PORT}",
-                        "--num-cpus=0", "--include-dashboard=false",
-                        f"--temp-dir={self._folder}")  # fmt: skip
+                        "--num-cpus=0", "--include-dashboard=false")  # fmt: skip
             time.sleep(5)
             for number in range(nodes):
                 self._add(number)
@@ -82,7 +82,7 @@ class Networks:
         self._processes.append(
             subprocess.Popen(
                 line,
-                env={**os.environ, **ENVIRONMENT},
+                env={**os.environ, **ENVIRONMENT, "RAY_TMPDIR": str(self._folder)},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,

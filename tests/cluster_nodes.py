@@ -20,15 +20,16 @@ def main() -> None:
     if os.fork():
         os._exit(0)
     os.setsid()
+    folder = tempfile.mkdtemp(prefix="bb", dir="/tmp")
+    os.environ["RAY_TMPDIR"] = folder  # Ray puts a folder of its own there.
+    os.mkdir(os.path.join(folder, "ray"))
     from ray.cluster_utils import Cluster
 
-    folder = tempfile.mkdtemp(prefix="bbray", dir="/tmp")
     node = {"num_cpus": 1, "object_store_memory": STORE}
     head, *processors = [int(one) for one in sys.argv[1:]]
     cluster = Cluster()
     try:
-        first = {"include_dashboard": False, "temp_dir": folder}
-        cluster.add_node(**{**node, "num_cpus": head, **first})
+        cluster.add_node(**{**node, "num_cpus": head, "include_dashboard": False})
         others = [cluster.add_node(**{**node, "num_cpus": each}) for each in processors]
         answer({"address": cluster.address, "nodes": [seen(one) for one in others]})
         for line in sys.stdin:
