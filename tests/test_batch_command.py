@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from backtesting.test import EURUSD
 
+from bigbar.batch.answer import _can_have_one
 from bigbar.store.runs import RunStore
 from tests import commands
 
@@ -362,3 +363,18 @@ def test_stopped_in_the_middle_and_continued(tmp_path, number):
     assert summary_of(out_folder)["state"] == "finished"
     with RunStore(out_folder / "runs.sqlite", read_only=True) as store:
         assert [run.state for run in store.runs()] == ["finished", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("combinations", "settings", "expected"),
+    [
+        (24, {"maximize": "SQN"}, True),
+        (24, {"maximize": "SQN", "method": "random"}, True),
+        (1, {"maximize": "SQN"}, False),
+        (24, {"maximize": ["SQN", "Return [%]"]}, False),
+        (24, {"maximize": "SQN", "method": "local"}, False),
+    ],
+)
+def test_one_setting_for_all_is_advised_where_it_can_be_had(combinations, settings, expected):
+    summary = {"grid": {"combinations": combinations}, "settings": settings}
+    assert _can_have_one(summary) is expected

@@ -101,6 +101,17 @@ def test_pareto_sets_are_held_against_each_other(capsys, spoilable_runs):
     assert f"Pareto set {said}" in text
 
 
+@pytest.mark.parametrize("other", [1, 2])
+def test_what_counts_in_a_run_is_by_its_own_trades(capsys, spoilable_runs, other):
+    forge(
+        spoilable_runs,
+        "UPDATE runs SET settings = json_set(settings, '$.min_trades', 100000) WHERE id = ?",
+        other,
+    )
+    found = json.loads(Asked(capsys, spoilable_runs, "compare", "1", "2", "--json").out)
+    assert [count > 0 for count in found["counting"]] == [other != 1, other != 2]
+
+
 def test_in_words(capsys, kept_runs, found, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     asked = Asked(capsys, kept_runs, "compare", "1", "2")

@@ -173,6 +173,19 @@ def test_an_edited_strategy_takes_nothing_and_says_why(project, file, old, new, 
     assert "nothing of run" not in optimized(project)
 
 
+def test_what_was_mended_has_nothing_to_retry(project):
+    line = ("prices.csv", "--strategy", "my.py:Cross", *GRID, *OPTIONS, "--output", "out")
+    edit(project / "my.py", "time.sleep(self.pause)", "1 / (self.fast - 6)")
+    code, said = asked(project, *line)
+    assert code == 3
+    assert "same command; with --retry-failed where the strategy stays as it is" in said
+    edit(project / "my.py", "1 / (self.fast - 6)", "pass")
+    code, said = asked(project, *line, "--retry-failed")
+    assert code == 2
+    assert "--retry-failed: nothing of run 1 is used: since then the strategy's own code" in said
+    assert "leave --retry-failed out to run it anew" in said
+
+
 def test_one_that_reads_a_file_takes_nothing_and_says_why(project):
     with open(project / "averages.py", "a") as file:
         file.write("\ndef levels():\n    return open('levels.txt').read()\n")

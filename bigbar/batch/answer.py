@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bigbar.batch.common import Common, value_word
 from bigbar.batch.entry import Entry, lights_text, varying, with_result
@@ -229,6 +229,10 @@ def _closing(
         if entry.failed_combinations and entry.problem is None:
             failed = counted(entry.failed_combinations, "combination")
             yield "Failed", f"{failed} of {entry.name}, in {entry.folder}{os.sep}summary.json"
+    first = next((one.summary for one in with_result(entries) if one.summary is not None), None)
+    if first is not None and isinstance(first["settings"]["maximize"], list):
+        by = " and ".join(first["settings"]["maximize"])
+        yield "Pareto", f"by {by}: the set of each file is in its folder's pareto.csv and page"
     if len(entries) < total:
         yield "Stopped", f"{counted(total - len(entries), 'file')} not reached"
     if sought is not None and common is None:
@@ -252,6 +256,16 @@ def _closing(
         )
 
 
+def _can_have_one(summary: Mapping[str, Any]) -> bool:
+    """Whether --common is for such runs: several settings, the same everywhere, one objective."""
+    settings = summary["settings"]
+    return (
+        summary["grid"]["combinations"] > 1
+        and not isinstance(settings["maximize"], list)
+        and settings.get("method") in (None, "grid", "random")
+    )
+
+
 def _steps(
     entries: Sequence[Entry], common: Common | None, *, total: int, sought: str | None
 ) -> Iterator[str]:
@@ -266,7 +280,7 @@ def _steps(
     if any(entry.failed_combinations for entry in entries):
         yield "See why combinations failed, then --retry-failed runs just those again."
     several = [one.summary for one in with_result(entries) if one.summary is not None]
-    if sought is None and len(several) > 1 and several[0]["grid"]["combinations"] > 1:
+    if sought is None and len(several) > 1 and _can_have_one(several[0]):
         yield "See whether one setting does for all of them: --common mean-rank."
     if common is not None and common.findings.verdict.light == "red":
         yield "Get longer files, more of them, or try fewer settings: luck had too many chances."

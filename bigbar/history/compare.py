@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -169,7 +169,11 @@ def compare_runs(store: RunStore, first: Run, second: Run) -> Comparison:
         If the rows of one of them are damaged, or of another version.
     """
     choice = choice_of(first)
-    sides = tuple(_Side.of(store, run, choice) for run in (first, second))
+    # What counts in a run is its own affair; which is better, by the objective of the first.
+    sides = tuple(
+        _Side.of(store, run, replace(choice, min_trades=choice_of(run).min_trades))
+        for run in (first, second)
+    )
     numbers = first.grid.shared_with(second.grid)
     scores = [side.scores[shared] for side, shared in zip(sides, numbers, strict=True)]
     counts = [~np.isnan(one) for one in scores]

@@ -31,7 +31,7 @@ def next_step(outcome: Outcome) -> str:
     if outcome.failures:
         return (
             f"Mend what made {counted(len(outcome.failures), 'combination')} fail, then give the "
-            "same command with --retry-failed."
+            "same command; with --retry-failed where the strategy stays as it is."
         )
     if outcome.best is None:
         return ""

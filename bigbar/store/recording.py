@@ -360,15 +360,20 @@ class StoreRecorder(Recorder):
 
     def _tell_of_an_edit(self, store: RunStore, new: Identity) -> None:
         """Why nothing of the last run is used, where that is an edit of the strategy."""
+        if (edited := self._edited(store, new)) is not None:
+            self._tell_once(f"nothing of run {edited}")
+
+    def _edited(self, store: RunStore, new: Identity) -> str | None:
+        """The last run like this one, and what of the strategy was edited since; or None."""
         run = next((one for one in store.like(new, damaged=self._is_left_out) if one.done), None)
         if (
             run is None
             or new.problem is not None
             or run.identity.strategy_code == new.strategy_code
         ):
-            return
+            return None
         differing = [part for part in run.identity.differences(new) if part != "the grid"]
-        self._tell_once(f"nothing of run {run.id} is used: since then {_and(differing)} changed")
+        return f"{run.id} is used: since then {_and(differing)} changed"
 
     def _continue(
         self, store: RunStore, run: Run, carried: Carried, values: NDArray[np.float64]
@@ -406,7 +411,7 @@ class StoreRecorder(Recorder):
             return _to_resume(store.run(self._policy.resume), new)
         ended = [run for run in same if run.state != "running"]
         if self._policy.retry_failed:
-            return _to_retry(ended, store.path)
+            return _to_retry(ended, store.path, self._edited(store, new.identity))
         # A run that was finished later has the answer: then this one is meant to be another.
         return ended[0] if ended and ended[0].state == "interrupted" else None
 
@@ -432,8 +437,12 @@ def _to_resume(run: Run, new: NewRun) -> Run:
     return run
 
 
-def _to_retry(ended: Sequence[Run], path: Path) -> Run:
+def _to_retry(ended: Sequence[Run], path: Path, edited: str | None) -> Run:
     finished = [run for run in ended if run.state == "finished"]
+    if not finished and edited is not None:
+        raise SettingsError(
+            f"--retry-failed: nothing of run {edited}; leave --retry-failed out to run it anew"
+        )
     if not finished:
         unfinished = next((run for run in ended if run.state == "interrupted"), None)
         raise SettingsError(
