@@ -22,6 +22,7 @@ from bigbar.data.read import Bars
 from bigbar.errors import VerificationError
 from bigbar.executors.contract import Machine
 from bigbar.job import Job
+from bigbar.known import KnownResult
 from bigbar.machine.budget import Budget, Files
 from bigbar.machine.metrics import Metrics
 from bigbar.machine.watch import SweepMetrics, Watcher
@@ -30,7 +31,6 @@ from bigbar.results import ResultTable
 from bigbar.search.find import Asking
 from bigbar.sharing.asked import AskedSpace
 from bigbar.store.fingerprint import Identity, identity_of
-from bigbar.store.known import KnownResult
 from bigbar.store.recorder import Carried
 from bigbar.store.records import State
 from bigbar.store.search_parts import SearchParts, search_parts

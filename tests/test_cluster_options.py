@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cluster_tools import needs_ray
+from cluster_tools import ENVIRONMENT, needs_ray
 
 import bigbar
 from bigbar.errors import SettingsError
@@ -66,7 +66,9 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @needs_ray
-def test_where_nobody_answers_it_is_said_at_once() -> None:
+def test_where_nobody_answers_it_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():  # Ray reads them once in a process.
+        monkeypatch.setenv(name, value)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"

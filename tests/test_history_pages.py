@@ -39,7 +39,7 @@ def copy(judged: tuple[Path, Page], tmp_path: Path) -> Path:
 @pytest.mark.parametrize("known", [True, False])
 def test_the_page_is_drawn_again_as_it_was(known, capsys, judged, tmp_path, monkeypatch):
     if not known:
-        monkeypatch.setattr("bigbar.store.known._folder", lambda: None)
+        monkeypatch.setattr("bigbar.known._folder", lambda: None)
     folder, then = judged
     path = tmp_path / "again.html"
     asked = Asked(capsys, folder, "report", "last", "--json", "--to", str(path))

@@ -95,6 +95,8 @@ WORKS: dict[str, tuple[str, ...]] = {
     "strategy": ("none",),
     "method": ("none",),
     "max_tries": ("none",),
+    "cluster": ("none",),
+    "cluster_wait": ("none",),
     "maximize": ("function", "class"),
     "min_trades": ("zero",),
     "atr_period": ("none", "text", "large"),

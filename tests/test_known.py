@@ -20,7 +20,7 @@ def run(folder: Path, *words: str) -> dict:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("bigbar.store.known._folder", lambda: tmp_path / "known")
+    monkeypatch.setattr("bigbar.known._folder", lambda: tmp_path / "known")
     # However busy the machine is, all of the sample are replayed.
     monkeypatch.setattr("bigbar.outcome.Execution.verify_seconds", 600.0)
 

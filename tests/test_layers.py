@@ -23,7 +23,7 @@ LAYERS = (
     ("worker", "executors"),
     ("verification", "validation", "store", "machine"),
     (
-        "progress", "outcome", "stored_rows", "sweep", "searching", "verification.replays",
+        "known", "progress", "outcome", "stored_rows", "sweep", "searching", "verification.replays",
         "request", "engine_choice", "settled", "cluster_setup", "worker_setup", "pipeline",
     ),
     (

@@ -84,8 +84,9 @@ def test_every_finding_is_there(every_kind: Optimization) -> None:
     findings = every_kind.findings
     assert findings is not None
     missing = {name for name, part in vars(findings).items() if part is None}
-    # There is one objective.
-    assert missing <= {"sharpe_bootstrap", "walk_forward_matrix", "pareto_luck"}
+    # There is one objective, and no search.
+    of_others = {"pareto_luck", "alone", "neighbours"}
+    assert missing <= {"sharpe_bootstrap", "walk_forward_matrix", *of_others}
     assert findings.walk_forward is not None
     assert findings.walk_forward.replayed == 4
     assert findings.holdout is not None

@@ -18,7 +18,7 @@ from typing import Any
 
 from bigbar import private_cache
 
-_HERE = Path(__file__).resolve().parents[1]
+_HERE = Path(__file__).resolve().parent
 
 #: Code that finds it out: modules, and folders of them. What makes the rows is in the fingerprint.
 _SOURCES = (
@@ -75,7 +75,7 @@ class KnownResult:
 
 def _folder() -> Path | None:
     given = os.environ.get("NUMBA_CACHE_DIR", "")
-    return private_cache.find_folder(_HERE / "store" / "__pycache__", "known", given=given)
+    return private_cache.find_folder(_HERE / "__pycache__", "known", given=given)
 
 
 @cache
