@@ -84,10 +84,10 @@ class _Agreed:
     choice: EngineChoice
     number: int | None
 
-    def make_known(self, bars: Bars, execution: Execution) -> None:
+    def make_known(self, bars: Bars, job: Job, execution: Execution) -> None:
         """Translate the strategy here as well, once."""
         if self.number is not None:
-            _make_known(bars, self.choice.job, self.number, execution)
+            _make_known(bars, job, self.number, execution)
             self.number = None
 
 
@@ -124,8 +124,8 @@ def choose_engine(
     decides = identity_of(bars.frame, compiled)
     agreed = _agreed.get(decides.fingerprint) if decides.problem is None else None
     if agreed is not None:
-        agreed.make_known(bars, execution)
-        return agreed.choice
+        agreed.make_known(bars, compiled, execution)
+        return replace(agreed.choice, job=compiled)
     checked: list[Checked] = []
     for one in _checked(bars, in_python, execution, plan, listener, insists=insists):
         if isinstance(one, tuple):
@@ -166,9 +166,10 @@ def choose_engine(
     is_quick = checked[0].compiled_s < _QUICK_S
     agreed = _Agreed(choice, compared[0].number if is_quick else None)
     if job.spec.strategy in _optimized:
-        agreed.make_known(bars, execution)
+        agreed.make_known(bars, compiled, execution)
     _optimized.add(job.spec.strategy)
-    _agreed[decides.fingerprint] = agreed
+    if decides.problem is None:
+        _agreed[decides.fingerprint] = agreed
     return choice
 
 

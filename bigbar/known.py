@@ -73,6 +73,7 @@ class KnownResult:
         return None if folder is None else folder / f"{named}{_ENDING}"
 
 
+@cache
 def _folder() -> Path | None:
     given = os.environ.get("NUMBA_CACHE_DIR", "")
     return private_cache.find_folder(_HERE / "__pycache__", "known", given=given)

@@ -100,21 +100,10 @@ def run_many(  # type: ignore[no-untyped-def]
         else:
             run(pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades)
         codes[k] = n[ERR]
-        if (
-            n[ERR] == 0
-            and len(rows)
-            and not curve_row(
-                rows[k],
-                returns[k],
-                n,
-                T,
-                Ti,
-                segments,
-                market,
-                constants,
-                clocks,
-                first_bar,
+        if n[ERR] == 0 and len(rows):
+            written = curve_row(
+                rows[k], returns[k], n, T, Ti, segments, market, constants, clocks, first_bar,
                 buffers,
-            )
-        ):
-            codes[k] = UNCOUNTED
+            )  # fmt: skip
+            if not written:
+                codes[k] = UNCOUNTED

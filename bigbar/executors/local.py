@@ -120,24 +120,17 @@ class WorkerPool:
         limit: Limit | None = None,
         throttle: Throttle | None = None,
     ) -> Iterator[tuple[Any, Any]]:
-        """Run `function` on every task; yield each with its result as it is done.
+        """As of the contract.
 
         Parameters
         ----------
-        function : callable
-            Of one task; importable, so that it can be sent to a process.
-        tasks : sequence
-            Picklable.
-        split : callable or None
-            Cuts a task that kills its workers, or takes too long, into smaller ones, which then
-            take its place. One piece or none means that it is as small as it gets.
+        function, tasks, split, throttle
+            See `bigbar.executors.contract.Executor.imap_unordered`.
         limit : callable or None
-            How long a task may take, in seconds. A worker that is at it for longer is ended, and
-            the task cut up. Time in which a worker was stopped, or kept waiting for a processor,
-            does not count; a worker that was stopped for so long is replaced, its task run again.
-            Threads cannot be ended: for them nothing is too long.
-        throttle : Throttle or None
-            How many tasks may be worked on at once, where that is to change as they go.
+            A worker that is at a task for longer is ended, and the task cut up. Time in which a
+            worker was stopped, or kept waiting for a processor, does not count; a worker that was
+            stopped for so long is replaced, its task run again. Threads cannot be ended: for them
+            nothing is too long.
 
         Yields
         ------

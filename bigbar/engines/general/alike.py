@@ -30,6 +30,14 @@ class _Numbers:
 
     values: NDArray[np.float64]
     kinds: list[str | None]
+    _fitting: dict[str | None, NDArray[np.bool_]] = field(default_factory=dict)
+
+    def are_of(self, kind: str | None) -> NDArray[np.bool_]:
+        """Which of the values are of a kind."""
+        if kind not in self._fitting:
+            found = [one == kind and one is not None for one in self.kinds]
+            self._fitting[kind] = np.array(found, np.bool_)
+        return self._fitting[kind]
 
 
 @dataclass
@@ -63,12 +71,16 @@ class Alike:
 
     def __init__(self, space: Space, symbols: Symbols) -> None:
         self._space, self._symbols = space, symbols
-        self.begin()
+        self.begin(0, len(space))
         self._numbers: dict[str, _Numbers] = {}
 
-    def begin(self) -> None:
-        """Other points may stand in the space by now than when it was last asked about."""
-        self._slice = _Slice(0, 0, {})
+    def begin(self, start: int, stop: int) -> None:
+        """It will be asked about these combinations, from the first to the one before the last.
+
+        Other points may stand there by now than when it was last asked about them.
+        """
+        self._range = start, stop
+        self._slice: _Slice | None = None
 
     def after(
         self, number: int, stop: int, start: Start, program: Program
@@ -93,29 +105,25 @@ class Alike:
         own = [name for name in start.own if name in program.reads or name in program.parameters]
         if not start.own or any(name in program.state or name in program.lists for name in own):
             return {}
-        here = self._around(number, stop)
+        here = self._slice = self._slice or self._read()
         first = number - here.start
         until = min(self._end(here, first, start.own), first + MOST, stop - here.start)
         found = {}
         for name in own:
             numbers, places = self._of(name), here.places[name][first:until]
             kind = program.reads.get(name, numbers.kinds[places[0]])
-            fitting = np.array([one == kind and one is not None for one in numbers.kinds])
-            if not fitting[places].all():
-                until = first + int(np.argmin(fitting[places]))
+            fitting = numbers.are_of(kind)[places]
+            if not fitting.all():
+                until = first + int(np.argmin(fitting))
             found[name] = numbers.values
         if until - first < 2:
             return {}
         return {name: values[here.places[name][first:until]] for name, values in found.items()}
 
-    def _around(self, number: int, stop: int) -> _Slice:
-        """The slice at hand, which is asked about from its beginning to its end."""
-        here = self._slice
-        if not (here.start <= number and stop == here.stop):
-            places = self._space.places_from(number, stop)
-            names = [parameter.name for parameter in self._space.parameters]
-            here = self._slice = _Slice(number, stop, dict(zip(names, places, strict=True)))
-        return here
+    def _read(self) -> _Slice:
+        places = self._space.places_from(*self._range)
+        names = [parameter.name for parameter in self._space.parameters]
+        return _Slice(*self._range, dict(zip(names, places, strict=True)))
 
     def _end(self, here: _Slice, first: int, own: frozenset[str]) -> int:
         ends = here.ends.get(own)
@@ -131,12 +139,12 @@ class Alike:
     def _of(self, name: str) -> _Numbers:
         if name not in self._numbers:
             given = next(one for one in self._space.parameters if one.name == name).values
-            found = [self._read(one) for one in given]
+            found = [self._number(one) for one in given]
             values = np.array([value for value, _ in found])
             self._numbers[name] = _Numbers(values, [kind for _, kind in found])
         return self._numbers[name]
 
-    def _read(self, value: object) -> tuple[float, str | None]:
+    def _number(self, value: object) -> tuple[float, str | None]:
         kind = kind_of(value)
         if isinstance(value, str):
             return float(self._symbols.number(value)), kind

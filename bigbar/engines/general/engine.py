@@ -141,7 +141,7 @@ class CompiledEngine(OneByOne):
         self, start: int, stop: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         self._ran.again()  # Whoever asks may have, since.
-        self._alike.begin()
+        self._alike.begin(start, stop)
         return super().run_with_returns(start, stop)
 
     def _answer_some(
