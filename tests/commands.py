@@ -38,6 +38,9 @@ HEEDED = {"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
 #: The command lines that are understood: a module, code or a script.
 FORM = re.compile(r"-[mc]$|[^-]")
 
+#: Taken when tests are collected: none of them has put anything into it for itself by then.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": ""}
+
 _one_at_a_time = threading.Lock()
 
 
@@ -126,17 +129,16 @@ def _forked(request: dict[str, Any], streams: Sequence[int]) -> int:
 def _server() -> tuple[socket.socket, dict[str, str]]:
     """Where to ask, and the environment of the imports; it ends with this process."""
     here, there = socket.socketpair()
-    environment = {**os.environ, "PYTHONPATH": ""}
     with there:
         process = subprocess.Popen(
             [sys.executable, str(SERVER), str(there.fileno())],
-            env=environment,
+            env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[there.fileno()],
         )
     spare(process.pid)
-    return here, environment
+    return here, ENVIRONMENT
 
 
 def _take_in_orphans(wanted: bool) -> None:

@@ -211,8 +211,8 @@ SEEN = {"holdout": holdout(), "walk_forward": walk_forward()}
     ("outcome", "step"),
     [
         (stopped(), "Give the same command again: it continues where it stopped."),
-        (failed(), "Mend what made 2 combinations fail, then give the same command with "
-                   "--retry-failed."),
+        (failed(), "Mend what made 2 combinations fail, then give the same command; with "
+                   "--retry-failed where the strategy stays as it is."),
         (small_outcome(), "Leave --no-validate out: nothing says yet whether this is more than "
                           "luck."),
         (judged(conduct=conduct(sees_future="x")), "Mend what looks ahead (centred windows, "
