@@ -68,6 +68,34 @@ class Counts(Strategy):
             self.buy(size=2)
 
 
+class Pairs(Strategy):
+    """All that it has is made by `init`: averages, a level, and what it begins with."""
+
+    quick, slow, level, side = 5, 20, 1, "long"
+
+    def init(self) -> None:
+        self.fast = self.I(SMA, self.data.Close, self.quick)
+        self.bands = self.I(bands, self.data.Close, self.slow)
+        self.least = self.level / 10
+        self.left = 9
+
+    def next(self) -> None:
+        if self.left and crossover(self.fast, self.bands[0]) and self.bands[1][-1] > self.least:
+            self.left -= 1
+            if self.side == "long":
+                self.buy()
+            else:
+                self.sell()
+        elif crossover(self.bands[0], self.fast):
+            self.position.close()
+
+
+def bands(close, period):
+    """An average, and how far prices are from it."""
+    mean = SMA(close, period)
+    return np.vstack([mean, np.abs(close - mean)])
+
+
 class Often(Strategy):
     """More trades than there is room for at first."""
 
@@ -94,6 +122,13 @@ CASES = {
     "own_values_first": (Stops, {"loss": (0.01, 0.02, 0.05), "period": (10, 15, 20)}),
     "errors": (Raises, {"period": (10, 15), "factor": (0.9, 0.95, 1.1, 0.99, 1.2, 0.8)}),
     "state": (Counts, {"period": (10, 15), "left": (0, 1, 2, 50)}),
+    "pairs": (
+        Pairs,
+        {
+            "quick": (3, 5, 8, 700), "slow": (10, 20, 30, 40), "level": (0, 1, 25, 0.5),
+            "side": ("long", "short"),
+        },
+    ),
     "room": (Often, {"period": (10,), "units": (1, 2, 3)}),
 }  # fmt: skip
 
@@ -146,13 +181,35 @@ def test_they_are_run_together():
 
     engine._machine.play_many = noted
     engine.run(0, count)
-    assert asked == [8] * 8  # A level, and a period: the one of another kind, the other's `init`.
-    assert count == 64
+    assert asked[:3] == [8] * 3  # A level, and a period: the other's `init`.
+    assert sum(asked) == count == 64
+    asked.clear()
+    engine.run(0, count)
+    assert max(asked) == 16  # By now all is known; a level of another kind has another program.
     engine, count = made(CompiledEngine, "own_values_first")
     engine._machine.play_many, real = noted, engine._machine.play_many
     asked.clear()
     engine.run(0, count)
-    assert asked == [1] * 9  # Their neighbours have another `init`.
+    assert asked[:2] == [1, 1]  # Their neighbours have another `init`,
+    assert max(asked) > 1  # which are put together in the end.
+    assert sum(asked) == count == 9
+    assert engine.composed > 0
+
+
+def test_what_is_put_together_is_checked_by_a_real_init_now_and_then():
+    engine, count = made(CompiledEngine, "pairs")
+    begun = []
+    real = engine._runner.ready
+
+    def noted(parameters, init):
+        begun.append(1)
+        return real(parameters, init)
+
+    engine._runner.ready = noted
+    engine.run(0, count)
+    new = 4 + 4 + 4 + 1 - 3  # Values of each piece; the first combination has one of each.
+    checks = count.bit_length()
+    assert new <= len(begun) <= new + checks
 
 
 def test_one_that_raises_does_so_and_the_others_are_answered():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bigbar.compiled.broker.state import ERR
+from bigbar.compiled.broker.state import ERR, NN
 from bigbar.compiled.curve_statistics import curve_row
 from bigbar.compiled.hop import keep, list_marked, run_hopping
 from bigbar.compiled.jit import compiled_entry, compiled_inner
@@ -47,9 +47,11 @@ def mark(marker, n, M, I, P, errors, marked, words, flat, inside, start):  # typ
 
 
 @compiled_inner
-def are_marked_alike(Ps, k, read):  # type: ignore[no-untyped-def]
+def are_marked_alike(Ps, places, starts, k, read):  # type: ignore[no-untyped-def]
     """Whether a combination has the marked bars of the one before."""
-    alike = True
+    alike = starts[k] == starts[k - 1]
+    for place in range(places.shape[1]):
+        alike &= places[k, place] == places[k - 1, place]
     for place in read:
         alike &= Ps[k, place] == Ps[k - 1, place]
     return alike
@@ -57,23 +59,25 @@ def are_marked_alike(Ps, k, read):  # type: ignore[no-untyped-def]
 
 @compiled_entry
 def run_many(  # type: ignore[no-untyped-def]
-    pointer, marker, f, n, M, I, Ps, S, T, Ti, segments, start, stop, finalize_trades,  # noqa: E741
-    f0, n0, S0, hops, read, errors, marked, words, flat, inside, tops, bottoms, lowest, highest,
-    codes, rows, returns, first_bar, market, constants, clocks, buffers,
+    pointer, marker, f, n, M, I, Ps, places, S, T, Ti, segments, starts, stop, finalize_trades,  # noqa: E741
+    f0, n0, S0, read, errors, marked, words, flat, inside, tops, bottoms, lowest, highest,
+    codes, rows, returns, first_bars, market, constants, clocks, buffers,
 ):  # fmt: skip
-    """Run combinations that differ in parameters alone, and count up what they come to.
+    """Run combinations of one program with one state to begin with, and count them up.
 
     Parameters
     ----------
-    pointer, f, n, M, I, S, T, Ti, segments, start, stop, finalize_trades
+    pointer, f, n, M, I, S, T, Ti, segments, stop, finalize_trades
         See `bigbar.compiled.loop.run`; afterwards they are as the last combination left them.
     Ps : ndarray of float, shape (combinations, parameters)
+    places : ndarray of int64, shape (combinations, rows)
+        Which rows of `I` each reads.
+    starts, first_bars : ndarray of int64, shape (combinations,)
+        See `bigbar.compiled.loop.run` and `bigbar.compiled.curve_statistics.curve_row`.
     f0, n0, S0 : ndarray
         How `f`, `n` and `S` begin.
-    hops : bool
-        Whether bars are left out on which nothing can happen.
     marker, errors, marked, words
-        See `mark`; a marker of 0 where `flat` and `inside` are written already.
+        See `mark`; with a marker of 0 every bar is run.
     read : ndarray of int64
         The parameters by which bars are marked.
     flat, inside, tops, bottoms, lowest, highest
@@ -82,16 +86,18 @@ def run_many(  # type: ignore[no-untyped-def]
         Written: the error that ended it; `UNCOUNTED` where only its statistics are missing; 0.
     rows, returns : ndarray, shape (combinations, …)
         Written; nothing is counted up where `rows` is empty.
-    first_bar, market, constants, clocks, buffers
+    market, constants, clocks, buffers
         See `bigbar.compiled.curve_statistics.curve_row`.
     """
     for k in range(len(Ps)):
         keep(f0, f)
         keep(n0, n)
         keep(S0, S)
-        P = Ps[k]
-        if hops:
-            if marker != 0 and (k == 0 or not are_marked_alike(Ps, k, read)):
+        for place in range(places.shape[1]):
+            n[NN + place] = places[k, place]
+        P, start = Ps[k], starts[k]
+        if marker != 0:
+            if k == 0 or not are_marked_alike(Ps, places, starts, k, read):
                 mark(marker, n, M, I, P, errors, marked, words, flat, inside, start)
             run_hopping(
                 pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades,
@@ -102,7 +108,7 @@ def run_many(  # type: ignore[no-untyped-def]
         codes[k] = n[ERR]
         if n[ERR] == 0 and len(rows):
             written = curve_row(
-                rows[k], returns[k], n, T, Ti, segments, market, constants, clocks, first_bar,
+                rows[k], returns[k], n, T, Ti, segments, market, constants, clocks, first_bars[k],
                 buffers,
             )  # fmt: skip
             if not written:

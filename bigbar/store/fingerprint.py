@@ -9,7 +9,7 @@ import math
 import platform
 import secrets
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -272,18 +272,33 @@ def sources_sha256(job: Job) -> str:
     """
     from bigbar.engines.find import kind_of
 
-    digest = hashlib.sha256()
-    files = [_HERE / name for name in _SOURCES]
-    for folder in _FOLDERS:
-        files += sorted((_HERE / folder).rglob("*.py"))
+    files: list[Path] = []
     try:
+        common, read = _common_sources()
+        digest = common.copy()
         for kind in (kind_of(job.spec, job.engine).build, type(job.spec), job.spec.strategy):
             files += _files_with(kind)
         for file in dict.fromkeys(files):
-            digest.update(file.read_bytes())
+            if file not in read:
+                digest.update(file.read_bytes())
     except (OSError, TypeError):
-        digest.update(secrets.token_bytes(32))
+        return secrets.token_hex(32)
     return digest.hexdigest()
+
+
+@cache
+def _common_sources() -> tuple[hashlib._Hash, frozenset[Path]]:
+    """A digest that has read what is common to all engines, and which files that is.
+
+    Once in a process, which goes on with the code that it began with.
+    """
+    files = [_HERE / name for name in _SOURCES]
+    for folder in _FOLDERS:
+        files += sorted((_HERE / folder).rglob("*.py"))
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest, frozenset(files)
 
 
 def _files_with(thing: Any) -> list[Path]:

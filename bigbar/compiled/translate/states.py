@@ -47,6 +47,11 @@ def value_at(strategy: Any, name: str) -> Any:
     return value if key is None else value[key]
 
 
+def base_of(name: str) -> str:
+    """The attribute that a name stands for, or for a part of."""
+    return _parted(name)[0]
+
+
 def part_name(name: str, place: int) -> str:
     """How a part of a tuple is called."""
     return f"{name}[{place}]"

@@ -30,13 +30,15 @@ class Curves(NamedTuple):
     clocks: tuple[Clock, Clock]
 
 
-def curves_of(prices: pd.DataFrame) -> Curves | None:
+def curves_of(prices: pd.DataFrame, times: Times | None = None) -> Curves | None:
     """Prepare some bars.
 
     Parameters
     ----------
     prices : DataFrame
         The bars as `Backtest` holds them: checked, in order of time.
+    times : Times, optional
+        Theirs, where they are known.
 
     Returns
     -------
@@ -53,7 +55,8 @@ def curves_of(prices: pd.DataFrame) -> Curves | None:
         centred[1:] = moves - moves.mean() if len(moves) else moves
         square = float((centred * centred).sum()) if len(moves) > 1 else np.nan
     calendar = calendar_of(index)
-    times = Times(index) if isinstance(index, pd.DatetimeIndex) else None
+    if times is None and isinstance(index, pd.DatetimeIndex):
+        times = Times(index)
     stamps = np.arange(len(close)) if times is None else times.stamps
     market = CurveMarket(
         _frozen(close, np.float64),

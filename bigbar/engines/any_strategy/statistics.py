@@ -72,6 +72,11 @@ class StatisticsMaker:
     ----------
     prices : DataFrame
         The bars as `Backtest` holds them: checked, in order of time.
+
+    Attributes
+    ----------
+    times : Times or None
+        Of the bars; None where they have none, or where no rows are made.
     """
 
     def __init__(self, prices: pd.DataFrame) -> None:
@@ -79,11 +84,11 @@ class StatisticsMaker:
         self._bars = len(prices)
         self._close = prices["Close"].to_numpy()
         self._plain = are_plain(prices)
+        self.times = Times(index) if self._plain and isinstance(index, pd.DatetimeIndex) else None
         if not self._plain:
             return
         with np.errstate(all="ignore"):
             self._market_moves = np.log(self._close[1:] / self._close[:-1])
-        self._times = Times(index) if isinstance(index, pd.DatetimeIndex) else None
 
     def row(
         self, trades: Sequence[Any], equity: NDArray[np.float64], first_trading_bar: int
@@ -133,10 +138,10 @@ class StatisticsMaker:
         row[COLUMN["Equity Peak [$]"]] = equity.max()
         row[COLUMN["Return [%]"]] = (equity[-1] - equity[0]) / equity[0] * 100
         row[COLUMN["Buy & Hold Return [%]"]] = held / close[first_trading_bar] * 100
-        if self._times is not None:
-            row[COLUMN["Duration"]] = self._times.duration_ns
-            if self._times.years:
-                growth = (equity[-1] / equity[0]) ** (1 / self._times.years)
+        if self.times is not None:
+            row[COLUMN["Duration"]] = self.times.duration_ns
+            if self.times.years:
+                growth = (equity[-1] / equity[0]) ** (1 / self.times.years)
                 row[COLUMN["CAGR [%]"]] = (growth - 1) * 100
 
     def _drawdown_statistics(
@@ -157,8 +162,8 @@ class StatisticsMaker:
         if lasting.any():
             depths[last[lasting]] = np.maximum.reduceat(drawdown, first)[lasting]
             count = np.count_nonzero(lasting)
-            if self._times is not None:
-                longest, mean = self._times.underwater(first[lasting], last[lasting], self._bars)
+            if self.times is not None:
+                longest, mean = self.times.underwater(first[lasting], last[lasting], self._bars)
                 row[COLUMN["Max. Drawdown Duration"]] = longest
                 row[COLUMN["Avg. Drawdown Duration"]] = mean
         else:
@@ -172,11 +177,11 @@ class StatisticsMaker:
     ) -> None:
         year = np.float64(np.nan)
         scatter = downside = mean = np.float64(np.nan)
-        if self._times is None:
+        if self.times is None:
             mean = np.float64(0.0)
         else:
-            year = np.float64(self._times.calendar.annual_periods)
-            returns = self._times.calendar.returns(equity)
+            year = np.float64(self.times.calendar.annual_periods)
+            returns = self.times.calendar.returns(equity)
             returns = returns[~np.isnan(returns)]  # After ruin there are none.
             mean = geometric_mean(returns)
             scatter = _variance(returns)
@@ -220,8 +225,8 @@ class StatisticsMaker:
         deviation = np.sqrt(_variance(profits))
         row[COLUMN["SQN"]] = np.sqrt(count) * _mean(profits) / (deviation or np.nan)
         row[COLUMN["Kelly Criterion"]] = wins - (1 - wins) / (_mean(won) / -_mean(lost))
-        if self._times is not None:
-            longest, mean = self._times.held(closed.entry_bars, closed.exit_bars)
+        if self.times is not None:
+            longest, mean = self.times.held(closed.entry_bars, closed.exit_bars)
             row[COLUMN["Max. Trade Duration"]] = longest
             row[COLUMN["Avg. Trade Duration"]] = mean
 

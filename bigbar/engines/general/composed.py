@@ -22,7 +22,7 @@ _MOST_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True)
-class _Made:
+class Made:
     """What a piece came to.
 
     Attributes
@@ -52,7 +52,7 @@ class Composed:
     ----------
     strategy : Strategy
     warm_up, first_bar : int
-        See `_Made`.
+        See `Made`.
     """
 
     strategy: Strategy
@@ -75,17 +75,20 @@ class Composer:
     ----------
     composed : int
         How many strategies were put together so far.
+    unchecked : int
+        How many more may be, before the real `init` is to be run again: the 1st, 2nd, 4th, 8th …
+        is held against it.
     """
 
     def __init__(self, ran: Ran) -> None:
         self._ran, self._looked = ran, ran.times
         self._all: Pieces | None = None
         self._known = False
-        self._made: OrderedDict[Any, _Made] = OrderedDict()
+        self._made: OrderedDict[Any, Made] = OrderedDict()
         self._bytes = 0
         self._base: dict[str, Any] = {}
         self._kind: type[Strategy] = Strategy
-        self.composed = 0
+        self.composed = self.unchecked = self._granted = 0
 
     def give_up(self) -> None:
         """Put nothing together any more."""
@@ -102,11 +105,17 @@ class Composer:
         if not self._known:
             self._known = True
             self._all = pieces_of(strategy, frozenset(parameters))
-        return tuple(_warm_up(strategy, piece) for piece in self._pieces)
+        return tuple(_warm_up(strategy, piece) for piece in self.pieces)
 
     @property
-    def _pieces(self) -> tuple[Piece, ...]:
+    def pieces(self) -> tuple[Piece, ...]:
+        """What `init` is made of; empty where nothing is put together."""
         return () if self._all is None else self._all.pieces
+
+    def made(self, piece: Piece, parameters: Mapping[str, Any]) -> Made | None:
+        """What a piece has come to with some parameters; None where that is not known."""
+        key = _key(piece, parameters)
+        return None if key is None else self._made.get(key)
 
     def learn(
         self,
@@ -130,19 +139,19 @@ class Composer:
         if self._all is None:
             return
         attributes = vars(strategy)
-        names = {name for piece in self._pieces for name in piece.names}
-        reads = {name for piece in self._pieces for name in piece.reads}
+        names = {name for piece in self.pieces for name in piece.names}
+        reads = {name for piece in self.pieces for name in piece.reads}
         others = set(attributes) - names - set(parameters) - _OF_EVERY_STRATEGY
         if others or not names <= set(attributes) or not seen <= reads:
             self.give_up()  # More was done than the source says.
             return
         self._kind = type(strategy)
         self._base = {name: attributes[name] for name in _OF_EVERY_STRATEGY & set(attributes)}
-        for piece, warm_up in zip(self._pieces, warm_ups, strict=True):
+        for piece, warm_up in zip(self.pieces, warm_ups, strict=True):
             key = _key(piece, parameters)
             if key is not None and key not in self._made:
                 values = tuple(attributes[name] for name in piece.names)
-                made = _Made(values, warm_up, _warm_up(strategy, piece))
+                made = Made(values, warm_up, _warm_up(strategy, piece))
                 self._made[key] = made
                 self._bytes += made.bytes
         while self._bytes > _MOST_BYTES:
@@ -151,12 +160,11 @@ class Composer:
 
     def strategy(self, parameters: Mapping[str, Any]) -> Composed | None:
         """The strategy for a combination; None where a piece of it is not known yet."""
-        if not self._pieces or not self._made:
+        if not self.pieces or not self._made:
             return None
         found = []
-        for piece in self._pieces:
-            key = _key(piece, parameters)
-            made = None if key is None else self._made.get(key)
+        for piece in self.pieces:
+            made = self.made(piece, parameters)
             if made is None:
                 return None
             found.append(made)
@@ -165,11 +173,10 @@ class Composer:
         attributes.update(self._base)
         attributes.update(parameters)
         attributes["_params"] = dict(parameters)
-        for piece, made in zip(self._pieces, found, strict=True):
+        for piece, made in zip(self.pieces, found, strict=True):
             attributes.update(zip(piece.names, made.values, strict=True))
         indicators = [one for made in found for one in made.values if isinstance(one, _Indicator)]
         attributes["_indicators"] = indicators
-        self.composed += 1
         warm_up = max(made.warm_up for made in found)
         return Composed(strategy, warm_up, max(made.first_bar for made in found))
 
@@ -185,9 +192,10 @@ class Composer:
         self._looked = now
         return False
 
-    def is_to_be_checked(self) -> bool:
-        """Whether the real `init` is to be run all the same: the 1st, 2nd, 4th, 8th … time."""
-        return self.composed & (self.composed - 1) == 0
+    def use(self, count: int) -> None:
+        """So many were put together without a look at the real `init`."""
+        self.unchecked -= count
+        self.composed += count
 
     def check(self, composed: Composed, strategy: Strategy, warm_ups: tuple[int, ...]) -> bool:
         """Whether the real `init` has come to the same; else nothing is put together any more."""
@@ -199,7 +207,10 @@ class Composer:
         )
         if not agrees:
             self.give_up()
-        return agrees
+            return False
+        self.composed += 1
+        self.unchecked, self._granted = self._granted, 2 * self._granted + 1
+        return True
 
 
 #: Attributes that every strategy has.

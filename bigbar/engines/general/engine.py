@@ -7,6 +7,7 @@ exception counts.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,16 @@ from bigbar.engines.any_strategy.curves import curves_of
 from bigbar.engines.any_strategy.known import is_known
 from bigbar.engines.any_strategy.run import BacktestRun, StrategyRunner
 from bigbar.engines.contract import TRADE_COLUMNS, span_of
-from bigbar.engines.general.alike import MOST, Alike
+from bigbar.engines.general.alike import alike_after
+from bigbar.engines.general.batch import MOST, Batch
 from bigbar.engines.general.columns import Columns
 from bigbar.engines.general.compiled_run import CompiledRun
+from bigbar.engines.general.inputs import Given
 from bigbar.engines.general.machine import MARKET, Counting, Machine
+from bigbar.engines.general.points import Points
 from bigbar.engines.general.prepare import Prepared, Preparer, shared_by
 from bigbar.engines.general.programs import load
+from bigbar.engines.general.put_together import PutTogether
 from bigbar.engines.general.ran import Ran
 from bigbar.engines.general.starts import Start, Starts
 from bigbar.engines.one_by_one import OneByOne
@@ -81,9 +86,13 @@ class CompiledEngine(OneByOne):
         self._machine = Machine(
             prices, self._options, columns, self._shared.symbols, every_bar=every_bar
         )
-        self._curves = curves_of(prices)
+        self._curves = curves_of(prices, self._runner.maker.times)
         self._every_bar = every_bar
-        self._alike, self._at_once = Alike(job.space, self._shared.symbols), MOST
+        self._points, self._at_once = Points(job.space, self._shared.symbols), MOST
+        self._put_together = PutTogether(
+            job.space, self._points, self._starts.composer, self._machine.inputs,
+            self._runner.first_next,
+        )  # fmt: skip
         self._make_buffers()
         self.fell_back: dict[int, str] = {}
         self.refused: str | None = self._why_not()
@@ -109,7 +118,7 @@ class CompiledEngine(OneByOne):
     @property
     def composed(self) -> int:
         """Strategies put together from what the `init` of other combinations had made."""
-        return self._starts.composed
+        return self._starts.composer.composed
 
     @property
     def preparing_s(self) -> float:
@@ -141,7 +150,7 @@ class CompiledEngine(OneByOne):
         self, start: int, stop: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         self._ran.again()  # Whoever asks may have, since.
-        self._alike.begin(start, stop)
+        self._points.begin(start, stop)
         return super().run_with_returns(start, stop)
 
     def _answer_some(
@@ -168,16 +177,31 @@ class CompiledEngine(OneByOne):
         if start is None or prepared is None:
             return 0
         stop = number + min(len(rows), self._at_once)
-        others: Mapping[str, NDArray[np.float64]] = {}
-        if self._preparer.is_all_of_numbers(prepared.program, start):
-            others = self._alike.after(number, stop, start, prepared.program)
-        count = max((len(values) for values in others.values()), default=1)
-        counting = Counting(rows[:count], returns[:count], curves, self._buffers)
         try:
-            codes = self._machine.play_many(prepared, start, parameters, others, counting)
+            given = self._machine.put(prepared, start, parameters)
+            batch = self._batch(number, stop, start, prepared, given)
+            counting = Counting(rows[: len(batch)], returns[: len(batch)], curves, self._buffers)
+            codes = self._machine.play_many(prepared, start, given, batch, counting)
         except NoColumn:
             return 0
-        return count if not codes.any() else int(np.argmax(codes != 0))
+        count = len(batch) if not codes.any() else int(np.argmax(codes != 0))
+        if batch.places is not None:
+            self._starts.composer.use(max(count - 1, 0))
+        return count
+
+    def _batch(
+        self, number: int, stop: int, start: Start, prepared: Prepared, given: Given
+    ) -> Batch:
+        """Combinations that can be run together with one, that one alone if there are none."""
+        program = prepared.program
+        if stop - number == 1:
+            return Batch({})
+        self._starts.check(self._space[number], min(stop - number, MOST) - 1)
+        together = self._put_together.after(number, stop, program, given.places)
+        alike = None
+        if self._preparer.is_all_of_numbers(program, start):
+            alike = alike_after(self._points, number, stop, start, program)
+        return max((one for one in (together, alike) if one), key=len, default=Batch({}))
 
     def _answer(self, number: int, row: NDArray[np.float64], returns: NDArray[np.float32]) -> None:
         parameters = self._space[number]
@@ -239,8 +263,12 @@ class CompiledEngine(OneByOne):
             return None, None
 
 
+@cache
 def warm_up() -> None:
-    """Compile what all strategies share, or load it, by running a `next` that does nothing."""
+    """Compile what all strategies share, or load it, by running a `next` that does nothing.
+
+    Once in a process; one that is forked has it from its parent.
+    """
     code = load("def next_(f, n, M, I, P, S, T, Ti, i):\n    pass\n")
     days = pd.date_range("2024-01-01", periods=4, freq="D")
     prices = pd.DataFrame(1.0, days, MARKET)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,26 @@ from bigbar.engines.general.rows import Rows
 from bigbar.engines.general.starts import Start
 
 
+class Given(NamedTuple):
+    """What a program reads of a combination.
+
+    Attributes
+    ----------
+    places : ndarray of int
+        Numbers of its rows.
+    P : ndarray of float
+        Its parameters; overwritten by the next combination's.
+    S : ndarray of float
+        Its first state; the caller's.
+    """
+
+    places: NDArray[np.int64]
+    P: NDArray[np.float64]
+    S: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
-class _Given:
+class _Kept:
     """What a program needs of a strategy: its rows, parameters and state, each by its number."""
 
     generation: int
@@ -52,28 +70,38 @@ class Inputs:
         self._index, self._rows = index, rows
         self._columns, self._symbols = columns, symbols
 
-    def of(
-        self, program: Program, start: Start, parameters: Mapping[str, Any]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-        """Numbers of the rows, parameters and state of a combination.
-
-        The second is overwritten by the next combination's, the third is the caller's.
+    def of(self, program: Program, start: Start, parameters: Mapping[str, Any]) -> Given:
+        """What a program reads of a combination.
 
         Raises
         ------
         bigbar.compiled.translate.builder.NoColumn
             If an expression that Python evaluates is no column.
         """
-        given: _Given | None = start.more.get("given")
+        given: _Kept | None = start.more.get("given")
         if given is None or given.generation != self._rows.begin():
             given = start.more["given"] = self._made(program, start)
         for place in given.varying:
             given.rows[place] = self._rows.place(self._array(program.rows[place], start.strategy))
         P, S = given.P, given.S.copy()
         self._fill(program, start.own, parameters, P, S)
-        return given.rows, P, S
+        return Given(given.rows, P, S)
 
-    def _made(self, program: Program, start: Start) -> _Given:
+    @property
+    def generation(self) -> int:
+        """See `bigbar.engines.general.rows.Rows`."""
+        return self._rows.generation
+
+    @property
+    def is_full(self) -> bool:
+        """See `bigbar.engines.general.rows.Rows`."""
+        return self._rows.is_full
+
+    def place(self, array: np.ndarray) -> int:
+        """The number of an array's row, which must not change from now on."""
+        return self._rows.place(array)
+
+    def _made(self, program: Program, start: Start) -> _Kept:
         """What a program needs of a strategy."""
         strategy = start.strategy
         generation = self._rows.begin()
@@ -93,7 +121,7 @@ class Inputs:
             for place, row in enumerate(program.rows)
             if row.of == "hoist" and self._columns.varies(row.name, strategy, start.own)
         )
-        return _Given(generation, rows, P, S, varying)
+        return _Kept(generation, rows, P, S, varying)
 
     def _fill(
         self,
@@ -106,20 +134,21 @@ class Inputs:
         """Put the values of some attributes where the program reads them."""
         for place, name in enumerate(program.parameters):
             if name in names:
-                P[place] = self._as_float(values[name])
+                P[place] = self.number(values[name])
         for place, name in enumerate(program.state):
             if name in names:
                 value = values.get(name, _UNSET)
                 S[2 * place + 1] = 2.0 if value is _UNSET else float(value is None)
                 if value is not _UNSET and value is not None and not isinstance(value, tuple):
-                    S[2 * place] = self._as_float(value)
+                    S[2 * place] = self.number(value)
         for place, name in enumerate(program.lists):
             if name in names:
-                numbers = [self._as_float(one) for one in values[name]]
+                numbers = [self.number(one) for one in values[name]]
                 first = 2 * len(program.state) + place * (ROOM + 1)
                 S[first : first + 1 + len(numbers)] = [len(numbers), *numbers]
 
-    def _as_float(self, value: Any) -> float:
+    def number(self, value: Any) -> float:
+        """A number or text as a program reads it."""
         return float(self._symbols.number(value) if isinstance(value, str) else value)
 
     def _array(self, row: Row, strategy: Strategy) -> np.ndarray:

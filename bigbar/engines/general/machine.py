@@ -20,8 +20,9 @@ from bigbar.compiled.many import run_many
 from bigbar.compiled.translate.builder import MOST_ROWS
 from bigbar.compiled.translate.kinds import Symbols
 from bigbar.engines.any_strategy.curves import Curves, curves_of
+from bigbar.engines.general.batch import Batch
 from bigbar.engines.general.columns import Columns
-from bigbar.engines.general.inputs import Inputs
+from bigbar.engines.general.inputs import Given, Inputs
 from bigbar.engines.general.marks import Lists, Marks
 from bigbar.engines.general.prepare import Prepared
 from bigbar.engines.general.programs import Loaded
@@ -71,6 +72,7 @@ class Machine:
 
     Attributes
     ----------
+    inputs : Inputs
     market : ndarray of float, shape (5, bars)
         Open, High, Low, Close, Volume.
     n, segments, T, Ti : ndarray
@@ -94,7 +96,7 @@ class Machine:
         market = prices[list(MARKET)].to_numpy(np.float64)
         self.market = read_only(np.ascontiguousarray(market.T))
         self._rows = Rows(self._bars)
-        self._inputs = Inputs(prices.index, self._rows, columns, symbols)
+        self.inputs = Inputs(prices.index, self._rows, columns, symbols)
         self.n = np.zeros(at.NN + MOST_ROWS, np.int64)
         self.segments = np.empty((self._bars + 2, SEGCOLUMNS))
         self._marks = Marks(self._bars)
@@ -125,23 +127,18 @@ class Machine:
         return error
 
     def play_many(
-        self,
-        prepared: Prepared,
-        start: Start,
-        parameters: Mapping[str, Any],
-        others: Mapping[str, NDArray[np.float64]],
-        counting: Counting,
+        self, prepared: Prepared, start: Start, given: Given, batch: Batch, counting: Counting
     ) -> NDArray[np.int64]:
-        """Run a program for combinations that have their `init` in common, and count them up.
+        """Run a program for combinations that follow each other, and count them up.
 
         Parameters
         ----------
         prepared : Prepared
         start : Start
-        parameters : mapping
-            Of the first combination.
-        others : mapping of str to ndarray of float, shape (combinations,)
-            What each has of its own, the first among them.
+            Of the first.
+        given : Given
+            What was put for the first.
+        batch : Batch
         counting : Counting
 
         Returns
@@ -149,87 +146,88 @@ class Machine:
         ndarray of int64, shape (combinations,)
             See `bigbar.compiled.many.run_many`.
         """
-        P, S = self._put(prepared, start, parameters)
-        Ps = np.repeat(P[np.newaxis], len(counting.rows), axis=0)
+        count = len(counting.rows)
+        Ps = np.repeat(given.P[np.newaxis], count, axis=0)
         for place, name in enumerate(prepared.program.parameters):
-            if name in others:
-                Ps[:, place] = others[name]
-        return self._run(prepared, start, Ps, S, counting)
+            if name in batch.values:
+                Ps[:, place] = batch.values[name]
+        if batch.places is None:
+            return self._run(prepared, start, given, Ps, counting)
+        assert batch.starts is not None
+        assert batch.first_bars is not None
+        return self._run_by(
+            prepared.code, prepared.program.marked_by, Ps, batch.places, given.S, batch.starts,
+            batch.first_bars, counting,
+        )  # fmt: skip
 
     def run_bare(self, code: Loaded, counting: Counting) -> None:
         """Run code that needs nothing of a strategy."""
         self._reset(self._f, self.n, len(self.T))
-        none = np.empty(0, np.int64)
+        one = np.ones(1, np.int64)
         self._run_by(
-            code, 0, none, self._marks.lists, 1, 1, np.zeros((1, 1)), np.zeros(1), counting
+            code, (), np.zeros((1, 1)), np.empty((1, 0), np.int64), np.zeros(1), one, one, counting
         )
 
-    def _play(self, prepared: Prepared, start: Start, parameters: Mapping[str, Any]) -> int:
-        P, S = self._put(prepared, start, parameters)
-        if self._every_bar and prepared.code.marks is not None:
-            return self._checked(prepared, start, P, S)
-        return int(self._run(prepared, start, P[np.newaxis], S, self._uncounted)[0])
-
-    def _put(
-        self, prepared: Prepared, start: Start, parameters: Mapping[str, Any]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Make everything ready for a combination: its parameters, and the strategy's state."""
-        rows, P, S = self._inputs.of(prepared.program, start, parameters)
+    def put(self, prepared: Prepared, start: Start, parameters: Mapping[str, Any]) -> Given:
+        """Make everything ready for a combination: its rows, parameters, and first state."""
+        given = self.inputs.of(prepared.program, start, parameters)
         self._reset(self._f, self.n, len(self.T))
-        self.n[at.NN : at.NN + len(rows)] = rows
-        return P, S
+        return given
+
+    def _play(self, prepared: Prepared, start: Start, parameters: Mapping[str, Any]) -> int:
+        given = self.put(prepared, start, parameters)
+        if self._every_bar and prepared.code.marks is not None:
+            return self._checked(prepared, start, given)
+        return int(self._run(prepared, start, given, given.P[np.newaxis], self._uncounted)[0])
 
     def _run(
         self,
         prepared: Prepared,
         start: Start,
+        given: Given,
         Ps: NDArray[np.float64],
-        S: NDArray[np.float64],
         counting: Counting,
     ) -> NDArray[np.int64]:
-        """Run combinations by their parameters; all else is ready."""
-        code, read = prepared.code, prepared.program.marked_by
-        marker, listed = 0, self._marks.lists
-        if code.marks is not None:
-            if read and len(Ps) > 1:
-                marker = code.marks.pointer
-            else:
-                listed = self._marked(prepared, start, Ps[0])
-        places = np.array(read or (), np.int64)
+        """Run combinations that differ in parameters alone."""
+        count = len(Ps)
+        places = np.repeat(given.places[np.newaxis], count, axis=0)
+        starts = np.full(count, start.start, np.int64)
+        first_bars = np.full(count, start.first_bar, np.int64)
         return self._run_by(
-            code, marker, places, listed, start.start, start.first_bar, Ps, S, counting
-        )
+            prepared.code, prepared.program.marked_by, Ps, places, given.S, starts, first_bars,
+            counting,
+        )  # fmt: skip
 
     def _run_by(
         self,
         code: Loaded,
-        marker: int,
-        read: NDArray[np.int64],
-        listed: Lists,
-        start: int,
-        first_bar: int,
+        marked_by: tuple[int, ...] | None,
         Ps: NDArray[np.float64],
+        places: NDArray[np.int64],
         S: NDArray[np.float64],
+        starts: NDArray[np.int64],
+        first_bars: NDArray[np.int64],
         counting: Counting,
     ) -> NDArray[np.int64]:
         """Run the machine code, see `run_many`."""
         n, codes = self.n, np.empty(len(Ps), np.int64)
+        marker = 0 if code.marks is None else code.marks.pointer
+        read = np.array(marked_by or (), np.int64)
         run_many(
             code.next.pointer, marker, self._f, n, self.market, self._rows.matrix, read_only(Ps),
-            S, self.T, self.Ti, self.segments, start, self._bars, self._finalize,
-            self._f.copy(), n.copy(), S.copy(), code.marks is not None, read, self._marks.errors,
-            self._marks.bars, self._marks.words, *listed,
+            places, S, self.T, self.Ti, self.segments, starts, self._bars, self._finalize,
+            self._f.copy(), n.copy(), S.copy(), read, self._marks.errors,
+            self._marks.bars, self._marks.words, *self._marks.lists,
             self._tops, self._bottoms, *self._extremes, codes, counting.rows, counting.returns,
-            first_bar, counting.curves.market, counting.curves.constants, counting.curves.clocks,
+            first_bars, counting.curves.market, counting.curves.constants, counting.curves.clocks,
             counting.buffers,
         )  # fmt: skip
         return codes
 
-    def _checked(
-        self, prepared: Prepared, start: Start, P: NDArray[np.float64], S: NDArray[np.float64]
-    ) -> int:
+    def _checked(self, prepared: Prepared, start: Start, given: Given) -> int:
         """Run one bar by bar, and make sure that nothing happens on those to be left out."""
-        f, n, T = self._f, self.n, self.T
+        f, n, T, P, S = self._f, self.n, self.T, given.P, given.S
+        n[at.NN : at.NN + len(given.places)] = given.places
         kept = S[: prepared.program.kept]
         run_checking(
             prepared.code.next.pointer, f, n, self.market, self._rows.matrix, read_only(P), S, T,
@@ -243,9 +241,8 @@ class Machine:
     def _marked(self, prepared: Prepared, start: Start, P: NDArray[np.float64]) -> Lists:
         """The bars on which `next` could do something, without an open trade and with one."""
         return self._marks.of(
-            prepared, self.n, self.market, self._rows.matrix, read_only(P), start.start,
-            self._rows.begin(),
-        )  # fmt: skip
+            prepared, self.n, self.market, self._rows.matrix, read_only(P), start.start
+        )
 
     def _reset(self, f: np.ndarray, n: np.ndarray, room: int) -> None:
         options = self._options

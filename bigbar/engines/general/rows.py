@@ -38,6 +38,16 @@ class Rows:
         """The rows; read-only."""
         return read_only(self._matrix)
 
+    @property
+    def generation(self) -> int:
+        """How often rows have been forgotten."""
+        return self._forgotten
+
+    @property
+    def is_full(self) -> bool:
+        """Whether they take so much room that they are forgotten before the next backtest."""
+        return self._count * self._bars * 8 > _MOST_BYTES
+
     def begin(self) -> int:
         """Before the rows of a backtest: forget earlier ones where they take too much room.
 
@@ -46,7 +56,7 @@ class Rows:
         int
             How often that has been: numbers of rows from before do not count then.
         """
-        if self._count * self._bars * 8 > _MOST_BYTES:
+        if self.is_full:
             self._places.clear()
             self._count = 0
             self._forgotten += 1

@@ -62,13 +62,18 @@ class Starts:
     runner : StrategyRunner
     ran : Ran
         Is told of every `init`.
+
+    Attributes
+    ----------
+    composer : Composer
+        Puts together what needs no `init` of its own.
     """
 
     def __init__(self, runner: StrategyRunner, ran: Ran) -> None:
         self._runner, self._ran = runner, ran
         self._looked_at: set[str] = set()
         self._kept: OrderedDict[Any, Start] = OrderedDict()
-        self._composer = Composer(ran)
+        self.composer = Composer(ran)
 
     def of(self, parameters: Mapping[str, Any]) -> Start | None:
         """The strategy for a combination; None where its broker is none of `backtesting.py`'s.
@@ -78,7 +83,7 @@ class Starts:
         Exception
             Whatever the strategy raises.
         """
-        if self._composer.is_stale():
+        if self.composer.is_stale():
             self._kept.clear()
         key = self._key(parameters)
         start = self._kept.get(key) if key is not None else None
@@ -98,15 +103,17 @@ class Starts:
             attributes[name] = parameters[name]
         return start
 
-    @property
-    def composed(self) -> int:
-        """How many strategies were put together without an `init` of their own."""
-        return self._composer.composed
+    def check(self, parameters: Mapping[str, Any], wanted: int) -> None:
+        """Hold a strategy against its real `init`, if more are to be put together unchecked."""
+        if self.composer.unchecked < wanted:
+            found = self.composer.strategy(parameters)
+            if found is not None:
+                self._made(parameters, found)
 
     def forget(self) -> None:
         """Make every strategy anew from here on."""
         self._kept.clear()
-        self._composer.forget()
+        self.composer.forget()
 
     def _key(self, parameters: Mapping[str, Any]) -> Any:
         """What of a combination `init` depends on; None where that cannot be compared."""
@@ -118,11 +125,12 @@ class Starts:
 
     def _composed(self, parameters: Mapping[str, Any]) -> Start | None:
         """A strategy without an `init` of its own; None where something of it is not known."""
-        found = self._composer.strategy(parameters)
+        found = self.composer.strategy(parameters)
         if found is None:
             return None
-        if self._composer.is_to_be_checked():
+        if not self.composer.unchecked:
             return self._made(parameters, found)
+        self.composer.use(1)
         start = self._runner.first_next(found.warm_up)
         return Start(found.strategy, found.first_bar, start, self._own(parameters))
 
@@ -142,7 +150,7 @@ class Starts:
             nonlocal warm_ups
             with _watched(strategy, set(parameters), seen):
                 strategy.init()
-            warm_ups = self._composer.warm_ups(strategy, parameters)
+            warm_ups = self.composer.warm_ups(strategy, parameters)
 
         with keeping(Warned()):
             strategy, broker, _, start = self._runner.ready(parameters, init)
@@ -157,9 +165,9 @@ class Starts:
             self._looked_at |= looked_at
             self._kept.clear()  # Their keys leave out what has turned out to matter.
         if self._runner.memo.passed > passed or self._runner.changed_class_attributes:
-            self._composer.give_up()  # It cannot be told what an indicator depends on.
-        elif composed is None or self._composer.check(composed, strategy, warm_ups):
-            self._composer.learn(strategy, parameters, warm_ups, looked_at)
+            self.composer.give_up()  # It cannot be told what an indicator depends on.
+        elif composed is None or self.composer.check(composed, strategy, warm_ups):
+            self.composer.learn(strategy, parameters, warm_ups, looked_at)
         first_bar = warm_up_bars(strategy, known=True)
         return Start(strategy, first_bar, start, self._own(parameters))
 
