@@ -25,6 +25,7 @@ from bigbar.executors.inside_process import leave_if_starting
 from bigbar.given import flag, path, refusal, text, whole
 from bigbar.optimization import Optimization
 from bigbar.outcome import Execution
+from bigbar.paragraphs import refusing_in_python
 from bigbar.pipeline import optimize_bars
 from bigbar.printable import one_line, shown
 from bigbar.progress.events import Listener
@@ -49,6 +50,7 @@ _CHOSEN = ("cash", "trade_on_close", "hedging", "exclusive_orders", "finalize_tr
 _PLANNED = ("holdout", "choose", "thorough", "walk_forward", "anchored")
 
 
+@refusing_in_python
 def optimize(
     data: PriceFile | pd.DataFrame,
     strategy: type | str | StrategySpec | None = None,

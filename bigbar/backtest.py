@@ -43,6 +43,7 @@ from bigbar.grid_search import (  # noqa: E402
 from bigbar.interrupts import passed_on  # noqa: E402
 from bigbar.optimization import Optimization  # noqa: E402
 from bigbar.own_run import OF_BROKER, OwnRun, has_own_run  # noqa: E402
+from bigbar.paragraphs import refusing_in_python  # noqa: E402
 from bigbar.progress.terminal import BarOnly  # noqa: E402
 from bigbar.report.showing import in_notebook  # noqa: E402
 from bigbar.request import Request  # noqa: E402
@@ -143,6 +144,7 @@ class Backtest(backtesting.Backtest):
         **kwargs: Any,
     ) -> Any: ...
 
+    @refusing_in_python
     def optimize(
         self,
         *,

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import textwrap
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from bigbar.errors import InputError
+
+_P = ParamSpec("_P")
+_Answer = TypeVar("_Answer")
 
 #: Labels stand in a column of this many characters.
 LABEL = 11
@@ -41,7 +49,11 @@ def paragraph(text: str, width: int, *, first: str = "", indent: str = "") -> st
     ).replace(_JOINT, " ")
 
 
-_OPTION = re.compile(r"--(no-)?([a-z][a-z-]*[a-z])(?: ([\d.]*\d|robust))?")
+#: What has a name and a text.
+_PARAMETER = re.compile(r"--param (\w+)=([^\s,;]+)")
+
+#: An option; or what is quoted, such as another program's command.
+_OPTION = re.compile(r"'[^']*'|(?<![\w-])--(no-)?([a-z][a-z-]*[a-z])(?: ([\d.]*\d|robust|peak))?")
 
 
 def as_arguments(text: str) -> str:
@@ -49,6 +61,8 @@ def as_arguments(text: str) -> str:
 
     def argument(found: re.Match[str]) -> str:
         denied, name, value = found.groups()
+        if name is None:
+            return found[0]
         name = name.replace("-", "_")
         if denied:
             return f"{name}=False"
@@ -56,4 +70,20 @@ def as_arguments(text: str) -> str:
             return name
         return f"{name}={value!r}" if value.isalpha() else f"{name}={value}"
 
-    return _OPTION.sub(argument, text)
+    return _OPTION.sub(argument, _PARAMETER.sub(r'\1="\2"', text))
+
+
+def refusing_in_python(function: Callable[_P, _Answer]) -> Callable[_P, _Answer]:
+    """Have what a function refuses speak of arguments, not of options."""
+
+    @functools.wraps(function)
+    def called(*given: _P.args, **named: _P.kwargs) -> _Answer:
+        try:
+            return function(*given, **named)
+        except InputError as problem:
+            problem.args = tuple(
+                as_arguments(one) if isinstance(one, str) else one for one in problem.args
+            )
+            raise
+
+    return called

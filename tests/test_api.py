@@ -78,7 +78,7 @@ def test_only_the_default_number_of_replays_is_cut_by_time(monkeypatch):
 def test_a_file_and_axes_as_text(tmp_path):
     path = tmp_path / "bars.csv"
     small_bars().frame.rename_axis("time").to_csv(path)
-    with pytest.raises(NothingCounts, match="a lower --k-atr") as problem:
+    with pytest.raises(NothingCounts, match="a lower k_atr") as problem:
         bigbar.optimize(
             path, **SMALL, atr_period="20", k_atr="9,12", uptail_max_ratio=0.7,
             previous_weight=[0.1],
@@ -152,3 +152,18 @@ def test_an_interruption_that_python_dropped_still_ends_the_run():
             small_bars().frame, engine="backtesting", workers=1, listener=Impatient()
         )  # The default grid: half an hour of work.
     assert caught.value.exit_code == 130
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"method": "local"}, "method local needs max_tries N"),
+        ({"method": "grid", "max_tries": 5}, "method grid tries every"),
+        ({"holdout": 3}, "holdout is 3"),
+    ],
+)
+def test_what_is_refused_speaks_of_arguments(options, said):
+    with pytest.raises(SettingsError) as problem:
+        bigbar.optimize("example.csv", progress=False, **options)
+    assert said in str(problem.value)
+    assert "--" not in str(problem.value)

@@ -19,6 +19,7 @@ from bigbar.data.read import Bars, bars_from_frame
 from bigbar.engines.find import build_engine
 from bigbar.engines.reference import BacktestingEngine
 from bigbar.errors import DataError, NothingCounts, SettingsError
+from bigbar.paragraphs import as_arguments
 from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.feasibility import (
     bar_name,
@@ -258,8 +259,14 @@ HOURS = bars_at(pd.date_range("2024-01-07", periods=400, freq="h"))
     ("axes", "words"),
     [
         ({"k_atr": [50.0, 60.0]}, "none is as large as k_atr 50; a lower --k-atr lets more"),
-        ({"previous_weight": [1e6, 2e6]}, "lean as far as previous_weight 1e+06; lower --prev"),
-        ({"uptail_max_ratio": [0.0]}, "tail below uptail_max_ratio 0 of its range; raise --upt"),
+        (
+            {"previous_weight": [1e6, 2e6]},
+            "lean as far as previous_weight 1e+06; lower --previous-weight",
+        ),
+        (
+            {"uptail_max_ratio": [0.0]},
+            "tail below uptail_max_ratio 0 of its range; raise --uptail-max-ratio",
+        ),
     ],
 )
 def test_why_nothing_traded(axes, words):
@@ -272,7 +279,7 @@ def test_why_nothing_traded(axes, words):
     with pytest.raises(NothingCounts) as problem:
         bigbar.optimize(HOURS.frame, **usual | axes, workers=1, verify=0)
     assert str(problem.value).startswith("No combination traded at all: ")
-    assert words in str(problem.value)
+    assert as_arguments(words) in str(problem.value)
     assert (problem.value.found.table()["# Trades"] == 0).all()
     assert bigbar.optimize(HOURS.frame, **usual, workers=1, verify=0).best_parameters is not None
 
@@ -290,7 +297,7 @@ def test_from_python_nothing_that_counts_is_an_exception():
 
 def test_a_robust_choice_that_there_is_none_of():
     """Every second combination never trades: no cross has more than half of its members."""
-    with pytest.raises(NothingCounts, match="Use --choose peak"):
+    with pytest.raises(NothingCounts, match="Use choose='peak'"):
         bigbar.optimize(
             HOURS.frame, atr_period=[3], k_atr=[0.7, 90.0], uptail_max_ratio=0.7,
             previous_weight=0.0, workers=1, verify=0, choose="robust",

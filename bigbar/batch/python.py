@@ -25,6 +25,7 @@ from bigbar.data.many import several
 from bigbar.errors import Interrupted, NothingCounts, SettingsError
 from bigbar.given import refusal
 from bigbar.optimization import Optimization
+from bigbar.paragraphs import refusing_in_python
 from bigbar.progress.events import Listener
 from bigbar.progress.noted import Noted
 from bigbar.report.answer import why_nothing
@@ -54,6 +55,7 @@ class _Gathering(Noted):
         super().returns(returns, times, annual)
 
 
+@refusing_in_python
 def optimize_many(
     data: Mapping[str, Data] | Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
     strategy: type | str | StrategySpec | None = None,
