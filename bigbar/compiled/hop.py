@@ -7,7 +7,10 @@ broker nor the strategy changes anything: equity follows the close, which its se
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
 from bigbar.compiled.broker.fills import broker_next, close_all
@@ -30,8 +33,19 @@ from bigbar.compiled.broker.state import (
     QUEUE,
 )
 from bigbar.compiled.jit import compiled_entry, compiled_inner
-from bigbar.compiled.loop import note_equity
-from bigbar.compiled.pointers import address_of, call_at
+from bigbar.compiled.loop import (
+    FLOATS,
+    GIVEN,
+    GIVEN_TABLE,
+    INT_TABLE,
+    INTS,
+    TABLE,
+    ByPointer,
+    by_its_address,
+    note_equity,
+    run,
+)
+from bigbar.compiled.pointers import address_of, arrays_at, call_at
 
 #: Bars that are passed over together where nothing can happen on any, and that are looked at
 #: together.
@@ -198,39 +212,60 @@ def at_the_end(f, n, M, T, Ti, segments, stop, finalize_trades):  # type: ignore
         broker_first(f, n, M, T, Ti, segments, stop - 1)
 
 
-@compiled_entry
-def run_hopping(  # type: ignore[no-untyped-def]
-    pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades,  # noqa: E741
-    flat, inside, tops, bottoms, lowest, highest,
-):  # fmt: skip
-    """As `bigbar.compiled.loop.run`, on the bars on which something could happen.
+#: What a loop reads, but for the bar to begin with: first all that is said in
+#: `bigbar.compiled.loop.run`, then `flat` and `inside` from `list_marked`; `tops` and `bottoms`,
+#: `extremes` of the highs and of the lows; the lowest and the highest close.
+LOOP = types.Tuple(
+    (
+        types.int64, FLOATS, INTS, GIVEN_TABLE, GIVEN_TABLE, GIVEN, FLOATS, TABLE, INT_TABLE,
+        TABLE, types.int64, types.boolean, INTS, INTS, FLOATS, FLOATS, types.float64, types.float64,
+    )
+)  # fmt: skip
+_loop_at = arrays_at(LOOP)
 
-    Parameters
-    ----------
-    pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades
-        See `bigbar.compiled.loop.run`.
-    flat, inside : ndarray of int64
-        From `list_marked`.
-    tops, bottoms : ndarray of float, shape (blocks,)
-        `extremes` of the highs, and of the lows.
-    lowest, highest : float
-        Of all closes.
-    """
+
+def _hop_at(place, start):  # type: ignore[no-untyped-def]
+    (
+        pointer, f, n, M, I, P, S, T, Ti, segments, stop, finalize_trades, flat, inside, tops,  # noqa: E741
+        bottoms, lowest, highest,
+    ) = _loop_at(place)  # fmt: skip
     if start >= stop:
         note_equity(f, n, segments, 0, f[CASH], 0.0, 0.0)
         return
-    place = address_of((f, n, M, I, P, S, T, Ti))
+    arrays = address_of((f, n, M, I, P, S, T, Ti))
     bar, at_flat, at_inside = start, 0, 0
     while bar < stop:
         if not broker_first(f, n, M, T, Ti, segments, bar):
             return
-        call_at(pointer, place, bar)
+        call_at(pointer, arrays, bar)
         if n[ERR]:
             return
         bar, at_flat, at_inside = following(
             f, n, M, flat, inside, tops, bottoms, lowest, highest, bar + 1, stop, at_flat, at_inside
         )
     at_the_end(f, n, M, T, Ti, segments, stop, finalize_trades)
+
+
+def _step_at(place, start):  # type: ignore[no-untyped-def]
+    (
+        pointer, f, n, M, I, P, S, T, Ti, segments, stop, finalize_trades, _, _, _, _, _, _,  # noqa: E741
+    ) = _loop_at(place)  # fmt: skip
+    run(pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades)
+
+
+@cache
+def hopping() -> ByPointer:
+    """Runs the bars on which something could happen, with what `LOOP` says and the first bar.
+
+    Compiled by itself, as the others are: a strategy needs one of the two loops.
+    """
+    return by_its_address(_hop_at, "hopping")
+
+
+@cache
+def stepping() -> ByPointer:
+    """Runs every bar, likewise."""
+    return by_its_address(_step_at, "stepping")
 
 
 @compiled_inner
@@ -254,7 +289,7 @@ def run_checking(  # type: ignore[no-untyped-def]
     pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades,  # noqa: E741
     flat, inside, tops, bottoms, lowest, highest, f0, n0, S0, T0,
 ):  # fmt: skip
-    """As `run_hopping`, but on every bar: `n[ERR]` is `E_MISSED` where that changes anything.
+    """As `hopping`, but on every bar: `n[ERR]` is `E_MISSED` where that changes anything.
 
     Then `n[BAR]` is the bar. For tests, and to find what is wrong.
 
@@ -262,7 +297,7 @@ def run_checking(  # type: ignore[no-untyped-def]
     ----------
     pointer, f, n, M, I, P, S, T, Ti, segments, start, stop, finalize_trades, flat, inside, tops,
     bottoms, lowest, highest
-        See `run_hopping`.
+        See `LOOP`.
     f0, n0, S0, T0 : ndarray
         As `f`, `n`, `T`, and that part of `S` which is kept from bar to bar: overwritten.
     """

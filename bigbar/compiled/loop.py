@@ -40,23 +40,22 @@ from bigbar.compiled.pointers import address_of, arrays_at, call_at
 FROM, SEGCASH, SEGSIZE, SEGPUT = range(4)
 SEGCOLUMNS = 4
 
-_FLOATS = types.Array(types.float64, 1, "C")
-_INTS = types.Array(types.int64, 1, "C")
-_TABLE = types.Array(types.float64, 2, "C")
-_INT_TABLE = types.Array(types.int64, 2, "C")
-_GIVEN = types.Array(types.float64, 1, "C", readonly=True)
-_GIVEN_TABLE = types.Array(types.float64, 2, "C", readonly=True)
+# Types of arrays; those that are given may be read-only.
+FLOATS = types.Array(types.float64, 1, "C")
+INTS = types.Array(types.int64, 1, "C")
+TABLE = types.Array(types.float64, 2, "C")
+INT_TABLE = types.Array(types.int64, 2, "C")
+GIVEN = types.Array(types.float64, 1, "C", readonly=True)
+GIVEN_TABLE = types.Array(types.float64, 2, "C", readonly=True)
 
 NEXT_SIGNATURE = types.void(
-    _FLOATS, _INTS, _GIVEN_TABLE, _GIVEN_TABLE, _GIVEN, _FLOATS, _TABLE, _INT_TABLE, types.int64
+    FLOATS, INTS, GIVEN_TABLE, GIVEN_TABLE, GIVEN, FLOATS, TABLE, INT_TABLE, types.int64
 )
 
 _PLACED_SIGNATURE = types.void(types.int64, types.int64)
 _arrays_at = arrays_at(types.Tuple(NEXT_SIGNATURE.args[:-1]))
 _marked_at = arrays_at(
-    types.Tuple(
-        (_INTS, _GIVEN_TABLE, _GIVEN_TABLE, _GIVEN, _INTS, types.Array(types.uint8, 1, "C"))
-    )
+    types.Tuple((INTS, GIVEN_TABLE, GIVEN_TABLE, GIVEN, INTS, types.Array(types.uint8, 1, "C")))
 )
 
 
@@ -154,7 +153,7 @@ def compiled_next(function: Callable[..., None], sources: str) -> ByPointer:
         f, n, M, I, P, S, T, Ti = _arrays_at(place)  # noqa: E741
         inner(f, n, M, I, P, S, T, Ti, i)
 
-    return _by_its_address(next_at, _name_of(function, sources))
+    return by_its_address(next_at, _name_of(function, sources))
 
 
 def compiled_marks(function: Callable[..., None], sources: str) -> ByPointer:
@@ -173,10 +172,17 @@ def compiled_marks(function: Callable[..., None], sources: str) -> ByPointer:
         n, M, I, P, errors, marked = _marked_at(place)  # noqa: E741
         inner(n, M, I, P, errors, marked, start, len(marked))
 
-    return _by_its_address(marks_at, f"{_name_of(function, sources)}.marks")
+    return by_its_address(marks_at, f"{_name_of(function, sources)}.marks")
 
 
-def _by_its_address(function: Callable[..., None], name: str) -> ByPointer:
+def by_its_address(function: Callable[..., None], name: str) -> ByPointer:
+    """Compile a `function(place, i)` of two int64 for `bigbar.compiled.pointers.call_at`.
+
+    Parameters
+    ----------
+    function, name
+        See `bigbar.compiled.jit.compiled_made`.
+    """
     made: Any = compiled_made(function, name)
     made.compile(_PLACED_SIGNATURE)
     result = made.overloads[_PLACED_SIGNATURE.args]

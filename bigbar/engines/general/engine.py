@@ -269,7 +269,10 @@ def warm_up() -> None:
 
     Once in a process; one that is forked has it from its parent.
     """
-    code = load("def next_(f, n, M, I, P, S, T, Ti, i):\n    pass\n")
+    code = load(
+        "def next_(f, n, M, I, P, S, T, Ti, i):\n    pass\n\n\n"
+        "def marks_(n, M, I, P, errors, marked, start, stop):\n    pass\n"
+    )
     days = pd.date_range("2024-01-01", periods=4, freq="D")
     prices = pd.DataFrame(1.0, days, MARKET)
     symbols = Symbols()

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from bigbar.compiled.broker import state as at
 from bigbar.compiled.broker.state import new_state, reset
 from bigbar.compiled.curve_statistics import CurveBuffers, new_buffers
-from bigbar.compiled.hop import E_MISSED, extremes, run_checking
+from bigbar.compiled.hop import E_MISSED, extremes, hopping, run_checking, stepping
 from bigbar.compiled.loop import SEGCOLUMNS
-from bigbar.compiled.many import run_many
+from bigbar.compiled.many import counter, running_many
 from bigbar.compiled.translate.builder import MOST_ROWS
 from bigbar.compiled.translate.kinds import Symbols
 from bigbar.engines.any_strategy.curves import Curves, curves_of
@@ -144,7 +144,7 @@ class Machine:
         Returns
         -------
         ndarray of int64, shape (combinations,)
-            See `bigbar.compiled.many.run_many`.
+            See `bigbar.compiled.many.running_many`.
         """
         count = len(counting.rows)
         Ps = np.repeat(given.P[np.newaxis], count, axis=0)
@@ -209,15 +209,16 @@ class Machine:
         first_bars: NDArray[np.int64],
         counting: Counting,
     ) -> NDArray[np.int64]:
-        """Run the machine code, see `run_many`."""
+        """Run the machine code, see `running_many`."""
         n, codes = self.n, np.empty(len(Ps), np.int64)
         marker = 0 if code.marks is None else code.marks.pointer
         read = np.array(marked_by or (), np.int64)
-        run_many(
-            code.next.pointer, marker, self._f, n, self.market, self._rows.matrix, read_only(Ps),
-            places, S, self.T, self.Ti, self.segments, starts, self._bars, self._finalize,
-            self._f.copy(), n.copy(), S.copy(), read, self._marks.errors,
-            self._marks.bars, self._marks.words, *self._marks.lists,
+        runner = stepping() if code.marks is None else hopping()
+        running_many()(
+            runner.pointer, counter().pointer, code.next.pointer, marker, self._f, n,
+            self.market, self._rows.matrix, read_only(Ps), places, S, self.T, self.Ti,
+            self.segments, starts, self._bars, self._finalize, self._f.copy(), n.copy(), S.copy(),
+            read, self._marks.errors, self._marks.bars, self._marks.words, *self._marks.lists,
             self._tops, self._bottoms, *self._extremes, codes, counting.rows, counting.returns,
             first_bars, counting.curves.market, counting.curves.constants, counting.curves.clocks,
             counting.buffers,
