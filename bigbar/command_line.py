@@ -208,3 +208,10 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def folder(text: str) -> str:
+    """The name of a folder; a variable of the shell that is not set names none."""
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} names no folder; '.' is this one")
+    return text

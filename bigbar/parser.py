@@ -6,7 +6,7 @@ import argparse
 import math
 import multiprocessing
 
-from bigbar.command_line import Parser, Several, at_least, number
+from bigbar.command_line import Parser, Several, at_least, folder, number
 from bigbar.data.days import ORDERS
 from bigbar.engines.find import engine_choices
 from bigbar.errors import SettingsError
@@ -318,6 +318,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--output",
         metavar="DIR",
+        type=folder,
         default="bigbar_output",
         help="folder for the files (default: %(default)s)",
     )

@@ -144,6 +144,7 @@ def test_refused_with_exit_code_2(arguments, words):
     [
         ([], "FILE.csv is missing"),
         (["f", "--workers", "0"], "--workers: 0 is below 1"),
+        (["f", "--output", ""], "names no folder"),
         (["f", "--workers", "two"], "--workers: 'two' is not a whole number, nor is it auto"),
         (["f", "--min-trades", "-1"], "--min-trades: -1 is below 0"),
         (["f", "--top", "1.5"], "--top: '1.5' is not a whole number"),

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from bigbar.command_line import Parser, at_least
+from bigbar.command_line import Parser, at_least, folder
 from bigbar.dashboard.access import LOOPBACK, access_for, address_of, listening
 from bigbar.errors import BigBarError, InputError
 from bigbar.printable import one_line
@@ -61,6 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output",
         metavar="DIR",
+        type=folder,
         default="bigbar_output",
         help="the output folder of the runs (default: %(default)s)",
     )

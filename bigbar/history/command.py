@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bigbar.command_line import Parser
+from bigbar.command_line import Parser, folder
 from bigbar.errors import BigBarError, InputError, Interrupted
 from bigbar.history.answer import Answer
 from bigbar.history.page_options import add_page, add_report
@@ -130,6 +130,7 @@ def make_parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--output",
             metavar="DIR",
+            type=folder,
             default="bigbar_output",
             help="the output folder of the runs (default: %(default)s)",
         )
