@@ -23,6 +23,7 @@ from bigbar.errors import Interrupted, NothingCounts, SettingsError
 from bigbar.execution import execution_of
 from bigbar.executors.inside_process import leave_if_starting
 from bigbar.given import flag, path, refusal, text, whole
+from bigbar.keeping.rule import rows_kept
 from bigbar.optimization import Optimization
 from bigbar.outcome import Execution
 from bigbar.paragraphs import refusing_in_python
@@ -64,6 +65,7 @@ def optimize(
     constraint: Callable[[Any], bool] | str | None = None,
     method: str | None = None,
     max_tries: int | None = None,
+    keep: str = "all",
     cash: float | None = None,
     commission: float | tuple[float, float] | Callable[[float, float], float] = 0.0,
     spread: float = 0.0,
@@ -130,6 +132,9 @@ def optimize(
     max_tries : int, optional
         Combinations to try at most; all by default. Whatever their number, nothing is as large as
         the grid.
+    keep : str, optional
+        "all" rows, or "top:1000" of a grid whose rows cannot all be kept: so many of the best, a
+        sample, and the heatmaps; `Optimization.table` and `results` have these rows then.
     cash, commission, spread, margin, trade_on_close, hedging, exclusive_orders, finalize_trades
         As in `backtesting.Backtest`, with its defaults; BigBar's are its own.
     engine : str, optional
@@ -313,6 +318,7 @@ def asked_for(given: Mapping[str, Any]) -> Asked:
         ),
         whole=points.whole,
         asking=points.asking,
+        keep=rows_kept(given["keep"]),
     )
     if given["listener"] is None and flag("progress", given["progress"]):
         listening = BarOnly()

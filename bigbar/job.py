@@ -32,7 +32,7 @@ class Job:
     Raises
     ------
     SettingsError
-        If there are too many points to hold; if the span begins before the strategy is warm, or
+        If the span begins before the strategy is warm, or
         holds too few bars to trade.
     """
 
@@ -43,7 +43,6 @@ class Job:
     span: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        self.space.check_size()
         self.spec.check(self.space, self.account)
         if self.span is None:
             return

@@ -56,7 +56,7 @@ class Optimization:
         best = self.best_parameters
         return (
             f"<Optimization of {self.outcome.job.spec.title} for "
-            f"{self.outcome.choice}: {counted(len(self), 'combination')}, "
+            f"{self.outcome.choice}: {counted(self.outcome.total, 'combination')}, "
             f"{'none counts' if best is None else 'best ' + setting_text(best)}>"
         )
 

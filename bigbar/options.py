@@ -21,6 +21,7 @@ from bigbar.data.reading import Reading, parse_columns
 from bigbar.engines.find import available_engine
 from bigbar.errors import SettingsError
 from bigbar.execution import on_cluster
+from bigbar.keeping.rule import rows_kept
 from bigbar.machine.budget import Files
 from bigbar.machine.other_programs import worker_range
 from bigbar.machine.resources import usable_processors
@@ -210,6 +211,7 @@ def _options(
         ),
         whole=points.whole,
         asking=points.asking,
+        keep=rows_kept(given.keep),
     )
     return Options(
         file=given.files[0] if sources is None else sources.files[0].path,

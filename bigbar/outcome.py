@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypedDict
 
@@ -22,6 +22,8 @@ from bigbar.data.read import Bars
 from bigbar.errors import VerificationError
 from bigbar.executors.contract import Machine
 from bigbar.job import Job
+from bigbar.keeping.reduced import Reduced
+from bigbar.keeping.rule import Rule
 from bigbar.known import KnownResult
 from bigbar.machine.budget import Budget, Files
 from bigbar.machine.metrics import Metrics
@@ -33,7 +35,7 @@ from bigbar.sharing.asked import AskedSpace
 from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.recorder import Carried
 from bigbar.store.records import State
-from bigbar.store.search_parts import SearchParts, search_parts
+from bigbar.store.search_parts import SearchParts, keep_parts, search_parts
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
 from bigbar.validation.returns import KeptReturns
@@ -210,6 +212,11 @@ class Outcome:
         The search that chose the points; None where they were known from the beginning.
     untried : int
         Points that a search was stopped before it could ask for.
+    rule : Rule or None
+        By what a part of the rows is kept; None where all are.
+    reduced : Reduced or None
+        What is known of all combinations then: counts, and sums for heatmaps. `table` has the rows
+        that were kept.
     """
 
     job: Job
@@ -251,6 +258,8 @@ class Outcome:
     config: dict[str, str] | None = None
     asking: Asking | None = None
     untried: int = 0
+    rule: Rule | None = None
+    reduced: Reduced | None = None
 
     @property
     def metrics(self) -> Metrics | None:
@@ -277,16 +286,26 @@ class Outcome:
     def backtests_per_second(self) -> float:
         """Over the fan-out alone."""
         seconds = self.timings.get("sweep_s", 0.0)
-        ran = self.table.reached() - self.resumed - self.reused - len(self.sampled)
+        ran = self.reached + self.failed - self.resumed - self.reused - len(self.sampled)
         return max(0, ran) / seconds if seconds else 0.0
 
     @cached_property
     def identity(self) -> Identity:
         """What decides the numbers."""
+        if self.rule is not None:
+            return self._identity_kept(self.rule)
         found = identity_of(self.bars.frame, self.job, self.search)
         if isinstance(self.job.space, AskedSpace):  # Nothing has been asked for yet.
             return found.with_points(np.empty(0, np.int64))
         return found
+
+    def _identity_kept(self, rule: Rule) -> Identity:
+        """Of a run of which a part is kept: of the whole grid, with those points."""
+        space = self.job.space
+        whole = space if self.reduced is None else self.reduced.space
+        found = identity_of(self.bars.frame, replace(self.job, space=whole), keep=keep_parts(rule))
+        count = 0 if self.reduced is None else len(space)
+        return found.with_points(space.in_product(np.arange(count)))
 
     @cached_property
     def search(self) -> SearchParts | None:
@@ -296,12 +315,48 @@ class Outcome:
     @property
     def complete(self) -> bool:
         """Whether every combination was answered, or failed."""
-        return self.table.reached() + len(self.failures) >= self.total
+        return self.reached + self.failed >= self.total
 
     @property
     def total(self) -> int:
         """How many combinations were to be tried."""
+        if self.rule is not None:
+            return self.rule.total
         return len(self.table) + self.untried
+
+    @property
+    def reached(self) -> int:
+        """How many combinations were answered."""
+        if self.reduced is not None:
+            return self.reduced.counts.tried - self.reduced.counts.failed
+        return self.table.reached()
+
+    @property
+    def failed(self) -> int:
+        """How many combinations failed; of a part that is kept, `failures` has some of them."""
+        return len(self.failures) if self.reduced is None else self.reduced.counts.failed
+
+    @property
+    def without_trades(self) -> int:
+        """How many combinations never traded."""
+        if self.reduced is not None:
+            return self.reduced.counts.without_trades
+        return self.table.without_trades()
+
+    @property
+    def most_trades(self) -> int:
+        """That any combination made."""
+        if self.reduced is not None:
+            return self.reduced.counts.most_trades
+        trades = self.table.column("# Trades")
+        return 0 if np.isnan(trades).all() else int(np.nanmax(trades))
+
+    @property
+    def in_sample(self) -> NDArray[np.bool_] | None:
+        """Which rows of the table are a fair sample of all; None where the table has all."""
+        if self.rule is None:
+            return None
+        return self.rule.in_sample(self.job.space.in_product(np.arange(len(self.table))))
 
     @property
     def unsteady(self) -> str | None:
@@ -444,6 +499,7 @@ def settings_values(outcome: Outcome) -> dict[str, Any]:
         **job.account.described,
         **job.spec.settings,
         **_search_values(outcome.asking),
+        **({} if outcome.rule is None else {"keep": f"top:{outcome.rule.top}"}),
         "seed": execution.seed,
         "verify": execution.verify,
     }

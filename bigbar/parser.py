@@ -143,6 +143,13 @@ def _add_search(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
         "grid takes under a minute)",
     )
     group.add_argument(
+        "--keep",
+        metavar="ROWS",
+        default="all",
+        help="all rows, or top:N of a grid whose rows cannot all be kept: the N best, a sample, "
+        "and the heatmaps (default: %(default)s)",
+    )
+    group.add_argument(
         "--no-optimize",
         action="store_true",
         help="one backtest with the given parameters, the rest as in "

@@ -29,6 +29,7 @@ from bigbar.machine.describe import machine
 from bigbar.outcome import Execution, Outcome, data_values, settings_values
 from bigbar.progress.events import Listener
 from bigbar.progress.noted import Noted
+from bigbar.reducing import Reduction
 from bigbar.request import Request
 from bigbar.results import ResultTable
 from bigbar.searching import as_asked_before, room_to_search, search
@@ -43,6 +44,7 @@ from bigbar.stored_rows import distrust
 from bigbar.sweep import SAMPLE_SIZE, estimate, limit_of, sweep, throttle_of
 from bigbar.validation.compounding import MOST_BYTES
 from bigbar.validation.examine import ExaminedRun, choose, concluded, examine
+from bigbar.validation.kept import KeptRows
 from bigbar.validation.plan import CHOICES, Plan
 from bigbar.validation.returns import keep_returns
 from bigbar.validation.summary import as_json
@@ -128,14 +130,16 @@ def optimize_bars(
         what = "block of shared data" if removed == 1 else "blocks of shared data"
         listener.event(f"removed {removed} {what} that a killed run had left behind")
     with signals_raised(), placed(request.execution, listener) as execution:
-        budget = _budget(bars, job, execution, request.plan, engine.backtest_s)
+        budget = _budget(bars, job, execution, request, engine.backtest_s)
         execution = _within(execution, budget)
         with room_to_search(job, asking) as job:
-            table = ResultTable.empty(job.space)
+            rule = request.rule(job.space)
+            held = job.space if rule is None else job.space.only(np.empty(0, np.int64))
+            table = ResultTable.empty(held)
             outcome = Outcome(
                 job, execution, request.choice, bars, table, request.plan, budget=budget
             )
-            outcome.engine_reason, outcome.asking = engine.reason, asking
+            outcome.engine_reason, outcome.asking, outcome.rule = engine.reason, asking, rule
             if execution.files is not None:
                 outcome.kept_bytes = execution.files.store_bytes()
             _carry_out(outcome, budget, listener, recorder)
@@ -147,10 +151,11 @@ def optimize_bars(
 
 
 def _budget(
-    bars: Bars, job: Job, execution: Execution, plan: Plan | None, backtest_s: float | None
+    bars: Bars, job: Job, execution: Execution, request: Request, backtest_s: float | None
 ) -> Budget:
-    load = load_of(bars, job, execution, plan)
-    load = replace(load, measured_s=backtest_s)
+    load = load_of(bars, job, execution, request.plan)
+    rule = request.rule(job.space)
+    load = replace(load, measured_s=backtest_s, held=None if rule is None else rule.most_rows)
     if execution.cluster is not None:
         load = replace(load, forked=False, here=workers_here(execution))
     return budget_for(load, max_memory=execution.max_memory, files=execution.files)
@@ -256,7 +261,34 @@ def _carry_out(outcome: Outcome, budget: Budget, listener: Listener, recorder: R
     def optimize(setup: WorkerSetup) -> None:
         _optimize(outcome, setup, listener, recorder)
 
+    if outcome.rule is not None:
+        _reduce(outcome, listener, recorder)
+        return
     among_workers(outcome, listener, optimize)
+
+
+def _reduce(outcome: Outcome, listener: Listener, recorder: Recorder) -> None:
+    """Sweep the space by workers that reduce it; the rest by others, on what is kept of it."""
+
+    def sweep_all(setup: WorkerSetup) -> None:
+        assert outcome.watcher is not None
+        with outcome.watcher.sweeping(outcome.sweep_metrics):
+            Reduction(outcome, setup.pool, listener, recorder).run()
+        outcome.machines = setup.pool.machines()
+        workers = outcome.execution.workers
+        outcome.memory = memory_of(setup.file, setup.publication, setup.pool, workers)
+
+    def conclude(setup: WorkerSetup) -> None:
+        _settle(outcome, setup.engine, listener)
+        _find_out(outcome, setup, listener, recorder, run_again=lambda: None)
+
+    among_workers(outcome, listener, sweep_all)
+    if outcome.stopped_by is not None:
+        _settle(outcome, None, listener)
+        return
+    watcher = outcome.watcher  # What the sweep took is what counts.
+    among_workers(outcome, listener, conclude)
+    outcome.watcher = watcher
 
 
 def _optimize(outcome: Outcome, setup: WorkerSetup, listener: Listener, recorder: Recorder) -> None:
@@ -269,15 +301,27 @@ def _optimize(outcome: Outcome, setup: WorkerSetup, listener: Listener, recorder
     run = partial(_run, outcome, space, pool, listener, recorder)
     with watcher.sweeping(outcome.sweep_metrics):
         run()
-    _settle(outcome, engine, listener, recorder)
+    recorder.swept()
+    _settle(outcome, engine, listener)
     outcome.machines = pool.machines()
     outcome.memory = memory_of(file, setup.publication, pool, outcome.execution.workers)
-    if outcome.stopped_by is not None:
-        return
+    if outcome.stopped_by is None:
+        _find_out(outcome, setup, listener, recorder, run_again=run)
+
+
+def _find_out(
+    outcome: Outcome,
+    setup: WorkerSetup,
+    listener: Listener,
+    recorder: Recorder,
+    *,
+    run_again: Callable[[], None],
+) -> None:
+    """Verify the answer, and find out what it is worth."""
     try:
-        _verify(outcome, engine, pool, listener, recorder, run)
+        _verify(outcome, setup.engine, setup.pool, listener, recorder, run_again)
         with outcome.timed("validate_s"), outcome.apart("the validation", listener.event):
-            _validate(outcome, file, pool, listener, recorder)
+            _validate(outcome, setup.file, setup.pool, listener, recorder)
     except Interrupted as stop_signal:  # The result is complete all the same.
         outcome.stopped_by = stop_signal.signal_number
 
@@ -303,7 +347,7 @@ def _take_over(outcome: Outcome, listener: Listener, recorder: Recorder) -> None
     table = outcome.table
     carried = recorder.begin(lambda: _described(outcome), table.values)
     outcome.carried, outcome.failures = carried, list(carried.failures)
-    if carried.run is None:
+    if carried.run is None or outcome.rule is not None:
         return
     if carried.retry is not None:
         listener.retrying(carried.run, len(carried.retry))
@@ -319,7 +363,7 @@ def _tell_forecast(outcome: Outcome, budget: Budget, listener: Listener) -> None
     known = int(np.count_nonzero(carried.done | (carried.taken > 0)))
     if carried.retry is not None:
         known = stored = total - len(carried.retry)
-    if known:
+    if known and outcome.rule is None:
         files = outcome.execution.files
         budget = budget.of_the_rest(known=known, stored=stored, files=files)
     outcome.budget = budget
@@ -336,14 +380,13 @@ def _described(outcome: Outcome) -> NewRun:
     )
 
 
-def _settle(outcome: Outcome, engine: Engine, listener: Listener, recorder: Recorder) -> None:
+def _settle(outcome: Outcome, engine: Engine | None, listener: Listener) -> None:
     """Read the answer off a table that is finished."""
-    recorder.swept()
     outcome.score()
     outcome.digest_aside()
     _choose(outcome, listener)
     outcome.trades = None
-    if outcome.stopped_by is None and outcome.best is not None:
+    if engine is not None and outcome.stopped_by is None and outcome.best is not None:
         with outcome.apart("the list of trades", listener.event):
             outcome.trades = engine.trades(outcome.best)
 
@@ -376,7 +419,8 @@ def _verify(
     computed = ~outcome.kept if outcome.asking is None else np.zeros_like(outcome.kept)
     distrust(outcome, listener, recorder, wrong, computed=computed)
     run_again()
-    _settle(outcome, engine, listener, recorder)
+    recorder.swept()
+    _settle(outcome, engine, listener)
     if outcome.stopped_by is None:
         with outcome.timed("verify_s"):
             verify(outcome, pool, listener)
@@ -413,6 +457,7 @@ def _validate(
         on_returns=listener.returns,
         asking=outcome.asking,
         failed=[failure.number for failure in outcome.failures],
+        kept=_kept_rows(outcome),
     )
     before = len(outcome.broke_off)
     known = outcome.known(replace(plan, choose=CHOICES[0]), outcome.best, run.earlier_trials)
@@ -431,6 +476,14 @@ def _validate(
         found = replace(found, notes=(*found.notes, *broken))
         json.dumps(as_json(found, outcome.job.space), allow_nan=False)  # It can be written, later.
     outcome.findings = found
+
+
+def _kept_rows(outcome: Outcome) -> KeptRows | None:
+    """What the table has a part of."""
+    rule, reduced, in_sample = outcome.rule, outcome.reduced, outcome.in_sample
+    if rule is None or reduced is None or in_sample is None:
+        return None
+    return KeptRows(rule, reduced.space, in_sample)
 
 
 def time_a_backtest(bars: Bars, job: Job, *, sample_size: int = SAMPLE_SIZE) -> float:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from bigbar.account import Account
 from bigbar.choice import Choice
 from bigbar.errors import SettingsError
+from bigbar.keeping.rule import Rule
 from bigbar.outcome import Execution
 from bigbar.search.find import Asking, Whole
-from bigbar.space import Space
+from bigbar.space import MOST_NUMBERED, Space
 from bigbar.spec import StrategySpec
 from bigbar.validation.plan import Plan
 
@@ -36,6 +37,9 @@ class Request:
         The grid that may be run in place of a search through it, where that is quick.
     asking : Asking or None
         The search that chooses the points; `space` has as many by chance then, to reckon with.
+    keep : int or None
+        Of the rows only so many, the best, are kept, with a sample and the sums for heatmaps; None
+        to keep all.
 
     Raises
     ------
@@ -53,6 +57,7 @@ class Request:
     plan: Plan | None = None
     whole: Whole | None = None
     asking: Asking | None = None
+    keep: int | None = None
 
     def on_the_same_points(self) -> Request:
         """The same for several files of which one setting is sought: by chance, not by a search.
@@ -67,13 +72,44 @@ class Request:
                 f"--common compares the same combinations on every file, and --method "
                 f"{self.asking.method} tries others on each; use --method random, or grid"
             )
+        if self.keep is not None:
+            raise SettingsError(
+                "--common compares the rows of every combination, and --keep keeps a part of them; "
+                "leave one out"
+            )
         return replace(self, whole=None, asking=None)
 
     def __post_init__(self) -> None:
-        self.space.check_size()
+        if self.keep is None:
+            self.space.check_size()
+        else:
+            self._check_keep()
         if self.space.is_sample and self.plan is not None and self.plan.choose == "robust":
             raise SettingsError(
                 "--choose robust looks at what stands around each combination, which --max-tries "
                 "leaves out; try the whole grid (--method grid), or leave --choose out"
             )
         self.spec.check(self.space, self.account)
+
+    def _check_keep(self) -> None:
+        if self.space.product > MOST_NUMBERED:
+            raise SettingsError(
+                f"{self.space.size_text} combinations are too many to be numbered; give a "
+                "parameter fewer values or a larger step"
+            )
+        if self.asking is not None:
+            raise SettingsError(
+                f"--keep is for grids: a search (--method {self.asking.method}) keeps the few "
+                "combinations that it tries; leave --keep out, or use --method grid or random"
+            )
+        if self.plan is not None and self.plan.choose == "robust":
+            raise SettingsError(
+                "--choose robust looks at what stands around each combination, and --keep keeps a "
+                "part of the rows; leave one out"
+            )
+
+    def rule(self, space: Space) -> Rule | None:
+        """What is kept of the rows of a space; None for all of them."""
+        if self.keep is None:
+            return None
+        return Rule(self.keep, self.choice, space.count, self.execution.seed)

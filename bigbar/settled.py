@@ -19,7 +19,7 @@ from bigbar.request import Request
 from bigbar.search.find import DEFAULT_SEARCH
 from bigbar.store.fingerprint import identity_of
 from bigbar.store.recorder import Recorder
-from bigbar.store.search_parts import search_parts
+from bigbar.store.search_parts import keep_parts, search_parts
 from bigbar.units import counted
 from bigbar.validation.plan import Plan
 
@@ -96,8 +96,10 @@ def _as_before(bars: Bars, job: Job, request: Request, recorder: Recorder) -> Jo
     jobs = {name: replace(job, engine=name) for name in ("compiled", "backtesting")}
     asking = request.asking
     search = None if asking is None else search_parts(asking, request.choice)
+    rule = request.rule(job.space)
+    keep = None if rule is None else keep_parts(rule)
     before = recorder.engine_before(
-        {name: partial(identity_of, bars.frame, one, search) for name, one in jobs.items()}
+        {name: partial(identity_of, bars.frame, one, search, keep) for name, one in jobs.items()}
     )
     return job if before is None else jobs[before]
 

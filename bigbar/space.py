@@ -26,6 +26,9 @@ MOST_VALUES = 100_000
 #: No more can be run: the table of a row a point would take 25 GB.
 MOST_POINTS = 100_000_000
 
+#: Up to here every number is exact as a float, which is what a browser and JSON have for it.
+MOST_NUMBERED = 1 << 53
+
 #: Points that a constraint is asked about at once: some megabytes of columns.
 _BLOCK = 1 << 17
 
@@ -259,6 +262,8 @@ class Space:
     is_sample : bool, optional
         Whether chance or a search left out what is not kept, so that nothing is known of what
         stands around a point. It makes no other space.
+    tried : int, optional
+        Points that were tried, of which these were kept; all of them by default.
 
     Raises
     ------
@@ -272,12 +277,14 @@ class Space:
         kept: NDArray[np.int64] | None = None,
         *,
         is_sample: bool = False,
+        tried: int | None = None,
     ) -> None:
         self.parameters = tuple(parameters)
         if len(set(self.names)) < len(self.names):
             raise SettingsError(f"a parameter is named twice: {', '.join(self.names)}")
         self.kept = None if kept is None or _are_all(kept, self.product) else _frozen(kept)
         self.is_sample = is_sample and self.kept is not None
+        self._tried = tried
 
     @classmethod
     def of(cls, **values: Any) -> Space:
@@ -326,6 +333,11 @@ class Space:
         return self.product if self.kept is None else len(self.kept)
 
     @property
+    def tried(self) -> int:
+        """Points that were tried, of which those of the space may be a part."""
+        return self.count if self._tried is None else self._tried
+
+    @property
     def size_text(self) -> str:
         """`91 × 31 = 2,821`: the whole product, as a person reads it."""
         return f"{' × '.join(map(str, self.shape))} = {self.product:,}"
@@ -340,7 +352,8 @@ class Space:
         if self.count > MOST_POINTS:
             raise SettingsError(
                 f"the grid has {self.size_text} combinations, more than {MOST_POINTS:,}; give a "
-                "parameter fewer values or a larger step, or try some of them with --max-tries"
+                "parameter fewer values or a larger step, try some of them with --max-tries, or "
+                "keep the best of them (--keep top:1000)"
             )
 
     @property
@@ -475,7 +488,8 @@ class Space:
 
     def only(self, numbers: NDArray[np.bool_] | NDArray[np.int64]) -> Space:
         """Some of the points, in the same order."""
-        kept = np.asarray(self._numbers()[numbers], np.int64)
+        places = np.flatnonzero(numbers) if numbers.dtype == np.bool_ else numbers
+        kept = self.in_product(np.asarray(places, np.int64))
         return Space(self.parameters, kept, is_sample=self.is_sample)
 
     def _numbers(self) -> NDArray[np.int64]:
@@ -517,6 +531,11 @@ class Space:
 
     def count_shared(self, other: Space) -> int:
         """How many points another space has as well."""
+        if self.kept is None and other.kept is None and set(self.names) == set(other.names):
+            theirs = {parameter.name: parameter for parameter in other.parameters}
+            return math.prod(
+                len(_shared_values(mine, theirs[mine.name])[0]) for mine in self.parameters
+            )
         return len(self.shared_with(other)[0])
 
 

@@ -20,11 +20,12 @@ LAYERS = (
         "space", "constraint", "search", "results", "pareto", "user_code", "data", "spec", "job",
     ),
     ("compiled", "sharing", "engines", "strategies.big_bar", "strategies"),
-    ("worker", "executors"),
+    ("worker", "keeping", "executors"),
     ("verification", "validation", "store", "machine"),
     (
-        "known", "progress", "outcome", "stored_rows", "sweep", "searching", "verification.replays",
-        "request", "engine_choice", "settled", "cluster_setup", "worker_setup", "pipeline",
+        "known", "progress", "outcome", "stored_rows", "sweep", "searching", "reducing",
+        "verification.replays", "request", "engine_choice", "settled", "cluster_setup",
+        "worker_setup", "pipeline",
     ),
     (
         "report", "strategy_options", "short_help", "parser", "config", "execution", "options",

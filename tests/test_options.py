@@ -225,7 +225,7 @@ def test_underscores_are_hyphens(name, tmp_path):
         "--maximize": "SQN", "--holdout": "0.2", "--columns": "time=1", "--time-format": "%Y",
         "--time-zone": "UTC", "--strategy": "big_bar", "--param": "k_atr=1.5",
         "--constraint": "k_atr > 2", "--config": str(tmp_path / "run.toml"),
-        "--save-config": "saved.toml", "--cluster": "local:1",
+        "--save-config": "saved.toml", "--cluster": "local:1", "--keep": "top:10",
     }  # fmt: skip
     if name == "--common":
         words.append("g")

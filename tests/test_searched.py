@@ -15,7 +15,7 @@ from bigbar.errors import NothingCounts
 from bigbar.search.tries import Tries
 from bigbar.space import Space
 from bigbar.statistics import COLUMN
-from bigbar.validation.verdict import SEARCH_CONFIDENCE, conclude, weigh
+from bigbar.validation.verdict import FOUND_BY_SEARCH, SEARCH_CONFIDENCE, conclude, weigh
 
 AXES = {"fast": "3:50:1", "slow": "31:150:1"}
 ASKED = {
@@ -120,14 +120,14 @@ def test_the_page_and_the_files_tell_it(found, tmp_path):
 )
 def test_the_verdict_goes_by_bars_that_it_has_not_seen(evidence, light, headline):
     space = Space.of(a=range(3), b=range(3))
-    found = conclude(space, 4, searched=True, alone=bootstrap(p_value=0.001), **evidence)
+    found = conclude(space, 4, found_by=FOUND_BY_SEARCH, alone=bootstrap(p_value=0.001), **evidence)
     assert found.light == light
     assert headline in found.headline
 
 
 @pytest.mark.parametrize(("alone", "light"), [(0.01, "green"), (0.19, "green"), (0.4, "amber")])
 def test_unseen_days_that_convince(alone, light):
-    seen = replace(weigh(None, searched=True), unseen_convinces=True, has_unseen=True)
+    seen = replace(weigh(None, found_by=FOUND_BY_SEARCH), unseen_convinces=True, has_unseen=True)
     assert replace(seen, p_alone=alone).light == light
     assert replace(seen, p_alone=alone, unseen_lost=True).light == "red"
     assert replace(seen, p_alone=alone, sees_future=True).light == "red"
@@ -136,7 +136,7 @@ def test_unseen_days_that_convince(alone, light):
 def test_a_search_takes_more_to_convince(monkeypatch):
     monkeypatch.setattr("bigbar.validation.verdict.unseen_confidence", lambda holdout: 0.96)
     assert weigh(None, holdout=holdout(3.0)).unseen_convinces
-    assert not weigh(None, holdout=holdout(3.0), searched=True).unseen_convinces
+    assert not weigh(None, holdout=holdout(3.0), found_by=FOUND_BY_SEARCH).unseen_convinces
     assert 0.96 < SEARCH_CONFIDENCE < 0.98
 
 

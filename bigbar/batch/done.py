@@ -19,7 +19,7 @@ from bigbar.report.run_files import RunFiles
 from bigbar.results import ResultTable
 from bigbar.store.fingerprint import identity_of
 from bigbar.store.receipt import FILES
-from bigbar.store.search_parts import SearchParts, search_parts
+from bigbar.store.search_parts import SearchParts, keep_parts, search_parts
 from bigbar.version import __version__
 
 
@@ -76,7 +76,8 @@ def done_before(options: Options, files: RunFiles, bars: Bars) -> Done | None:
         (
             job
             for job, search in _jobs(options, bars, receipt["engine"])
-            if identity_of(bars.frame, job, search).fingerprint == receipt["fingerprint"]
+            if identity_of(bars.frame, job, search, _kept(options, job)).fingerprint
+            == receipt["fingerprint"]
         ),
         None,
     )
@@ -106,6 +107,12 @@ def _jobs(options: Options, bars: Bars, engine: str) -> Iterator[tuple[Job, Sear
     yield replace(job, engine=engine), search
     if request.whole is not None:
         yield replace(job, engine=engine, space=request.whole.space()), None
+
+
+def _kept(options: Options, job: Job) -> SearchParts | None:
+    """By what a part of the rows is kept, where not all are."""
+    rule = options.request.rule(job.space)
+    return None if rule is None else keep_parts(rule)
 
 
 def stored_table(files: RunFiles, job: Job, columns: tuple[str, ...]) -> ResultTable:

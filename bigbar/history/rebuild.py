@@ -13,16 +13,18 @@ from bigbar.engines.find import build_engine, warm_up
 from bigbar.engines.stack_room import with_room
 from bigbar.errors import InputError
 from bigbar.history.rows import choice_of, table_of, winner_of
-from bigbar.history.verify import bars_at, job_of, reading_of
+from bigbar.history.verify import bars_at, identity_now, job_of, reading_of
+from bigbar.keeping.packed import unpacked
+from bigbar.keeping.rule import Rule
 from bigbar.machine.resources import usable_processors
 from bigbar.outcome import Execution, Outcome
 from bigbar.pipeline import validate_again
 from bigbar.progress.events import Listener
-from bigbar.store.fingerprint import identity_of
 from bigbar.store.receipt import receipt
 from bigbar.store.recorder import Recorder
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
+from bigbar.store.schema import StoreError
 from bigbar.validation.cscv import THOROUGH_BLOCKS
 from bigbar.validation.plan import Plan
 from bigbar.verification.replay import Verification
@@ -102,7 +104,7 @@ def rebuild(
         others=job.spec.sees_other_columns,
     )
     if (job.stop_bar or 0) > len(bars.frame) or (
-        identity_of(bars.frame, job).bars_sha256 != run.bars_sha256
+        identity_now(bars, job, run).bars_sha256 != run.bars_sha256
     ):
         raise InputError(
             f"the bars of {bars.source} are not those of run {run.id}: the file has changed, or "
@@ -114,11 +116,37 @@ def rebuild(
     outcome.carried.run = run.id
     outcome.carried.earlier = run if run.state == "finished" else None
     outcome.failures = store.failures(run)
+    _know_the_rest(outcome, store, run)
     outcome.verification = _verification(summary.get("verification"))
     with_room(partial(warm_up, job))
     outcome.trades = build_engine(job.spec.columns(bars.frame), job).trades(best)
-    now = identity_of(bars.frame, job, run.identity.search)
+    now = identity_now(bars, job, run)
     return Rebuilt(run, outcome, summary, tuple(_remarks(run, now.differences(run.identity))))
+
+
+def _know_the_rest(outcome: Outcome, store: RunStore, run: Run) -> None:
+    """Of a run of which a part of the rows is kept: counts and sums of all.
+
+    Raises
+    ------
+    StoreError
+        If they are damaged.
+    """
+    keep, content = run.identity.keep, store.reduction(run)
+    if keep is None or content is None:
+        return
+    rule = Rule(
+        int(keep["top"]),
+        outcome.choice,
+        int(keep["combinations"]),
+        int(keep["seed"]),
+        int(keep["sample"]),
+    )
+    try:
+        outcome.reduced, _ = unpacked(content, rule, run.identity.tried())
+    except ValueError as problem:
+        raise StoreError(f"what is kept of run {run.id} makes no sense ({problem})") from problem
+    outcome.rule = rule
 
 
 def _remarks(run: Run, changed: list[str]) -> list[str]:

@@ -102,8 +102,9 @@ def _so_far(store: RunStore, run: Run) -> str:
     if best is None:
         return f"None of the combinations so far has a {run.objective} that counts."
     value = value_text(float(table.column(choice_of(run).objective.name)[best]))
+    reached = table.reached() if run.identity.keep is None else run.done - run.failed
     lead = (
-        f"Best of the {counted(table.reached(), 'combination')} so far by {run.objective}: "
+        f"Best of the {counted(reached, 'combination')} so far by {run.objective}: "
         f"{value} at {parameters_named(run.grid[best])}"
     )
     return f"{paragraph(lead)}\n\n{printed_statistics(table.statistics(best))}"
@@ -128,6 +129,12 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "Took part", span_text(run)
     yield "Strategy", strategy_text(run)
     yield "Grid", grid_text(run.grid)
+    if (keep := run.identity.keep) is not None:
+        yield (
+            "Kept",
+            f"{len(run.grid):,} rows: the {keep['top']:,} best, and a sample "
+            f"(--keep top:{keep['top']})",
+        )
     if (search := run.identity.search) is not None:
         yield "Search", ", ".join(f"{name} {search.parts.get(name)}" for name in _SEARCH)
     least = run.settings.get("min_trades", 1)
@@ -164,7 +171,7 @@ def strategy_text(run: Run) -> str:
 def grid_text(grid: Space) -> str:
     """All axes, and their product."""
     axes = [f"{axis.name} {axis_text(axis)}" for axis in grid.parameters]
-    return f"{', '.join(axes)}: {counted(len(grid), 'combination')}"
+    return f"{', '.join(axes)}: {counted(grid.tried, 'combination')}"
 
 
 def axis_text(axis: Parameter) -> str:

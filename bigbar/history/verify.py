@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -23,11 +23,12 @@ from bigbar.job import Job
 from bigbar.results import ResultTable
 from bigbar.spec import StrategySpec
 from bigbar.statistics import NAMES
-from bigbar.store.fingerprint import identity_of
+from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.points import FunctionNotStored, Unmade, account_of
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
+from bigbar.store.search_parts import SearchParts
 from bigbar.store.strategy_code import strategy_name
 from bigbar.strategies.find import described
 from bigbar.units import counted
@@ -206,7 +207,7 @@ def _check_bars(found: RunCheck, run: Run, job: Job, bars: Bars) -> bool:
     if job.stop_bar is not None and job.stop_bar > there:
         found.wrong(f"{found.data} has {there:,} bars, the run's had {job.stop_bar:,} or more")
         return False
-    now = identity_of(bars.frame, job, run.identity.search)
+    now = identity_now(bars, job, run)
     if now.bars_sha256 != run.bars_sha256:
         found.wrong(
             f"the bars of {found.data} are not those of the run: the file has changed, or is "
@@ -216,6 +217,14 @@ def _check_bars(found: RunCheck, run: Run, job: Job, bars: Bars) -> bool:
     found.changed = run.identity.differences(now)
     found.edited = run.identity.code_difference(now)
     return True
+
+
+def identity_now(bars: Bars, job: Job, run: Run) -> Identity:
+    """What decides the numbers of a stored run, by the bars and the program as they are now."""
+    if (rule := run.identity.keep) is None:
+        return identity_of(bars.frame, job, run.identity.search)
+    whole = replace(job, space=run.identity.tried())
+    return identity_of(bars.frame, whole, keep=SearchParts(rule))
 
 
 def _replay(found: RunCheck, job: Job, bars: Bars, table: ResultTable, numbers: list[int]) -> None:

@@ -134,6 +134,8 @@ class Workload:
         Whether the kernel has to be compiled first.
     measured_s : float or None
         Seconds for a combination, where that was measured before anything began.
+    held : int or None
+        Rows that are kept of the combinations at most; None for all.
     """
 
     combinations: int
@@ -154,6 +156,12 @@ class Workload:
     plot: bool = False
     compiling: bool = False
     measured_s: float | None = None
+    held: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """Of the table that is held."""
+        return self.combinations if self.held is None else min(self.held, self.combinations)
 
 
 @dataclass(frozen=True)
@@ -264,7 +272,7 @@ def _rounded_up(count: float) -> float:
 
 def _memory(load: Workload, present: int) -> dict[str, float]:
     """Bytes of all processes in each part of the run; the sweep takes less than what follows it."""
-    table = load.combinations * _ROW
+    table = load.rows * _ROW
     parent = present + _LOADED.get(load.engine, 0.0) + _PER_BAR * load.bars + table
     started = (_FORKED if load.forked else _SPAWNED).get(load.engine, _SPAWNED["backtesting"])
     each = started + _WORKER_PER_BAR * load.bars
@@ -273,7 +281,7 @@ def _memory(load: Workload, present: int) -> dict[str, float]:
     return {
         "compiling": present + _LOADED.get(load.engine, 0.0) + _COMPILING * load.compiling,
         "after the sweep": parent + _here(load) * (each + later) + _LUCK * _matrix(load),
-        "writing": parent + (_WRITER + load.combinations * writing if load.kept else 0.0),
+        "writing": parent + (_WRITER + load.rows * writing if load.kept else 0.0),
     }
 
 
@@ -288,11 +296,11 @@ def _replaying(load: Workload) -> float:
 
 
 def _matrix(load: Workload) -> float:
-    return min(4.0 * load.combinations * load.returns, load.matrix_bytes)
+    return min(4.0 * load.rows * load.returns, load.matrix_bytes)
 
 
 def _shared_returns(load: Workload) -> float:
-    whole = 4.0 * load.combinations * load.returns
+    whole = 4.0 * load.rows * load.returns
     return whole if whole <= load.matrix_bytes else load.matrix_bytes / _SHARED_PART
 
 
@@ -304,8 +312,8 @@ def _published(load: Workload) -> float:
 def _disk(load: Workload) -> float:
     packed = _PACKED - _PACKED_LESS * min(1.0, _SHORT_FILE / load.bars)
     return (
-        load.combinations * (packed + (_CSV if load.csv else 0))
-        + (load.combinations - load.stored) * 2 * packed
+        load.rows * (packed + (_CSV if load.csv else 0))
+        + (load.rows - load.stored) * 2 * packed
         + _STORE
         + _PAGE
         + (_PLOTS if load.plot else 0.0)
@@ -317,7 +325,7 @@ def _seconds(load: Workload, backtest_s: float | None) -> float:
     always, per_bar = _BACKTEST_S.get(load.engine, _BACKTEST_S["backtesting"])
     backtest_s = load.measured_s if backtest_s is None else backtest_s
     each = always + per_bar * load.bars if backtest_s is None else backtest_s
-    sweep = load.combinations * each / load.workers
+    again = load.rows * each / load.workers
     left = (load.combinations - load.known) * each / load.workers
     replay = _REPLAY_S + _REPLAY_PER_BAR_S * load.bars
     spent = _AROUND_S.get(load.engine, 2.5) + _READ_PER_BAR_S * load.bars + left
@@ -329,9 +337,9 @@ def _seconds(load: Workload, backtest_s: float | None) -> float:
         rounds = -(-load.replays // load.workers)
         spent += _REPLAYS_S + min(rounds * replay, load.replay_budget_s + replay)
     if load.returns:
-        spent += _LUCK_S + _LUCK_PER_RETURN_S * load.combinations * load.returns + sweep
-    spent += load.windows * (_WINDOW_SWEEP * sweep + _WINDOW_REPLAY * replay)
+        spent += _LUCK_S + _LUCK_PER_RETURN_S * load.rows * load.returns + again
+    spent += load.windows * (_WINDOW_SWEEP * again + _WINDOW_REPLAY * replay)
     if load.kept:
-        spent += load.combinations * (_WRITE_S + (_WRITE_CSV_S if load.csv else 0.0))
+        spent += load.rows * (_WRITE_S + (_WRITE_CSV_S if load.csv else 0.0))
         spent += _PLOT_S if load.plot else 0.0
     return spent

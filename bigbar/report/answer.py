@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-import numpy as np
 import pandas as pd
 
 from bigbar.causes import cause_of
@@ -85,21 +84,19 @@ def _says_it_all(outcome: Outcome, found: ParetoSet, best: int) -> bool:
 
 
 def _stopped(outcome: Outcome) -> list[str]:
-    table = outcome.table
     if not outcome.complete:
         of = counted(outcome.total, "combination")
-        return [f"Stopped after {table.reached():,} of {of}."]
+        return [f"Stopped after {outcome.reached:,} of {of}."]
     if outcome.stopped_by is not None:
         return ["Stopped while replaying; every combination had been finished."]
     return []
 
 
 def _headline(outcome: Outcome) -> str:
-    table = outcome.table
-    if len(table) == 1:
+    if outcome.total == 1:
         return "One combination:"
     found = "Best" if outcome.complete else "Best so far"
-    what = f"{counted(table.reached(), 'combination')} by {outcome.choice.objective.name}"
+    what = f"{counted(outcome.reached, 'combination')} by {outcome.choice.objective.name}"
     if outcome.plan is not None and outcome.plan.choose == "robust":
         found, what = "Robust choice", f"{what} (cross mean)"
     return f"{found} of {what}:"
@@ -112,13 +109,14 @@ def _paragraphs(lines: Sequence[str], width: int) -> str:
 def why_nothing(outcome: Outcome) -> str:
     """Why no combination counts, and what to do about it."""
     table, choice = outcome.table, outcome.choice
-    if table.reached() == 0:
-        if outcome.failures and outcome.complete:
+    if outcome.reached == 0:
+        if outcome.failed and outcome.complete:
             again = "; --retry-failed runs them again" if outcome.carried.run is not None else ""
-            whole = "The combination" if len(table) == 1 else f"All {len(table):,} combinations"
+            count = outcome.total
+            whole = "The combination" if count == 1 else f"All {count:,} combinations"
             return f"{whole} failed{again}."
         return "No combination was finished."
-    most = int(np.nanmax(table.column("# Trades")))
+    most = outcome.most_trades
     if most == 0:
         job = outcome.job
         return f"No combination traded at all: {job.spec.why_no_trade(outcome.bars, job)}."
@@ -207,7 +205,7 @@ def _closing(outcome: Outcome, files: Sequence[str], more: bool) -> Iterator[tup
 def _trouble(outcome: Outcome) -> Iterator[tuple[str, str]]:
     """Whatever went wrong."""
     if outcome.failures:
-        failed = counted(len(outcome.failures), "combination")
+        failed = counted(outcome.failed, "combination")
         yield "Failed", f"{failed}, in summary.json; the first:"
         first = outcome.failures[0]
         yield "", setting_text(outcome.job.space[first.number])

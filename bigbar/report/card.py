@@ -61,7 +61,7 @@ def _title(outcome: Outcome, light: str) -> Markup:
     style = f"color:{_COLOURS[light]};font-size:1.2em"
     dot = tag("span", "●", style=style, title=meaning, role="img", aria_label=meaning)
     objective = outcome.choice.objective.name
-    sought = f"best of {counted(len(outcome.table), 'combination')} for {objective}"
+    sought = f"best of {counted(outcome.total, 'combination')} for {objective}"
     return tag("div", dot, " ", tag("b", outcome.job.spec.title), f": {sought}")
 
 
@@ -137,7 +137,7 @@ def _run(outcome: Outcome) -> str:
     if found is not None and found.ok and found.combinations:
         parts.append(f"{counted(found.combinations, 'combination')} equal to backtesting.py")
     if outcome.failures:
-        parts.append(f"{counted(len(outcome.failures), 'combination')} failed")
+        parts.append(f"{counted(outcome.failed, 'combination')} failed")
     if outcome.carried.run is not None:
         parts.append(f"run {outcome.carried.run}")
     return " · ".join(parts)

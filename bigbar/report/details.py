@@ -10,6 +10,7 @@ import pandas as pd
 from bigbar.executors.contract import Machine
 from bigbar.outcome import Outcome
 from bigbar.paragraphs import paragraph
+from bigbar.reducing import kept_text
 from bigbar.report.answer import (
     answer,
     differs_from_earlier,
@@ -20,7 +21,6 @@ from bigbar.report.answer import (
 from bigbar.report.console import WIDTH
 from bigbar.report.front import front_text
 from bigbar.report.standings import standings
-from bigbar.results import ResultTable
 from bigbar.units import as_bytes, as_seconds, counted
 from bigbar.validation.findings import Findings
 from bigbar.validation.wording import charges_text
@@ -80,7 +80,9 @@ def _closing(outcome: Outcome, files: Sequence[str], width: int) -> str:
     lines: list[tuple[str, str]] = []
     table = outcome.table
     if len(table) > 1:
-        lines.append(("Counted", _counted(outcome, table)))
+        lines.append(("Counted", _counted(outcome)))
+    if outcome.rule is not None:
+        lines.append(("Kept", kept_text(outcome)))
     if outcome.findings is None:  # Otherwise the verdict tells it, and what more of it would do.
         told = charges_text(outcome.job.account)
         lines.append(("Costs", told or "none charged (--commission, --spread)"))
@@ -101,7 +103,7 @@ def _closing(outcome: Outcome, files: Sequence[str], width: int) -> str:
     return "\n".join(labelled(label, text, width) for label, text in lines)
 
 
-def _counted(outcome: Outcome, table: ResultTable) -> str:
+def _counted(outcome: Outcome) -> str:
     ties = outcome.table.ties(outcome.choice)
     share = (
         "no combination counts"
@@ -110,7 +112,7 @@ def _counted(outcome: Outcome, table: ResultTable) -> str:
         if ties == 1
         else f"{ties:,} combinations share the best (the first is shown)"
     )
-    return f"{share}; {table.without_trades():,} without trades"
+    return f"{share}; {outcome.without_trades:,} without trades"
 
 
 def in_python_text(outcome: Outcome) -> str:

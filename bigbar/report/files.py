@@ -223,8 +223,8 @@ def receipt_of(outcome: Outcome, command: Sequence[str]) -> dict[str, Any]:
         data=data_values(outcome),
         command=command,
         config=outcome.config,
-        completed=outcome.table.reached(),
-        failed=len(outcome.failures),
+        completed=outcome.reached,
+        failed=outcome.failed,
         result_sha256=outcome.result_sha256,
     )
 
@@ -313,7 +313,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
                 each.name: [plain_value(value) for value in each.values]
                 for each in job.space.parameters
             },
-            "combinations": len(job.space),
+            "combinations": len(job.space) if outcome.rule is None else outcome.total,
         },
         "engine": job.engine,
         "engine_reason": outcome.engine_reason,
@@ -330,10 +330,11 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "memory": _memory(outcome),
         "forecast": outcome.against_forecast,
         "metrics": None if outcome.metrics is None else as_json(outcome.metrics, series=False),
-        "completed": table.reached(),
+        "completed": outcome.reached,
+        "keep": _kept(outcome),
         "result_sha256": outcome.result_sha256,
         "stopped_by_signal": outcome.stopped_by,
-        "without_trades": table.without_trades(),
+        "without_trades": outcome.without_trades,
         "ties": table.ties(outcome.choice),
         "failures": [
             {
@@ -360,6 +361,19 @@ def _run(outcome: Outcome) -> dict[str, Any]:
         "resumed_rows": outcome.resumed,
         "reused_rows": outcome.reused,
         "compared_with": earlier.id if earlier is not None and not outcome.failures else None,
+    }
+
+
+def _kept(outcome: Outcome) -> dict[str, Any] | None:
+    """How much of the rows is kept, where not all are, and what is known of all."""
+    rule, reduced, in_sample = outcome.rule, outcome.reduced, outcome.in_sample
+    if rule is None or reduced is None or in_sample is None:
+        return None
+    return {
+        "top": rule.top,
+        "rows": len(outcome.table),
+        "sample": int(np.count_nonzero(in_sample)),
+        **vars(reduced.counts),
     }
 
 

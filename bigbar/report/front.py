@@ -53,8 +53,9 @@ def _lead(outcome: Outcome, found: ParetoSet, shown: int) -> str:
     beats = "in both" if len(found.choice.objectives) == 2 else "in all of them"
     so_far = "" if outcome.complete else " so far"
     some = "" if shown == len(found.starts) else f"; {shown} of these"
+    kept = "" if outcome.rule is None else " whose rows were kept"
     return (
-        f"Pareto set{so_far} of {counted(outcome.table.reached(), 'combination')} by "
+        f"Pareto set{so_far} of {counted(outcome.table.reached(), 'combination')}{kept} by "
         f"{found.choice}: {results} that no other beats {beats}{some}:"
     )
 

@@ -30,7 +30,7 @@ def next_step(outcome: Outcome) -> str:
         return "Give the same command again" + (": it continues where it stopped." if kept else ".")
     if outcome.failures:
         return (
-            f"Mend what made {counted(len(outcome.failures), 'combination')} fail, then give the "
+            f"Mend what made {counted(outcome.failed, 'combination')} fail, then give the "
             "same command; with --retry-failed where the strategy stays as it is."
         )
     if outcome.best is None:
@@ -79,9 +79,10 @@ def _little_data(_: Outcome, findings: Findings) -> Iterator[str]:
 
 
 def _searched(outcome: Outcome, findings: Findings) -> Iterator[str]:
-    if outcome.asking is not None and findings.holdout is None:
+    if (outcome.asking or outcome.rule) is not None and findings.holdout is None:
+        what = "a search" if outcome.asking is not None else "the best of so many"
         yield (
-            "Check it on bars that it has not seen, for a search finds what fits these: "
+            f"Check it on bars that it has not seen, for {what} finds what fits these: "
             "--holdout 0.2 keeps the last fifth back."
         )
 

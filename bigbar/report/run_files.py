@@ -198,7 +198,7 @@ def _draw(outcome: Outcome, delivery: Delivery) -> int:
     assert best is not None
     engine = BacktestingEngine(job.spec.columns(outcome.bars.frame), job)
     backtest, stats, name = engine.backtest, engine.stats(best), job.spec.title
-    title = f"{name}: best of {len(job.space):,} combinations" if len(job.space) > 1 else name
+    title = f"{name}: best of {outcome.total:,} combinations" if outcome.total > 1 else name
     heatmap = outcome.table.heatmap(outcome.choice.objective.name)
     drawn = delivery.add(PLOT, lambda path: plot_backtest(backtest, stats, path, title=title))
     maps = f"{name}: heatmaps of the grid"

@@ -13,10 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.errors import SettingsError
-from bigbar.space import MOST_POINTS, Condition, Space
-
-#: Up to here every number is exact as a float, which is what a browser and JSON have for it.
-_MOST_NUMBERED = 1 << 53
+from bigbar.space import MOST_NUMBERED, MOST_POINTS, Condition, Space
 
 #: Points of the sequence that are looked at before the rest is taken another way: where most of a
 #: space is asked for, or a constraint admits little of it, new ones become rare.
@@ -55,7 +52,7 @@ def draw(
     SettingsError
         If none was found, or points cannot be numbered: there are too many.
     """
-    if product.product > _MOST_NUMBERED:
+    if product.product > MOST_NUMBERED:
         raise SettingsError(
             f"{product.size_text} combinations are too many to be numbered; give a parameter fewer "
             "values or a larger step"

@@ -17,7 +17,7 @@ from bigbar.space import Space
 from bigbar.statistics import NAMES
 from bigbar.store.code_objects import value_text
 from bigbar.store.modules import version_of
-from bigbar.store.points import account_parts, grid_of, grid_parts, kept_parts
+from bigbar.store.points import account_parts, grid_of, grid_parts, kept_parts, tried_of
 from bigbar.store.search_parts import SearchParts
 from bigbar.store.strategy_code import strategy_code
 
@@ -69,7 +69,8 @@ class Identity:
     def fingerprint(self) -> str:
         """Of everything: runs with the same one have the same numbers to the last bit.
 
-        Points that a search asked for follow from all else, and are known at its end only.
+        Points that a search asked for, or that are kept of a grid, follow from all else, and are
+        known at its end only.
         """
         return _digest(_deciding(self.parts))
 
@@ -108,15 +109,30 @@ class Identity:
         found = grid.get("search") if isinstance(grid, dict) else None
         return SearchParts(found) if isinstance(found, dict) else None
 
+    @property
+    def keep(self) -> dict[str, Any] | None:
+        """By what rule a part of the rows is kept; None where all are."""
+        grid = self.parts["grid"]
+        found = grid.get("keep") if isinstance(grid, dict) else None
+        return found if isinstance(found, dict) else None
+
+    @property
+    def follows(self) -> bool:
+        """Whether its points follow from all else: of a search, and where a part is kept."""
+        return self.search is not None or self.keep is not None
+
     def with_points(self, numbers: NDArray[np.int64]) -> Identity:
-        """The same of a search that has asked for these points of the product by now."""
+        """The same of a search that has asked for these points of the product by now.
+
+        Or of a grid of which they are kept.
+        """
         grid = dict(self.parts["grid"])
         product = math.prod(len(values) for values in grid["values"].values())
         grid["kept"] = kept_parts(numbers, product, in_order=False)
         return Identity(self.parts | {"grid": grid}, self.problem)
 
     def grid(self) -> Space:
-        """The grid; of a search, what it has asked for so far.
+        """The grid; of a search, what it has asked for so far; or what is kept of it.
 
         Raises
         ------
@@ -129,9 +145,21 @@ class Identity:
     def _grid(self) -> Space:
         return grid_of(self.parts)
 
+    def tried(self) -> Space:
+        """The grid, also of points that are not kept.
+
+        Raises
+        ------
+        bigbar.errors.SettingsError, ValueError
+            If the parts hold none.
+        """
+        return self.grid() if self.keep is None else tried_of(self.parts)
+
     @property
     def combinations(self) -> int:
         """Points of the grid; of a search, those that it may try."""
+        if self.keep is not None:
+            return int(self.keep["combinations"])
         return len(self.grid()) if self.search is None else int(self.search.parts["max_tries"])
 
     def differences(self, other: Identity) -> list[str]:
@@ -155,6 +183,8 @@ class Identity:
         """A part that differs, for a person; of a strategy's code, which of its modules."""
         if name == "grid" and (self.search or other.search):
             return "the grid, or how it is searched"
+        if name == "grid" and (self.keep or other.keep):
+            return "the grid, or what is kept of it"
         if name == "strategy":
             try:
                 if self.strategy_name != other.strategy_name:
@@ -180,7 +210,12 @@ _NAMED = {
 }
 
 
-def identity_of(bars: pd.DataFrame, job: Job, search: SearchParts | None = None) -> Identity:
+def identity_of(
+    bars: pd.DataFrame,
+    job: Job,
+    search: SearchParts | None = None,
+    keep: SearchParts | None = None,
+) -> Identity:
     """What decides the numbers of a job on these bars.
 
     Parameters
@@ -190,11 +225,14 @@ def identity_of(bars: pd.DataFrame, job: Job, search: SearchParts | None = None)
     job : Job
     search : SearchParts, optional
         How its points are chosen, where each depends on what came of those before.
+    keep : SearchParts, optional
+        By what rule a part of the rows is kept, where not all are.
 
     Returns
     -------
     Identity
     """
+    chosen = [one for one in (search, keep) if one is not None]
     code = strategy_code(job.spec)
     account, problem = account_parts(job.account)
     return Identity(
@@ -203,7 +241,11 @@ def identity_of(bars: pd.DataFrame, job: Job, search: SearchParts | None = None)
             "span": [job.first_bar, len(bars) if job.stop_bar is None else job.stop_bar],
             "strategy": {"name": code.name, "code": code.parts},
             "settings": dict(job.spec.settings),
-            "grid": grid_parts(job.space, None if search is None else search.parts),
+            "grid": grid_parts(
+                job.space,
+                None if search is None else search.parts,
+                None if keep is None else keep.parts,
+            ),
             "account": account,
             "engine": job.engine,
             "sources": sources_sha256(job),
@@ -211,7 +253,7 @@ def identity_of(bars: pd.DataFrame, job: Job, search: SearchParts | None = None)
             "packages": package_versions() | code.packages,
             "machine": f"{platform.machine()}, Python {platform.python_version()}",
         },
-        code.problem or problem or (None if search is None else search.problem),
+        code.problem or problem or next((one.problem for one in chosen if one.problem), None),
     )
 
 
@@ -221,9 +263,9 @@ def canonical(value: object) -> str:
 
 
 def _deciding(parts: dict[str, Any]) -> dict[str, Any]:
-    """All parts without what follows from the others: the points that a search asked for."""
+    """All parts without what follows from the others: points asked for, or kept."""
     grid = parts.get("grid")
-    if not (isinstance(grid, dict) and "search" in grid):
+    if not (isinstance(grid, dict) and ("search" in grid or "keep" in grid)):
         return parts
     return parts | {"grid": {name: part for name, part in grid.items() if name != "kept"}}
 

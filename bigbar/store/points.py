@@ -59,15 +59,26 @@ def account_of(parts: dict[str, Any]) -> Account:
     return Account(**{**found, "commission": (fixed, relative) if fixed else relative})
 
 
-def grid_parts(space: Space, search: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def grid_parts(
+    space: Space,
+    search: Mapping[str, Any] | None = None,
+    rule: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """The points of a space, exactly: parameters in order, their values, and which are kept.
 
     Of a sample also that it is one; of points that a search asked for, in their order, which one.
+    Of a grid of which a part is kept, by what rule, and which points it has; those that are kept
+    are known at its end.
     """
     sample: dict[str, Any] = {"is_sample": True} if space.is_sample else {}
     if search is not None:
         sample["search"] = dict(search)
     kept, product = space.kept, space.product
+    if rule is not None:
+        points = None if kept is None else kept_parts(kept, product, in_order=True)
+        sample |= {"is_sample": True, "keep": dict(rule), "tried": points}
+        kept = np.empty(0, np.int64)
+        search = rule
     return sample | {
         "order": list(space.names),
         "values": {
@@ -141,9 +152,10 @@ def grid_of(parts: dict[str, Any]) -> Space:
     """
     found = parts.get("grid")
     names = {"order", "values", "kept"}
-    if not isinstance(found, dict) or set(found) - {"is_sample", "search"} != names:
+    beside = {"is_sample", "search", "keep", "tried"}
+    if not isinstance(found, dict) or set(found) - beside != names:
         raise ValueError("no parameters of a grid")
-    is_sample, is_search = bool(found.get("is_sample")), "search" in found
+    is_sample, is_search = bool(found.get("is_sample")), "search" in found or "keep" in found
     order, values, kept = found["order"], found["values"], found["kept"]
     if not isinstance(order, list) or not isinstance(values, dict) or set(order) != set(values):
         raise ValueError("no parameters of a grid")
@@ -154,9 +166,24 @@ def grid_of(parts: dict[str, Any]) -> Space:
         return space
     try:
         numbers = _unpacked(kept, space, is_search=is_search)
-        return Space(space.parameters, numbers, is_sample=is_sample)
+        tried = int(found["keep"]["combinations"]) if "keep" in found else None
+        return Space(space.parameters, numbers, is_sample=is_sample, tried=tried)
     except (KeyError, TypeError, ValueError, zlib.error) as problem:
         raise ValueError(f"no points of a grid ({problem})") from problem
+
+
+def tried_of(parts: dict[str, Any]) -> Space:
+    """The points of an identity's parts that were tried, where only some of them are kept.
+
+    Raises
+    ------
+    bigbar.errors.SettingsError, ValueError
+        As `grid_of`.
+    """
+    grid = dict(parts["grid"])
+    if grid.pop("keep", None) is None:
+        return grid_of(parts)
+    return grid_of(parts | {"grid": grid | {"kept": grid.pop("tried")}})
 
 
 def encoded(value: Any) -> Any:

@@ -16,6 +16,7 @@ from bigbar.store.journal import Kind
 from bigbar.store.records import Ending, NewRun, Run
 from bigbar.store.reuse import KnownRows
 from bigbar.store.rows import Slice
+from bigbar.store.writer import Snapshot
 from bigbar.worker import Failure
 
 
@@ -48,6 +49,8 @@ class Carried:
         product.
     known : KnownRows or None
         Of a search: rows that other runs have of the product.
+    reduction : bytes or None
+        Of a run of which a part of the rows is kept, and that is continued: what is, by now.
     """
 
     done: NDArray[np.bool_]
@@ -61,6 +64,7 @@ class Carried:
     recalls: bool = True
     asked: NDArray[np.int64] | None = None
     known: KnownRows | None = None
+    reduction: bytes | None = None
 
     @classmethod
     def nothing(cls, combinations: int = 0) -> Carried:
@@ -130,6 +134,34 @@ class Recorder:
             Begun by the clock of `time.monotonic`.
         rows : ndarray of float, shape (combinations, statistics)
         failures : sequence of Failure
+        """
+
+    def reduced(self, snapshot: Callable[[], Snapshot]) -> None:
+        """A part of the rows is kept, and there is more of it by now.
+
+        Parameters
+        ----------
+        snapshot : callable
+            Gives all that there is; is asked for it from time to time.
+        """
+
+    def keep(
+        self,
+        numbers: NDArray[np.int64],
+        rows: NDArray[np.float64],
+        failures: Sequence[Failure],
+        snapshot: Snapshot,
+    ) -> None:
+        """These rows are kept; no more will come in this attempt.
+
+        Parameters
+        ----------
+        numbers : ndarray of int64, shape (rows,)
+            In the product.
+        rows : ndarray of float, shape (rows, statistics)
+        failures : sequence of Failure
+            By their places among them.
+        snapshot : Snapshot
         """
 
     def note(self, kind: Kind, text: str) -> None:

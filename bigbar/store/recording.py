@@ -27,7 +27,7 @@ from bigbar.store.reuse import has_its_result, known_rows, take_over
 from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import BUSY_S, RUNS, StoreError
-from bigbar.store.writer import SliceWriter
+from bigbar.store.writer import COMMIT_S, SliceWriter, Snapshot, SnapshotWriter
 from bigbar.worker import Failure
 
 
@@ -53,6 +53,10 @@ class ReusePolicy:
     def needs_store(self) -> bool:
         """Whether there must be a store for it."""
         return self.resume is not None or self.retry_failed
+
+
+#: What is kept is written again after so many times what it takes to make it ready.
+_SNAPSHOTS = 30.0
 
 
 class StoreRecorder(Recorder):
@@ -95,7 +99,8 @@ class StoreRecorder(Recorder):
         self._grid: Space | None = None
         self._identity: Identity | None = None
         self._carried: Carried | None = None
-        self._writer: SliceWriter | None = None
+        self._writer: SliceWriter | SnapshotWriter | None = None
+        self._next_snapshot = 0.0
         self._journal: Journal | None = None
         self._noted: list[tuple[Kind, str]] = []  # Before the run had its number.
         self._asked: NDArray[np.int64] | None = None
@@ -124,6 +129,10 @@ class StoreRecorder(Recorder):
         new = replace(describe(), command=self.command)
         self._identity = new.identity
         self._grid = new.identity.grid()
+        if self._policy.retry_failed and new.identity.keep is not None:
+            raise SettingsError(
+                "--retry-failed needs every row, and --keep keeps a part of them; leave one out"
+            )
         try:
             with self._store(create=True) as store:
                 carried = self._choose(store, new, values)
@@ -165,6 +174,7 @@ class StoreRecorder(Recorder):
                     busy_s=self._busy_s,
                     asked=self._asked_columns,
                 )
+        assert isinstance(self._writer, SliceWriter)
         if slice_.begun is not None:
             slice_ = replace(slice_, begun=slice_.begun - self._begun)
         named = [(grid[failure.number], failure) for failure in failures]
@@ -182,6 +192,51 @@ class StoreRecorder(Recorder):
         if self._identity is None or self._asked is None:
             return self._identity
         return self._identity.with_points(self._asked)
+
+    def reduced(self, snapshot: Callable[[], Snapshot]) -> None:
+        carried, begun = self._carried, time.monotonic()
+        if carried is None or carried.run is None or self.problem or begun < self._next_snapshot:
+            return
+        if self._writer is None:  # Only now, as in `add`.
+            with signals_deferred():
+                self._writer = SnapshotWriter(
+                    self._path,
+                    carried.run,
+                    self._owner,
+                    seconds_before=self._seconds(),
+                    busy_s=self._busy_s,
+                )
+        assert isinstance(self._writer, SnapshotWriter)
+        self._writer.put(snapshot())
+        ended = time.monotonic()
+        self._next_snapshot = ended + max(COMMIT_S, _SNAPSHOTS * (ended - begun))
+        self._give_up(self._writer.problem)
+
+    def keep(
+        self,
+        numbers: NDArray[np.int64],
+        rows: NDArray[np.float64],
+        failures: Sequence[Failure],
+        snapshot: Snapshot,
+    ) -> None:
+        carried, grid = self._carried, self._grid
+        if carried is None or carried.run is None or grid is None:
+            return
+        if not self.problem:
+            self._next_snapshot = 0.0
+            self.reduced(lambda: snapshot)  # It counts what is done.
+        self._close_writer()
+        self.asked(numbers)
+        identity, grid = self._identity_now(), self._grid
+        assert identity is not None
+        assert grid is not None
+        named = [(grid[failure.number], failure) for failure in failures]
+        kept = Finished(Slice(0, len(numbers)), rows, named)
+        try:
+            with self._store() as store:
+                store.keep(carried.run, self._owner, identity, kept, snapshot.content)
+        except StoreError as problem:
+            self._give_up(problem)
 
     def note(self, kind: Kind, text: str) -> None:
         if self._journal is not None:
@@ -247,7 +302,8 @@ class StoreRecorder(Recorder):
         self._close_writer()
         if self.problem:  # Not all rows are in the store: it can be continued.
             ending = replace(ending, state="interrupted", result_sha256=None, error=self.problem)
-        if self._asked is not None and ending.state != "interrupted":
+        is_search = self._identity is not None and self._identity.search is not None
+        if self._asked is not None and is_search and ending.state != "interrupted":
             ending = replace(ending, combinations=len(self._asked))
         try:
             with self._store() as store:
@@ -379,6 +435,9 @@ class StoreRecorder(Recorder):
         self, store: RunStore, run: Run, carried: Carried, values: NDArray[np.float64]
     ) -> None:
         """What a run has already; rows of it that are not as they were written leave the file."""
+        if run.identity.keep is not None:
+            carried.reduction = store.reduction(run, damaged=self._are_damaged)
+            return
         wrong: list[str] = []
         done = store.fill(run, values, damaged=wrong.append)
         there = len(run.grid)  # Of a search, it may be less than is to be tried.

@@ -86,7 +86,7 @@ class Run:
 
     @property
     def grid(self) -> Space:
-        """Its grid; of a search, what it has asked for so far."""
+        """Its grid; of a search, what it has asked for so far; or what is kept of it."""
         return self.identity.grid()
 
     @property
@@ -252,7 +252,7 @@ def _run(known: dict[str, Any]) -> Run:
         known["state"] = "interrupted"
     combinations, best = known["combinations"], known["best"]
     there = len(identity.grid())
-    fits = there == combinations or (identity.search is not None and there < combinations)
+    fits = there == combinations or (identity.follows and there < combinations)
     if known["state"] not in STATES or not fits:
         raise ValueError("a state or a grid that is none")
     fits = 0 <= known["done"] <= combinations and 0 <= known["failed"] <= combinations

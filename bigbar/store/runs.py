@@ -18,6 +18,7 @@ from bigbar.store.openings import count_opening
 from bigbar.store.owner import Owner
 from bigbar.store.reading import read_failures, read_rows, read_slices, rows_after
 from bigbar.store.records import DamagedRun, Ending, NewRun, Run, RunOutput, columns_asked
+from bigbar.store.reductions import read_reduction, write_reduction
 from bigbar.store.rows import Finished, Slice, delete_rows, write_slices
 from bigbar.store.run_rows import (
     amend_run,
@@ -159,7 +160,7 @@ class RunStore:
 
         with explained(self.path):
             found = read_failures(self._connection, run.id, len(run.grid), damaged=damaged)
-        if len(found) < run.failed and run.state != "running":
+        if len(found) < run.failed and run.state != "running" and run.identity.keep is None:
             self._complain(f"some of what failed of run {run.id} is gone", damaged)
         return [Failure(*one) for one in found]
 
@@ -204,10 +205,32 @@ class RunStore:
             self._complain(f"rows of run {run.id} do not go with what failed of it", damaged)
             done &= ~lost
             values[lost] = np.nan
-        if (missing := run.done - int(np.count_nonzero(done))) > 0:
+        known = run.done if run.identity.keep is None else len(values)
+        if (missing := known - int(np.count_nonzero(done))) > 0:
             what = f"{counted(missing, 'row')} of run {run.id} that had been stored cannot be read"
             self._complain(what, damaged)
         return done
+
+    def reduction(self, run: Run, *, damaged: Damaged | None = None) -> bytes | None:
+        """What is kept of a run whose rows are not all, see `bigbar.keeping.packed`.
+
+        Parameters
+        ----------
+        run : Run
+        damaged : callable or None
+            Is told if it is damaged; without it that is an error.
+
+        Returns
+        -------
+        bytes or None
+            None where there is none.
+        """
+        with explained(self.path):
+            try:
+                return read_reduction(self._connection, run.id)
+            except ValueError as problem:
+                self._complain(f"what is kept of run {run.id} is damaged ({problem})", damaged)
+        return None
 
     def trials_on_data(
         self, identity: Identity, *, without: int | None = None, damaged: Damaged | None = None
@@ -240,9 +263,9 @@ class RunStore:
             if run.state in ("finished", "interrupted"):
                 farthest[run.fingerprint] = run
         tried: dict[str, int] = {}
-        grid, costs = identity.grid(), _conditions(identity)
+        grid, costs = identity.tried(), _conditions(identity)
         for run in farthest.values():
-            other = run.grid
+            other = run.identity.tried()
             same = costs == _conditions(run.identity)
             new = max(0, run.done - (grid.count_shared(other) if same else 0))
             key = canonical([run.identity.parts["grid"], _conditions(run.identity)])
@@ -340,6 +363,31 @@ class RunStore:
             if amend_run(self._connection, number, changes, owner=owner):
                 delete_rows(self._connection, number)
                 write_slices(self._connection, number, finished)
+
+    def keep(
+        self, number: int, owner: Owner, identity: Identity, finished: Finished, content: bytes
+    ) -> None:
+        """Put these rows, which are kept of many, in the place of all that a run has.
+
+        Parameters
+        ----------
+        number : int
+        owner : Owner
+            Nothing is written if the run is another's.
+        identity : Identity
+            Of the run, with the points that are kept.
+        finished : Finished
+            Their rows, as one slice.
+        content : bytes
+            From `bigbar.keeping.packed`.
+        """
+        with explained(self.path), transaction(self._connection):
+            changes = {"identity": canonical(identity.parts)}
+            if amend_run(self._connection, number, changes, owner=owner):
+                delete_rows(self._connection, number)
+                if len(finished.rows):
+                    write_slices(self._connection, number, [finished])
+                write_reduction(self._connection, number, content)
 
     def delete(self, number: int) -> None:
         """Remove a run with its rows, and give the room back to the disk.

@@ -27,7 +27,10 @@ APPLICATION_ID = 0x42674272
 #: Of the tables below and what is in them; another one is refused. Version 1 had no checksums over
 #: what a row of statistics belongs to, so there is no telling which of its rows are right.
 #: Version 2 knew one strategy, and nothing of the code, the fills and the values of others.
-VERSION = 3
+VERSION = 4
+
+#: As this version, without what is kept of grids whose rows are not: whoever writes adds that.
+_WITHOUT_REDUCTIONS = 3
 
 #: How long to wait for another program that is writing, in seconds.
 BUSY_S = 5.0
@@ -111,6 +114,14 @@ CREATE TABLE openings (
 ) WITHOUT ROWID;
 """
 
+_REDUCTIONS = """
+CREATE TABLE reductions (
+    run INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+    packed BLOB NOT NULL,
+    checksum TEXT NOT NULL
+);
+"""
+
 
 class StoreError(BigBarError):
     """The file of runs cannot be used: which file, why, and what to do."""
@@ -157,6 +168,8 @@ def open_store(
             if create:
                 _make_tables(connection, busy_s)
             _check(connection, path)
+            if not read_only:
+                _add_reductions(connection)
             return connection
         except BaseException:
             connection.close()
@@ -252,10 +265,24 @@ def _make_tables(connection: sqlite3.Connection, busy_s: float) -> None:
     _switch_to_log(connection, busy_s)
     with transaction(connection):
         if not _schema(connection):
-            for statement in _TABLES.split(";\n"):
+            for statement in (_TABLES + _REDUCTIONS).split(";\n"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _add_reductions(connection: sqlite3.Connection) -> None:
+    """Add the table that a file of the version before has not; nothing else of it is another."""
+    if _version(connection) == VERSION:
+        return
+    with transaction(connection):
+        if _version(connection) != VERSION:  # Another program may just have done it.
+            connection.execute(_REDUCTIONS)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _switch_to_log(connection: sqlite3.Connection, busy_s: float) -> None:
@@ -278,21 +305,21 @@ def _switch_to_log(connection: sqlite3.Connection, busy_s: float) -> None:
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """That the file is this program's, of this version, and holds these tables and no more."""
     mark = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(connection)
     if not mark and not version and not _schema(connection):
         raise StoreError(f"no run was stored in {path} yet")  # Another program is just making it.
     if mark != APPLICATION_ID:
         raise StoreError(
             f"{path} is a database of another program, not a file of runs; {_move_away(path)}"
         )
-    if version != VERSION:
+    if version not in (_WITHOUT_REDUCTIONS, VERSION):
         newer = "a newer" if version > VERSION else "an older"
         raise StoreError(
             f"{path} was written by {newer} version of the optimizer (its tables are version "
             f"{version}, this one reads {VERSION}); use that version for it, or "
             f"{_move_away(path)}"
         )
-    if _schema(connection) != _expected_schema():
+    if _schema(connection) != _expected_schema(version):
         raise StoreError(
             f"{path} does not have the tables that this program makes: it is damaged or was "
             f"tampered with; {_move_away(path)}"
@@ -304,9 +331,9 @@ def _schema(connection: sqlite3.Connection) -> frozenset[tuple[object, ...]]:
 
 
 @cache
-def _expected_schema() -> frozenset[tuple[object, ...]]:
+def _expected_schema(version: int) -> frozenset[tuple[object, ...]]:
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(_TABLES)
+        connection.executescript(_TABLES + (_REDUCTIONS if version == VERSION else ""))
         return _schema(connection)
 
 

@@ -1,11 +1,11 @@
-"""A search as JSON holds it: two that read alike ask for the same points."""
+"""A search, and what is kept of a grid, as JSON holds it: two that read alike come to the same."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from bigbar.store.strategy_code import function_code
 
 if TYPE_CHECKING:  # Whoever only reads an identity does not wait for pandas.
     from bigbar.choice import Choice
+    from bigbar.keeping.rule import Rule
     from bigbar.search.find import Asking
 
 #: Packages that take part in choosing points, whichever the method.
@@ -23,14 +24,14 @@ _HERE = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class SearchParts:
-    """How the points of a run are chosen, exactly.
+    """How the points of a run are chosen, or which of its rows are kept, exactly.
 
     Attributes
     ----------
     parts : dict
         As JSON holds it.
     problem : str or None
-        Why no other search is known to be the same, for a person; None where one can be.
+        Why no other is known to be the same, for a person; None where one can be.
     """
 
     parts: dict[str, Any]
@@ -46,38 +47,70 @@ def search_parts(asking: Asking, choice: Choice) -> SearchParts:
     choice : Choice
         Whose scores it is told.
     """
-    problems: list[str] = []
-
-    def of_code(function: Any) -> dict[str, str]:
-        code = function_code(function)
-        problems.extend([] if code.problem is None else [code.problem])
-        return code.parts
-
+    codes = _Codes()
     objectives = choice.objectives[: asking.seen(len(choice.objectives))]
     parts = {
         "method": asking.method,
         "max_tries": asking.tries,
         "seed": asking.seed,
-        "maximize": [each.name for each in objectives],
-        "better": [each.statistic.better.name for each in objectives],
-        "functions": [
-            None if each.function is None else of_code(each.function.function)
-            for each in objectives
-        ],
-        "min_trades": choice.min_trades,
+        **_choice_parts(replace(choice, objectives=objectives), codes),
         "constraints": [
-            getattr(constraint, "text", None) or of_code(constraint)
+            getattr(constraint, "text", None) or codes.of(constraint)
             for constraint in asking.constraints
         ],
-        "sources": _sources_sha256(),
+        "sources": _sources_sha256("search"),
         "packages": _versions(),
     }
-    return SearchParts(parts, "; ".join(problems) or None)
+    return SearchParts(parts, codes.problem)
 
 
-def _sources_sha256() -> str:
+def keep_parts(rule: Rule) -> SearchParts:
+    """What is kept of a grid, with all that decides which rows these are."""
+    codes = _Codes()
+    parts = {
+        "top": rule.top,
+        "sample": rule.sample,
+        "seed": rule.seed,
+        "combinations": rule.total,
+        **_choice_parts(rule.choice, codes),
+        "sources": _sources_sha256("keeping"),
+    }
+    return SearchParts(parts, codes.problem)
+
+
+class _Codes:
+    """Functions by their code, and why one cannot be followed."""
+
+    def __init__(self) -> None:
+        self._problems: list[str] = []
+
+    def of(self, function: Any) -> dict[str, str]:
+        """Its code."""
+        code = function_code(function)
+        self._problems.extend([] if code.problem is None else [code.problem])
+        return code.parts
+
+    @property
+    def problem(self) -> str | None:
+        """Of all functions so far."""
+        return "; ".join(self._problems) or None
+
+
+def _choice_parts(choice: Choice, codes: _Codes) -> dict[str, Any]:
+    return {
+        "maximize": [each.name for each in choice.objectives],
+        "better": [each.statistic.better.name for each in choice.objectives],
+        "functions": [
+            None if each.function is None else codes.of(each.function.function)
+            for each in choice.objectives
+        ],
+        "min_trades": choice.min_trades,
+    }
+
+
+def _sources_sha256(folder: str) -> str:
     digest = hashlib.sha256()
-    for file in sorted((_HERE / "search").glob("*.py")):
+    for file in sorted((_HERE / folder).glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

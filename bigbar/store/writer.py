@@ -1,4 +1,4 @@
-"""Writing finished slices while a run goes on, beside it, in a thread."""
+"""Writing what a run has while it goes on, beside it, in a thread: slices, or what is kept."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.store.owner import SIGN_OF_LIFE_S, Owner
+from bigbar.store.reductions import write_reduction
 from bigbar.store.rows import Finished, count_failures, write_slices
 from bigbar.store.run_rows import amend_run
 from bigbar.store.schema import BUSY_S, StoreError, explained, open_store, transaction
@@ -31,8 +33,11 @@ class _Command(Enum):
     CLOSE = "close"
 
 
-class SliceWriter:
-    """A thread that writes slices in batches, each in one transaction with its failures.
+_Item = TypeVar("_Item")
+
+
+class _Writer(Generic[_Item]):
+    """A thread that writes in batches, each in one transaction.
 
     Nothing is raised: after the first problem nothing more is written, and `problem` has it.
 
@@ -43,14 +48,10 @@ class SliceWriter:
     run : int
     owner : Owner
         Whose run it is; if it is that no more, nothing is written.
-    done : ndarray of bool, shape (combinations,)
-        What has been written already.
     seconds_before : float
         Of the attempts before this one.
     busy_s : float, optional
         How long to wait for another program that is writing, in seconds.
-    asked : callable, optional
-        Gives columns of the run that go with the slices: which points a search has asked for.
     """
 
     def __init__(
@@ -59,28 +60,24 @@ class SliceWriter:
         run: int,
         owner: Owner,
         *,
-        done: NDArray[np.bool_],
         seconds_before: float,
         busy_s: float = BUSY_S,
-        asked: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self.problem: StoreError | None = None
         self._path = path
         self._run = run
         self._owner = owner
-        self._done = done.copy()
         self._begun = time.monotonic() - seconds_before
         self._busy_s = busy_s
-        self._asked = asked
         # Not a condition or a lock: a signal whose handler raises can leave those locked.
-        self._queue: SimpleQueue[Finished | _Command] = SimpleQueue()
+        self._queue: SimpleQueue[_Item | _Command] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="bigbar-store", daemon=True)
         self._thread.start()
 
-    def put(self, finished: Finished) -> None:
-        """Have a slice written; its rows may not change any more."""
+    def put(self, item: _Item) -> None:
+        """Have something written; it may not change any more."""
         if self.problem is None:
-            self._queue.put(finished)
+            self._queue.put(item)
 
     def flush(self) -> None:
         """Have everything written now, without waiting for it."""
@@ -106,9 +103,9 @@ class SliceWriter:
         except Exception as problem:  # Whatever it is: the run goes on, and says so.
             self.problem = StoreError(f"{self._path} cannot be written ({problem!r})")
 
-    def _next(self) -> tuple[list[Finished], _Command | None]:
+    def _next(self) -> tuple[list[_Item], _Command | None]:
         """Wait until there is something to do: a batch that is due, a command, a sign of life."""
-        batch: list[Finished] = []
+        batch: list[_Item] = []
         due = time.monotonic() + SIGN_OF_LIFE_S
         while (left := due - time.monotonic()) > 0:
             try:
@@ -122,14 +119,11 @@ class SliceWriter:
             batch.append(item)
         return batch, None
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[Finished]) -> None:
-        for one in batch:
-            self._done[one.slice.start : one.slice.stop] = True
+    def _commit(self, connection: sqlite3.Connection, batch: list[_Item]) -> None:
         known = {
             "seen": time.time(),
             "seconds": time.monotonic() - self._begun,
-            "done": int(np.count_nonzero(self._done)),
-            **(self._asked() if batch else {}),
+            **self._columns(batch),
         }
         with explained(self._path), transaction(connection):
             if not amend_run(connection, self._run, known, owner=self._owner):
@@ -137,9 +131,81 @@ class SliceWriter:
                     f"run {self._run} in {self._path} was taken over or deleted by another program"
                 )
             if batch:
-                write_slices(connection, self._run, batch)
-                failed = count_failures(connection, self._run)
-                amend_run(connection, self._run, {"failed": failed})
+                self._write(connection, batch)
+
+    def _columns(self, batch: list[_Item]) -> dict[str, Any]:
+        """What changes of the run itself."""
+        raise NotImplementedError
+
+    def _write(self, connection: sqlite3.Connection, batch: list[_Item]) -> None:
+        """Write what there is, inside a transaction."""
+        raise NotImplementedError
+
+
+class SliceWriter(_Writer[Finished]):
+    """Writes slices, with what failed of them.
+
+    Parameters
+    ----------
+    done : ndarray of bool, shape (combinations,)
+        What has been written already.
+    asked : callable, optional
+        Gives columns of the run that go with the slices: which points a search has asked for.
+    path, run, owner, seconds_before, busy_s
+        As of `_Writer`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        run: int,
+        owner: Owner,
+        *,
+        done: NDArray[np.bool_],
+        seconds_before: float,
+        busy_s: float = BUSY_S,
+        asked: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        self._done, self._asked = done.copy(), asked
+        super().__init__(path, run, owner, seconds_before=seconds_before, busy_s=busy_s)
+
+    def _columns(self, batch: list[Finished]) -> dict[str, Any]:
+        for one in batch:
+            self._done[one.slice.start : one.slice.stop] = True
+        done = int(np.count_nonzero(self._done))
+        return {"done": done, **(self._asked() if batch else {})}
+
+    def _write(self, connection: sqlite3.Connection, batch: list[Finished]) -> None:
+        write_slices(connection, self._run, batch)
+        failed = count_failures(connection, self._run)
+        amend_run(connection, self._run, {"failed": failed})
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is kept of a run by now, in place of what was kept before.
+
+    Attributes
+    ----------
+    content : bytes
+        From `bigbar.keeping.packed`.
+    done, failed : int
+        Combinations.
+    """
+
+    content: bytes
+    done: int
+    failed: int
+
+
+class SnapshotWriter(_Writer[Snapshot]):
+    """Writes what is kept, always the last there is; parameters as of `_Writer`."""
+
+    def _columns(self, batch: list[Snapshot]) -> dict[str, Any]:
+        return {"done": batch[-1].done, "failed": batch[-1].failed} if batch else {}
+
+    def _write(self, connection: sqlite3.Connection, batch: list[Snapshot]) -> None:
+        write_reduction(connection, self._run, batch[-1].content)
 
 
 def _empty_the_log(connection: sqlite3.Connection) -> None:

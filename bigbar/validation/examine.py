@@ -21,9 +21,11 @@ from bigbar.validation.benchmark import buy_and_hold
 from bigbar.validation.compounding import returns_within
 from bigbar.validation.conduct import find_conduct
 from bigbar.validation.costs import find_costs
-from bigbar.validation.findings import Bootstrap, Findings, Holdout
+from bigbar.validation.findings import Bootstrap, Findings, Holdout, Neighbours
 from bigbar.validation.holdout import open_holdout
-from bigbar.validation.luck import LuckFindings, assess_luck
+from bigbar.validation.kept import KeptRows, run_points
+from bigbar.validation.kept import note_of as note_of_kept
+from bigbar.validation.luck import LuckFindings, assess_luck, assess_sample
 from bigbar.validation.plan import MATRIX_SHARES, MATRIX_WINDOWS, TEST_SHARE, Plan
 from bigbar.validation.plateau import find_plateau
 from bigbar.validation.price_noise import perturb
@@ -34,10 +36,12 @@ from bigbar.validation.searched import (
     asked_points,
     held_alone,
     look_around,
+    neighbours_of,
     note_of,
 )
+from bigbar.validation.single import whole_span
 from bigbar.validation.tasks import Imap
-from bigbar.validation.verdict import WEIGHED, conclude
+from bigbar.validation.verdict import FOUND_BY_SEARCH, FOUND_OF_MANY, WEIGHED, conclude
 from bigbar.validation.walk_forward import (
     FoundWinners,
     Winners,
@@ -84,6 +88,8 @@ class ExaminedRun:
         The search that chose the points.
     failed : sequence of int
         Combinations that failed.
+    kept : KeptRows or None
+        What the table has a part of; None where it has all.
     """
 
     file: pd.DataFrame
@@ -100,6 +106,7 @@ class ExaminedRun:
     on_returns: OnReturns = field(default=lambda *_: None)
     asking: Asking | None = None
     failed: Sequence[int] = ()
+    kept: KeptRows | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +181,17 @@ def examine(
                 notes += remarks
             with apart("the look around the chosen setting"), _points_of(run) as points:
                 parts["neighbours"] = look_around(points, run.file, run.table, run.chosen)
+    elif plan.assess and run.kept is not None:
+        notes.append(note_of_kept(run.kept, run.job.space.tried))
+        if run.chosen is not None:
+            tell("luck: the returns of the sample, and what stands around the chosen setting")
+            with apart("holding the result against luck"):
+                found, of_days = _luck_of_kept(plan, run, run.kept, run.chosen)
+                parts |= {"pbo": found.pbo, "deflated_sharpe": found.deflated_sharpe}
+                parts["alone"] = found.bootstrap
+                notes += [*of_days, *found.notes]
+            with apart("the look around the chosen setting"):
+                parts["neighbours"] = _around_kept(run, run.kept, run.chosen)
     elif plan.assess:
         tell("luck: the returns of every combination")
         with apart("holding the result against luck"):
@@ -228,10 +246,15 @@ def concluded(examined: Examined, plan: Plan, run: ExaminedRun) -> Findings:
         trades=None if run.chosen is None else int(trades[run.chosen]),
         most_trades=0 if np.isnan(trades).all() else int(np.nanmax(trades)),
         assessed=plan.assess,
-        searched=run.asking is not None,
+        found_by="" if run.asking is None and run.kept is None else _found_by(run),
         **{name: parts.get(name) for name in WEIGHED},
     )
     return Findings(verdict=verdict, **parts, notes=examined.notes)
+
+
+def _found_by(run: ExaminedRun) -> str:
+    """How a setting was found that luck cannot be held against as of a whole grid."""
+    return FOUND_BY_SEARCH if run.asking is not None else FOUND_OF_MANY
 
 
 def _of_a_sample(space: Space) -> tuple[str, ...]:
@@ -262,13 +285,55 @@ def _luck(plan: Plan, run: ExaminedRun) -> tuple[LuckFindings, list[str]]:
         seed=run.seed,
         thorough=plan.thorough,
     )
-    remarks = []
-    if days > 1:
-        remarks.append(
-            f"luck was told by returns of {days} days each: of single days they would take too "
-            "much memory"
-        )
-    return found, remarks
+    return found, _of_days(days)
+
+
+def _of_days(days: int) -> list[str]:
+    if days == 1:
+        return []
+    return [
+        f"luck was told by returns of {days} days each: of single days they would take too "
+        "much memory"
+    ]
+
+
+def _luck_of_kept(
+    plan: Plan, run: ExaminedRun, kept: KeptRows, chosen: int
+) -> tuple[LuckFindings, list[str]]:
+    """Hold the result against what luck finds in a sample of the grid."""
+    returns, _, annual, days = timed_returns(run.file, run.job, run.imap)
+    found = assess_sample(
+        returns,
+        run.table,
+        run.choice,
+        chosen,
+        kept.in_sample,
+        tried=run.job.space.tried,
+        periods_per_year=annual,
+        earlier_trials=run.earlier_trials,
+        seed=run.seed,
+        thorough=plan.thorough,
+    )
+    return found, _of_days(days)
+
+
+def _around_kept(run: ExaminedRun, kept: KeptRows, chosen: int) -> Neighbours:
+    """Run what stands around the chosen setting."""
+    return neighbours_of(
+        chosen,
+        run.table,
+        run.choice,
+        product=kept.product,
+        admitted=kept.admitted,
+        objectives=lambda numbers: run_points(
+            numbers,
+            job=run.job,
+            choice=run.choice,
+            span=whole_span(run.file, run.job),
+            imap=run.imap,
+            failed=run.failed,
+        ),
+    )
 
 
 def timed_returns(
@@ -336,7 +401,8 @@ def _forward(
 ) -> dict[str, Any]:
     """Walk forward, over one or several numbers of windows."""
     if run.asking is None:
-        winners = Winners(run.job, run.choice, run.imap, slices=4 * run.workers)
+        among = None if run.kept is None else run.kept.in_sample
+        winners = Winners(run.job, run.choice, run.imap, slices=4 * run.workers, among=among)
         return _walked(plan, run, winners, tell, apart)
     with _points_of(run) as points:
         return _walked(plan, run, SearchedWinners(points), tell, apart)

@@ -186,6 +186,75 @@ def _of_pareto_set(
     }
 
 
+def assess_sample(
+    returns: NDArray[np.float32],
+    table: ResultTable,
+    choice: Choice,
+    chosen: int,
+    in_sample: NDArray[np.bool_],
+    *,
+    tried: int,
+    periods_per_year: float,
+    earlier_trials: int = 0,
+    seed: int = 0,
+    thorough: bool = False,
+) -> LuckFindings:
+    """What a sample of a grid says about luck, and about the best of all of it.
+
+    Parameters
+    ----------
+    returns, table, choice, chosen, periods_per_year, earlier_trials, seed, thorough
+        As of `assess_luck`.
+    in_sample : ndarray of bool, shape (combinations,)
+        Which rows are of the sample; the chosen setting is held against these.
+    tried : int
+        Combinations in all.
+
+    Returns
+    -------
+    LuckFindings
+        `bootstrap` is over the sample and the chosen setting: luck's best over all does as well at
+        least as often. The probability of overfitting is of the sample; the deflated Sharpe ratio
+        of as many trials as there were, which vary as those of the sample do.
+    """
+    periods = returns.shape[1]
+    if periods < LEAST_PERIODS:
+        return LuckFindings(
+            notes=(f"{periods} periods are too few to tell luck from skill ({LEAST_PERIODS})",)
+        )
+    returns = np.ascontiguousarray(returns)
+    counting = ~np.isnan(table.scores(choice)) & in_sample
+    beside = counting.copy()
+    beside[chosen] = True
+    kinds, observed = _observe(returns, beside)
+    if kinds.place[chosen] < 0:
+        return LuckFindings(notes=("the chosen setting has no returns that could be tested",))
+    statistic = statistic_for(choice.objective.name)
+    weights = as_weights(stationary_draws(periods, seed=seed))
+    bootstrap, *_ = _bootstraps(
+        lucky_best(returns, kinds, weights, [statistic]),
+        returns[chosen],
+        observed,
+        objective=choice.objective.name,
+        combinations=int(kinds.counts.sum()),
+        periods_per_year=periods_per_year,
+        earlier_trials=earlier_trials,
+    )
+    others, of_others = _observe(returns, counting)
+    return LuckFindings(
+        bootstrap=bootstrap,
+        pbo=_pbo(returns, others, statistic, thorough=thorough),
+        deflated_sharpe=deflated_sharpe(
+            returns[chosen],
+            np.repeat(of_others.t_statistics, others.counts) / np.sqrt(periods),
+            trials=tried,
+            earlier_trials=earlier_trials,
+            periods_per_year=periods_per_year,
+        ),
+        notes=_notes(bootstrap),
+    )
+
+
 def sharpe_test(
     returns: NDArray[np.float32],
     counting: NDArray[np.bool_],

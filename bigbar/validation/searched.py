@@ -8,7 +8,7 @@ the result, and are not computed. See docs/validation.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,7 +46,7 @@ class AskedTask(GridTask):
     ----------
     start, stop : int
         Where they stand in the space.
-    space : AskedSpace
+    space : Space
     span : tuple of (int, int)
         Bars.
     choice : Choice
@@ -55,7 +55,7 @@ class AskedTask(GridTask):
 
     start: int
     stop: int
-    space: AskedSpace
+    space: Space
     span: Span
     choice: Choice
 
@@ -229,7 +229,48 @@ def look_around(
         Of the run.
     chosen : int
     """
-    product, choice = points.asking.product, points.choice
+    product, span = points.asking.product, whole_span(file, points.job)
+
+    def admitted(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        met = np.ones(len(numbers), np.bool_)
+        for constraint in points.asking.constraints:
+            met[met] = product.admitted(constraint, numbers[met])
+        return met
+
+    return neighbours_of(
+        chosen,
+        table,
+        points.choice,
+        product=product,
+        admitted=admitted,
+        objectives=lambda numbers: points.objectives(numbers, span),
+    )
+
+
+def neighbours_of(
+    chosen: int,
+    table: ResultTable,
+    choice: Choice,
+    *,
+    product: Space,
+    admitted: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
+    objectives: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+) -> Neighbours:
+    """What stands one step along a parameter from the chosen setting.
+
+    Parameters
+    ----------
+    chosen : int
+        By its place in the table.
+    table : ResultTable
+    choice : Choice
+    product : Space
+        All combinations of the parameters.
+    admitted : callable
+        Which of some points, by their numbers in the product, can be tried.
+    objectives : callable
+        Runs some points; gives their objective and number of trades.
+    """
     here = table.space.places(chosen)
     around, edges = [], []
     for axis, (parameter, place) in enumerate(zip(product.parameters, here, strict=True)):
@@ -239,9 +280,8 @@ def look_around(
         around += [(*here[:axis], one, *here[axis + 1 :]) for one in steps]
         edges += [parameter.name] if len(steps) < 2 else []
     numbers = _numbers_of(around, product)
-    for constraint in points.asking.constraints:
-        numbers = numbers[product.admitted(constraint, numbers)]
-    found = points.objectives(numbers, whole_span(file, points.job))
+    numbers = numbers[admitted(numbers)]
+    found = objectives(numbers)
     scores = choice.scores(*found)
     counts = np.isfinite(scores)
     sign = -1.0 if choice.objective.better is Better.LOWER else 1.0

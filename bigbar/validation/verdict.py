@@ -16,6 +16,9 @@ something with 95 % confidence, each time the holdout was opened adding to the d
 Of a setting that a search chose there is no p: the points that it asked for are no sample of the
 grid. It is green where unseen convinces, with `SEARCH_CONFIDENCE`, and nothing unseen lost; amber
 if luck then does as well more often than `WEAK` even if it alone had been tried; red elsewhere.
+So it is with the best of a grid of which a part of the rows was kept: in place of it alone stands
+luck's best over the sample, and it is amber as well where the probability of overfitting is above
+`MOST_PBO` there.
 """
 
 from __future__ import annotations
@@ -44,6 +47,10 @@ from bigbar.validation.wording import STRONG, WEAK
 #: Above this the winner of half the data is, on the other half, rather bad than good.
 MOST_PBO = 0.5
 
+#: How a setting was found that there is no p of.
+FOUND_BY_SEARCH = "a search found it"
+FOUND_OF_MANY = "it is the best of a grid too large to hold against luck as a whole"
+
 #: What a search chose has to convince with more confidence: nothing else holds it against luck. By
 #: `benchmarks/search_luck.py` noise does so 4 to 6 times in a hundred; at 95 %, 7 to 12 times.
 SEARCH_CONFIDENCE = 0.975
@@ -66,10 +73,10 @@ class Evidence:
         It lost, in words.
     sees_future, unsteady : bool
         The strategy does, see `bigbar.validation.conduct`.
-    searched : bool
-        A search chose the setting: there is no p.
+    found_by : str
+        How the setting was found, in words, where there is no p for that; else empty.
     p_alone : float
-        Of such a setting, as if it alone had been tried; NaN where there is none.
+        Of such a setting, as if it alone had been tried, or a sample; NaN where there is none.
     has_unseen : bool
         Bars were held back, or walked forward over.
     """
@@ -81,7 +88,7 @@ class Evidence:
     where: str = "on unseen days"
     sees_future: bool = False
     unsteady: bool = False
-    searched: bool = False
+    found_by: str = ""
     p_alone: float = math.nan
     has_unseen: bool = False
 
@@ -95,10 +102,10 @@ class Evidence:
 
     @property
     def _by_figures(self) -> str:
-        if self.searched:
+        if self.found_by:
             if self.unseen_lost or not self.unseen_convinces:
                 return "red"
-            return "amber" if self.p_alone > WEAK else "green"
+            return "amber" if self.p_alone > WEAK or self.overfit else "green"
         strong, weak = self.p_value <= STRONG, self.p_value <= WEAK
         evidence = strong or (weak and self.unseen_convinces)
         if evidence and not self.unseen_lost and not self.overfit:
@@ -129,11 +136,11 @@ def weigh(
     conduct: Conduct | None = None,
     alone: Bootstrap | None = None,
     *,
-    searched: bool = False,
+    found_by: str = "",
 ) -> Evidence:
     """See the findings as the rule does."""
     lost = holdout is not None and float(holdout.unseen["Return [%]"]) < 0.0
-    wanted = SEARCH_CONFIDENCE if searched else CONFIDENCE
+    wanted = SEARCH_CONFIDENCE if found_by else CONFIDENCE
     lost_forward = walk_forward is not None and walk_forward.total_return < 0.0
     return Evidence(
         p_value=math.nan if bootstrap is None else bootstrap.p_value_all_trials,
@@ -143,7 +150,7 @@ def weigh(
         where=Evidence.where if lost or not lost_forward else "walking forward",
         sees_future=conduct is not None and conduct.sees_future is not None,
         unsteady=conduct is not None and conduct.answers_differently is not None,
-        searched=searched,
+        found_by=found_by,
         p_alone=math.nan if alone is None else alone.p_value,
         has_unseen=holdout is not None or walk_forward is not None,
     )
@@ -174,7 +181,7 @@ def conclude(
     costs: Costs | None = None,
     conduct: Conduct | None = None,
     assessed: bool = True,
-    searched: bool = False,
+    found_by: str = "",
 ) -> Verdict:
     """Put the findings into words.
 
@@ -193,14 +200,15 @@ def conclude(
         As in `bigbar.validation.findings.Findings`; None for what there is not.
     assessed : bool, optional
         Whether it was to be held against luck at all.
-    searched : bool, optional
-        Whether a search chose the setting.
+    found_by : str, optional
+        How the setting was found, where luck cannot be held against it as of a whole grid:
+        `FOUND_BY_SEARCH` or `FOUND_OF_MANY`.
 
     Returns
     -------
     Verdict
     """
-    evidence = weigh(bootstrap, pbo, holdout, walk_forward, conduct, alone, searched=searched)
+    evidence = weigh(bootstrap, pbo, holdout, walk_forward, conduct, alone, found_by=found_by)
     headline = f"Verdict: {_headline(evidence, chosen, assessed=assessed)}"
     lines = [
         wording.tries(grid, bootstrap, sharpe_bootstrap or bootstrap),
@@ -230,8 +238,8 @@ def _headline(evidence: Evidence, chosen: int | None, *, assessed: bool) -> str:
     if not assessed:
         also = f" It lost {evidence.where}." if evidence.unseen_lost else ""
         return f"none, because it was not held against luck (--no-validate).{also}"
-    if evidence.searched:
-        return _searched_headline(evidence)
+    if evidence.found_by:
+        return _found_headline(evidence)
     if math.isnan(evidence.p_value):
         return "too little data to tell skill from luck."
     if evidence.light == "green":
@@ -250,16 +258,18 @@ def _headline(evidence: Evidence, chosen: int | None, *, assessed: bool) -> str:
     return "some evidence, but not enough to rule out luck: not proven."
 
 
-def _searched_headline(evidence: Evidence) -> str:
-    """Of a setting that a search chose."""
+def _found_headline(evidence: Evidence) -> str:
+    """Of a setting that a search chose, or that is the best of very many."""
     if evidence.unseen_lost:
-        return f"a search found it, and it lost {evidence.where}."
+        return f"{evidence.found_by}, and it lost {evidence.where}."
     if not evidence.has_unseen:
-        return "a search found it, and only bars that it has not seen can tell it from luck."
+        return f"{evidence.found_by}, and only bars that it has not seen can tell it from luck."
     if not evidence.unseen_convinces:
-        return "a search found it, and the bars it has not seen do not tell it from luck."
+        return f"{evidence.found_by}, and the bars it has not seen do not tell it from luck."
     if evidence.light == "green":
         return "unlikely to be luck alone, but not proven."
     if evidence.unsteady:
         return "the strategy answers differently each time it is run: not proven."
+    if evidence.overfit and evidence.p_alone <= WEAK:
+        return "good on unseen days, but what wins on one half fails on the other: not proven."
     return "no better than luck where it was found, but good on unseen days: not proven."

@@ -118,6 +118,8 @@ class Winners:
         Tasks that the grid is cut into for each window: as many as there are workers, at least.
     progress : callable, optional
         Is told how many more combinations are done.
+    among : ndarray of bool, shape (combinations,), optional
+        Which can win; all by default.
     """
 
     def __init__(
@@ -128,12 +130,14 @@ class Winners:
         *,
         slices: int,
         progress: Callable[[int], Any] = lambda _: None,
+        among: NDArray[np.bool_] | None = None,
     ) -> None:
         self.job = job
         self.choice = choice
         self.imap = imap
         self._slices = slices
         self._progress = progress
+        self._among = among
         self._known: dict[Span, Winner | None] = {}
 
     def find(self, spans: Sequence[Span]) -> list[Winner | None]:
@@ -169,7 +173,8 @@ class Winners:
         return list(itertools.pairwise(ends))
 
     def _best(self, answers: NDArray[np.float64]) -> Winner | None:
-        best = best_of(self.choice.scores(*answers))
+        scores = self.choice.scores(*answers)
+        best = best_of(scores if self._among is None else np.where(self._among, scores, np.nan))
         return None if best is None else Winner(best, float(answers[0, best]))
 
 

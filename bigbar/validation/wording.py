@@ -46,14 +46,14 @@ _SMALL, _LEAST_SHOWN = 0.095, 1e-6
 
 def tries(grid: Space, bootstrap: Bootstrap | None, by_sharpe: Bootstrap | None) -> str:
     """How much was tried, and on how much data."""
-    tried = f"You tried {counted(len(grid), 'setting')}"
+    tried = f"You tried {counted(grid.tried, 'setting')}"
     if bootstrap is None or by_sharpe is None:
         return f"{tried}."
     text = f"{tried} on {periods_text(bootstrap)}."
     if len(grid) == 1 or math.isnan(by_sharpe.independent_tries):
         return text
     chances = _two_digits(by_sharpe.independent_tries)
-    if chances >= len(grid):
+    if chances >= grid.tried:
         return f"{text} Each was a chance for luck; a smaller grid gives it fewer."
     return (
         f"{text} Many trade alike: luck had about {counted(chances, 'chance')}, and a smaller "
@@ -130,10 +130,15 @@ def _against_luck(found: Bootstrap) -> str:
 
 
 def alone(found: Bootstrap | None) -> str:
-    """A setting that a search chose, against luck as if no other had been tried."""
+    """A setting against luck as if no other had been tried, or only a sample of them."""
     if found is None or math.isnan(found.p_value):
         return ""
     often = _often(found, found.p_value)
+    if found.combinations > 1:
+        return (
+            f"Against luck's best of {found.combinations - 1:,} settings by chance: luck does as "
+            f"well {often}; that so many more were tried only adds to that."
+        )
     return (
         f"Had it alone been tried, luck would do as well {often}; what the search looked at only "
         "adds to that."
@@ -141,7 +146,7 @@ def alone(found: Bootstrap | None) -> str:
 
 
 def around(found: Neighbours | None) -> str:
-    """What stands one step from a setting that a search chose."""
+    """What stands one step from a setting whose neighbours were run for it."""
     if found is None or not found.counting:
         return ""
     what = counted(found.counting, "neighbour")

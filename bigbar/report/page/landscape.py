@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.choice import Choice
+from bigbar.keeping.reduced import Reduced
+from bigbar.keeping.sums import MOST_CELLS, PairSums
 from bigbar.results import ResultTable
 from bigbar.space import Parameter, Space
 from bigbar.statistics import Better, Kind, Statistic
@@ -25,10 +27,6 @@ Floats = NDArray[np.float64]
 Variant = Literal["mean", "best"]
 
 _DAY_NS = 24 * 3600 * 10**9
-
-#: An axis with more values than this is drawn in as many groups of neighbours: cells narrower
-#: than a few pixels could not be told apart, and the page would grow with their number.
-MOST_CELLS = 120
 
 #: Bars of the distribution.
 BINS = 60
@@ -49,6 +47,10 @@ class Landscape:
     lower_is_better : bool
     infinite : int
         How many combinations were left out for an infinite value.
+    in_sample : ndarray of bool, shape (combinations,), or None
+        Where the rows are a part of all: which are a fair sample. None where they are all.
+    sums : PairSums or None
+        Of all combinations then.
     """
 
     space: Space
@@ -57,17 +59,28 @@ class Landscape:
     unit: str
     lower_is_better: bool
     infinite: int
+    in_sample: NDArray[np.bool_] | None = None
+    sums: PairSums | None = None
+
+    @cached_property
+    def _counts(self) -> NDArray[np.bool_]:
+        counts = ~np.isnan(self.values)
+        return counts if self.in_sample is None else counts & self.in_sample
+
+    @cached_property
+    def each(self) -> Floats:
+        """The values of all combinations that count, or of a sample of them, in grid order."""
+        return self.values[self._counts]
 
     @cached_property
     def counted(self) -> Floats:
-        """The values of all combinations that count, ascending."""
-        return np.sort(self.values[~np.isnan(self.values)])
+        """The same, ascending."""
+        return np.sort(self.each)
 
     @cached_property
     def places_counted(self) -> tuple[NDArray[np.int64], ...]:
-        """Where on each axis the combinations that count stand: an array an axis."""
-        known = ~np.isnan(self.values)
-        return tuple(place[known] for place in self.space.all_places())
+        """Where on each axis these combinations stand: an array an axis."""
+        return tuple(place[self._counts] for place in self.space.all_places())
 
     def value(self, number: int) -> float:
         """The objective of one combination."""
@@ -93,8 +106,24 @@ def in_unit(table: ResultTable, statistic: Statistic) -> tuple[Floats, str]:
     return values, statistic.name.partition("[")[2].rstrip("]")
 
 
-def landscape_of(table: ResultTable, choice: Choice) -> Landscape:
-    """The objective of every combination that counts."""
+def landscape_of(
+    table: ResultTable,
+    choice: Choice,
+    *,
+    in_sample: NDArray[np.bool_] | None = None,
+    reduced: Reduced | None = None,
+) -> Landscape:
+    """The objective of every combination that counts.
+
+    Parameters
+    ----------
+    table : ResultTable
+    choice : Choice
+    in_sample : ndarray of bool, optional
+        Which rows are a sample, where the table has a part of all.
+    reduced : Reduced, optional
+        What is known of all then.
+    """
     statistic = choice.objective
     values, unit = in_unit(table, statistic)
     values = np.where(np.isnan(table.scores(choice)), np.nan, values)
@@ -105,7 +134,9 @@ def landscape_of(table: ResultTable, choice: Choice) -> Landscape:
         name=statistic.name,
         unit=unit,
         lower_is_better=statistic.better is Better.LOWER,
-        infinite=int(infinite.sum()),
+        infinite=int(infinite.sum()) if reduced is None else reduced.counts.infinite,
+        in_sample=in_sample,
+        sums=None if reduced is None else reduced.sums,
     )
 
 
@@ -160,6 +191,8 @@ def heatmaps(landscape: Landscape) -> Iterator[Heatmap]:
 
 def heatmap_of(landscape: Landscape, x: int, y: int) -> Heatmap:
     """The heatmap over two axes, by their numbers."""
+    if landscape.sums is not None:
+        return _of_sums(landscape, landscape.sums, x, y)
     axes = landscape.space.parameters
     group = (-(-len(axes[x]) // MOST_CELLS), -(-len(axes[y]) // MOST_CELLS))
     places = landscape.places_counted
@@ -170,6 +203,24 @@ def heatmap_of(landscape: Landscape, x: int, y: int) -> Heatmap:
     shape = rows, columns
     return Heatmap(
         axes[x], axes[y], best.reshape(shape), mean.reshape(shape), numbers.reshape(shape), group
+    )
+
+
+def _of_sums(landscape: Landscape, sums: PairSums, x: int, y: int) -> Heatmap:
+    """The same where all combinations were summed up as they were run."""
+    scores, means, numbers = sums.heatmap((min(x, y), max(x, y)))
+    if x < y:
+        scores, means, numbers = scores.T, means.T, numbers.T
+    best = -scores if landscape.lower_is_better else scores
+    in_days = _DAY_NS if landscape.unit == "days" else 1
+    axes = landscape.space.parameters
+    return Heatmap(
+        axes[x],
+        axes[y],
+        best / in_days,
+        means / in_days,
+        numbers,
+        (sums.groups[x], sums.groups[y]),
     )
 
 
@@ -215,7 +266,7 @@ class Profile:
 
 def profiles(landscape: Landscape) -> Iterator[Profile]:
     """A profile for every axis that varies."""
-    values = landscape.values[~np.isnan(landscape.values)]
+    values = landscape.each
     for number in varying(landscape.space):
         axis, place = landscape.space.parameters[number], landscape.places_counted[number]
         ordered = values[np.lexsort((values, place))]
@@ -225,7 +276,18 @@ def profiles(landscape: Landscape) -> Iterator[Profile]:
             _quantile(ordered, starts, counts, share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)
         )
         best = lowest if landscape.lower_is_better else highest
+        if landscape.sums is not None:
+            best = _best_along(landscape, landscape.sums, number, best)
         yield Profile(axis, best, upper, median, lower)
+
+
+def _best_along(landscape: Landscape, sums: PairSums, axis: int, sampled: Floats) -> Floats:
+    """The best at each value of an axis, of all combinations; of the sample for a lone axis."""
+    scores = sums.best_along(axis)
+    if scores is None:
+        return sampled
+    best = -scores if landscape.lower_is_better else scores
+    return best / (_DAY_NS if landscape.unit == "days" else 1)
 
 
 def _quantile(

@@ -70,6 +70,7 @@ def _settings(subject: Subject) -> Integers:
     always += [number for number in (subject.best, *marked) if number is not None]
     of_cells = np.unique([number for each in subject.maps for number in each.numbers.flat])
     of_cells = of_cells[of_cells >= 0].astype(np.int64)
+    of_cells = of_cells[of_product(landscape.space, of_cells) >= 0]  # Not all rows may be kept.
     if outcome.pareto is not None:
         always += front_shown(outcome.pareto).tolist()
         beside = np.concatenate([each.numbers for each in clouds(outcome.pareto)])

@@ -103,14 +103,18 @@ def distribution_chart(subject: Subject, found: Distribution) -> Chart:
 def _distribution_says(subject: Subject, found: Distribution) -> str:
     landscape = subject.landscape
     counted, unit = landscape.counted, landscape.unit
-    text = (
+    some = ""
+    if landscape.in_sample is not None:
+        some = f"A sample of {count(int(landscape.in_sample.sum()), 'combination')}, of which "
+    text = some + (
         f"{count(len(counted), 'combination counts', 'combinations count')}, from "
         f"{amount(counted[0], unit)} to {amount(counted[-1], unit)}; the middle half lies between "
         f"{amount(found.lower, unit)} and {amount(found.upper, unit)}."
     )
     if counted[0] < 0 < counted[-1]:
         text += f" {share(float((counted > 0).mean()))} are above zero."
-    if subject.best is not None and not math.isnan(landscape.value(subject.best)):
+    is_whole = landscape.in_sample is None
+    if subject.best is not None and is_whole and not math.isnan(landscape.value(subject.best)):
         text += _place_of_the_chosen(landscape, subject.best)
     if landscape.infinite:
         text += f" {count(landscape.infinite, 'infinite value')} not drawn."

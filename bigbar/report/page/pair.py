@@ -96,7 +96,7 @@ def _described(side: Side) -> str:
     outcome = side.subject.outcome
     return (
         f"{side.name}: {outcome.job.spec.title} on {Path(outcome.bars.source).name}, "
-        f"{count(len(outcome.table), 'combination')} for {outcome.choice}"
+        f"{count(outcome.total, 'combination')} for {outcome.choice}"
     )
 
 

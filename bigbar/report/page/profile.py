@@ -18,11 +18,13 @@ def profile_section(subject: Subject) -> Section | None:
     made = tuple(_profile_chart(subject, each) for each in profiles(landscape))
     if not made or not len(landscape.counted):
         return None
+    sample = "" if landscape.in_sample is None else ", by the sample that was kept"
     body = escaped([
         paragraph(
             f"{landscape.name} at each value of a parameter, over all values of the others: the "
-            "best, and where the middle half of the combinations lies. The best tells what can "
-            "be had with hindsight, the middle what to expect of a setting picked blindly.",
+            f"best, and where the middle half of the combinations lies{sample}. The best tells "
+            "what can be had with hindsight, the middle what to expect of a setting picked "
+            "blindly.",
             class_="lead",
         ),
         tag("div", [chart.figure() for chart in made], class_="charts two"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bigbar.account import Account
+from bigbar.reducing import kept_text
 from bigbar.report.answer import verification_text
 from bigbar.report.page.markup import Content, definitions, escaped, tag
 from bigbar.report.page.numbers import minute, value_text
@@ -43,7 +44,9 @@ def _settings(subject: Subject) -> Iterator[tuple[Content, Content]]:
     for axis in job.space.parameters:
         values = f"{len(axis)} values, {axis}" if len(axis) > 1 else str(axis)
         yield axis.name, values
-    yield "combinations", f"{len(job.space):,}"
+    yield "combinations", f"{outcome.total:,}"
+    if outcome.rule is not None:
+        yield "rows kept", kept_text(outcome)
     yield "optimized for", f"{choice}, at least {choice.min_trades:,} trades"
     yield "cash", f"{account.cash:,.10g}"
     yield "commission", commission_text(account)
@@ -53,7 +56,7 @@ def _settings(subject: Subject) -> Iterator[tuple[Content, Content]]:
         yield name.replace("_", " "), value_text(value)
     yield "engine", job.engine
     yield "verified", verification_text(outcome)
-    yield "failed", f"{len(outcome.failures):,} combinations"
+    yield "failed", f"{outcome.failed:,} combinations"
     yield "seed", f"{outcome.execution.seed}"
     yield "optimizer", f"BigBar {__version__}"
 

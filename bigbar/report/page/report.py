@@ -108,7 +108,7 @@ def _html(subject: Subject, parts: Sequence[Callable[[Subject], Section | None]]
     title = outcome.job.spec.title
     what = (
         f"{count(len(index), 'bar')}, {day(index[0])} to {day(index[-1])} · "
-        f"{count(len(outcome.table), 'combination')} optimized for {outcome.choice}"
+        f"{count(outcome.total, 'combination')} optimized for {outcome.choice}"
     )
     settings = {}
     if subject.best is not None and len(outcome.table) > 1:

@@ -95,7 +95,10 @@ class Subject:
     @cached_property
     def landscape(self) -> Landscape:
         """The objective over the grid."""
-        return landscape_of(self.outcome.table, self.outcome.choice)
+        outcome = self.outcome
+        return landscape_of(
+            outcome.table, outcome.choice, in_sample=outcome.in_sample, reduced=outcome.reduced
+        )
 
     @cached_property
     def maps(self) -> list[Heatmap]:

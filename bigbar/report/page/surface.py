@@ -41,12 +41,13 @@ def heatmap_section(subject: Subject) -> Section | None:
     ranges = ranges_of(maps, landscape)
     charts = tuple(heatmap_chart(subject, each, ranges) for each in maps)
     over_others = len(varying(landscape.space)) > 2
+    kept = "" if landscape.sums is None else " where its row was kept"
     body = escaped([
         paragraph(
             f"{landscape.name} over each pair of parameters. Broad areas of good cells are worth "
             "more than single ones: a small change of a parameter then changes little. Press a "
             "cell, or go there with the arrow keys and press Enter, for all statistics of its best "
-            "setting.",
+            f"setting{kept}.",
             class_="lead",
         ),
         tag("div", choice_of_variant(over_others), scale(ranges), class_="above"),
@@ -148,11 +149,12 @@ def heatmap_chart(
         _names(axis, size) for axis, size in zip((x, y), heatmap.group, strict=True)
     )
     numbers = heatmap.numbers.ravel()
-    some = numbers >= 0
+    places = np.where(numbers >= 0, of_product(landscape.space, numbers), -1)
+    some = places >= 0
     trades = np.zeros(len(numbers))
-    trades[some] = subject.outcome.table.column("# Trades")[
-        of_product(landscape.space, numbers[some])
-    ]
+    trades[some] = subject.outcome.table.column("# Trades")[places[some]]
+    # Of the best of a cell whose row was not kept the trades are not known.
+    traded = () if landscape.sums is not None else (("Trades", "@trades{0,0}"),)
     cells = Layer(
         "cells",
         {
@@ -166,7 +168,7 @@ def heatmap_chart(
             (y.name, "@y_at"),
             *_values_said(landscape, heatmap),
             ("With", "@setting"),
-            ("Trades", "@trades{0,0}"),
+            *traded,
         ),
     )
     marks = [

@@ -44,7 +44,7 @@ def verdict_section(subject: Subject) -> Section:
     findings, outcome = subject.findings, subject.outcome
     verdict = NOT_VALIDATED if findings is None else findings.verdict
     parts: list[Content] = [_warning(remark) for remark in subject.remarks]
-    reached, total = outcome.table.reached(), outcome.total
+    reached, total = outcome.reached, outcome.total
     if reached < total:
         parts.append(_warning(
             f"Not every combination was answered: {reached:,} of {total:,}. All that follows is "
@@ -110,7 +110,7 @@ def _lamps(light: str) -> Markup:
 def chosen_card(subject: Subject, best: int) -> Markup:
     """Which setting this is, with the parameters to trade it by."""
     outcome, plateau = subject.outcome, subject.plateau
-    total, objective = outcome.table.reached(), outcome.choice.objective.name
+    total, objective = outcome.reached, outcome.choice.objective.name
     if plateau is not None and best == plateau.robust and best != plateau.peak:
         which = f"The robust choice of {total:,} combinations by {objective}"
     elif total > 1:
