@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bigbar.engines.find import is_general, kind_of
 from bigbar.errors import Interrupted
 from bigbar.executors.chunks import (
+    CHUNKS_PER_WORKER,
     calculate_adaptive_chunk_size,
     chunks_in_order,
     estimate_duration,
@@ -24,7 +25,7 @@ from bigbar.executors.chunks import (
 )
 from bigbar.executors.contract import Executor, Unanswered
 from bigbar.keeping.packed import packed, unpacked
-from bigbar.keeping.reduced import Done, Reduced
+from bigbar.keeping.reduced import Done, Floor, Reduced
 from bigbar.keeping.task import ReducedResult, ReducedTask, halved_reduced, run_reduced
 from bigbar.outcome import Outcome
 from bigbar.progress.best import BestSoFar
@@ -39,7 +40,17 @@ from bigbar.units import counted
 from bigbar.worker import Chunk, ChunkResult, Failure, halves, run_chunk
 
 #: More slices than this are not made, however long one takes: their list takes memory as well.
-_MOST_SLICES = 1_000_000
+_MOST_SLICES = 250_000
+
+#: A slice takes so many seconds at least, if the grid is large enough: what is kept of it is looked
+#: for and handed over in some milliseconds.
+_SLICE_S = 0.25
+
+#: Processor time of this process for what is kept of a slice, beside that of handing it out.
+_TAKEN_IN_S = 2e-3
+
+#: For whoever watches.
+_ROWS_LATER = "--keep: rows are to be seen when the sweep ends or is stopped; until then it counts"
 
 #: Rows out of the store that are computed again before it is gone on from them.
 _COMPUTED_AGAIN = 10
@@ -140,9 +151,9 @@ class Reduction:
             seconds, total, slice_size=kind.sample_slice, least=SAMPLE_SIZE, seed=execution.seed
         )
         work = left, execution.workers, outcome.estimated_duration_s
-        size = calculate_adaptive_chunk_size(
-            *work, most_seconds=longest_chunk(*work, hand_out_s=self._pool.hand_out_s)
-        )
+        longest = longest_chunk(*work, hand_out_s=self._pool.hand_out_s + _TAKEN_IN_S)
+        share = left * outcome.estimated_duration_s / execution.workers / CHUNKS_PER_WORKER
+        size = calculate_adaptive_chunk_size(*work, most_seconds=max(longest, min(_SLICE_S, share)))
         size = max(size, -(-left // _MOST_SLICES))
         outcome.chunk_size = whole_periods(size, self._space.per_slowest)
         chunks = chunks_in_order(
@@ -155,8 +166,10 @@ class Reduction:
         return chunks
 
     def _sweep(self, chunks: Sequence[Chunk]) -> None:
+        self._recorder.note("note", _ROWS_LATER)
         outcome, done = self._outcome, self._done
         limit, throttle, best = limit_of(outcome), throttle_of(outcome), BestSoFar(outcome.choice)
+        floor = Floor(self._reduced.floor)
         best.add(self._reduced.best.values)
 
         def of_task(task: ReducedTask, suspect: bool) -> float:
@@ -167,12 +180,13 @@ class Reduction:
         with self._listener.progress(self._rule.total, len(done), waiting) as bar:
             for task, found in self._pool.imap_unordered(
                 run_reduced,
-                [ReducedTask(*chunk, self._rule) for chunk in chunks],
+                [ReducedTask(*chunk, self._rule, floor) for chunk in chunks],
                 split=halved_reduced,
                 limit=None if limit is None else of_task,
                 throttle=throttle,
             ):
                 self._take(task, found)
+                floor.score = self._reduced.floor
                 self._recorder.reduced(self._snapshot)
                 best.add(self._reduced.best.values[:1])
                 beside = [str(one) for one in (throttle, best) if one is not None and str(one)]

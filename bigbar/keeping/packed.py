@@ -44,6 +44,7 @@ def packed(reduced: Reduced, done: Done, *, rows: bool = True) -> bytes:
         "sample_numbers": sample.numbers,
         "sample_values": sample.values,
         **{f"cells_{name}": values for name, values in vars(cells).items()},
+        "cells_places": cells.places.astype(np.int64),
     }
     head = {
         "counts": asdict(reduced.counts),

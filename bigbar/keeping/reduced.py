@@ -121,6 +121,19 @@ class Part:
     cells: Cells
 
 
+@dataclass
+class Floor:
+    """What a row has to reach to be of the best; it rises, and is sent as it is at that moment.
+
+    Attributes
+    ----------
+    score : float
+        Of the main objective. So many rows as are kept have reached it.
+    """
+
+    score: float = -np.inf
+
+
 class Reduced:
     """What is kept of the combinations that were answered so far.
 
@@ -129,6 +142,8 @@ class Reduced:
     rule : Rule
     space : Space
         The grid.
+    floor : float, optional
+        The score that others know enough rows of: those below it are not of the best.
 
     Attributes
     ----------
@@ -138,8 +153,9 @@ class Reduced:
     sums : PairSums
     """
 
-    def __init__(self, rule: Rule, space: Space) -> None:
+    def __init__(self, rule: Rule, space: Space, *, floor: float = -np.inf) -> None:
         self.rule, self.space = rule, space
+        self._floor = floor
         self.counts = Counts()
         self.best = Rows.none(len(rule.choice.objectives))
         self._samples: list[Rows] = []
@@ -202,6 +218,13 @@ class Reduced:
             self._samples = [_together(self._samples)]
         return self._samples[0]
 
+    @property
+    def floor(self) -> float:
+        """What is worse than this is not of the best: enough rows are known that are better."""
+        if len(self.best) < self.rule.top:
+            return self._floor
+        return max(self._floor, float(self.best.scores[-1, 0]))
+
     def add_sample(self, rows: Rows) -> None:
         """Rows that were drawn."""
         if len(rows):
@@ -244,8 +267,7 @@ class Reduced:
 
     def _keep_best(self, rows: Rows, counts: NDArray[np.bool_]) -> None:
         main = rows.scores[:, 0]
-        if len(self.best) == self.rule.top:  # What is worse than the last of them is not needed.
-            counts = counts & (main >= self.best.scores[-1, 0])
+        counts = counts & (main >= self.floor)
         count = int(np.count_nonzero(counts))
         if not count:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class Cells:
 
     Attributes
     ----------
-    places : ndarray of int64, shape (cells,)
+    places : ndarray of int32, shape (cells,)
         Which, ascending.
     counts : ndarray of int64, shape (cells,)
         Points with a finite value.
@@ -49,7 +50,7 @@ class Cells:
         The point that has it, in the product; of several the lowest.
     """
 
-    places: Integers
+    places: NDArray[np.int32]
     counts: Integers
     parts: Integers
     best: Floats
@@ -140,7 +141,7 @@ class PairSums:
         self._carry(_CARRIED_AFTER)
         places = np.flatnonzero(self.counts)
         return Cells(
-            places,
+            places.astype(np.int32),
             self.counts[places],
             self.parts[places],
             self.best[places],
@@ -200,7 +201,7 @@ class PairSums:
         sign = np.sign(values)
         return [np.rint(units) * sign, middle * sign, highest * sign]
 
-    def _take_best(self, places: Integers, best: Floats, numbers: Integers) -> None:
+    def _take_best(self, places: NDArray[np.integer[Any]], best: Floats, numbers: Integers) -> None:
         here, known = self.best[places], self.numbers[places]
         lower = (numbers >= 0) & ((known < 0) | (numbers < known))
         better = (best > here) | ((best == here) & lower)

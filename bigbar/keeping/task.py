@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bigbar.keeping.reduced import Part, Reduced
+from bigbar.keeping.reduced import Floor, Part, Reduced
 from bigbar.keeping.rule import Rule
 from bigbar.statistics import STATISTICS
 from bigbar.worker import Chunk, ChunkResult, GridTask, answer_slice, desk, halves
@@ -28,11 +28,14 @@ class ReducedTask(GridTask):
         The slice.
     rule : Rule
         What is kept.
+    floor : Floor
+        What a row has to reach, as far as is known when the task is sent.
     """
 
     start: int
     stop: int
     rule: Rule
+    floor: Floor
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def run_reduced(task: ReducedTask) -> ReducedResult:
     here = desk()
     index: Any = here.file.index[here.job.bars]
     ends = index[0], index[-1]
-    found = Reduced(task.rule, here.job.space)
+    found = Reduced(task.rule, here.job.space, floor=task.floor.score)
     done: list[ChunkResult] = []
     spent = 0.0
     for start in range(task.start, task.stop, _BLOCK):

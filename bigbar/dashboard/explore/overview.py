@@ -12,6 +12,7 @@ from bigbar.dashboard.explore.asked import known_only
 from bigbar.dashboard.explore.cells import positions
 from bigbar.dashboard.explore.columns import Column, listed_values, statistic_named
 from bigbar.dashboard.explore.stored import StoredTable
+from bigbar.errors import InputError
 from bigbar.history.listing import data_name, state_text
 from bigbar.printable import one_line
 from bigbar.statistics import Better
@@ -95,6 +96,11 @@ def plateau(stored: StoredTable, asked: dict[str, Any]) -> dict[str, Any]:
         stored.columns, asked.get("statistic", f"s:{stored.choice.objective.name}")
     )
     choice = Choice.by_name(column.name, stored.choice.min_trades)
+    if stored.run.identity.keep is not None:
+        raise InputError(
+            "the run kept a part of its rows (--keep), so what stands around most of them is not "
+            "there: its report tells of the neighbours of the best"
+        )
     found = stored.kept(("plateau", choice), lambda: find_plateau(stored.table, choice))
     scale = stored.scale(column)
 

@@ -166,6 +166,11 @@ def read_table(store: RunStore, run: Run) -> StoredTable:
     table = ResultTable(run.grid, values)
     if run.state == "finished" and not notes and table.sha256() != run.result_sha256:
         notes.append(f"the rows of run {run.id} are not those of its result")
+    if run.identity.keep is not None:
+        notes.append(
+            f"run {run.id} kept {len(values):,} rows of {run.done:,} (--keep), the best and a "
+            "sample: all that is shown here is of these; its report has heatmaps of all"
+        )
     seconds = time.monotonic() - begun
     return StoredTable(run, table, done, failures, tuple(dict.fromkeys(notes)), seconds)
 
