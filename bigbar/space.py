@@ -459,9 +459,9 @@ class Space:
         """
         if self.count > MOST_POINTS:
             raise SettingsError(
-                f"a constraint is asked about each of the {self.size_text} combinations, which are "
-                f"more than {MOST_POINTS:,}; give a parameter fewer values or a larger step, or try "
-                "some of them with --max-tries"
+                f"the constraint has to be asked about {self.size_text} combinations, "
+                f"more than {MOST_POINTS:,}; give a parameter fewer values or a larger step, or "
+                "try some of them with --max-tries"
             )
         whole = self._numbers()
         admitted = self.admitted(constraint, whole)
