@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bigbar.errors import SettingsError
 from bigbar.job import Job
 from bigbar.outcome import Outcome
+from bigbar.search.random import draw
 from bigbar.sharing.asked import AskedSpace
 from bigbar.sharing.frames import Publication
 from bigbar.sharing.objects import SharedObject
 from bigbar.store.alike import versions_here
 from bigbar.store.strategy_code import StrategyCode, function_code, strategy_code
+from bigbar.with_points import dressing, witness_of_points
 from bigbar.worker import start_worker, witness
 
 if TYPE_CHECKING:
-    from bigbar.executors.cluster.supplies import Supplies
+    from bigbar.executors.cluster.supplies import Supplies, Witness
     from bigbar.executors.cluster.travelling import Travelling
 
 #: Combinations of a witness; and how many are asked alone where they end a worker.
@@ -39,20 +40,10 @@ def supplies_for(
         The file with its indicators.
     prepared : SharedObject or None
         What engines share, published beside it.
-
-    Raises
-    ------
-    SettingsError
-        If the points of the job are not known yet, and the machines are others than this.
     """
-    from bigbar.executors.cluster.supplies import Supplies, Witness
+    from bigbar.executors.cluster.supplies import Supplies
 
     job, execution = outcome.job, outcome.execution
-    if isinstance(job.space, AskedSpace) and not str(execution.cluster).startswith("local:"):
-        raise SettingsError(
-            "the points of a search stand in this machine's memory, where others do not see them: "
-            "leave --cluster out, or try points that are known at once (--method grid or random)"
-        )
     codes = _codes(outcome)
     named = {name for code in codes for name in code.packages}
     limit_s = float("inf")
@@ -62,11 +53,25 @@ def supplies_for(
         initializer=start_worker,
         initargs=publication.carried(prepared),
         travelling=_travelling(job, codes),
-        witness=Witness(witness, _witnesses(len(job.space), execution.seed), limit_s),
+        witness=_witness(outcome, limit_s),
         versions=versions_here,
         named=tuple(sorted(named)),
         wait_s=execution.cluster_wait,
+        dressed=dressing(job),
     )
+
+
+def _witness(outcome: Outcome, limit_s: float) -> Witness:
+    """Combinations that every machine has to answer alike; of a search, any of its product."""
+    from bigbar.executors.cluster.supplies import Witness
+
+    asking, space, seed = outcome.asking, outcome.job.space, outcome.execution.seed
+    if asking is None or not isinstance(space, AskedSpace):
+        return Witness(witness, _witnesses(len(space), seed), limit_s)
+    drawn = draw(asking.product, _TOGETHER + _ALONE, constraints=asking.constraints, seed=seed)
+    numbers = drawn.in_product(np.arange(len(drawn)))
+    tasks = [tuple(numbers[places].tolist()) for places in map(list, _witnesses(len(drawn), seed))]
+    return Witness(witness_of_points, tasks, limit_s)
 
 
 def _codes(outcome: Outcome) -> list[StrategyCode]:

@@ -26,6 +26,7 @@ from bigbar.sharing.blocks import BlockHandle, open_block
 from bigbar.sharing.frames import Attachment, CarriedFrame, Descriptor, attach
 from bigbar.sharing.heap import trim_heap
 from bigbar.sharing.objects import SharedObject
+from bigbar.space import Space
 from bigbar.statistics import STATISTICS
 from bigbar.without_charts import import_backtesting
 
@@ -280,10 +281,19 @@ def witness(numbers: Sequence[int]) -> list[str]:
     numbers : sequence of int
         Those that there is time for: the first in any case.
     """
+    return _digests(desk().engine, numbers)
+
+
+def witness_of(space: Space, numbers: Sequence[int]) -> list[str]:
+    """The same of combinations of another space."""
+    return _digests(engine_of(replace(desk().job, space=space)), numbers)
+
+
+def _digests(engine: Engine, numbers: Sequence[int]) -> list[str]:
     begun, found = time.monotonic(), []
     for number in numbers:
-        here = desk()
-        rows = answer_slice(here.engine, (number, number + 1)).rows
+        desk()  # The class as it was.
+        rows = answer_slice(engine, (number, number + 1)).rows
         found.append(hashlib.sha256(rows.astype("<f8").tobytes()).hexdigest())
         if time.monotonic() - begun > _WITNESS_S:
             break

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,8 +36,26 @@ ENVIRONMENT = {
 }
 
 
+#: Gives what follows shared memory of its own.
+_OWN_MEMORY = 'mount -t tmpfs tmpfs /dev/shm && exec "$@"'
+
+#: Put before tests of nodes that are apart.
+needs_root = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0 or shutil.which("unshare") is None,
+    reason="shared memory of their own takes root and unshare",
+)
+
+
 class Nodes:
     """Nodes of a cluster, each a raylet with workers; use it in a `with` block.
+
+    Parameters
+    ----------
+    *processors : int
+        Of each.
+    apart : bool, optional
+        Whether they see nothing of this system's shared memory, as other machines would not; it
+        takes root.
 
     Attributes
     ----------
@@ -45,10 +64,11 @@ class Nodes:
         Process ids by the names of the nodes, the head aside.
     """
 
-    def __init__(self, *processors: int) -> None:
+    def __init__(self, *processors: int, apart: bool = False) -> None:
         environment = {name: value for name, value in os.environ.items() if name != MARK}
+        own = ["unshare", "--mount", "sh", "-c", _OWN_MEMORY, "sh"] if apart else []
         self._process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests" / "cluster_nodes.py"), *map(str, processors)],
+            [*own, sys.executable, str(ROOT / "tests" / "cluster_nodes.py"), *map(str, processors)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -24,8 +24,8 @@ LAYERS = (
     ("verification", "validation", "store", "machine"),
     (
         "known", "progress", "outcome", "stored_rows", "sweep", "searching", "reducing",
-        "verification.replays", "request", "engine_choice", "settled", "cluster_setup",
-        "worker_setup", "pipeline",
+        "verification.replays", "request", "engine_choice", "settled", "with_points",
+        "cluster_setup", "worker_setup", "pipeline",
     ),
     (
         "report", "strategy_options", "short_help", "parser", "config", "execution", "options",

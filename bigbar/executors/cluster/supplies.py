@@ -50,6 +50,8 @@ class Supplies:
         Its argument.
     wait_s : float
         How long to wait for a machine when the last one is gone.
+    dressed : callable or None
+        Of a function and a task: both as they are sent, with what the task looks at here.
     """
 
     initializer: Callable[..., object]
@@ -59,6 +61,7 @@ class Supplies:
     versions: Callable[..., dict[str, str]]
     named: tuple[str, ...]
     wait_s: float
+    dressed: Callable[[Callable[[Any], Any], Any], tuple[Callable[[Any], Any], Any]] | None = None
 
 
 class Calls:
@@ -98,6 +101,8 @@ class Calls:
             self._project = self._ray.put(supplies.travelling)
             self._ready = self._ray.put(Ready(supplies.initializer, supplies.initargs))
             self._crew = self._ready.hex()
+        if self._supplies.dressed is not None:
+            function, task = self._supplies.dressed(function, task)
         serial = next(self._serial)
         board = "" if node.greeting is None else node.greeting.board
         order = Order(self._crew, board, serial, limit_s, node.ahead_s)
