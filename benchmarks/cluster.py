@@ -1,5 +1,7 @@
 """What a cluster costs: a slice, a grid, a long job; and what that comes to on a hundred machines.
 
+`--markdown FILE` writes the table for docs/cluster.md.
+
 Nodes of a Ray cluster are started on this machine, so no network is measured, and with more nodes
 than processors nothing gets faster: what is compared is processor time. That of all processes
 counts, Ray's own among them, once a first run has started the workers.
@@ -30,6 +32,7 @@ os.mkdir(os.path.join(_FOLDER, "ray"))
 atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 _HERE = Path(__file__).resolve().parent
 os.environ["PYTHONPATH"] = os.pathsep.join([str(_HERE), str(_HERE.parent)])
+sys.path.insert(0, str(_HERE.parent))
 
 import cluster_tasks  # noqa: E402
 import common  # noqa: E402
@@ -41,6 +44,9 @@ from bigbar.executors.chunks import longest_chunk  # noqa: E402
 from bigbar.executors.cluster.executor import ClusterExecutor  # noqa: E402
 from bigbar.executors.cluster.supplies import Supplies, Witness  # noqa: E402
 from bigbar.executors.cluster.travelling import Travelling  # noqa: E402
+from bigbar.keeping.packed import packed  # noqa: E402
+from bigbar.keeping.reduced import Done, Reduced  # noqa: E402
+from bigbar.reducing import TAKEN_IN_S  # noqa: E402
 
 #: The processor time of a cluster may be more than that of processes by this share.
 MOST = 0.10
@@ -109,6 +115,38 @@ def slices(report: common.Report, address: str) -> float:
     return costs[1250]
 
 
+def kept_slices(report: common.Report, address: str) -> tuple[float, int]:
+    """The same with `--keep top:1000`; seconds of the driver for one, and bytes of it."""
+    supplies = Supplies(
+        cluster_tasks.nothing, (None,), Travelling(), Witness(cluster_tasks.digits, [()]),
+        cluster_tasks.versions, (), 60.0,
+    )  # fmt: skip
+    with find.connected(address, print):
+        assert find._session is not None
+        with ClusterExecutor(find._session, supplies, on_event=lambda _: None) as executor:
+            tasks = [(at, at + 1) for at in range(_SLICES)]
+            deque(executor.imap_unordered(cluster_tasks.kept, tasks[:50]), maxlen=0)
+            found, done = Reduced(cluster_tasks.RULE, cluster_tasks.GRID), Done()
+            used = time.process_time()
+            for task, part in executor.imap_unordered(cluster_tasks.kept, tasks):
+                found.merge(part)
+                done.add(*task)
+            driver_s = (time.process_time() - used) / _SLICES
+    sent = len(pickle.dumps(part))
+    report.line(
+        f"what is kept of {cluster_tasks.KEPT_OF:,} rows (--keep top:1000), {sent:,} bytes: driver",
+        common.duration(driver_s),
+    )
+    used, counts = time.process_time(), found.counts
+    counts.tried = len(done)
+    content = packed(found, done)
+    report.line(
+        f"all that is kept, for the store: {len(content):,} bytes",
+        common.duration(time.process_time() - used),
+    )
+    return driver_s, sent
+
+
 def measured(run: Callable[..., Any], **place: Any) -> tuple[float, float, str]:
     """Processor seconds of slices, driver and Ray in a run; of slices alone; what came of it."""
     begun, own = rays_s(), time.process_time()
@@ -143,20 +181,27 @@ def compare(
         report.line(f"{name}: with driver, wardens and Ray, more", common.duration(beside))
 
 
-def on_paper(report: common.Report, driver_s: float) -> None:
+def on_paper(report: common.Report, driver_s: float, kept_s: float, kept_bytes: int) -> None:
     """A grid of 10 billion points on a hundred machines, by what was measured."""
     workers = MACHINES * PROCESSORS
-    long = longest_chunk(POINTS, workers, POINT_S, hand_out_s=ClusterExecutor.hand_out_s)
-    count = POINTS * POINT_S / long
-    hours = POINTS * POINT_S / workers / 3600
-    busy = count * driver_s / (hours * 3600)
-    report.line(f"on paper: {POINTS:,} points of {common.duration(POINT_S)}", f"{hours:.2f} hours")
+    seconds = POINTS * POINT_S / workers
     report.line(
-        f"slices of {long:.1f} s, and a second", f"{count:,.0f}, {count / hours / 3600:,.0f} /s"
+        f"on paper: {POINTS:,} points of {common.duration(POINT_S)} on {workers:,} processors",
+        f"{seconds / 3600:.2f} hours",
     )
-    report.line("of the driver's processor", f"{busy:.2f}", "under 1", busy < 1)
-    report.line("rows to the driver", f"{POINTS * 240 / hours / 3600 / 1e6:,.0f} MB/s")
-    report.line("rows kept, each 160 bytes packed", f"{POINTS * 160 / 1e12:.1f} TB")
+    hand_out_s = ClusterExecutor.hand_out_s
+    for what, each, more in (("all rows", driver_s, 0.0), ("--keep top:1000", kept_s, TAKEN_IN_S)):
+        long = longest_chunk(POINTS, workers, POINT_S, hand_out_s=hand_out_s + more)
+        count = POINTS * POINT_S / long
+        busy = count * each / seconds
+        report.line(
+            f"{what}: slices of {long:.1f} s, and a second",
+            f"{count:,.0f}, {count / seconds:,.0f} /s",
+        )
+        report.line(f"{what}: the driver's processor", f"{busy:.2f}", "under 1", busy < 1)
+        sent = POINTS * 240 if not more else count * kept_bytes
+        report.line(f"{what}: to the driver", f"{sent / seconds / 1e6:,.0f} MB/s")
+    report.line("all rows, each 160 bytes packed, in the store", f"{POINTS * 160 / 1e12:.1f} TB")
 
 
 def main() -> int:
@@ -168,6 +213,7 @@ def main() -> int:
     report = common.Report("A cluster against processes of one machine", options)
     with Nodes(2) as nodes:
         driver_s = slices(report, nodes.address)
+        kept = kept_slices(report, nodes.address)
     file = common.data_file(options.data, 20_000)
     clusters = ((2,), (1, 1), (1, 1, 1))
 
@@ -185,7 +231,7 @@ def main() -> int:
     each = long_job(workers=2).outcome.estimated_duration_s
     count = max(8, int(options.minutes * 60 * 2 / each))
     compare(report, f"{options.minutes:g} minutes of Python", long_job, options.rounds, *clusters)
-    on_paper(report, driver_s)
+    on_paper(report, driver_s, *kept)
     return report.finish()
 
 

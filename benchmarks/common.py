@@ -70,6 +70,7 @@ class Report:
     def __init__(self, title: str, arguments: argparse.Namespace) -> None:
         self.title = title
         self._json: Path | None = arguments.json
+        self._markdown: Path | None = arguments.markdown
         self._lines: list[Line] = []
         self._checks: list[tuple[str, bool]] = []
         print(f"{title}\n{machine()}\n{versions()}\n{load()}", flush=True)
@@ -94,6 +95,10 @@ class Report:
 
     def finish(self) -> int:
         """Write the findings where asked to, and return the exit code."""
+        if self._markdown:
+            rows = [f"| {one.what} | {one.figure} | {one.target} |" for one in self._lines]
+            text = "\n".join(["| what | figure | wanted |", "|---|---:|---|", *rows])
+            self._markdown.write_text(f"{text}\n", encoding="utf-8")
         if self._json:
             found = {
                 "title": self.title,
@@ -119,11 +124,12 @@ def arguments(description: str, **more: tuple[str, object, str]) -> argparse.Nam
     Returns
     -------
     argparse.Namespace
-        With `data` and `json`, each a Path or None.
+        With `data`, `json` and `markdown`, each a Path or None.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, metavar="FILE", help="price bars instead of made ones")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings to a file")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write them as a table")
     for name, (option, default, text) in more.items():
         kind = type(default) if default is not None else str
         parser.add_argument(option, dest=name, default=default, type=kind, help=text)

@@ -47,7 +47,7 @@ _MOST_SLICES = 250_000
 _SLICE_S = 0.25
 
 #: Processor time of this process for what is kept of a slice, beside that of handing it out.
-_TAKEN_IN_S = 2e-3
+TAKEN_IN_S = 2e-3
 
 #: For whoever watches.
 _ROWS_LATER = "--keep: rows are to be seen when the sweep ends or is stopped; until then it counts"
@@ -151,7 +151,7 @@ class Reduction:
             seconds, total, slice_size=kind.sample_slice, least=SAMPLE_SIZE, seed=execution.seed
         )
         work = left, execution.workers, outcome.estimated_duration_s
-        longest = longest_chunk(*work, hand_out_s=self._pool.hand_out_s + _TAKEN_IN_S)
+        longest = longest_chunk(*work, hand_out_s=self._pool.hand_out_s + TAKEN_IN_S)
         share = left * outcome.estimated_duration_s / execution.workers / CHUNKS_PER_WORKER
         size = calculate_adaptive_chunk_size(*work, most_seconds=max(longest, min(_SLICE_S, share)))
         size = max(size, -(-left // _MOST_SLICES))
