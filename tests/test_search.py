@@ -137,7 +137,7 @@ def test_as_many_tries_as_there_are_combinations_are_all_of_them():
 
 def test_from_the_command_line():
     words = ["x.csv", "--k-atr", "1:4:0.0001", "--previous-weight", "0.1:0.8:0.0001"]
-    with pytest.raises(SettingsError, match="or try some of them with --max-tries"):
+    with pytest.raises(SettingsError, match="try some of them with --max-tries, or keep the best"):
         parse_options(words)
     asked = parse_options([*words, "--max-tries", "70", "--constraint", "k_atr < 2"]).request
     assert len(asked.space) == 70
