@@ -348,8 +348,8 @@ def test_what_makes_no_sense_is_refused(given):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"choose": "robust"}, "--choose robust"),
-        ({"method": "local", "max_tries": 50}, "--keep is for grids"),
+        ({"choose": "robust"}, "looks at what stands around"),
+        ({"method": "local", "max_tries": 50}, "keep is for grids"),
     ],
 )
 def test_what_needs_every_row_is_refused(options, said):
