@@ -15,6 +15,7 @@ import pytest
 from store_tools import begun, disk, made_rows
 
 from bigbar.errors import BigBarError
+from bigbar.store.reductions import read_reduction
 from bigbar.store.rows import Finished, Slice, write_slices
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import (
@@ -281,3 +282,17 @@ def test_a_transaction_is_all_or_nothing(path):
         with pytest.raises(sqlite3.Error), transaction(connection):
             connection.executemany("DELETE FROM runs WHERE id = ?", [(1,), (object(),)])
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+
+
+def test_a_file_of_the_version_before_gets_the_table_that_it_has_not(tmp_path):
+    """When it is next written; until then it is read as it is."""
+    path = tmp_path / RUNS
+    open_store(path, create=True).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE reductions")
+        connection.execute(f"PRAGMA user_version = {VERSION - 1}")
+    for options in ({"read_only": True}, {}, {"read_only": True}):
+        with closing(open_store(path, **options)) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            assert read_reduction(connection, 1) is None
+    assert version == VERSION

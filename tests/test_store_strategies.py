@@ -257,11 +257,11 @@ def test_a_strategy_that_has_gone(project):
     assert "my.py:1: invalid syntax" in said
 
 
-def test_a_store_of_the_version_before_is_refused(project):
+def test_a_store_of_an_older_version_is_refused(project):
     optimized(project)
     with closing(sqlite3.connect(project / "out" / "runs.sqlite")) as connection, connection:
-        connection.execute(f"PRAGMA user_version = {VERSION - 1}")
+        connection.execute(f"PRAGMA user_version = {VERSION - 2}")
     code, said = asked(project, "history", "--output", "out")
     assert code == 2
-    assert f"an older version of the optimizer (its tables are version {VERSION - 1}" in said
+    assert f"an older version of the optimizer (its tables are version {VERSION - 2}" in said
     assert "mv " in said
