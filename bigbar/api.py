@@ -266,7 +266,7 @@ class Asked:
             policy=self.policy,
         )
         for sentence in found.broke_off:
-            warnings.warn(sentence, RuntimeWarning, stacklevel=3)
+            warnings.warn(sentence, RuntimeWarning, stacklevel=4)
         if found.outcome.best is None:
             raise NothingCounts(_why_nothing(found), found)
         return found

@@ -242,7 +242,7 @@ class Backtest(backtesting.Backtest):
                 warnings.warn(
                     f"{name!r} is a parameter of {self._strategy.__name__}, so it is not bigbar's "
                     "option of that name",
-                    stacklevel=3,
+                    stacklevel=4,
                 )
                 parameters[name] = value
             else:
@@ -292,7 +292,7 @@ class Backtest(backtesting.Backtest):
             warnings.warn(
                 f"{len(found.failures):,} of {len(found):,} combinations failed and are NaN; see "
                 f"`last.failures` of the Backtest. The first: {cause_of(first)}",
-                stacklevel=3,
+                stacklevel=4,
             )
             return
         if first.startswith(_RAISED):
@@ -312,7 +312,7 @@ class Backtest(backtesting.Backtest):
         )
         self._results = stats
         if told is not None:
-            warnings.warn(told, stacklevel=3)
+            warnings.warn(told, stacklevel=4)
 
 
 def _sambo(method: str) -> str:
@@ -321,7 +321,7 @@ def _sambo(method: str) -> str:
         warnings.warn(
             '`Backtest.optimize(method="skopt")` is deprecated. Use `method="sambo"`.',
             DeprecationWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     missing = [name for name in ("sambo", "joblib", "sklearn") if not _is_there(name)]
     if missing:

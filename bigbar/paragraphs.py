@@ -74,7 +74,10 @@ def as_arguments(text: str) -> str:
 
 
 def refusing_in_python(function: Callable[_P, _Answer]) -> Callable[_P, _Answer]:
-    """Have what a function refuses speak of arguments, not of options."""
+    """Have what a function refuses speak of arguments, not of options.
+
+    It stands between the function and its caller: `stacklevel` counts it as well.
+    """
 
     @functools.wraps(function)
     def called(*given: _P.args, **named: _P.kwargs) -> _Answer:

@@ -587,7 +587,7 @@ def warn_of_ranges(values: Mapping[str, Any], *, as_text: bool) -> None:
             instead = f"numpy.arange({start}, {value_text(stop + step / 2)}, {step})"
         warnings.warn(
             f"{name}={given} is a list of the values {listed}; for a range write {name}={instead}",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

@@ -110,7 +110,7 @@ def optimize_many(
         if search is not None:
             found.common = _proved(search.found(), found, asked)
     for name, problem in found.failed.items():
-        warnings.warn(f"{name}: {problem}", RuntimeWarning, stacklevel=2)
+        warnings.warn(f"{name}: {problem}", RuntimeWarning, stacklevel=3)
     return found
 
 
