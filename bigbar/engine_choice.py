@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import multiprocessing
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -187,7 +187,7 @@ def _checked(
     pool: WorkerPool | None = None
     limit = execution.timeout
 
-    def answers(tasks: list[tuple[int, bool]]) -> Iterator[Checked]:
+    def answers(tasks: Sequence[tuple[int, bool] | None]) -> Iterator[Checked]:
         """Of each task that has an answer; of the others the sweep will say what is wrong."""
         assert pool is not None
         most = None if limit is None else lambda _, __: 2 * limit + _SHARED_S
@@ -205,8 +205,7 @@ def _checked(
             on_event=listener.event,
         )
         first: list[Checked] = []
-        if insists:
-            _tell_of_compiling(listener)
+        beside = _to_compile(listener) if insists else []
         while numbers and not first:
             number = numbers.pop(0)
             if not insists:
@@ -221,9 +220,9 @@ def _checked(
                         timed[0],
                     )
                     return
-                _tell_of_compiling(listener)
+                beside = _to_compile(listener)
             # By itself: the program that it compiles is there for the others then.
-            first = list(answers([(number, True)]))
+            first = list(answers([(number, True), *beside]))
         if first:
             yield from first
             yield from answers([(number, True) for number in numbers])
@@ -253,11 +252,14 @@ def _make_known(bars: Bars, job: Job, number: int, execution: Execution) -> None
         np.random.set_state(numpy_drawn)  # noqa: NPY002
 
 
-def _tell_of_compiling(listener: Listener) -> None:
+def _to_compile(listener: Listener) -> list[None]:
+    """What a worker has to compile beside the first check, and a word of it: once a machine."""
     from bigbar.compiled.jit import is_cached
 
-    if not is_cached():
-        listener.compiling()
+    if is_cached():
+        return []
+    listener.compiling()
+    return [None]
 
 
 def _pays(reference_s: float, job: Job, execution: Execution, plan: Plan | None) -> bool:

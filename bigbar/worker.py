@@ -429,19 +429,25 @@ def engine_of(job: Job) -> Engine:
     return engine
 
 
-def check_compiled(task: tuple[int, bool]) -> Checked | None:
+def check_compiled(task: tuple[int, bool] | None) -> Checked | None:
     """Run a combination by `backtesting.py` and, if asked to, compiled as well.
 
     Parameters
     ----------
-    task : tuple of (int, bool)
-        The combination, and whether to run it compiled.
+    task : tuple of (int, bool), or None
+        The combination, and whether to run it compiled. With None, only the statistics are
+        compiled, while another worker compiles what such a run takes.
 
     Returns
     -------
     Checked or None
         None where the strategy raises.
     """
+    if task is None:
+        from bigbar.compiled.many import counter
+
+        counter()
+        return None
     from bigbar.engines.general.check import check
     from bigbar.engines.general.checked import Checked
 

@@ -214,8 +214,9 @@ class Machine:
         marker = 0 if code.marks is None else code.marks.pointer
         read = np.array(marked_by or (), np.int64)
         runner = stepping() if code.marks is None else hopping()
+        counts = counter().pointer if len(counting.rows) else 0
         running_many()(
-            runner.pointer, counter().pointer, code.next.pointer, marker, self._f, n,
+            runner.pointer, counts, code.next.pointer, marker, self._f, n,
             self.market, self._rows.matrix, read_only(Ps), places, S, self.T, self.Ti,
             self.segments, starts, self._bars, self._finalize, self._f.copy(), n.copy(), S.copy(),
             read, self._marks.errors, self._marks.bars, self._marks.words, *self._marks.lists,
