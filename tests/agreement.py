@@ -16,7 +16,7 @@ from bigbar.statistics import COLUMN
 from bigbar.verification.replay import compare, compare_trades
 from bigbar.verification.rounding import Reference
 
-EXAMPLES = 200
+EXAMPLES = 100
 
 quick = settings(
     max_examples=EXAMPLES,

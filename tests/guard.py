@@ -9,6 +9,7 @@ started from here, or from one of those, has a mark in its environment.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing.util
 import os
 import re
 import subprocess
@@ -23,8 +24,9 @@ GRACE_S = 2.0
 
 SHARED_MEMORY = Path("/dev/shm")
 
-# Processes that multiprocessing starts once and keeps.
-TOLERATED = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+# Processes that multiprocessing starts once and keeps. The first starts no others.
+_TRACKER = "multiprocessing.resource_tracker"
+TOLERATED = (_TRACKER, "multiprocessing.forkserver")
 
 # In the environment of what is started from here; each of several pytests side by side has its own.
 MARK = f"BIGBAR_TESTED_BY_{os.getpid()}"
@@ -36,17 +38,35 @@ _NAME = re.compile(r"(?:sem\.)?bigbar_(\d+)_")
 # Who made something may be gone when it is found.
 _started = {os.getpid()}
 
+# How many processes were started in any way. To look at all of the machine takes milliseconds,
+# which thousands of tests that start none need not pay.
+_starts = 0
+
 # What is to live as long as the tests.
 _spared: set[int] = set()
 _start = subprocess.Popen.__init__
+_spawn = multiprocessing.util.spawnv_passfds
+
+
+def _count() -> None:
+    global _starts
+    _starts += 1
 
 
 def _start_noted(self: subprocess.Popen, *args: object, **options: object) -> None:  # type: ignore[type-arg]
+    _count()
     _start(self, *args, **options)  # type: ignore[call-overload]
     _started.add(self.pid)
 
 
+def _spawn_noted(*given: object) -> int:
+    _count()
+    return int(_spawn(*given))  # type: ignore[arg-type]
+
+
 subprocess.Popen.__init__ = _start_noted  # type: ignore[method-assign]
+multiprocessing.util.spawnv_passfds = _spawn_noted
+os.register_at_fork(after_in_parent=_count)
 
 
 def spare(pid: int) -> None:
@@ -60,7 +80,7 @@ class Guard:
     def __init__(self) -> None:
         self._begun = len(_started)
         self._files = _segments() | _folders()
-        self._processes = set(_descendants())
+        self._processes = set(_descendants_by_now())
 
     def left_behind(self) -> tuple[list[str], list[str]]:
         """What has come and not gone since, after some moments' grace.
@@ -72,7 +92,7 @@ class Guard:
         deadline = time.monotonic() + GRACE_S
         known = self._processes | _spared
         while True:
-            found = _descendants()
+            found = _descendants_by_now()
             if len(_started) > self._begun:  # else there can be no orphans
                 found |= _orphans()
             new = (_segments() | _folders()) - self._files
@@ -97,8 +117,22 @@ def _folders() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("bigbar_*"))
 
 
+def _descendants_by_now() -> dict[int, str]:
+    """Looked for again where some were started since, or some are there that could start others."""
+    global _known
+    begun, found = _known
+    could_start = [pid for pid, what in found.items() if _TRACKER not in what]
+    if begun != _starts or set(could_start) - _spared:
+        _known = _starts, _descendants()
+    return _known[1]
+
+
 def _descendants() -> dict[int, str]:
     return _described(psutil.Process().children(recursive=True))
+
+
+# How many had been started when it was looked for them, and who was there.
+_known: tuple[int, dict[int, str]] = (-1, {})
 
 
 def _orphans() -> dict[int, str]:

@@ -15,7 +15,7 @@ from bigbar.outcome import Execution
 from bigbar.progress.events import Listener
 from bigbar.report.answer import full_statistics
 
-SMALL = {"engine": "backtesting", "workers": 1, "verify": 2}
+SMALL = {"engine": "backtesting", "workers": 1, "verify": 2, "validate": False}
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,9 @@ from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: As many as give some trades to each combination; `backtesting.py` takes its time for each bar.
+BARS = GOOG.iloc[:700]
+
 MY = '''
 import numpy as np
 from backtesting import Strategy
@@ -103,7 +106,7 @@ def mean(x, n):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    GOOG.to_csv(tmp_path / "goog.csv")
+    BARS.to_csv(tmp_path / "goog.csv")
     (tmp_path / "my.py").write_text(MY)
     (tmp_path / "levels.py").write_text(LEVELS)
     return tmp_path
@@ -127,7 +130,7 @@ def rows(folder: Path) -> np.ndarray:
     return pd.read_parquet(folder / "out" / "results.parquet")[list(NAMES)].to_numpy(np.float64)
 
 
-GRID = ("--param", "fast=5:30:5", "--param", "slow=40:100:20", "--param", "stop=0.02,0.05")
+GRID = ("--param", "fast=5:20:5", "--param", "slow=40,60", "--param", "stop=0.02,0.05")
 
 
 @of_known_versions
@@ -219,8 +222,8 @@ def test_an_engine_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -
             told.append(what)
 
     found = bigbar.optimize(
-        GOOG, Sma, n1=[5, 10], n2=[20, 40], engine="compiled", workers=2,
-        listener=Hears(), start_method="fork",
+        BARS, Sma, n1=[5, 10], n2=[20, 40], engine="compiled", workers=2,
+        listener=Hears(), start_method="fork", validate=False,
     )  # fmt: skip
     assert found.engine == "backtesting"
     assert any("compiled is not what backtesting.py runs" in one for one in told)
@@ -251,17 +254,19 @@ class Sma(Strategy):
 @of_known_versions
 def test_from_python() -> None:
     parameters = {"n1": [5, 10, 15], "n2": [30, 60]}
-    found = bigbar.optimize(GOOG, Sma, **parameters, engine="compiled", workers=2)
+    found = bigbar.optimize(
+        BARS, Sma, **parameters, engine="compiled", workers=2, validate=False
+    )
     assert found.engine == "compiled"
     assert found.engine_reason is not None
     assert found.engine_reason.startswith("compiled: ")
-    made = bigbar.Backtest(GOOG, Sma)
+    made = bigbar.Backtest(BARS, Sma)
     made.optimize(**parameters, engine="compiled", workers=2)
     assert made.last.engine == "compiled"
     pd.testing.assert_frame_equal(made.last.table(), found.table())
 
     with pytest.raises(SettingsError, match=r"^test_engine_choice\.py:\d+: "):
-        bigbar.optimize(GOOG, Grows, n=[5, 10], engine="compiled", workers=2)
+        bigbar.optimize(BARS, Grows, n=[5, 10], engine="compiled", workers=2)
 
 
 class Grows(Sma):
@@ -280,7 +285,7 @@ def test_explained(tmp_path: Path) -> None:
     assert told.compiles
     assert told.hops
     assert {one.what for one in told.lines} == {"", "compiled"}
-    told = bigbar.explain(Grows, GOOG)
+    told = bigbar.explain(Grows, BARS)
     assert not told.compiles
     assert told.reason.startswith("test_engine_choice.py:")
     line = next(one for one in told.lines if one.what == "in the way")
@@ -334,29 +339,30 @@ def test_translating_it_here_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) ->
     """Workers would find the class as the `init` in this process has left it."""
     monkeypatch.setattr(engine_choice, "_QUICK_S", 1e9)
     found = bigbar.optimize(
-        GOOG, Counts, n1=[5, 10], n2=[20, 40], engine="compiled", workers=2, start_method="fork",
+        BARS, Counts, n1=[5, 10], n2=[20, 40], engine="compiled", workers=2, start_method="fork",
         validate=False, verify=0, progress=False,
     )  # fmt: skip
     assert found.engine == "compiled"
     rows = found.table().set_index(["n1", "n2"])
     for n1, n2 in ((5, 20), (10, 40)):
         Counts.seen.clear()
-        expected = Backtest(GOOG, Counts).run(n1=n1, n2=n2)
+        expected = Backtest(BARS, Counts).run(n1=n1, n2=n2)
         assert rows.loc[(n1, n2), "Return [%]"] == pytest.approx(expected["Return [%]"], abs=1e-9)
 
 
 @of_known_versions
 def test_what_was_compared_in_a_process_is_not_compared_again(monkeypatch) -> None:
     options = {"fast": [5, 10], "slow": [20, 40], "engine": "compiled", "workers": 1}
-    first = bigbar.optimize(GOOG, SmaCross, **options)
+    options |= {"validate": False}
+    first = bigbar.optimize(BARS, SmaCross, **options)
     monkeypatch.setattr("bigbar.engine_choice._checked", lambda *_, **__: 1 / 0)
-    second = bigbar.optimize(GOOG, SmaCross, **options)
+    second = bigbar.optimize(BARS, SmaCross, **options)
     assert second.engine == "compiled"
     assert second.engine_reason == first.engine_reason
     assert second.outcome.result_sha256 == first.outcome.result_sha256
     # Another grid, other bars and other costs are compared on their own.
     for other in ({"fast": [5, 12]}, {"commission": 0.001}):
         with pytest.raises(ZeroDivisionError):
-            bigbar.optimize(GOOG, SmaCross, **options | other)
+            bigbar.optimize(BARS, SmaCross, **options | other)
     with pytest.raises(ZeroDivisionError):
-        bigbar.optimize(GOOG.iloc[5:], SmaCross, **options)
+        bigbar.optimize(BARS.iloc[5:], SmaCross, **options)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 #: Every test but the last leaves something; in the last, others do.
 TESTS = """
-import os, subprocess, sys, tempfile, time
+import multiprocessing, os, subprocess, sys, tempfile, time
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from tests import guard
@@ -53,6 +53,12 @@ def test_child():
 
 def test_orphan():
     subprocess.run(["sh", "-c", "sleep 60 >/dev/null 2>&1 &"])
+
+def test_fork():
+    os.fork() or os.execlp("sleep", "sleep", "60")
+
+def test_worker():
+    multiprocessing.get_context("spawn").Process(target=time.sleep, args=[60], daemon=True).start()
 
 def test_others():
     Path("ready").touch()
@@ -111,6 +117,8 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("folder", r"left behind: \['[^']*/bigbar_\d+_test_guard\w+'\]"),
         ("child", r"still running: \['\d+ \(sleeping\): sleep 60'\]"),
         ("orphan", r"still running: \['\d+ \(sleeping\): sleep 60'\]"),
+        ("fork", r"still running: \['\d+ \(sleeping\): sleep 60'\]"),
+        ("worker", r"still running: \['\d+ \(\w+\): \S+ -B? ?-c from multiprocessing.spawn"),
     ],
 )
 def test_what_a_test_left_is_laid_at_its_door(said, name, left):
@@ -119,4 +127,4 @@ def test_what_a_test_left_is_laid_at_its_door(said, name, left):
 
 def test_nothing_else_is(said):
     assert "test_others" not in said
-    assert said.splitlines()[-1].startswith("7 passed, 6 errors")
+    assert said.splitlines()[-1].startswith("9 passed, 8 errors")
