@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pandas as pd
 from backtesting.test import EURUSD
 
 from bigbar.account import Account
@@ -41,6 +42,12 @@ def _values(axes: tuple[tuple[str, object], ...], account: Account) -> tuple[Job
     return job, build_engine(file, job).run(0, len(job.space))
 
 
+@cache
+def _trades(axes: tuple[tuple[str, object], ...], account: Account, number: int) -> pd.DataFrame:
+    job, _ = _values(axes, account)
+    return build_engine(job.spec.columns(small_bars().frame), job).trades(number)
+
+
 def small_outcome(
     *,
     maximize: Maximize = "Return [%]",
@@ -49,7 +56,8 @@ def small_outcome(
     **axes,
 ) -> Outcome:
     """A finished run on `small_bars`, fresh for every test that asks."""
-    job, values = _values(tuple((AXES | axes).items()), account or big_bar_account())
+    asked = tuple((AXES | axes).items()), account or big_bar_account()
+    job, values = _values(*asked)
     choice = Choice.of(maximize, min_trades)
     table = ResultTable(job.space, values.copy())
     outcome = Outcome(job, Execution(workers=2), choice, small_bars(), table)
@@ -61,6 +69,5 @@ def small_outcome(
     outcome.shared_kind = "shared_memory"
     outcome.timings = {"load_s": 0.01, "sweep_s": 0.5, "verify_s": 0.06}
     if outcome.best is not None:
-        file = job.spec.columns(small_bars().frame)
-        outcome.trades = build_engine(file, job).trades(outcome.best)
+        outcome.trades = _trades(*asked, outcome.best).copy()
     return outcome

@@ -9,7 +9,8 @@ from bigbar.private_cache import Damaged, find_folder, read, write
 from bigbar_multiprocessing_optimized import main
 
 ROOT = Path(__file__).resolve().parents[1]
-GRID = ["--atr-period", "20:30:5", "--k-atr", "1:3:.5", "--buffer-ratio", "0.01"]
+GRID = ["--atr-period", "20:30:5", "--k-atr", "1:3:.5", "--buffer-ratio", "0.01",
+        "--uptail-max-ratio", "0.7", "--previous-weight", "0.1,0.3"]  # fmt: skip
 
 
 def run(folder: Path, *words: str) -> dict:

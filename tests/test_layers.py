@@ -1,6 +1,7 @@
 """A module imports only from layers above its own, lazily or not, and never in a circle."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,10 @@ def imports_of(path: Path) -> set[str]:
     return {name for name in found if name in MODULES or name.split(".")[0] == "bigbar"}
 
 
-IMPORTS = {module: imports_of(path) for module, path in MODULES.items()}
+@cache
+def all_imports() -> dict[str, set[str]]:
+    """What each module imports of the project."""
+    return {module: imports_of(path) for module, path in MODULES.items()}
 
 
 def test_every_module_has_a_layer():
@@ -80,7 +84,7 @@ def test_every_module_has_a_layer():
 
 
 def test_every_import_is_of_a_module():
-    assert set().union(*IMPORTS.values()) <= set(MODULES)
+    assert set().union(*all_imports().values()) <= set(MODULES)
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"bigbar"}))
@@ -89,7 +93,7 @@ def test_imports_come_from_above(module):
     # The package itself, `bigbar`, holds names for users: no module of it builds on them.
     wrong = [
         other
-        for other in IMPORTS[module]
+        for other in all_imports()[module]
         if other == "bigbar" or (room_of(other) != room and PLACE[room_of(other)] > PLACE[room])
     ]
     assert not wrong, f"{module} imports {wrong}, which is not above it"
@@ -97,14 +101,14 @@ def test_imports_come_from_above(module):
 
 def test_no_circles():
     """Take away what imports nothing that is left, until nothing is left."""
-    left = {module: set(others) for module, others in IMPORTS.items()}
+    left = {module: set(others) for module, others in all_imports().items()}
     while free := {module for module, others in left.items() if not others & set(left)}:
         left = {module: others for module, others in left.items() if module not in free}
     assert not left, f"in a circle, or on one: {sorted(left)}"
 
 
 def test_the_package_shows_what_it_says_and_the_version_only():
-    assert IMPORTS["bigbar"] == {
+    assert all_imports()["bigbar"] == {
         *("bigbar.api", "bigbar.backtest", "bigbar.explanation", "bigbar.version"),
         *("bigbar.batch.optimizations", "bigbar.batch.python"),
     }
@@ -118,11 +122,11 @@ ITS_SCRIPT = "bigbar_multiprocessing_optimized"
 def test_nobody_knows_big_bar_but_the_script_that_is_named_for_it():
     knowing = {
         module
-        for module, others in IMPORTS.items()
+        for module, others in all_imports().items()
         if not module.startswith(BIG_BAR) and any(other.startswith(BIG_BAR) for other in others)
     }
     assert knowing == {ITS_SCRIPT}
-    known = {other for other in IMPORTS[ITS_SCRIPT] if other.startswith(BIG_BAR)}
+    known = {other for other in all_imports()[ITS_SCRIPT] if other.startswith(BIG_BAR)}
     assert known <= {f"{BIG_BAR}.description", f"{BIG_BAR}.parameters"}
 
 
@@ -172,10 +176,10 @@ def code_of(path: Path) -> set[str]:
 
 def test_the_reading_of_imports():
     """Lazy ones count, those for types only too, and so does a module imported from a package."""
-    assert "bigbar.backtest" in IMPORTS["bigbar"]
-    assert "bigbar.engines.runner" in IMPORTS["bigbar.engines.reference"]
-    assert "bigbar.data.read" in IMPORTS["bigbar.spec"]
-    assert "bigbar.given" in IMPORTS["bigbar.account"]
+    assert "bigbar.backtest" in all_imports()["bigbar"]
+    assert "bigbar.engines.runner" in all_imports()["bigbar.engines.reference"]
+    assert "bigbar.data.read" in all_imports()["bigbar.spec"]
+    assert "bigbar.given" in all_imports()["bigbar.account"]
 
 
 def test_a_part_of_a_folder_may_stand_elsewhere():
