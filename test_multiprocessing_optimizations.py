@@ -755,7 +755,8 @@ def main(arguments: Sequence[str]) -> int:
     if arguments:
         return int(pytest.main([str(ROOT), *arguments]))
     # In the order of the files, in which the long ones come early and the last are short.
-    side_by_side = ["-n", str(min(4, usable_processors())), "--dist", "loadscope"]
+    # Those of a file stay together, for what it has once for all of its tests.
+    side_by_side = ["-n", str(min(4, usable_processors())), "--dist", "loadfile"]
     side_by_side += ["--no-loadscope-reorder"]
     parts = {
         "tests side by side": [*side_by_side, "-m", "not alone"],

@@ -23,8 +23,6 @@ def main() -> None:
     folder = tempfile.mkdtemp(prefix="bb", dir="/tmp")
     os.environ["RAY_TMPDIR"] = folder  # Ray puts a folder of its own there.
     os.mkdir(os.path.join(folder, "ray"))
-    # No workers beforehand, of which each imports for a second and many are never asked.
-    os.environ["RAY_prestart_worker_first_driver"] = os.environ["RAY_enable_worker_prestart"] = "0"
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": STORE, "include_log_monitor": False}

@@ -31,7 +31,7 @@ class Slow(Strategy):
     slow = 20
 
     def init(self):
-        time.sleep(0.02)
+        time.sleep(0.03)
         close = self.data.Close
         self.fast_line = self.I(lambda: close.s.rolling(self.fast).mean())
         self.slow_line = self.I(lambda: close.s.rolling(self.slow).mean())
@@ -182,7 +182,7 @@ def slow_run(folder: Path, *more: str, output: str = "out") -> subprocess.Popen[
     """A run of 361 combinations that takes some ten seconds, and goes on."""
     (folder / "Slow.py").write_text(SLOW)
     lines = (ROOT / "example.csv").read_text().splitlines(keepends=True)
-    (folder / "bars.csv").write_text("".join(lines[:401]))
+    (folder / "bars.csv").write_text("".join(lines[:201]))
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "bigbar", "bars.csv", "--strategy", "Slow.py:Slow"),

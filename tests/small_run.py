@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import pandas as pd
+import pytest
 from backtesting.test import EURUSD
 
 from bigbar.account import Account
@@ -27,6 +30,17 @@ AXES = {
     "previous_weight": (0.1, 0.4),
     "buffer_ratio": 0.01,
 }
+
+
+@contextlib.contextmanager
+def few_prices() -> Iterator[None]:
+    """A look at slightly other prices takes seconds by `backtesting.py`: not at so many of them.
+
+    For tests that have their validation from workers that are forked, and are not about this part.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bigbar.validation.price_noise.REPETITIONS", 20)
+        yield
 
 
 @cache

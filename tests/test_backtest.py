@@ -141,7 +141,7 @@ def per_trade(stats: pd.Series) -> float:
     return stats["Return [%]"] / stats["# Trades"]
 
 
-N1, N2 = range(3, 7), range(5, 9)
+N1, N2 = range(3, 6), range(6, 9)
 
 VALUES = {
     "ranges": {"n1": range(3, 6), "n2": range(8, 12, 2)},

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from backtesting.test import EURUSD
+from long import in_a_soak
 
 from bigbar.batch.answer import _can_have_one
 from bigbar.store.runs import RunStore
@@ -328,12 +329,12 @@ def test_a_worker_that_is_killed_and_a_strategy_that_raises(tmp_path):
 
 #: Long enough to be stopped in.
 LONG = (
-    *("--strategy", "sma_cross", "--param", "fast=3:10:1", "--param", "slow=20:90:10"),
+    *("--strategy", "sma_cross", "--param", "fast=3:10:1", "--param", "slow=20:60:10"),
     *("--engine", "backtesting", *QUICK[6:]),
 )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, *in_a_soak(signal.SIGTERM)])
 def test_stopped_in_the_middle_and_continued(tmp_path, number):
     EURUSD.iloc[:300].to_csv(tmp_path / "a.csv")
     EURUSD.iloc[:4000].to_csv(tmp_path / "b.csv")

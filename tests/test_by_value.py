@@ -59,13 +59,13 @@ WORK = """
     backtest = Backtest(BARS, Mine, commission=lambda size, price: abs(size) * 0.01)
     stats, heatmap = backtest.optimize(
         fast=[3, 4], slow=[8, 9], maximize=lambda stats: stats["Return [%]"] / FACTOR,
-        return_heatmap=True, workers=2, start_method=METHOD)
+        return_heatmap=True, workers=1, start_method=METHOD, engine="backtesting")
     expected = [backtest.run(fast=fast, slow=slow)["Return [%]"]
                 for fast in (3, 4) for slow in (8, 9)]
     assert heatmap.tolist() == expected, (heatmap, expected)
     assert not backtest.last.failures
     louder = Louder(BARS, Mine)
-    louder.optimize(fast=[3, 4], workers=1, start_method=METHOD, validate=False)
+    louder.optimize(fast=[3, 4], workers=1, start_method=METHOD, engine="backtesting")
     assert louder.last.table()["SQN"].tolist() == [1003.0, 1004.0]
     print("all right")
 """

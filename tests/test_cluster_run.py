@@ -102,7 +102,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)
     lines = (ROOT / "example.csv").read_text().splitlines(keepends=True)
-    (folder / "bars.csv").write_text("".join(lines[:801]))
+    (folder / "bars.csv").write_text("".join(lines[:501]))
     return folder
 
 

@@ -254,9 +254,7 @@ class Sma(Strategy):
 @of_known_versions
 def test_from_python() -> None:
     parameters = {"n1": [5, 10, 15], "n2": [30, 60]}
-    found = bigbar.optimize(
-        BARS, Sma, **parameters, engine="compiled", workers=2, validate=False
-    )
+    found = bigbar.optimize(BARS, Sma, **parameters, engine="compiled", workers=2, validate=False)
     assert found.engine == "compiled"
     assert found.engine_reason is not None
     assert found.engine_reason.startswith("compiled: ")

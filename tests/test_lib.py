@@ -6,6 +6,7 @@ import backtesting.lib
 import pandas as pd
 import pytest
 from backtesting.test import BTCUSD, EURUSD, GOOG
+from small_run import few_prices
 
 import bigbar
 import bigbar.lib
@@ -54,7 +55,8 @@ def test_fractional_on_other_prices_and_costs():
         BTCUSD.iloc[:120], SmaCross, fractional_unit=1e-3, cash=1000
     )
     ours.optimize(**VALUES)
-    findings = ours.last.findings
+    with few_prices():
+        findings = ours.last.findings
     prices = findings.perturbation.prices[:, 0]
     assert prices.min() < prices.max()
     returns = findings.costs.table["Return [%]"]

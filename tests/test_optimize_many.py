@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from backtesting.test import EURUSD, GOOG
+from small_run import few_prices
 
 import bigbar
 from bigbar.errors import DataError, Interrupted, NothingCounts, SettingsError
@@ -29,7 +30,7 @@ VALUES = {"fast": [3, 5], "slow": [8, 12, 20]}
 def found(tmp_path_factory: pytest.TempPathFactory) -> bigbar.Optimizations:
     """Three frames and a file that is not there, with a setting for all."""
     store = tmp_path_factory.mktemp("store")
-    with pytest.warns(RuntimeWarning, match="gone: no_such_file.csv does not exist"):
+    with pytest.warns(RuntimeWarning, match="gone: no_such_file.csv does not exist"), few_prices():
         return bigbar.optimize_many(
             {**FRAMES, "gone": "no_such_file.csv"}, SmaCross, **VALUES,
             common="mean rank", verify=1, workers=2, store=store,

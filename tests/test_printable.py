@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_run import few_prices
 from test_layers import ROOT
 
 from bigbar.history.command import main as history
@@ -104,7 +105,8 @@ def test_a_run_and_its_history(capsys, evil):
     axes = ["--atr-period", "10", "--k-atr", "0.8,1.1", "--uptail-max-ratio", "0.7"]
     words = [str(source), *COMMON, *axes, "--previous-weight", "0.1"]
     for more in (["--plot"], ["--spread", "0.0001", "--no-validate"]):
-        assert optimize([*words, *more, "--output", str(folder)]) == 0
+        with few_prices():
+            assert optimize([*words, *more, "--output", str(folder)]) == 0
         assert r"\x1b[2J\x9b31m\u202e\x07\nVerified" in harmless(capsys)
     for command in (
         ["history"], ["show", "1"], ["show", "last", "--json"], ["compare", "1", "2"],

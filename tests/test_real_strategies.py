@@ -52,7 +52,7 @@ FALL_BACK = frozenset({"TryAroundOrders", "TryValueError", "TableOfSignals"})
 RARE = [name for name, (share, _) in FEATURES.items() if share <= 3]
 
 #: Of the strategies without a rare feature one of so many is compiled in every run.
-EVERY = 8
+EVERY = 16
 
 GENERATED_EXAMPLES = 12
 
@@ -243,7 +243,7 @@ def test_many_generated_strategies_agree(part, pytestconfig):
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6])
-@pytest.mark.parametrize("case", COMPILED[::6])
+@pytest.mark.parametrize("case", COMPILED[::9])
 def test_a_span_is_the_reference(case, share):
     """A stretch in the middle of the file, as walk-forward windows have it."""
     engine = compiled_engine()
