@@ -35,6 +35,9 @@ ENVIRONMENT = {
     "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
 }
 
+#: What Ray sets in a driver and leaves there: as it was before, once a test's patch is undone.
+OF_RAY = {"RAY_CLIENT_MODE": "0", "PYTHONBREAKPOINT": ""}
+
 
 #: Gives what follows shared memory of its own.
 _OWN_MEMORY = 'mount -t tmpfs tmpfs /dev/shm && exec "$@"'

@@ -32,8 +32,8 @@ SERVER = Path(__file__).with_name("preloaded.py")
 #: What is read while modules are imported: with another value, they have to be imported anew.
 READ_EARLY = ("PYTHON", "NUMBA_", "OMP_", "OPENBLAS_", "XDG_", "HOME", "LANG", "LC_", "LD_", "TZ")
 
-#: Of these, what the forked heeds all the same.
-HEEDED = {"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+#: Of these, what the forked heeds all the same. Ray sets the last one for all that follows it.
+HEEDED = {"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONBREAKPOINT"}
 
 #: The command lines that are understood: a module, code or a script.
 FORM = re.compile(r"-[mc]$|[^-]")

@@ -10,7 +10,7 @@ from typing import Any
 import cluster_tasks
 import pool_tasks
 import pytest
-from cluster_tools import ENVIRONMENT, Nodes, kill, needs_ray
+from cluster_tools import ENVIRONMENT, OF_RAY, Nodes, kill, needs_ray
 
 from bigbar.errors import BigBarError
 from bigbar.executors.contract import TookTooLong, WorkerDied
@@ -24,7 +24,7 @@ Start = Callable[..., Any]
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
+        for name, value in {**ENVIRONMENT, **OF_RAY}.items():
             patch.setenv(name, value)
         with Nodes(0, 1, 1) as found, connected(found.address, lambda _: None):
             yield found

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from cluster_tools import ENVIRONMENT, ROOT, Nodes, needs_ray
+from cluster_tools import ENVIRONMENT, OF_RAY, ROOT, Nodes, needs_ray
 
 import bigbar
 from bigbar.executors.find import connected
@@ -88,7 +88,7 @@ class Slow(Cross):
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
+        for name, value in {**ENVIRONMENT, **OF_RAY}.items():
             patch.setenv(name, value)
         with Nodes(1, 1, 1) as found, connected(found.address, lambda _: None):
             yield found

@@ -81,6 +81,9 @@ def test_it_is_forked_where_it_can_be():
     """Else nothing would be gained, nor anything be tested here."""
     loaded = "import sys; print('numba' in sys.modules)"
     assert commands.run([sys.executable, "-c", loaded]).stdout == "True\n"
+    heeded = {**os.environ, "PYTHONBREAKPOINT": "builtins.print"}
+    called = f"{loaded}; breakpoint('called')"
+    assert commands.run([sys.executable, "-c", called], env=heeded).stdout == "True\ncalled\n"
     other = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     assert commands.run([sys.executable, "-c", loaded], env=other).stdout == "False\n"
     assert commands.run([sys.executable, "-S", "-c", loaded]).stdout == "False\n"

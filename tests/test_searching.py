@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from commands import Command, run
 from small_run import small_bars
 
 import bigbar
@@ -24,6 +23,7 @@ from bigbar.progress.events import Listener
 from bigbar.store.receipt import read_receipt
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
+from tests.commands import Command, run
 
 #: 48 × 120 = 5,760 combinations.
 AXES = {"fast": "3:50:1", "slow": "31:150:1"}
