@@ -54,7 +54,7 @@ RARE = [name for name, (share, _) in FEATURES.items() if share <= 3]
 #: Of the strategies without a rare feature one of so many is compiled in every run.
 EVERY = 16
 
-GENERATED_EXAMPLES = 12
+GENERATED_EXAMPLES = 6
 
 #: Generated strategies that a soak compares: tests, and seeds in each.
 SOAK_TESTS, SOAK_SEEDS = 40, 100

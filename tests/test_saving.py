@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from backtesting.test import GOOG
+from small_run import few_prices
 
 import bigbar
 from bigbar.errors import NothingCounts, SettingsError
@@ -31,9 +32,10 @@ def prices(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(prices) -> bigbar.Optimization:
-    return bigbar.optimize(
-        prices, SmaCross, **VALUES, holdout=0.2, engine="backtesting", workers=1, verify=1
-    )
+    with few_prices():
+        return bigbar.optimize(
+            prices, SmaCross, **VALUES, holdout=0.2, engine="backtesting", workers=1, verify=1
+        )
 
 
 def names(paths: list[Path]) -> list[str]:
@@ -46,7 +48,8 @@ def test_the_files_are_those_of_the_command(found, prices, tmp_path):
     command = ["bigbar.strategies.sma_cross:SmaCross", "--param", "fast=3,5,8"]
     command += ["--param", "slow=10,15", "--holdout", "0.2", "--workers", "1", "--verify", "1"]
     options = ["--engine", "backtesting", "--no-progress", "--output", str(tmp_path / "told")]
-    assert main([str(prices), "--strategy", *command, *options]) == 0
+    with few_prices():
+        assert main([str(prices), "--strategy", *command, *options]) == 0
     for name in ("results.parquet", "trades.csv"):
         assert (tmp_path / "saved" / name).read_bytes() == (tmp_path / "told" / name).read_bytes()
     ours, theirs = (
@@ -114,6 +117,7 @@ BROWSE = """
 import warnings; warnings.simplefilter("ignore")
 import bigbar
 from backtesting.test import GOOG
+from small_run import few_prices
 from bigbar.strategies.sma_cross import SmaCross
 if __name__ == "__main__":
     found = bigbar.optimize(GOOG.iloc[:200], SmaCross, fast=[3], slow=[10], workers=1, verify=0,

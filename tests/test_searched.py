@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_findings import bootstrap, holdout, walk_forward
-from small_run import small_bars
+from small_run import few_prices, small_bars
 
 import bigbar
 from bigbar.engines.find import build_engine
@@ -26,7 +26,8 @@ ASKED = {
 
 @pytest.fixture(scope="module")
 def found():
-    return bigbar.optimize(small_bars(900).frame, "sma_cross", workers=2, **AXES, **ASKED)
+    with few_prices():
+        return bigbar.optimize(small_bars(900).frame, "sma_cross", workers=2, **AXES, **ASKED)
 
 
 def test_what_is_not_valid_is_left_out_and_why_is_said(found):
@@ -44,10 +45,11 @@ def test_what_is_not_valid_is_left_out_and_why_is_said(found):
 
 def test_alone_is_what_a_grid_of_one_says(found):
     point = found.best_parameters
-    one = bigbar.optimize(
-        small_bars(900).frame, "sma_cross", **point, engine="backtesting", verify=0, holdout=0.25,
-        min_trades=2,
-    )  # fmt: skip
+    with few_prices():
+        one = bigbar.optimize(
+            small_bars(900).frame, "sma_cross", **point, engine="backtesting", verify=0,
+            holdout=0.25, min_trades=2,
+        )  # fmt: skip
     assert found.findings.alone == one.findings.bootstrap
     assert found.findings.alone.combinations == 1
 
@@ -96,7 +98,8 @@ def test_each_window_is_searched_by_itself(found):
 
 
 def test_other_workers_find_the_same(found):
-    again = bigbar.optimize(small_bars(900).frame, "sma_cross", workers=1, **AXES, **ASKED)
+    with few_prices():
+        again = bigbar.optimize(small_bars(900).frame, "sma_cross", workers=1, **AXES, **ASKED)
     assert again.findings.verdict == found.findings.verdict
     assert again.findings.neighbours == found.findings.neighbours
     assert again.findings.walk_forward.windows == found.findings.walk_forward.windows

@@ -271,7 +271,7 @@ def test_several_files_are_searched_each_by_itself(tmp_path, undisturbed):
 @pytest.fixture(scope="module")
 def prices(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("prices") / "prices.csv"
-    small_bars(4000).frame.to_csv(path, index_label="time")
+    small_bars(1500).frame.to_csv(path, index_label="time")
     return path
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from history_tools import Asked
+from long import in_a_soak
 from store_tools import forge, identity, new_run, reseal
 
 from bigbar.choice import Choice
@@ -257,7 +258,7 @@ def cells(path: Path, *kinds: str) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("by", [1, -1])
+@pytest.mark.parametrize("by", [1, *in_a_soak(-1)])
 def test_every_number_changed_by_one(spoil, original, table, by):
     changed = 0
     for where, name, condition in cells(original / RUNS, "integer", "real"):

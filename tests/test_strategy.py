@@ -283,7 +283,7 @@ def test_size_is_the_most_that_equity_and_leverage_carry(
 
 
 @settings(
-    max_examples=60, derandomize=True, database=None, deadline=None,
+    max_examples=25, derandomize=True, database=None, deadline=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(cases(most_bars=180))
