@@ -719,28 +719,29 @@ class TestDocumentedFunctions:
         assert every[40_000][1].equals(stats)
 
 
-def compile_once() -> None:
-    """Compile sources and kernels: of tests side by side, each of the first would do it."""
+def compile_once(*, tests: bool = False) -> None:
+    """Compile sources and kernels: of tests side by side, each of the first would do it.
+
+    With `tests`, the files of all tests as well, which pytest writes anew before it compiles them.
+    """
     compileall.compile_dir(ROOT / "bigbar", quiet=2)
-    lines = (
-        ["--no-optimize"],
-        ["--strategy", "sma_cross", "--no-optimize", "--engine", "compiled"],
-    )
+    run_, one = [str(COMMAND), str(EXAMPLE), "--no-optimize", "--output"], ["--workers", "1"]
+    lines = [["-m", "pytest", "--collect-only", "-q", str(ROOT)]] if tests else []
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     with tempfile.TemporaryDirectory() as folder:
+        lines += [
+            [*run_, f"{folder}/1", *one],
+            [*run_, f"{folder}/2", *one, "--strategy", "sma_cross", "--engine", "compiled"],
+        ]
         started = [
             subprocess.Popen(
-                [
-                    sys.executable,
-                    str(COMMAND),
-                    str(EXAMPLE),
-                    *line,
-                    "--output",
-                    f"{folder}/{number}",
-                ],
+                [sys.executable, *line],
+                cwd=ROOT,
+                env=environment,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            for number, line in enumerate(lines)
+            for line in lines
         ]
         for process in started:  # What goes wrong, a test will tell.
             process.wait()
@@ -762,7 +763,7 @@ def main(arguments: Sequence[str]) -> int:
         "tests side by side": [*side_by_side, "-m", "not alone"],
         "tests that run alone": ["-m", "alone"],
     }
-    compile_once()
+    compile_once(tests=True)
     return run_parts(parts, ROOT)
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import psutil
 
-# Resource tracker and workers need a moment to notice that somebody has gone, in seconds.
-GRACE_S = 2.0
+# Resource tracker and workers need a moment to notice that somebody has gone, in seconds; on a busy
+# machine some more. Only what does stay is waited for so long.
+GRACE_S = 20.0
 
 SHARED_MEMORY = Path("/dev/shm")
 

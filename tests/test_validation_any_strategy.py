@@ -64,6 +64,7 @@ def every_kind() -> Optimization:
 
 def test_values_of_every_kind_are_shown(every_kind: Optimization) -> None:
     assert len(every_kind) == 2**3 * 3
+    assert every_kind.failures == []
     text, page, plain = shown(every_kind)
     best = every_kind.best_parameters
     assert best is not None

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
+from pathlib import Path
 
 from backtesting import Strategy
+
+
+@cache
+def _classes(file: str) -> dict[str, ast.ClassDef]:
+    """Those of a file, by name."""
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 class Code:
     """The syntax tree of a strategy's class, without what it inherits."""
 
     def __init__(self, strategy: type[Strategy]) -> None:
-        self.tree = ast.parse(textwrap.dedent(inspect.getsource(strategy)))
+        self.tree = ast.Module([_classes(inspect.getfile(strategy))[strategy.__name__]], [])
         self.functions = {
             name
             for name, one in vars(inspect.getmodule(strategy)).items()
