@@ -183,7 +183,7 @@ def run(folder: Path, output: Path, *words: str, by: str = "module", strategy: s
     return Ran(done, output)
 
 
-QUICK = ("--no-validate", "--no-store")
+QUICK = ("--no-validate", "--no-store", "--verify", "0")
 
 
 def by_backtesting(
@@ -222,7 +222,7 @@ GRID = (
 @pytest.fixture(scope="module")
 def optimized(folder, tmp_path_factory) -> Ran:
     output = tmp_path_factory.mktemp("out")
-    return run(folder, output, *GRID, strategy="my.py:SmaCross")
+    return run(folder, output, *GRID, "--verify", "5", strategy="my.py:SmaCross")
 
 
 def test_it_runs_and_says_what_it_found(optimized):

@@ -117,7 +117,6 @@ BROWSE = """
 import warnings; warnings.simplefilter("ignore")
 import bigbar
 from backtesting.test import GOOG
-from small_run import few_prices
 from bigbar.strategies.sma_cross import SmaCross
 if __name__ == "__main__":
     found = bigbar.optimize(GOOG.iloc[:200], SmaCross, fast=[3], slow=[10], workers=1, verify=0,

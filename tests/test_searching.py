@@ -280,6 +280,7 @@ def command(prices: Path, output: Path, *more: str) -> list[str]:
     for name, values in AXES.items():
         words += ["--param", f"{name}={values}"]
     words += ["--engine", "backtesting", "--max-tries", "150", "--no-progress", "--no-validate"]
+    words += ["--verify", "2"]
     return [*words, "--output", str(output), *more]
 
 

@@ -60,7 +60,17 @@ def command(folder: Path, *words: str) -> CompletedProcess[str]:
 def ran(folder: Path) -> CompletedProcess[str]:
     """The run, whose settings are saved."""
     asked = [word for name in BOTH for word in ("--maximize", name)]
-    words = ("bars.csv", *asked, *GRID, "--workers", "2", "--save-config", "run.toml")
+    words = (
+        "bars.csv",
+        *asked,
+        *GRID,
+        "--workers",
+        "2",
+        "--verify",
+        "6",
+        "--save-config",
+        "run.toml",
+    )
     found = command(folder, *words)
     assert found.returncode == 0, found.stderr
     return found
