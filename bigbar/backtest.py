@@ -327,7 +327,7 @@ def _sambo(method: str) -> str:
     if missing:
         raise ImportError(
             f"Need package 'sambo' for method='sambo', and what it builds on; not installed: "
-            f"{', '.join(missing)}. pip install 'bigbar-optimizer[sambo]', or pip install sambo "
+            f"{', '.join(missing)}. pip install '.[sambo]', or pip install sambo "
             "joblib scikit-learn"
         )
     return "sambo"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from bigbar.account import Account
 from bigbar.choice import Choice
 from bigbar.errors import SettingsError
-from bigbar.keeping.rule import Rule
+from bigbar.keeping.rule import SAMPLE, Rule
 from bigbar.outcome import Execution
 from bigbar.search.find import Asking, Whole
 from bigbar.space import MOST_NUMBERED, Space
@@ -109,7 +109,7 @@ class Request:
             )
 
     def rule(self, space: Space) -> Rule | None:
-        """What is kept of the rows of a space; None for all of them."""
-        if self.keep is None:
+        """What is kept of the rows of a space; None for all, also where the sample would be all."""
+        if self.keep is None or space.count <= SAMPLE:
             return None
         return Rule(self.keep, self.choice, space.count, self.execution.seed)

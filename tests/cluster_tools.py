@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Put before every test that needs Ray.
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
-    reason="Ray is not installed (pip install 'bigbar-optimizer[cluster]')",
+    reason="Ray is not installed (pip install '.[cluster]')",
 )
 
 #: What the nodes and their drivers have in their environment.

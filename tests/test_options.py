@@ -210,7 +210,7 @@ def test_underscores_are_hyphens(name, tmp_path):
     if name in ("-h", "--help", "--version", "--completion"):
         return
     if name.startswith("--cluster") and find_spec("ray") is None:
-        pytest.skip("Ray is not installed (pip install 'bigbar-optimizer[cluster]')")
+        pytest.skip("Ray is not installed (pip install '.[cluster]')")
     (tmp_path / "run.toml").touch()
     action = make_parser()._option_string_actions[name]
     value = str(next(iter(action.choices or ["1"])))

@@ -186,8 +186,8 @@ def nothing() -> Outcome:
     return small_outcome(min_trades=1000)
 
 
-def few() -> Outcome:
-    outcome = judged()
+def few(p_value: float = 0.01) -> Outcome:
+    outcome = judged(bootstrap=bootstrap(p_value=p_value))
     outcome.table.column("# Trades")[:] = 3
     return outcome
 
@@ -219,8 +219,10 @@ SEEN = {"holdout": holdout(), "walk_forward": walk_forward()}
                                                    "shift(-1), max or min over all bars)."),
         (judged(conduct=conduct(answers_differently="x")),
          "Give its random numbers a fixed seed in init, and run it again."),
-        (few_of_many(), "Ask for more trades: --min-trades 30. So few say nothing."),
-        (few(), "Use a longer file: so few trades say nothing."),
+        (few_of_many(), "Ask for more trades: --min-trades 30. So few are "
+                        "little to rely on, however good they look."),
+        (few(), "Use a longer file: so few are little to rely on, however good they look."),
+        (few(p_value=0.5), "Use a longer file: so few say nothing."),
         (judged(bootstrap=bootstrap(p_value=math.nan)),
          "Use a longer file: this one is too short to tell skill from luck."),
         (losing(), "Try another idea, or other parameters: even the best of these loses."),

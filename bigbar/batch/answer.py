@@ -16,6 +16,7 @@ from bigbar.report.console import MARKS, drawn, wanted_width
 from bigbar.space import setting_text
 from bigbar.units import counted, signs
 from bigbar.validation.common_choice import OfFile
+from bigbar.validation.wording import FEW_TRADES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -284,5 +285,24 @@ def _steps(
         yield "See whether one setting does for all of them: --common mean-rank."
     if common is not None and common.findings.verdict.light == "red":
         yield "Get longer files, more of them, or try fewer settings: luck had too many chances."
+    if common is not None and (few := _few_trades(common)):
+        yield few
     if common is not None:
         yield "Check it on files, or bars, that had no part in the choice."
+
+
+def _few_trades(common: Common) -> str:
+    """Which files have so few trades of the setting that they say little; empty if none has."""
+    pairs = zip(common.choice.names, common.choice.of_files, strict=False)
+    few = [
+        f"{name} ({one.figures['# Trades']:,.0f})"
+        for name, one in pairs
+        if one.figures["# Trades"] < FEW_TRADES
+    ]
+    if not few:
+        return ""
+    more = f" and {counted(len(few) - 3, 'other')}" if len(few) > 3 else ""
+    return (
+        f"Ask for more trades, --min-trades {FEW_TRADES}, or longer files: on {', '.join(few[:3])}"
+        f"{more} the setting made so few that they say little."
+    )

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from bigbar.choice import Choice
 from bigbar.errors import SettingsError
 from bigbar.results import ResultTable
-from bigbar.space import Space, plain_point
-from bigbar.units import json_values
+from bigbar.space import Space, plain_point, setting_text
+from bigbar.units import counted, json_values
 from bigbar.validation.common_choice import FIGURES, CommonChoice, OfFile, ResultsOfFiles
 from bigbar.validation.common_verdict import CommonFindings, examine_common
 from bigbar.validation.pooled_returns import PooledReturns
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Common:
     """The setting that is best over many files, and what it is worth.
 
@@ -45,6 +45,12 @@ class Common:
     objective: str
     notes: tuple[str, ...] = ()
     replayed: int = 0
+
+    def __repr__(self) -> str:
+        found, criterion = self.parameters, self.choice.criterion
+        setting = "no setting" if found is None else setting_text(found)
+        files = counted(len(self.choice.names), "file")
+        return f"<Common: {setting}, best by {criterion} on {files}, {self.findings.verdict.light}>"
 
     @property
     def parameters(self) -> dict[str, Any] | None:

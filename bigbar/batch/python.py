@@ -155,7 +155,7 @@ def _criterion(common: object) -> str | None:
         return None
     name = common.replace(" ", "-").replace("_", "-") if isinstance(common, str) else common
     if name not in CRITERIA:
-        raise refusal("common", common, "'mean rank' or 'worst'")
+        raise refusal("common", common, "'mean-rank' or 'worst'")
     return str(name)
 
 

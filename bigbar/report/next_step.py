@@ -57,7 +57,7 @@ def _conduct(_: Outcome, findings: Findings) -> Iterator[str]:
         yield "Give its random numbers a fixed seed in init, and run it again."
 
 
-def _few_trades(outcome: Outcome, _: Findings) -> Iterator[str]:
+def _few_trades(outcome: Outcome, findings: Findings) -> Iterator[str]:
     trades = outcome.table.column("# Trades")
     assert outcome.best is not None
     shown, found = [outcome.best], outcome.pareto
@@ -66,10 +66,14 @@ def _few_trades(outcome: Outcome, _: Findings) -> Iterator[str]:
     if trades[shown].min() >= FEW_TRADES:
         return
     asked = max(FEW_TRADES, outcome.choice.min_trades)
+    few = "so few say nothing"
+    if findings.verdict.light == "green":
+        few = "so few are little to rely on, however good they look"
     if len(outcome.table) > 1 and (trades >= asked).any():
-        yield f"Ask for more trades: --min-trades {asked}. So few say nothing."
+        unseen = ", and hold bars back: --holdout 0.2" if _needs_unseen(outcome, findings) else ""
+        yield f"Ask for more trades: --min-trades {asked}{unseen}. {few[0].upper()}{few[1:]}."
     else:
-        yield "Use a longer file: so few trades say nothing."
+        yield f"Use a longer file: {few}."
 
 
 def _little_data(_: Outcome, findings: Findings) -> Iterator[str]:
@@ -78,8 +82,13 @@ def _little_data(_: Outcome, findings: Findings) -> Iterator[str]:
         yield "Use a longer file: this one is too short to tell skill from luck."
 
 
+def _needs_unseen(outcome: Outcome, findings: Findings) -> bool:
+    """Whether only bars that it has not seen can tell, and there are none yet."""
+    return (outcome.asking or outcome.rule) is not None and findings.holdout is None
+
+
 def _searched(outcome: Outcome, findings: Findings) -> Iterator[str]:
-    if (outcome.asking or outcome.rule) is not None and findings.holdout is None:
+    if _needs_unseen(outcome, findings):
         what = "a search" if outcome.asking is not None else "the best of so many"
         yield (
             f"Check it on bars that it has not seen, for {what} finds what fits these: "

@@ -29,11 +29,11 @@ SEVERAL = frozenset({"optuna:nsga2"})
 
 #: Packages that a search needs, and what is to be installed for them.
 _NEEDED: dict[str, tuple[tuple[str, ...], str]] = {
-    "optuna:tpe": (("optuna",), "'bigbar-optimizer[search]'"),
-    "optuna:gp": (("optuna", "torch"), "'bigbar-optimizer[search]' torch"),
-    "optuna:nsga2": (("optuna",), "'bigbar-optimizer[search]'"),
-    "optuna:cmaes": (("optuna", "cmaes"), "'bigbar-optimizer[search]'"),
-    "sambo": (("sambo", "joblib", "sklearn"), "'bigbar-optimizer[sambo]'"),
+    "optuna:tpe": (("optuna",), "'.[search]'"),
+    "optuna:gp": (("optuna", "torch"), "'.[search]' torch"),
+    "optuna:nsga2": (("optuna",), "'.[search]'"),
+    "optuna:cmaes": (("optuna", "cmaes"), "'.[search]'"),
+    "sambo": (("sambo", "joblib", "sklearn"), "'.[sambo]'"),
 }
 
 #: Every combination; some by chance, spread evenly; or a search.

@@ -49,7 +49,7 @@ MOST_PBO = 0.5
 
 #: How a setting was found that there is no p of.
 FOUND_BY_SEARCH = "a search found it"
-FOUND_OF_MANY = "it is the best of a grid too large to hold against luck as a whole"
+FOUND_OF_MANY = "it is the best of a grid of which --keep left out rows that luck needs"
 
 #: What a search chose has to convince with more confidence: nothing else holds it against luck. By
 #: `benchmarks/search_luck.py` noise does so 4 to 6 times in a hundred; at 95 %, 7 to 12 times.

@@ -24,7 +24,7 @@ _ANSWER_S = 5.0
 #: The oldest Ray that it was tried with, and the first that it was not.
 LOWEST, FIRST_NOT = (2, 55), (3,)
 
-_EXTRA = "pip install 'bigbar-optimizer[cluster]'"
+_EXTRA = "pip install '.[cluster]'"
 
 _LOCAL = re.compile(r"local:(\d+)")
 _ADDRESS = re.compile(r"[\w.-]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
