@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from bigbar.store.records import Ending
 from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.worker import Failure
+from tests import commands
 
 #: What a trader writes; it prints, too.
 CROSS = """
@@ -58,14 +58,14 @@ def own_runs(folder: Path) -> Path:
     (folder / "Cross.py").write_text(CROSS)
     lines = (ROOT / "example.csv").read_text().splitlines(keepends=True)
     (folder / "bars.csv").write_text("".join(lines[:401]))
-    done = subprocess.run(
+    done = commands.run(
         [
             *(sys.executable, "-m", "bigbar", "bars.csv", "--strategy", "Cross.py:Cross"),
             *("--engine", "backtesting", "--param", "fast=4:12:4", "--param", "slow=8:24:8"),
             *("--param", "side=both,long", "--constraint", "fast < slow", "--output", "out"),
             *("--workers", "1", "--no-validate", "--verify", "1", "--min-trades", "3"),
         ],
-        cwd=folder, capture_output=True, text=True, env=environment(), timeout=120,
+        cwd=folder, env=environment(), timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder / "out"

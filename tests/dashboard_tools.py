@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.commands import Command
+
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Nothing is waited for longer, in seconds.
@@ -148,12 +150,11 @@ def _events(response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
 @contextlib.contextmanager
 def dashboard(folder: Path, *options: str, cwd: Path | None = None) -> Iterator[Server]:
     """`bigbar dashboard` on a folder; whatever it complained about is in `said` at the end."""
-    with subprocess.Popen(
+    with Command(
         [sys.executable, "-m", "bigbar", "dashboard", "--output", str(folder), *options],
         cwd=cwd or ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         env=environment(),
     ) as process:
         try:
@@ -183,7 +184,7 @@ def slow_run(folder: Path, *more: str, output: str = "out") -> subprocess.Popen[
     (folder / "Slow.py").write_text(SLOW)
     lines = (ROOT / "example.csv").read_text().splitlines(keepends=True)
     (folder / "bars.csv").write_text("".join(lines[:201]))
-    return subprocess.Popen(
+    return Command(
         [
             *(sys.executable, "-m", "bigbar", "bars.csv", "--strategy", "Slow.py:Slow"),
             *("--engine", "backtesting", "--param", "fast=2:20:1", "--param", "slow=21:39:1"),
@@ -193,7 +194,6 @@ def slow_run(folder: Path, *more: str, output: str = "out") -> subprocess.Popen[
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         env=environment(),
     )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from small_run import AXES, small_bars
+from small_run import AXES, few_prices, small_bars
 from test_layers import ROOT
 
 import bigbar
@@ -49,6 +50,12 @@ class Brittle:
         if any(kinds.get(what) for what in self.fails):
             raise LookupError(f"{name}: \x1b[2Jno such thing\nat all")
         return getattr(self._good, name)
+
+
+@pytest.fixture(autouse=True)
+def quickly_validated() -> Iterator[None]:
+    with few_prices():
+        yield
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from test_pool import posix_only
 
 from bigbar.api import optimize
 from bigbar.progress.events import Listener
+from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,14 +36,8 @@ print(len(found))
 
 
 def script(path: Path, method: str, **options) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(path), method, str(ROOT), str(ROOT / "tests")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        **options,
-    )
+    line = [sys.executable, str(path), method, str(ROOT), str(ROOT / "tests")]
+    return commands.run(line, timeout=60, **options)
 
 
 @posix_only

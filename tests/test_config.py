@@ -20,6 +20,7 @@ from bigbar.options import Options, parse_options
 from bigbar.parser import make_parser
 from bigbar.report.files import OutputError
 from bigbar.statistics import STATISTICS, Better
+from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -465,14 +466,9 @@ def test_a_name_that_is_no_text_cannot_be_saved(here):
 
 
 def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bigbar", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    line = [sys.executable, "-m", "bigbar", *words]
+    return commands.run(line, cwd=folder, env=environment, timeout=280)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from store_tools import change, forge
 from bigbar.dashboard.access import Access, access_for
 from bigbar.dashboard.command import make_parser
 from bigbar.store.runs import RunStore
+from tests import commands
 
 EVIL = "<script>alert(1)</script>\x1b[2J\"'&\udcff"
 PAGES = ("/", "/runs/1", "/runs/2", "/runs/1/report", "/compare?a=1&b=2")
@@ -187,7 +187,7 @@ def test_it_warns_where_other_machines_may_look(tmp_path: Path):
 )
 def test_what_cannot_be_is_refused(options: list[str], said: str):
     command = [sys.executable, "-m", "bigbar", "dashboard", *options]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment())
+    found = commands.run(command, cwd=ROOT, env=environment())
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith("error: ")
     assert said in found.stderr
@@ -202,7 +202,7 @@ def test_the_page_on_it_names_every_option():
 
 def test_a_port_that_is_taken_is_said(server: Server):
     command = [sys.executable, "-m", "bigbar", "dashboard", "--port", str(server.port)]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment())
+    found = commands.run(command, cwd=ROOT, env=environment())
     assert found.returncode == 2
     assert f"port {server.port} of 127.0.0.1" in found.stderr
 
@@ -285,7 +285,7 @@ def test_the_report_page_stands_behind_a_wall(tmp_path: Path):
         *("--previous-weight", "0.1", "--buffer-ratio", "0.01", "--no-validate", "--verify", "1"),
         *("--workers", "1"),
     ]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=environment())
+    commands.run(command, cwd=ROOT, check=True, env=environment())
     with dashboard(tmp_path) as server:
         assert 'href="/runs/1/report.html"' in server.ask("/runs/1/report").text
         answer = server.ask("/runs/1/report.html")
@@ -309,7 +309,7 @@ def test_the_report_page_stands_behind_a_wall(tmp_path: Path):
             str(tmp_path),
             "--force",
         ]
-        subprocess.run(again, cwd=ROOT, check=True, capture_output=True, env=environment())
+        commands.run(again, cwd=ROOT, check=True, env=environment())
         answer = server.ask("/runs/1/report.html")
         assert answer.body == drawn.read_bytes()
         assert answer.headers["content-security-policy"] == policy

@@ -29,6 +29,7 @@ from bigbar.sharing.leftovers import remove_leftovers
 from bigbar.space import Space
 from bigbar.store.journal import journal_path
 from bigbar.store.runs import RunStore
+from tests.commands import Command
 
 OUT = "out"
 TOTAL = 361
@@ -235,9 +236,9 @@ def test_it_ends_when_nobody_needs_it(kept, tmp_path):
         "from pathlib import Path; from bigbar.dashboard.beside import start_beside; "
         f"print(start_beside(Path({str(tmp_path)!r}), linger_s={linger_s}), flush=True); input()"
     )
-    with subprocess.Popen(
+    with Command(
         [sys.executable, "-c", code],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(),
     ) as parent:  # fmt: skip
         assert parent.stdout is not None
         assert parent.stdin is not None

@@ -38,6 +38,7 @@ from bigbar.strategies.big_bar.parameters import (
 )
 from bigbar.strategies.find import find_strategy
 from bigbar.verification.rounding import _LOOSENESS
+from tests.commands import Command
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -316,13 +317,12 @@ def outputs(folder: Path) -> dict[str, tuple[int, str, str]]:
             script = folder / f"script_{number}.py"
             script.write_text(block, encoding="utf-8")
             line[1:] = [script.name]
-        running[name] = subprocess.Popen(
+        running[name] = Command(
             line,
             cwd=where,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         )
         if number == 0:
             running[name].wait()

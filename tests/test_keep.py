@@ -27,6 +27,7 @@ from bigbar.space import Space
 from bigbar.statistics import COLUMN, STATISTICS, by_name
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
+from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -227,7 +228,7 @@ def test_killed_and_continued_it_is_the_same(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     quiet = {"cwd": tmp_path, "env": environment, "stderr": subprocess.PIPE}
     killed = tmp_path / "killed"
-    process = subprocess.Popen(command(killed), stdout=subprocess.DEVNULL, **quiet)
+    process = commands.Command(command(killed), stdout=subprocess.DEVNULL, **quiet)
     try:
         _wait_for_rows(killed, process)
     finally:
@@ -237,9 +238,9 @@ def test_killed_and_continued_it_is_the_same(tmp_path):
     with RunStore(killed) as store:
         done = store.newest().done
     assert 0 < done < 400
-    resumed = subprocess.run(command(killed), stdout=subprocess.PIPE, check=True, **quiet)
-    assert b"resuming run 1" in resumed.stderr
-    subprocess.run(command(tmp_path / "whole"), stdout=subprocess.PIPE, check=True, **quiet)
+    resumed = commands.run(command(killed), check=True, **quiet)
+    assert "resuming run 1" in resumed.stderr
+    commands.run(command(tmp_path / "whole"), check=True, **quiet)
     once, again = result_of(tmp_path / "whole"), result_of(killed)
     assert again["run"]["resumed_rows"] >= done
     assert again["run"]["id"] == 1
@@ -327,9 +328,9 @@ def test_the_store_holds_no_more_than_that(validated):
 @pytest.mark.parametrize("words", [["show"], ["verify"], ["export"], ["report"]])
 def test_it_is_shown_again(validated, words, tmp_path):
     folder, _ = validated
-    done = subprocess.run(
+    done = commands.run(
         [sys.executable, "-m", "bigbar", *words, "1", "--output", str(folder)],
-        capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     if words == ["show"]:
