@@ -4,7 +4,8 @@
 
 Whoever started it asks over the socket FD (see `commands`). What is forked becomes a child of the
 asker, and a program of its own: the interpreter ends in the way that it always ends. Nothing but
-imports is done before the fork, so every command reads, compiles and starts its workers itself.
+imports, and a look at what is installed, is done before the fork: every command reads, compiles and
+starts its workers itself.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ MODULES = (
     *("bigbar_multiprocessing_optimized", "bigbar.engines.any_strategy.run"),
     *("bigbar.engines.general.engine", "bigbar.strategies.big_bar.engine"),
     *("bigbar.report.page.report", "bigbar.history.command", "bigbar.explanation"),
+    *("bigbar.progress.bar", "pyarrow.parquet", "rich.console", "rich.table"),
 )
 
 _SIZE = 4  # bytes of a number on the socket
@@ -59,6 +61,7 @@ def preload() -> None:
     sys.path[0] = str(ROOT)
     for name in MODULES:
         __import__(name)
+    sys.modules["bigbar.store.modules"]._distributions()  # That takes a while to look through.
     del sys.path[0]
     assert threading.active_count() == 1, threading.enumerate()
     gc.collect()

@@ -14,7 +14,6 @@ from test_pool import posix_only
 
 from bigbar.api import optimize
 from bigbar.progress.events import Listener
-from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,8 +35,14 @@ print(len(found))
 
 
 def script(path: Path, method: str, **options) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, str(path), method, str(ROOT), str(ROOT / "tests")]
-    return commands.run(line, timeout=60, **options)
+    return subprocess.run(
+        [sys.executable, str(path), method, str(ROOT), str(ROOT / "tests")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
 
 
 @posix_only
