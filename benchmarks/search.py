@@ -4,16 +4,20 @@ The whole grid is run first; a search is then answered with its rows, so that wh
 many combinations it asks for, not how long one takes. One search goes through the pipeline, and
 must come to the same rows. Processor time of asking and telling is measured for two of them.
 
-    python benchmarks/search.py                     # half an hour, most of it in Optuna
+    python benchmarks/search.py                     # an hour and a half, most of it in Optuna
     python benchmarks/search.py --methods random,local,sambo
+    python benchmarks/search.py --kept folder       # what other packages' searches came to is kept
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import common
@@ -27,7 +31,7 @@ from searched_strategy import Bands
 
 import bigbar
 from bigbar.results import Choice
-from bigbar.search.find import Asking
+from bigbar.search.find import SEARCHES, Asking
 from bigbar.search.random import draw
 from bigbar.search.tries import Tries
 from bigbar.space import Space
@@ -120,6 +124,41 @@ def searched(method: str, known: Known, seed: int) -> Curve:
     return curve(known, tries.numbers[: tries.count])
 
 
+class Kept:
+    """What searches of other packages came to, in a folder: they take an hour, and do not change.
+
+    Parameters
+    ----------
+    folder : Path or None
+        None keeps nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def curves(self, method: str, known: Known, seeds: int) -> list[Curve]:
+        """A curve for each seed; those that are there are not searched again."""
+        file = self._file(method, known)
+        curves = [] if file is None or not file.exists() else list(np.load(file))
+        for seed in range(len(curves), seeds):
+            curves.append(searched(method, known, seed))
+            if file is not None:
+                np.save(file, curves)
+        return curves[:seeds]
+
+    def _file(self, method: str, known: Known) -> Path | None:
+        """Named after all that decides the curves."""
+        package = method.partition(":")[0]
+        if self._folder is None or package not in ("optuna", "sambo"):
+            return None
+        module = SEARCHES[method].partition(":")[0]
+        source = (common.ROOT / f"{module.replace('.', '/')}.py").read_bytes()
+        digest = hashlib.sha256(known.scores.tobytes() + source)
+        digest.update(f"{method} {version(package)} {known.space.shape} {_TRIES}".encode())
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder / f"{method.replace(':', '-')}-{digest.hexdigest()[:16]}.npy"
+
+
 def figures(curves: list[Curve], best: float) -> tuple[float, int, float, float]:
     """Tries until the best is near, seeds that got there, shares of it early and at the end."""
     near = best - _NEAR * abs(best)
@@ -167,16 +206,18 @@ def main() -> int:
         __doc__ or "",
         methods=("--methods", names, "which, with commas between them"),
         seeds=("--seeds", 30, "of each"),
-        slow=("--slow-seeds", 10, "of Optuna's"),
+        slow=("--slow-seeds", 30, "of Optuna's"),
+        kept=("--kept", None, "folder for what searches of other packages come to"),
     )
     report = common.Report("Searches on grids that are known", given)
     known = grids()
     report.check("rows of a run with the rows of the grid", through_the_pipeline(known[0]))
+    kept = Kept(None if given.kept is None else Path(given.kept))
     found: dict[tuple[str, str], tuple[float, int, float, float]] = {}
     for method in given.methods.split(","):
         seeds = given.slow if method.startswith("optuna") else given.seeds
         for each in known:
-            curves = [searched(method, each, seed) for seed in range(seeds)]
+            curves = kept.curves(method, each, seeds)
             tries, there, early, late = found[method, each.name] = figures(curves, each.best)
             tries_text = f"{tries:,.0f}" if np.isfinite(tries) else f"> {_TRIES:,}"
             report.line(
@@ -199,18 +240,19 @@ def tell_rows(
     known: list[Known],
     found: dict[tuple[str, str], tuple[float, int, float, float]],
 ) -> None:
-    """On how many rows `local` is as good as the better of the two others."""
+    """On how many rows `local` is as good as the better of the two others, of those that any has."""
     kinds: dict[str, Callable[[tuple[float, int, float, float]], float]] = {
         "tries until near": lambda one: -one[0],
         f"best after {_EARLY}": lambda one: one[2],
         f"best after {_TRIES:,}": lambda one: one[3],
     }
     for kind, of in kinds.items():
-        rows = [
-            of(found["local", each.name])
-            >= max(of(found[other, each.name]) for other in ("sambo", "optuna:tpe"))
-            for each in known
-        ]
+        rows = []
+        for each in known:
+            ours = of(found["local", each.name])
+            theirs = max(of(found[other, each.name]) for other in ("sambo", "optuna:tpe"))
+            if np.isfinite(max(ours, theirs)):
+                rows.append(ours >= theirs)
         report.line(
             f"local at least as good as SAMBO and TPE, {kind}",
             f"{sum(rows)} of {len(rows)} rows", "most", 2 * sum(rows) > len(rows),
