@@ -240,7 +240,10 @@ def tell_rows(
     known: list[Known],
     found: dict[tuple[str, str], tuple[float, int, float, float]],
 ) -> None:
-    """On how many rows `local` is as good as the better of the two others, of those that any has."""
+    """On how many rows `local` is as good as the better of the two others.
+
+    A row in which no search gets near is not counted there.
+    """
     kinds: dict[str, Callable[[tuple[float, int, float, float]], float]] = {
         "tries until near": lambda one: -one[0],
         f"best after {_EARLY}": lambda one: one[2],
