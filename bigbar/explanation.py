@@ -135,7 +135,13 @@ def explain(
         bars = data
     else:
         bars = read_bars(data, others=True).frame
-    return _explained(kind, bars)
+    from bigbar.engines.any_strategy.class_attributes import ClassAttributes
+
+    attributes = ClassAttributes(kind)
+    try:
+        return _explained(kind, bars)
+    finally:
+        attributes.restore()
 
 
 def _explained(kind: type[Strategy], bars: pd.DataFrame) -> Explanation:

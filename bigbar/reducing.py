@@ -204,10 +204,9 @@ class Reduction:
             self._outcome.in_python.update(found.in_python)
         self._done.add(task.start, task.stop)
 
-    def _snapshot(self, *, rows: bool = True) -> Snapshot:
+    def _snapshot(self) -> Snapshot:
         counts = self._reduced.counts
-        content = packed(self._reduced, self._done, rows=rows)
-        return Snapshot(content, counts.tried, counts.failed)
+        return Snapshot(packed(self._reduced, self._done), counts.tried, counts.failed)
 
     def _keep(self) -> None:
         """Make what is kept the table of the run, and its points the job's."""
@@ -227,8 +226,7 @@ class Reduction:
         outcome.kept = nothing.done
         outcome.__dict__.pop("identity", None)  # It names the points.
         outcome.changed()
-        whole = outcome.complete and outcome.stopped_by is None
-        self._recorder.keep(numbers, values, outcome.failures, self._snapshot(rows=not whole))
+        self._recorder.keep(numbers, values, outcome.failures, self._snapshot())
 
 
 def kept_text(outcome: Outcome) -> str:

@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +22,10 @@ from bigbar.keeping.reduced import Done, Reduced
 from bigbar.keeping.rule import Rule, rows_kept
 from bigbar.keeping.sums import PairSums
 from bigbar.progress.events import Listener
+from bigbar.report.standings import standings
 from bigbar.space import Space
 from bigbar.statistics import COLUMN, STATISTICS, by_name
 from bigbar.store.runs import RunStore
-from bigbar.store.schema import StoreError
 from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -191,29 +190,11 @@ def test_interrupted_and_continued_it_is_the_same(kept, tmp_path):
         assert (run.done, run.combinations) == (32_240, 32_240)
 
 
-#: Each combination waits a little, so that it can be killed on its way.
-SLOW = """
-import time
-from backtesting import Strategy
-
-class Slow(Strategy):
-    a, b = 1, 1
-    def init(self):
-        time.sleep(0.004)
-    def next(self):
-        if len(self.data) % (self.a + 3) == 0:
-            self.buy(size=0.1)
-        elif len(self.data) % (self.b + 5) == 0:
-            self.position.close()
-"""
-
-
-def command(folder: Path, *options: str) -> list[str]:
+def command(folder: Path) -> list[str]:
+    words = [f"--{name.replace('_', '-')}={values}" for name, values in GRID.items()]
     return [
-        *(sys.executable, str(ROOT / "bigbar_multiprocessing_optimized.py"), "prices.csv"),
-        *("--strategy", "slow.py:Slow", "--param", "a=1:20:1", "--param", "b=1:20:1"),
-        *("--engine", "backtesting", "--no-validate", "--verify", "0", "--workers", "2"),
-        *("--keep", "top:5", "--output", str(folder), *options),
+        *(sys.executable, str(ROOT / "bigbar_multiprocessing_optimized.py"), "prices.csv", *words),
+        *("--workers", "2", "--keep", f"top:{TOP}", "--output", str(folder), "--no-progress"),
     ]
 
 
@@ -221,46 +202,49 @@ def result_of(folder: Path) -> dict:
     return json.loads((folder / "summary.json").read_text(encoding="utf-8"))
 
 
-def test_killed_and_continued_it_is_the_same(tmp_path):
-    """By SIGKILL, on its way; what it had written by then is not run again."""
-    (tmp_path / "slow.py").write_text(SLOW, encoding="utf-8")
-    small_bars().frame.iloc[:80].rename_axis("Date").to_csv(tmp_path / "prices.csv")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    quiet = {"cwd": tmp_path, "env": environment, "stderr": subprocess.PIPE}
-    killed = tmp_path / "killed"
-    process = commands.Command(command(killed), stdout=subprocess.DEVNULL, **quiet)
-    try:
-        _wait_for_rows(killed, process)
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
+def test_killed_after_the_last_slice_and_continued_it_is_the_same(tmp_path):
+    """By SIGKILL, while what it found is looked at; nothing of the grid is run again."""
+    small_bars().frame.rename_axis("Date").to_csv(tmp_path / "prices.csv")
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    with commands.Command(
+        command(killed), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("Verify"):
+                process.kill()
+    assert process.returncode == -signal.SIGKILL
     with RunStore(killed) as store:
-        done = store.newest().done
-    assert 0 < done < 400
-    resumed = commands.run(command(killed), check=True, **quiet)
+        (run,) = store.runs()
+        assert (run.state, run.done) == ("interrupted", run.combinations)
+    resumed = commands.run(command(killed), cwd=tmp_path, check=True)
     assert "resuming run 1" in resumed.stderr
-    commands.run(command(tmp_path / "whole"), check=True, **quiet)
-    once, again = result_of(tmp_path / "whole"), result_of(killed)
-    assert again["run"]["resumed_rows"] >= done
+    commands.run(command(whole), cwd=tmp_path, check=True)
+    once, again = result_of(whole), result_of(killed)
+    assert again["run"]["resumed_rows"] == run.combinations
     assert again["run"]["id"] == 1
-    for name in ("result_sha256", "best", "keep", "completed"):
+    for name in ("result_sha256", "best", "keep", "completed", "verdict"):
         assert again[name] == once[name]
-    rows = [pd.read_parquet(one / "results.parquet") for one in (tmp_path / "whole", killed)]
+    assert again["keep"] is not None
+    rows = [pd.read_parquet(one / "results.parquet") for one in (whole, killed)]
     pd.testing.assert_frame_equal(*rows)
 
 
-def _wait_for_rows(folder: Path, process: subprocess.Popen) -> None:
-    """Until some of it is in the store."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, process.stderr.read()
-        with suppress(StoreError), RunStore(folder, read_only=True) as store:  # Not there yet.
-            run = store.newest()
-            if run is not None and run.done:
-                return
-        time.sleep(0.05)
-    raise AssertionError("nothing was stored")
+def test_a_grid_that_the_sample_would_hold_is_kept_whole():
+    found = optimize(k_atr="0.5:1:0.1", keep="top:5")
+    assert found.outcome.rule is None
+    assert len(found.table()) == 26 * 6 * 5 * 8
+
+
+def test_the_table_ends_with_the_best_that_were_kept(full):
+    few = optimize(keep="top:3")
+    shown = standings(few.outcome, 10, width=120).splitlines()
+    whole = standings(full.outcome, 10, width=120).splitlines()
+    rows = [line.split() for line in shown if line.lstrip()[:1].isdigit()]
+    assert 1 <= len(rows) <= 3
+    theirs = [line.split() for line in whole if line.lstrip()[:1].isdigit()]
+    for mine, its in zip(rows, theirs, strict=False):
+        assert mine == its[: len(mine)]
+    assert "shared" not in shown[0]
 
 
 # --------------------------------------------------------------------------------- what comes of it
@@ -322,7 +306,7 @@ def test_its_files_say_what_was_kept(validated):
 
 def test_the_store_holds_no_more_than_that(validated):
     folder, found = validated
-    assert (folder / "runs.sqlite").stat().st_size < 300 * len(found) + 400_000
+    assert (folder / "runs.sqlite").stat().st_size < 600 * len(found) + 400_000
 
 
 @pytest.mark.parametrize("words", [["show"], ["verify"], ["export"], ["report"]])

@@ -216,8 +216,10 @@ def test_a_strategy_that_lives_on_its_class_is_proved_from_the_class_as_it_was(e
     assert found.outcome.broke_off == {}
     assert found.outcome.findings is not None
     assert found.outcome.findings.conduct.answers_differently is None
-    traders.Growing.count = 0
-    traders.Growing.seen.clear()
+    assert (traders.Growing.count, traders.Growing.seen) == (0, [])
+    again = optimized(traders.Growing, fast=[4, 6], verify=0, validate=False, engine=engine)
+    assert again.table().equals(found.table())
+    assert (traders.Growing.count, traders.Growing.seen) == (0, [])
     alone = Backtest(FRAME, traders.Growing).run(**found.best_parameters)
     assert found.best_statistics["Equity Final [$]"] == alone["Equity Final [$]"]
     traders.Growing.count = 0

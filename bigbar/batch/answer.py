@@ -264,6 +264,7 @@ def _can_have_one(summary: Mapping[str, Any]) -> bool:
         summary["grid"]["combinations"] > 1
         and not isinstance(settings["maximize"], list)
         and settings.get("method") in (None, "grid", "random")
+        and summary.get("keep") is None
     )
 
 

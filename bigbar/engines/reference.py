@@ -81,7 +81,10 @@ class BacktestingEngine(OneByOne):
         if self._on_span is not None:
             return self._on_span.run(self._space[number]).stats
         self._class_attributes.restore()
-        return run_quietly(self.backtest, self._space[number])
+        try:
+            return run_quietly(self.backtest, self._space[number])
+        finally:
+            self._class_attributes.restore()  # Whoever runs it next may be another.
 
 
 def run_quietly(backtest: Backtest, parameters: Mapping[str, Any]) -> pd.Series:

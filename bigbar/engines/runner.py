@@ -37,14 +37,10 @@ class RunnerEngine(OneByOne):
         self._write_returns(found.equity, returns)
 
     def equity(self, number: int) -> pd.Series:
-        equity = pd.Series(self.one(number).equity, self._runner.index, name="Equity")
-        self._runner.restore_class()  # Whoever runs the strategy next may be another.
-        return equity
+        return pd.Series(self.one(number).equity, self._runner.index, name="Equity")
 
     def trades(self, number: int) -> pd.DataFrame:
-        trades = self.one(number).trades[list(TRADE_COLUMNS)]
-        self._runner.restore_class()
-        return trades
+        return self.one(number).trades[list(TRADE_COLUMNS)]
 
     def stats(self, number: int) -> pd.Series:
         """All that `Backtest.run` has to say about one combination."""

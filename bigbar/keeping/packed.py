@@ -19,21 +19,11 @@ _CODEC = "zstd"
 _MOST_BYTES = 1 << 31
 
 
-def packed(reduced: Reduced, done: Done, *, rows: bool = True) -> bytes:
-    """What is kept, and what is done.
-
-    Parameters
-    ----------
-    reduced : Reduced
-    done : Done
-    rows : bool, optional
-        Whether with its rows, which a run that is to go on needs.
-    """
+def packed(reduced: Reduced, done: Done) -> bytes:
+    """What is kept, and what is done: a run that was stopped at any moment goes on from there."""
     import pyarrow as pa
 
-    none = Rows.none(reduced.best.scores.shape[1])
-    best = reduced.best if rows else none
-    sample = reduced.sample if rows else Rows.none()
+    best, sample = reduced.best, reduced.sample
     cells = reduced.sums.cells()
     arrays = {
         "starts": np.array(done.starts, np.int64),
@@ -48,7 +38,7 @@ def packed(reduced: Reduced, done: Done, *, rows: bool = True) -> bytes:
     }
     head = {
         "counts": asdict(reduced.counts),
-        "reasons": {str(number): why for number, why in reduced.reasons.items()} if rows else {},
+        "reasons": {str(number): why for number, why in reduced.reasons.items()},
         "arrays": {name: [values.dtype.str, list(values.shape)] for name, values in arrays.items()},
     }
     text = json.dumps(head).encode()

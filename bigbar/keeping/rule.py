@@ -44,7 +44,13 @@ def rows_kept(given: str) -> int | None:
     if asked == "all":
         return None
     head, colon, number = asked.partition(":")
-    if head == "top" and colon and number.isdecimal() and 1 <= int(number) <= MOST_KEPT:
+    if (
+        head == "top"
+        and colon
+        and number.isascii()
+        and number.isdecimal()
+        and 1 <= int(number) <= MOST_KEPT
+    ):
         return int(number)
     raise SettingsError(f"--keep is {asked!r}; it can be {WANTED} (at most {MOST_KEPT:,})")
 

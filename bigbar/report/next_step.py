@@ -29,10 +29,10 @@ def next_step(outcome: Outcome) -> str:
         kept = outcome.carried.run is not None
         return "Give the same command again" + (": it continues where it stopped." if kept else ".")
     if outcome.failures:
-        return (
-            f"Mend what made {counted(outcome.failed, 'combination')} fail, then give the "
-            "same command; with --retry-failed where the strategy stays as it is."
-        )
+        mend = f"Mend what made {counted(outcome.failed, 'combination')} fail, then give the same "
+        if outcome.rule is not None:
+            return f"{mend}command."
+        return f"{mend}command; with --retry-failed where the strategy stays as it is."
     if outcome.best is None:
         return ""
     findings = outcome.findings

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from bigbar.outcome import Outcome
 from bigbar.paragraphs import paragraph
 from bigbar.report.columns import COLUMNS, Heads, axes_of, fitted, line_of
@@ -22,11 +24,15 @@ def standings(outcome: Outcome, count: int, *, width: int) -> str:
     -------
     str
         Ends without a line break. Where several combinations have the very same statistics, the
-        first of them stands for all, and a last column says how many there are.
+        first of them stands for all, and a last column says how many there are, unless --keep has
+        left out some that could be among them.
     """
     table, choice = outcome.table, outcome.choice
     held = table.top(choice, count)
-    shared = any(one.sharing > 1 for one in held)
+    if outcome.rule is not None:  # Behind the best that were kept, only some are known.
+        before = itertools.accumulate((one.sharing for one in held), initial=0)
+        held = [one for one, rows in zip(held, before, strict=False) if rows < outcome.rule.top]
+    shared = outcome.rule is None and any(one.sharing > 1 for one in held)
     title = f"Top {len(held)}"
     if shared:
         title += "; equal results once, with the number of settings that share them"

@@ -142,7 +142,7 @@ class StrategyRunner:
         return self._class_attributes.changed
 
     def restore_class(self) -> None:
-        """Put back now what backtests have changed of the class, as before the next one."""
+        """Put back what backtests have changed of the class: `run` does, after `ready` others."""
         self._class_attributes.restore()
 
     @property
@@ -178,10 +178,13 @@ class StrategyRunner:
         """
         known = is_known()
         warned = Warned()
-        with keeping(warned), in_its_folder(self._strategy.__module__):
-            strategy, broker, data, start = self.ready(parameters)
-            bars = self._bars_of(data) if known and type(broker) is _Broker else None
-            play(strategy, broker, data, start=start, finalize=self._finalize, bars=bars)
+        try:
+            with keeping(warned), in_its_folder(self._strategy.__module__):
+                strategy, broker, data, start = self.ready(parameters)
+                bars = self._bars_of(data) if known and type(broker) is _Broker else None
+                play(strategy, broker, data, start=start, finalize=self._finalize, bars=bars)
+        finally:
+            self.restore_class()  # Whoever runs the strategy next may be another.
         self._collect(strategy)
         maker = self.maker if known and self.in_doubles else None
         return BacktestRun(strategy, broker, self._prices, maker, warned)

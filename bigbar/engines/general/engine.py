@@ -151,7 +151,10 @@ class CompiledEngine(OneByOne):
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         self._ran.again()  # Whoever asks may have, since.
         self._points.begin(start, stop)
-        return super().run_with_returns(start, stop)
+        try:
+            return super().run_with_returns(start, stop)
+        finally:
+            self._runner.restore_class()
 
     def _answer_some(
         self, number: int, rows: NDArray[np.float64], returns: NDArray[np.float32]
@@ -214,7 +217,10 @@ class CompiledEngine(OneByOne):
         """A backtest of one combination; read it before the next one."""
         self._ran.again()
         parameters = self._space[number]
-        start = self._played(number, parameters)
+        try:
+            start = self._played(number, parameters)
+        finally:
+            self._runner.restore_class()
         if start is None:
             return self._by_python(parameters)
         return self._run_of(start, parameters)
