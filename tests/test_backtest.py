@@ -476,7 +476,7 @@ def test_the_old_name_of_sambo():
 
 def test_sambo_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "sambo", None)
-    with pytest.raises(ImportError, match=r"sambo.*pip install 'bigbar-optimizer\[sambo\]'"):
+    with pytest.raises(ImportError, match=r"sambo.*pip install '\.\[sambo\]'"):
         bigbar.Backtest(BARS, Cross).optimize(n1=[3, 9], method="sambo")
 
 

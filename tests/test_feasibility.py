@@ -107,7 +107,7 @@ def test_the_command_says_so_before_anything_is_done(tmp_path, capsys, kind):
 
 
 def test_from_python_it_is_an_exception():
-    with pytest.raises(DataError, match="use --week-edge-bars 0"):
+    with pytest.raises(DataError, match="use week_edge_bars=0"):
         bigbar.optimize(bars_at(TIMES["daily"]).frame, atr_period=[3], workers=1)
 
 

@@ -257,7 +257,7 @@ def test_from_python(write):
     )  # fmt: skip
     index = found.outcome.bars.frame.index
     assert index[0] == pd.Timestamp(times[0], tz="Europe/Berlin")
-    with pytest.raises(SettingsError, match="--date-order"):
+    with pytest.raises(SettingsError, match="date_order is 'd', but must be one of"):
         bigbar.optimize(write(text), date_order="d")
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -179,8 +180,16 @@ def test_the_unit_of_the_times_does_not_count():
 ENGINE_NAMES = "compiled", "backtesting"
 
 
+@pytest.fixture(autouse=True)
+def read_anew() -> Iterator[None]:
+    """What a process has read of its sources, it does not read again."""
+    yield
+    fingerprint._common_sources.cache_clear()
+
+
 def sources() -> tuple[str, ...]:
-    """Digest of BigBar's sources, by either engine."""
+    """Digest of BigBar's sources, by either engine, as a process finds them that begins now."""
+    fingerprint._common_sources.cache_clear()
     return tuple(sources_sha256(job(engine=name)) for name in ENGINE_NAMES)
 
 

@@ -9,6 +9,8 @@ from real_jobs import job_of
 from real_strategies import CASES, bars
 from snippets import case, engine_of
 
+from bigbar.compiled.hop import AFTER_ALL
+
 CompiledEngine = pytest.importorskip("bigbar.engines.general.engine").CompiledEngine
 
 DATA = ("GOOG", "EURUSD", "made")
@@ -65,13 +67,15 @@ def marked_share(one):
     """The share of bars that are visited at least, and the engine that ran."""
     strategy = make_strategy(one.source)
     engine = engine_of(strategy, grid_of(strategy)[:1])
+    lists = engine._machine._marks.lists
+    for marked in lists:
+        marked[:] = 0
     engine.one(0)
     assert engine.refused is None, engine.refused
-    kept = engine._machine._marks._kept
-    if not kept:
+    ends = [np.flatnonzero(marked == AFTER_ALL) for marked in lists]
+    if not all(map(len, ends)):  # None was made: every bar is visited.
         return np.ones(2)
-    (marked,) = kept.values()
-    return np.array([(len(one) - 1) / engine._machine.market.shape[1] for one in marked])
+    return np.array([found[0] for found in ends]) / engine._machine.market.shape[1]
 
 
 SHARES = [
