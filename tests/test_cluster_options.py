@@ -59,7 +59,7 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(SettingsError, match=r"not installed: pip install 'bigbar-optimizer\[clu"):
+    with pytest.raises(SettingsError, match=r"not installed: pip install '\.\[cluster\]'"):
         parse_options(["f.csv", "--cluster", "local:1"])
     with pytest.raises(SettingsError, match="not installed"):
         bigbar.optimize("f.csv", cluster="local:1")

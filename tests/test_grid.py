@@ -265,9 +265,5 @@ def test_big_bar_is_always_filled_alike(fill):
 
 def test_a_grid_beyond_any_memory_is_refused_at_once():
     with pytest.raises(SettingsError, match=r"fewer values") as caught:
-        job_of(
-            parse_grid(k_atr="1:10:0.001", previous_weight="0:10:0.001", atr_period="10"),
-            Settings(),
-            "compiled",
-        )
+        parse_grid(k_atr="1:10:0.001", previous_weight="0:10:0.001", atr_period="10").check_size()
     assert f"{MOST_POINTS:,}" in str(caught.value)

@@ -133,6 +133,7 @@ WORKS: dict[str, tuple[str, ...]] = {
     "store": ("none", "text", "bytes", "path", "escape"),
     "fresh": FLAG,
     "progress": FLAG,
+    "keep": (),
     "listener": ("none",),
 }
 
