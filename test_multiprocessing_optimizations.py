@@ -725,13 +725,14 @@ def compile_once(*, tests: bool = False) -> None:
     With `tests`, the files of all tests as well, which pytest writes anew before it compiles them.
     """
     compileall.compile_dir(ROOT / "bigbar", quiet=2)
-    run_, one = [str(COMMAND), str(EXAMPLE), "--no-optimize", "--output"], ["--workers", "1"]
+    quickly = ("--workers", "1", "--verify", "0", "--engine", "compiled", "--output")
+    run_ = [str(COMMAND), str(EXAMPLE), *quickly]
     lines = [["-m", "pytest", "--collect-only", "-q", str(ROOT)]] if tests else []
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     with tempfile.TemporaryDirectory() as folder:
         lines += [
-            [*run_, f"{folder}/1", *one],
-            [*run_, f"{folder}/2", *one, "--strategy", "sma_cross", "--engine", "compiled"],
+            [*run_, f"{folder}/1", "--atr-period", "20"],
+            [*run_, f"{folder}/2", "--strategy", "sma_cross", "--param", "fast=5,6"],
         ]
         started = [
             subprocess.Popen(

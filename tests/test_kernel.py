@@ -350,7 +350,7 @@ ACCOUNTS = {
     scale=st.sampled_from([0.0, 0.05, 0.4, 3.0]),
     bars_a_day=st.sampled_from([1, 5, 24, 1000]),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_lanes_trade_as_the_plain_walk(seed, bars, account, scale, bars_a_day):
     assert_same(random_walks(seed, bars, ACCOUNTS[account], scale=scale, bars_a_day=bars_a_day))
 
