@@ -76,7 +76,7 @@ class Composer:
     composed : int
         How many strategies were put together so far.
     unchecked : int
-        How many more may be, before the real `init` is to be run again: the 1st, 2nd, 4th, 8th …
+        How many more may be, before the real `init` is to be run again: the 1st, 2nd, 6th, 22nd …
         is held against it.
     """
 
@@ -209,7 +209,7 @@ class Composer:
             self.give_up()
             return False
         self.composed += 1
-        self.unchecked, self._granted = self._granted, 2 * self._granted + 1
+        self.unchecked, self._granted = self._granted, 4 * self._granted + 3
         return True
 
 

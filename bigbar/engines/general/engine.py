@@ -40,6 +40,9 @@ from bigbar.engines.one_by_one import OneByOne
 from bigbar.job import Job
 from bigbar.statistics import NAMES
 
+#: So many with one `init` are not worth another one's check, to run more of them together.
+_ENOUGH = 8
+
 #: What the codes of errors mean, for those who ask why a combination went to Python.
 WHY = {
     at.E_VALUE: "a value or an order that the compiled code leaves to Python",
@@ -199,12 +202,13 @@ class CompiledEngine(OneByOne):
         program = prepared.program
         if stop - number == 1:
             return Batch({})
-        self._starts.check(self._space[number], min(stop - number, MOST) - 1)
-        together = self._put_together.after(number, stop, program, given.places)
         alike = None
         if self._preparer.is_all_of_numbers(program, start):
             alike = alike_after(self._points, number, stop, start, program)
-        return max((one for one in (together, alike) if one), key=len, default=Batch({}))
+        if alike is None or len(alike) < _ENOUGH:
+            self._starts.check(self._space[number], min(stop - number, MOST) - 1)
+        together = self._put_together.after(number, stop, program, given.places)
+        return max((one for one in (alike, together) if one), key=len, default=Batch({}))
 
     def _answer(self, number: int, row: NDArray[np.float64], returns: NDArray[np.float32]) -> None:
         parameters = self._space[number]
