@@ -304,9 +304,13 @@ def _switch_to_log(connection: sqlite3.Connection, busy_s: float) -> None:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """That the file is this program's, of this version, and holds these tables and no more."""
-    mark = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = _version(connection)
-    if not mark and not version and not _schema(connection):
+    connection.execute("BEGIN")  # All of one moment: another program may just be making it.
+    try:
+        mark = connection.execute("PRAGMA application_id").fetchone()[0]
+        version, schema = _version(connection), _schema(connection)
+    finally:
+        connection.execute("COMMIT")
+    if not mark and not version and not schema:
         raise StoreError(f"no run was stored in {path} yet")  # Another program is just making it.
     if mark != APPLICATION_ID:
         raise StoreError(
@@ -319,7 +323,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             f"{version}, this one reads {VERSION}); use that version for it, or "
             f"{_move_away(path)}"
         )
-    if _schema(connection) != _expected_schema(version):
+    if schema != _expected_schema(version):
         raise StoreError(
             f"{path} does not have the tables that this program makes: it is damaged or was "
             f"tampered with; {_move_away(path)}"
