@@ -164,7 +164,7 @@ def test_a_killed_machine_costs_nothing_and_a_new_one_is_used(nodes: Nodes, exec
     nodes.add()
     deadline, workers = time.monotonic() + 30, set[int]()
     while len(workers) < 2 and time.monotonic() < deadline:
-        workers = set(dict(executor.imap_unordered(pool_tasks.whoami, range(20))).values())
+        workers = set(dict(executor.imap_unordered(pool_tasks.whoami, range(300))).values())
     assert len(workers) == 2
 
 
