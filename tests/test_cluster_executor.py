@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import cluster_tasks
 import pool_tasks
 import pytest
-from cluster_tools import ENVIRONMENT, OF_RAY, Nodes, kill, needs_ray
+from cluster_tools import ENVIRONMENT, Nodes, kill, needs_ray
 
 from bigbar.errors import BigBarError
-from bigbar.executors.contract import TookTooLong, WorkerDied
+from bigbar.executors.contract import Losses, TookTooLong, WorkerDied
 from bigbar.executors.find import connected
 
 pytestmark = [needs_ray, pytest.mark.cluster]
@@ -24,28 +23,20 @@ Start = Callable[..., Any]
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**ENVIRONMENT, **OF_RAY}.items():
+        for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         with Nodes(0, 1, 1) as found, connected(found.address, lambda _: None):
             yield found
 
 
-@pytest.fixture(scope="module")
-def all_said() -> list[str]:
-    """What all executors have said so far."""
+@pytest.fixture
+def said() -> list[str]:
     return []
 
 
 @pytest.fixture
-def said(all_said: list[str]) -> list[str]:
-    """What they say from now on."""
-    all_said.clear()
-    return all_said
-
-
-@contextlib.contextmanager
-def starting(said: list[str]) -> Iterator[Start]:
-    """Starts executors on the nodes; at the end they are closed."""
+def start(nodes: Nodes, said: list[str]) -> Iterator[Start]:
+    """Starts executors on the nodes."""
     from bigbar.executors import find
     from bigbar.executors.cluster.executor import ClusterExecutor
     from bigbar.executors.cluster.supplies import Supplies, Witness
@@ -73,19 +64,6 @@ def starting(said: list[str]) -> Iterator[Start]:
         one.close()
 
 
-@pytest.fixture
-def start(nodes: Nodes, said: list[str]) -> Iterator[Start]:
-    with starting(said) as start_one:
-        yield start_one
-
-
-@pytest.fixture(scope="module")
-def executor(nodes: Nodes, all_said: list[str]) -> Iterator[Any]:
-    """For many tests: processes that work for another executor take seconds to be there."""
-    with starting(all_said) as start_one:
-        yield start_one()
-
-
 def wait_for(executor: Any, workers: int) -> None:
     """Until so many workers can be had; machines are made ready while there are tasks."""
     deadline = time.monotonic() + 30
@@ -94,7 +72,8 @@ def wait_for(executor: Any, workers: int) -> None:
     assert executor.workers >= workers
 
 
-def test_each_task_is_answered_once_by_all_machines(executor: Any) -> None:
+def test_each_task_is_answered_once_by_all_machines(start: Start) -> None:
+    executor = start()
     wait_for(executor, 2)
     found = dict(executor.imap_unordered(pool_tasks.slow_square, range(60)))
     assert found == {number: number**2 for number in range(60)}
@@ -106,13 +85,13 @@ def test_each_task_is_answered_once_by_all_machines(executor: Any) -> None:
     assert dict(executor.imap_unordered(pool_tasks.square, [4])) == {4: 16}
 
 
-def test_what_ends_its_worker_or_never_ends_is_narrowed_down_to_exactly_that(executor: Any) -> None:
-    before = executor.losses
-    tasks = [(12, 14), (40, 44)]
+def test_what_ends_its_worker_or_never_ends_is_narrowed_down_to_exactly_that(start: Start) -> None:
+    executor = start()
+    tasks = [(12, 16), (40, 44)]
     found = dict(executor.imap_unordered(pool_tasks.add_up, tasks, split=pool_tasks.halves))
     assert found.pop((13, 14)) == WorkerDied(None, 2)
-    assert sum(found.values()) == 12 + sum(range(40, 44))
-    assert executor.losses.deaths - before.deaths == 2 * 2
+    assert sum(found.values()) == 12 + 14 + 15 + sum(range(40, 44))
+    assert executor.losses.deaths == 2 * 3
     found = dict(
         executor.imap_unordered(
             pool_tasks.add_up_unless_endless,
@@ -123,11 +102,11 @@ def test_what_ends_its_worker_or_never_ends_is_narrowed_down_to_exactly_that(exe
     )
     assert found.pop((13, 14)) == found.pop((37, 38)) == TookTooLong(0.5)
     assert found == {(36, 37): 36}
-    assert executor.losses.overdue - before.overdue == 1 + 2
+    assert executor.losses.overdue == 1 + 2
 
 
-def test_a_killed_worker_costs_nothing(executor: Any, said: list[str]) -> None:
-    before = executor.losses
+def test_a_killed_worker_costs_nothing(start: Start, said: list[str]) -> None:
+    executor = start()
     wait_for(executor, 2)
     found: dict[int, int] = {}
     for task, pid in executor.imap_unordered(pool_tasks.whoami, range(200)):
@@ -135,11 +114,12 @@ def test_a_killed_worker_costs_nothing(executor: Any, said: list[str]) -> None:
         if len(found) == 5:
             kill(pid)
     assert found.keys() == set(range(200))
-    assert executor.losses.deaths - before.deaths == 1
+    assert executor.losses.deaths == 1
     assert any("disappeared; starting its slice again" in line for line in said)
 
 
-def test_a_frozen_machine_holds_nobody_up(nodes: Nodes, executor: Any) -> None:
+def test_a_frozen_machine_holds_nobody_up(nodes: Nodes, start: Start, said: list[str]) -> None:
+    executor = start()
     wait_for(executor, 2)
     begun, answered = time.monotonic(), {}
     tasks = executor.imap_unordered(pool_tasks.slow_square, range(100))
@@ -151,8 +131,8 @@ def test_a_frozen_machine_holds_nobody_up(nodes: Nodes, executor: Any) -> None:
     wait_for(executor, 2)  # It is back.
 
 
-def test_a_killed_machine_costs_nothing_and_a_new_one_is_used(nodes: Nodes, executor: Any) -> None:
-    before = executor.losses
+def test_a_killed_machine_costs_nothing_and_a_new_one_is_used(nodes: Nodes, start: Start) -> None:
+    executor = start()
     wait_for(executor, 2)
     answered = {}
     for task, value in executor.imap_unordered(pool_tasks.slow_square, range(100)):
@@ -160,7 +140,7 @@ def test_a_killed_machine_costs_nothing_and_a_new_one_is_used(nodes: Nodes, exec
         if len(answered) == 10:
             nodes.kill(next(iter(nodes.raylets)))
     assert answered == {number: number**2 for number in range(100)}
-    assert executor.losses == before  # It was nobody's fault.
+    assert executor.losses == Losses()  # It was nobody's fault.
     nodes.add()
     deadline, workers = time.monotonic() + 30, set[int]()
     while len(workers) < 2 and time.monotonic() < deadline:
