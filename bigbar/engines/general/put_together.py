@@ -123,7 +123,7 @@ class PutTogether:
         values, until = self._points.numbers(names, program, first, until)
         picked = []
         for place, one in enumerate(asked):
-            found, which, until = self._pick(place, one, program, first, until)
+            found, which, until = self._pick(place, one, first, until)
             if until - first < 2:
                 return None
             picked.append((one, found, which))
@@ -180,7 +180,7 @@ class PutTogether:
         return asked
 
     def _pick(
-        self, place: int, asked: _Asked, program: Program, first: int, until: int
+        self, place: int, asked: _Asked, first: int, until: int
     ) -> tuple[list[_Found], NDArray[np.intp], int]:
         """What a piece came to, each of them, and which of these a combination has."""
         keys = np.zeros(until - first, np.int64)
