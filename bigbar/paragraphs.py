@@ -1,4 +1,4 @@
-"""Text broken between words, so that it fits the terminal."""
+"""Text for who reads it: broken to fit the terminal; of arguments, not options, in Python."""
 
 from __future__ import annotations
 
