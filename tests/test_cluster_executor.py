@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import cluster_tasks
@@ -164,6 +165,20 @@ def test_a_machine_with_other_bits_or_versions_is_left_out(start: Start, said: l
 def test_a_witness_that_ends_its_worker_is_not_asked_again(start: Start) -> None:
     executor = start(witness=cluster_tasks.digits_of_4)
     assert dict(executor.imap_unordered(pool_tasks.square, range(10)))[9] == 81
+
+
+def test_workers_that_die_before_the_witness_are_not_laid_at_its_door(
+    start: Start, tmp_path: Path, said: list[str]
+) -> None:
+    executor = start(
+        initializer=cluster_tasks.die_at_first,
+        initargs=(1, str(tmp_path)),
+        witness=cluster_tasks.digits_of_3,
+    )
+    wait_for(executor, 2)
+    assert len(list(tmp_path.iterdir())) == 3
+    with pytest.raises(BigBarError, match="die before they"):
+        start(initializer=cluster_tasks.die_at_first, initargs=(9, str(tmp_path)))
 
 
 def test_what_fails_on_the_drivers_own_machine_is_raised(start: Start) -> None:

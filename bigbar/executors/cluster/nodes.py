@@ -28,6 +28,9 @@ _FATE_S = 2.0
 #: Workers of a machine that may die in a row before they begin with anything.
 MOST_STILLBORN = 3
 
+#: Why a machine is left out where so many did.
+STILLBORN = "its workers die before they begin with anything"
+
 
 class Stage(Enum):
     """How far a machine has come."""
@@ -86,7 +89,6 @@ class Node:
     workers: int = 0
     memory: int = 0
     silent: bool = False
-    proof: Any = None
     asked: Any = None
     asked_at: float = 0.0
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bigbar.errors import BigBarError
-from bigbar.executors.cluster.nodes import MOST_STILLBORN, Node, Roster, Stage
+from bigbar.executors.cluster.nodes import MOST_STILLBORN, STILLBORN, Node, Roster, Stage
 from bigbar.executors.cluster.on_node import Answer
 from bigbar.executors.cluster.proving import said
 from bigbar.executors.cluster.supplies import Calls
@@ -247,4 +247,4 @@ class Round:
             work.deaths += fate.begun
             node.stillborn += not fate.begun
             if node.stillborn >= MOST_STILLBORN and node.stage is Stage.READY:
-                self._roster.leave_out(node, "its workers die before they begin with anything")
+                self._roster.leave_out(node, STILLBORN)
