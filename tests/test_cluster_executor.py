@@ -67,7 +67,7 @@ def start(nodes: Nodes, said: list[str]) -> Iterator[Start]:
 
 def wait_for(executor: Any, workers: int) -> None:
     """Until so many workers can be had; machines are made ready while there are tasks."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while executor.workers < workers and time.monotonic() < deadline:
         list(executor.imap_unordered(pool_tasks.sleep, [0.05]))
     assert executor.workers >= workers
@@ -143,7 +143,7 @@ def test_a_killed_machine_costs_nothing_and_a_new_one_is_used(nodes: Nodes, star
     assert answered == {number: number**2 for number in range(100)}
     assert executor.losses == Losses()  # It was nobody's fault.
     nodes.add()
-    deadline, workers = time.monotonic() + 30, set[int]()
+    deadline, workers = time.monotonic() + 90, set[int]()
     while len(workers) < 2 and time.monotonic() < deadline:
         workers = set(dict(executor.imap_unordered(pool_tasks.whoami, range(300))).values())
     assert len(workers) == 2
