@@ -15,6 +15,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from bigbar.collector import pause, resume
+
+if __name__ == "__main__":
+    pause()
+
 import pandas as pd
 
 from bigbar.api import load_bars
@@ -270,4 +275,5 @@ def parallel_optimize_strategy_shared(
 
 
 if __name__ == "__main__":
+    resume()
     sys.exit(main())

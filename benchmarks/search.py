@@ -39,6 +39,9 @@ from bigbar.space import Space
 #: Combinations that a search may try, and an earlier moment at which it is looked at.
 _TRIES, _EARLY = 1000, 200
 
+#: A Gaussian process takes ever longer for each point: it is looked at early only.
+_SLOWEST = "optuna:gp"
+
 #: Within this share of the best there is, it has been found.
 _NEAR = 0.01
 
@@ -105,9 +108,14 @@ def grids() -> list[Known]:
     ]
 
 
-def curve(known: Known, numbers: NDArray[np.int64]) -> Curve:
+def tries_of(method: str) -> int:
+    """How many combinations a search may try."""
+    return _EARLY if method == _SLOWEST else _TRIES
+
+
+def curve(known: Known, numbers: NDArray[np.int64], tries: int) -> Curve:
     """The best score after so many tries; that of the last from where a search has ended."""
-    scores = np.full(_TRIES, -np.inf)
+    scores = np.full(tries, -np.inf)
     scores[: len(numbers)] = np.nan_to_num(known.scores[numbers], nan=-np.inf)
     return np.maximum.accumulate(scores)
 
@@ -116,12 +124,13 @@ def searched(method: str, known: Known, seed: int) -> Curve:
     """A search answered with rows that are known."""
     if method == "random":
         drawn = draw(known.space, _TRIES, seed=seed).in_product(np.arange(_TRIES))
-        return curve(known, np.random.default_rng(seed).permutation(drawn))
-    asking = Asking(method, _TRIES, seed, known.space)
-    tries = Tries(asking.searcher(), np.zeros(_TRIES, np.int64))
+        return curve(known, np.random.default_rng(seed).permutation(drawn), _TRIES)
+    most = tries_of(method)
+    asking = Asking(method, most, seed, known.space)
+    tries = Tries(asking.searcher(), np.zeros(most, np.int64))
     while len(places := tries.ask()):
         tries.tell(places, known.scores[tries.numbers[places.start : places.stop]])
-    return curve(known, tries.numbers[: tries.count])
+    return curve(known, tries.numbers[: tries.count], most)
 
 
 class Kept:
@@ -154,17 +163,25 @@ class Kept:
         module = SEARCHES[method].partition(":")[0]
         source = (common.ROOT / f"{module.replace('.', '/')}.py").read_bytes()
         digest = hashlib.sha256(known.scores.tobytes() + source)
-        digest.update(f"{method} {version(package)} {known.space.shape} {_TRIES}".encode())
+        digest.update(
+            f"{method} {version(package)} {known.space.shape} {tries_of(method)}".encode()
+        )
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder / f"{method.replace(':', '-')}-{digest.hexdigest()[:16]}.npy"
 
 
 def figures(curves: list[Curve], best: float) -> tuple[float, int, float, float]:
-    """Tries until the best is near, seeds that got there, shares of it early and at the end."""
+    """Tries until the best is near, seeds that got there, shares of it early and at the end.
+
+    The last is NaN where a search was looked at early only.
+    """
     near = best - _NEAR * abs(best)
     there = np.array([int(np.argmax(each >= near)) + 1 if each[-1] >= near else np.inf
                       for each in curves])  # fmt: skip
-    early, late = (float(np.median([each[at - 1] for each in curves])) for at in (_EARLY, _TRIES))
+    early, late = (
+        float(np.median([each[at - 1] if len(each) >= at else np.nan for each in curves]))
+        for at in (_EARLY, _TRIES)
+    )
     return float(np.median(there)), int(np.isfinite(there).sum()), early / best, late / best
 
 
@@ -207,6 +224,7 @@ def main() -> int:
         methods=("--methods", names, "which, with commas between them"),
         seeds=("--seeds", 30, "of each"),
         slow=("--slow-seeds", 30, "of Optuna's"),
+        slowest=("--slowest-seeds", 5, f"of {_SLOWEST}, which needs torch"),
         kept=("--kept", None, "folder for what searches of other packages come to"),
     )
     report = common.Report("Searches on grids that are known", given)
@@ -216,13 +234,14 @@ def main() -> int:
     found: dict[tuple[str, str], tuple[float, int, float, float]] = {}
     for method in given.methods.split(","):
         seeds = given.slow if method.startswith("optuna") else given.seeds
+        seeds = given.slowest if method == _SLOWEST else seeds
         for each in known:
             curves = kept.curves(method, each, seeds)
             tries, there, early, late = found[method, each.name] = figures(curves, each.best)
-            tries_text = f"{tries:,.0f}" if np.isfinite(tries) else f"> {_TRIES:,}"
+            tries_text = f"{tries:,.0f}" if np.isfinite(tries) else f"> {len(curves[0]):,}"
+            shares = ", ".join(f"{one:.2f}" for one in (early, late) if not np.isnan(one))
             report.line(
-                f"{method}: {each.name}",
-                f"{tries_text} tries ({there} of {seeds}); best {early:.2f}, {late:.2f}",
+                f"{method}: {each.name}", f"{tries_text} tries ({there} of {seeds}); best {shares}"
             )
     if {"local", "sambo", "optuna:tpe"} <= {method for method, _ in found}:
         tell_rows(report, known, found)

@@ -62,8 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if meant:
             say(f"error: there is no file {command!r}, and no command of that name{meant}")
             return 2
+    from bigbar.collector import pause, resume
+
+    pause()
     from bigbar_multiprocessing_optimized import main as optimize
 
+    resume()
     return optimize(words)
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     (
         "errors", "causes", "version", "chance", "printable", "paragraphs", "given", "units",
-        "command_line", "interrupts", "streams", "without_charts", "working_folder",
+        "collector", "command_line", "interrupts", "streams", "without_charts", "working_folder",
         "private_cache", "worker_names", "machine.resources",
     ),
     (

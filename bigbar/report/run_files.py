@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -162,15 +163,38 @@ class RunFiles:
         tell: Callable[[str], Any],
     ) -> None:
         """Write the files; the summary last, because it tells of the others."""
-        written, trades = 0, outcome.trades
-        with outcome.timed("write_s"):
-            written += delivery.add(RESULTS, lambda path: write_results(path, outcome.table))
-            if self.csv:
-                written += delivery.add(CSV_EXPORT, lambda path: write_csv(path, outcome.table))
-            if (found := outcome.pareto) is not None:
-                written += delivery.add(PARETO, lambda path: write_pareto(path, found))
-            if trades is not None:
-                written += delivery.add(TRADES, lambda path: write_trades(path.parent, trades))
+        # Mostly packing, which leaves the interpreter to the page.
+        with ThreadPoolExecutor(1) as beside:
+            tables = beside.submit(self._write_tables, outcome, delivery)
+            written = self._write_pages(outcome, delivery, receipt, tell)
+            with outcome.timed("write_s"):  # What it takes longer.
+                written += tables.result()
+        outcome.written_bytes = written
+        if outcome.execution.files is not None:
+            outcome.written_bytes += outcome.execution.files.store_bytes() - outcome.kept_bytes
+        delivery.add(SUMMARY, lambda path: write_summary(path.parent, outcome))
+
+    def _write_tables(self, outcome: Outcome, delivery: Delivery) -> int:
+        """Write what other programs read; its bytes."""
+        trades = outcome.trades
+        written = delivery.add(RESULTS, lambda path: write_results(path, outcome.table))
+        if self.csv:
+            written += delivery.add(CSV_EXPORT, lambda path: write_csv(path, outcome.table))
+        if (found := outcome.pareto) is not None:
+            written += delivery.add(PARETO, lambda path: write_pareto(path, found))
+        if trades is not None:
+            written += delivery.add(TRADES, lambda path: write_trades(path.parent, trades))
+        return written
+
+    def _write_pages(
+        self,
+        outcome: Outcome,
+        delivery: Delivery,
+        receipt: dict[str, Any],
+        tell: Callable[[str], Any],
+    ) -> int:
+        """Write what is looked at in a browser; its bytes."""
+        written = 0
         dated = isinstance(outcome.bars.frame.index, pd.DatetimeIndex)
         if outcome.best is not None and dated:
             with outcome.timed("page_s"), outcome.apart(PAGE_PART, tell, but=OutputError):
@@ -183,10 +207,7 @@ class RunFiles:
         if self.plot and outcome.best is not None:
             with outcome.timed("plot_s"), outcome.apart(PLOTS_PART, tell, but=OutputError):
                 written += _draw(outcome, delivery)
-        outcome.written_bytes = written
-        if outcome.execution.files is not None:
-            outcome.written_bytes += outcome.execution.files.store_bytes() - outcome.kept_bytes
-        delivery.add(SUMMARY, lambda path: write_summary(path.parent, outcome))
+        return written
 
 
 def _draw(outcome: Outcome, delivery: Delivery) -> int:
