@@ -38,7 +38,8 @@ from bigbar.engines.any_strategy.statistics import statistics_row
 from bigbar.engines.contract import TRADE_COLUMNS
 from bigbar.engines.general.engine import CompiledEngine
 from bigbar.job import Job
-from bigbar.space import Parameter, Space
+from bigbar.parameter import Parameter
+from bigbar.space import Space
 from bigbar.spec import StrategySpec
 from bigbar.statistics import COLUMN
 

@@ -27,6 +27,7 @@ from bigbar.keeping.rule import rows_kept
 from bigbar.optimization import Optimization
 from bigbar.outcome import Execution
 from bigbar.paragraphs import refusing_in_python
+from bigbar.parameter import warn_of_ranges
 from bigbar.pipeline import optimize_bars
 from bigbar.printable import one_line, shown
 from bigbar.progress.events import Listener
@@ -37,7 +38,7 @@ from bigbar.report.files import ending, prepare_folder
 from bigbar.report.ownership import FROM_PYTHON, check_folder, place_of
 from bigbar.request import Request
 from bigbar.search.find import Points, Search
-from bigbar.space import Space, warn_of_ranges
+from bigbar.space import Space
 from bigbar.spec import StrategySpec
 from bigbar.store.recorder import Recorder
 from bigbar.store.recording import ReusePolicy, StoreRecorder

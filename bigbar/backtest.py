@@ -44,10 +44,11 @@ from bigbar.interrupts import passed_on  # noqa: E402
 from bigbar.optimization import Optimization  # noqa: E402
 from bigbar.own_run import OF_BROKER, OwnRun, has_own_run  # noqa: E402
 from bigbar.paragraphs import refusing_in_python  # noqa: E402
+from bigbar.parameter import warn_of_ranges  # noqa: E402
 from bigbar.progress.terminal import BarOnly  # noqa: E402
 from bigbar.report.showing import in_notebook  # noqa: E402
 from bigbar.request import Request  # noqa: E402
-from bigbar.space import Space, warn_of_ranges  # noqa: E402
+from bigbar.space import Space  # noqa: E402
 from bigbar.spec import StrategySpec  # noqa: E402
 from bigbar.store.fingerprint import bars_sha256  # noqa: E402
 from bigbar.store.recording import ReusePolicy  # noqa: E402

@@ -16,9 +16,10 @@ from numpy.random import default_rng
 
 from bigbar.choice import Choice, Maximize, Objective
 from bigbar.errors import SettingsAttributeError, SettingsTypeError, SettingsValueError
+from bigbar.parameter import Parameter
 from bigbar.results import ResultTable, index_of
 from bigbar.series import as_timedeltas
-from bigbar.space import Parameter, Space
+from bigbar.space import Space
 from bigbar.statistics import COLUMN, Better, Kind, by_name
 
 #: From so many combinations on, those that the constraint admits are not counted to make a share

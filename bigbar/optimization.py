@@ -15,6 +15,7 @@ from bigbar.errors import DataError, NothingCounts, SettingsError
 from bigbar.interrupts import passed_on
 from bigbar.outcome import Outcome
 from bigbar.paragraphs import as_arguments
+from bigbar.parameter import setting_text
 from bigbar.pipeline import validate_later
 from bigbar.report.answer import full_statistics, why_nothing
 from bigbar.report.files import PAGE, page_path, receipt_of
@@ -23,7 +24,6 @@ from bigbar.report.run_files import RunFiles
 from bigbar.report.showing import in_notebook, show_page
 from bigbar.results import Pairs
 from bigbar.sharing.leftovers import temporary_folder
-from bigbar.space import setting_text
 from bigbar.units import counted
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan

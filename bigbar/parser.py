@@ -13,9 +13,9 @@ from bigbar.errors import SettingsError
 from bigbar.machine.other_programs import AUTO
 from bigbar.machine.resources import usable_processors
 from bigbar.outcome import CLUSTER_WAIT_S, Execution
+from bigbar.parameter import setting_text
 from bigbar.search.find import METHODS
 from bigbar.short_help import COMMANDS, EXAMPLES, Help
-from bigbar.space import setting_text
 from bigbar.spec import StrategySpec
 from bigbar.strategies.find import DEFAULT, find_strategy
 from bigbar.strategy_options import (

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from bigbar.account import Account
 from bigbar.by_value import pickled_by_value
 from bigbar.errors import SettingsError
+from bigbar.parameter import Parameter, several
 from bigbar.printable import shown
-from bigbar.space import Parameter, Space, several
+from bigbar.space import Space
 from bigbar.user_code import checked_class, importable_path, load_class
 from bigbar.without_charts import import_backtesting
 

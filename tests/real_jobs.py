@@ -14,7 +14,8 @@ from bigbar.account import Account
 from bigbar.engines.any_strategy.statistics import statistics_row
 from bigbar.engines.contract import TRADE_COLUMNS
 from bigbar.job import Job
-from bigbar.space import Parameter, Space
+from bigbar.parameter import Parameter
+from bigbar.space import Space
 from bigbar.spec import StrategySpec
 
 #: Statistics may differ by so much: they are added up in another order.

@@ -13,7 +13,8 @@ from bigbar.engines.general.alike import MOST
 from bigbar.engines.general.engine import CompiledEngine
 from bigbar.engines.runner import RunnerEngine
 from bigbar.job import Job
-from bigbar.space import Parameter, Space
+from bigbar.parameter import Parameter
+from bigbar.space import Space
 from bigbar.spec import StrategySpec
 
 BARS = GOOG.iloc[:700]

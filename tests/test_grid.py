@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bigbar.errors import SettingsError
-from bigbar.space import MOST_POINTS, MOST_VALUES, Parameter, Space
+from bigbar.parameter import MOST_VALUES, Parameter
+from bigbar.space import MOST_POINTS, Space
 from bigbar.strategies.big_bar.description import BigBar, job_of
 from bigbar.strategies.big_bar.parameters import (
     DEFAULT_GRID,

@@ -18,7 +18,8 @@ LAYERS = (
     ),
     (
         "origin", "equality", "by_value", "account", "statistics", "series", "choice", "calendar",
-        "space", "constraint", "search", "results", "pareto", "user_code", "data", "spec", "job",
+        "parameter", "space", "constraint", "search", "results", "pareto", "user_code", "data",
+        "spec", "job",
     ),
     ("compiled", "sharing", "engines", "strategies.big_bar", "strategies"),
     ("worker", "keeping", "executors"),

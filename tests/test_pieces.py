@@ -14,7 +14,8 @@ from snippets import snippet
 
 from bigbar.engines.general.engine import CompiledEngine
 from bigbar.engines.runner import RunnerEngine
-from bigbar.space import Parameter, Space
+from bigbar.parameter import Parameter
+from bigbar.space import Space
 
 CROSS = """
 if crossover(self.ma, self.mb):

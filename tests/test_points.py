@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bigbar.account import Account
-from bigbar.space import Parameter, Space, plain_point
+from bigbar.parameter import Parameter, plain_point
+from bigbar.space import Space
 from bigbar.store.fingerprint import canonical
 from bigbar.store.points import (
     FunctionNotStored,

@@ -146,9 +146,9 @@ def test_the_page_opens_where_there_is_a_screen(tmp_path, screen):
 
 
 def test_a_tuple_that_looks_like_a_range_is_a_list_and_says_so_once(prices):
-    import bigbar.space as space
+    import bigbar.parameter as parameter
 
-    space._told.clear()
+    parameter._told.clear()
     run = {"workers": 1, "verify": 0, "validate": False, "engine": "backtesting"}
     said = r"fast=\(3, 9, 2\) is a list of the values 3, 9, 2; for a range write fast='3:9:2'"
     with pytest.warns(UserWarning, match=said) as caught:
@@ -166,9 +166,9 @@ def test_a_tuple_that_looks_like_a_range_is_a_list_and_says_so_once(prices):
     assert backtest.last.table()["fast"].tolist() == [3, 11, 2]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        space.warn_of_ranges(
+        parameter.warn_of_ranges(
             {"a": (10, 20, 30), "b": [1, 3, 0.5], "c": (3, 2, 1), "d": (1, 3), "e": ("a", "b", 1)},
             as_text=True,
         )
     with pytest.warns(UserWarning, match=r"k=\(1, 3, 0.5\) .* k=numpy.arange\(1, 3.25, 0.5\)"):
-        space.warn_of_ranges({"k": (1, 3, 0.5)}, as_text=False)
+        parameter.warn_of_ranges({"k": (1, 3, 0.5)}, as_text=False)

@@ -13,11 +13,11 @@ from made_findings import bootstrap, costs, holding, holdout, plateau, walk_forw
 from small_run import small_outcome
 
 from bigbar.outcome import Outcome
+from bigbar.parameter import Parameter
 from bigbar.report.answer import answer
 from bigbar.report.console import coloured
 from bigbar.report.figures import held
 from bigbar.report.next_step import around, next_step
-from bigbar.space import Parameter
 from bigbar.validation.findings import Conduct, Findings, Verdict
 from bigbar.validation.verdict import conclude
 from bigbar.verification.replay import Verification

@@ -10,16 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bigbar.errors import SettingsError
-from bigbar.space import (
-    MOST_POINTS,
-    MOST_VALUES,
-    Parameter,
-    Space,
-    literal,
-    setting_text,
-    several,
-    value_text,
-)
+from bigbar.parameter import MOST_VALUES, Parameter, literal, setting_text, several, value_text
+from bigbar.space import MOST_POINTS, Space
 
 # --------------------------------------------------------------------------------- parameters
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from bigbar.batch.common import Common, value_word
 from bigbar.batch.entry import Entry, lights_text, varying, with_result
 from bigbar.paragraphs import paragraph
+from bigbar.parameter import setting_text
 from bigbar.printable import one_line
 from bigbar.report.answer import labelled
 from bigbar.report.console import MARKS, drawn, wanted_width
-from bigbar.space import setting_text
 from bigbar.units import counted, signs
 from bigbar.validation.common_choice import OfFile
 from bigbar.validation.wording import FEW_TRADES

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from bigbar.choice import Choice
 from bigbar.errors import SettingsError
+from bigbar.parameter import plain_point, setting_text
 from bigbar.results import ResultTable
-from bigbar.space import Space, plain_point, setting_text
+from bigbar.space import Space
 from bigbar.units import counted, json_values
 from bigbar.validation.common_choice import FIGURES, CommonChoice, OfFile, ResultsOfFiles
 from bigbar.validation.common_verdict import CommonFindings, examine_common

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bigbar.space import value_text
+from bigbar.parameter import value_text
 from bigbar.units import counted
 
 #: The lights that a verdict can have, the best first.

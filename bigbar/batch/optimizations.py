@@ -9,11 +9,11 @@ import pandas as pd
 
 from bigbar.batch.common import Common
 from bigbar.optimization import Optimization
+from bigbar.parameter import setting_text, value_text
 from bigbar.report.console import MARKS
 from bigbar.report.page.markup import tag
 from bigbar.report.page.numbers import statistic
 from bigbar.request import Request
-from bigbar.space import setting_text, value_text
 from bigbar.units import counted
 
 #: What a notebook shows of each.

@@ -26,12 +26,12 @@ from bigbar.errors import Interrupted, NothingCounts, SettingsError
 from bigbar.given import refusal
 from bigbar.optimization import Optimization
 from bigbar.paragraphs import refusing_in_python
+from bigbar.parameter import warn_of_ranges
 from bigbar.progress.events import Listener
 from bigbar.progress.noted import Noted
 from bigbar.report.answer import why_nothing
 from bigbar.report.files import summary
 from bigbar.request import Request
-from bigbar.space import warn_of_ranges
 from bigbar.spec import StrategySpec
 from bigbar.store.fingerprint import bars_sha256
 from bigbar.validation.common_choice import CRITERIA

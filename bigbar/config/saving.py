@@ -14,9 +14,9 @@ from typing import Any
 
 from bigbar.config.values import ACCOUNT, BACKTEST, DATA, NOT_SETTINGS, PARAM
 from bigbar.errors import SettingsError
+from bigbar.parameter import is_number, literal
 from bigbar.report.files import OutputError, write_whole
 from bigbar.report.ownership import is_same, is_there, place_of, refuse_to_lose
-from bigbar.space import is_number, literal
 from bigbar.spec import StrategySpec
 from bigbar.user_code import is_file, split_path
 from bigbar.version import __version__

@@ -11,8 +11,8 @@ from bigbar.dashboard.follower import Moment
 from bigbar.errors import SettingsError
 from bigbar.history.listing import data_name, done_text, has_ended
 from bigbar.history.tables import parameters_named, value_text
+from bigbar.parameter import value_text as parameter_text
 from bigbar.printable import one_line
-from bigbar.space import value_text as parameter_text
 from bigbar.statistics import Kind, by_name
 from bigbar.store.records import Run
 from bigbar.units import as_bytes, as_seconds, as_share, counted

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.choice import Choice
-from bigbar.space import Space, value_text
+from bigbar.parameter import value_text
+from bigbar.space import Space
 from bigbar.statistics import COLUMN, Better, Kind
 
 #: Cells of a heatmap across and down at most: values of a longer axis share one with neighbours.

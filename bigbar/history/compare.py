@@ -23,9 +23,9 @@ from bigbar.history.tables import (
     table,
     value_text,
 )
+from bigbar.parameter import Parameter, is_number, plain_point
 from bigbar.pareto import pareto_set
 from bigbar.results import ResultTable
-from bigbar.space import Parameter, is_number, plain_point
 from bigbar.store.points import encoded
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore

@@ -18,8 +18,8 @@ from bigbar.history.tables import (
     terminal_width,
     value_text,
 )
+from bigbar.parameter import plain_point
 from bigbar.printable import one_line
-from bigbar.space import plain_point
 from bigbar.store.records import DamagedRun, Run
 from bigbar.store.runs import RunStore
 from bigbar.units import counted

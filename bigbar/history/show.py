@@ -11,8 +11,9 @@ from bigbar.causes import cause_of
 from bigbar.history import listing
 from bigbar.history.answer import Answer
 from bigbar.history.tables import pairs, paragraph, parameters_named, value_text
+from bigbar.parameter import Parameter, plain_point
 from bigbar.printable import one_line
-from bigbar.space import Parameter, Space, plain_point
+from bigbar.space import Space
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.strategy_code import UNFOLLOWED

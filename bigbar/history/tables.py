@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bigbar.parameter import is_number
 from bigbar.printable import one_line
-from bigbar.space import is_number
 
 #: Between columns.
 _GAP = "  "

@@ -13,13 +13,13 @@ import pandas as pd
 from bigbar.causes import cause_of
 from bigbar.outcome import PROOF, Outcome
 from bigbar.paragraphs import LABEL, joined, paragraph
+from bigbar.parameter import setting_text, value_text
 from bigbar.pareto import ParetoSet
 from bigbar.printable import one_line
 from bigbar.report.console import MARKS, WIDTH
 from bigbar.report.figures import figures_text
 from bigbar.report.front import front_text
 from bigbar.report.next_step import next_step
-from bigbar.space import setting_text, value_text
 from bigbar.units import counted
 from bigbar.validation import wording
 from bigbar.validation.findings import Findings

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from bigbar.outcome import Outcome
 from bigbar.paragraphs import as_arguments
+from bigbar.parameter import setting_text
 from bigbar.report.answer import full_statistics, why_nothing
 from bigbar.report.page.markup import Markup, tag
 from bigbar.report.page.numbers import number, statistic
 from bigbar.report.page.verdict import KEY_FIGURES, LIGHTS, label
-from bigbar.space import setting_text
 from bigbar.units import counted
 from bigbar.validation.findings import Findings
 

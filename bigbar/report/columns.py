@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bigbar.paragraphs import joined, paragraph
+from bigbar.parameter import value_text
 from bigbar.printable import one_line
 from bigbar.report.console import drawn, wanted_width
 from bigbar.report.page.numbers import statistic
 from bigbar.results import ResultTable
-from bigbar.space import value_text
 from bigbar.units import signs
 
 if TYPE_CHECKING:

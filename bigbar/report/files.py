@@ -22,11 +22,11 @@ from bigbar.errors import BigBarError, SettingsError
 from bigbar.machine.metrics import as_json
 from bigbar.machine.resources import process_exists
 from bigbar.outcome import Outcome, data_values, moment_text, settings_values
+from bigbar.parameter import plain_point, plain_value
 from bigbar.pareto import ParetoSet
 from bigbar.report.answer import full_statistics
 from bigbar.report.ownership import BY_COMMAND, Ways
 from bigbar.results import ResultTable
-from bigbar.space import plain_point, plain_value
 from bigbar.store.owner import place
 from bigbar.store.receipt import RECEIPT, receipt, receipt_text
 from bigbar.store.records import Ending, RunOutput

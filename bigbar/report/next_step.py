@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from bigbar.outcome import Outcome
-from bigbar.space import Parameter, is_number, value_text
+from bigbar.parameter import Parameter, is_number, value_text
 from bigbar.spec import StrategySpec
 from bigbar.units import counted
 from bigbar.validation.findings import Bootstrap, Costs, Findings

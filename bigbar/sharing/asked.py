@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bigbar.errors import BigBarError
+from bigbar.parameter import Parameter
 from bigbar.sharing.blocks import Block, BlockHandle, create_block, open_block
-from bigbar.space import Parameter, Space
+from bigbar.space import Space
 
 #: Of this process, where the block is on another machine, by the block's name.
 _rooms: WeakValueDictionary[str, NDArray[np.int64]] = WeakValueDictionary()

@@ -44,8 +44,8 @@ _HERE = Path(__file__).resolve().parents[1]
 #: Sources whose code makes the numbers, whatever the engine: modules, and folders of them.
 _SOURCES = (
     "account.py", "calendar.py", "chance.py", "equality.py", "given.py", "job.py", "origin.py",
-    "private_cache.py",
-    "space.py", "spec.py", "statistics.py", "without_charts.py", "working_folder.py",
+    "parameter.py", "private_cache.py", "space.py", "spec.py", "statistics.py",
+    "without_charts.py", "working_folder.py",
 )  # fmt: skip
 _FOLDERS = ("engines", "compiled")
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bigbar.account import Account
 from bigbar.by_value import ByValue
-from bigbar.space import MOST_POINTS, Parameter, Space
+from bigbar.parameter import Parameter
+from bigbar.space import MOST_POINTS, Space
 from bigbar.store.strategy_code import function_code
 
 #: Below one point kept of so many, steps take less room than a bit a point.

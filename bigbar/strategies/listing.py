@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from bigbar.command_line import Parser
 from bigbar.errors import BigBarError
+from bigbar.parameter import setting_text
 from bigbar.printable import one_line
-from bigbar.space import setting_text
 from bigbar.strategies.find import DEFAULT, Known, known_strategies
 from bigbar.streams import printed
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bigbar.space import Space, plain_point
+from bigbar.parameter import plain_point
+from bigbar.space import Space
 from bigbar.units import json_number
 from bigbar.validation.findings import Findings
 

@@ -11,7 +11,8 @@ import math
 import pandas as pd
 
 from bigbar.account import Account
-from bigbar.space import Space, value_text
+from bigbar.parameter import value_text
+from bigbar.space import Space
 from bigbar.units import counted, signs
 from bigbar.validation.findings import (
     Bootstrap,

@@ -14,7 +14,8 @@ from bigbar.engines.any_strategy.statistics import statistics_row
 from bigbar.engines.contract import TRADE_COLUMNS, Engine
 from bigbar.engines.reference import BacktestingEngine
 from bigbar.job import Job
-from bigbar.space import Space, setting_text
+from bigbar.parameter import setting_text
+from bigbar.space import Space
 from bigbar.statistics import NAMES
 from bigbar.verification.rounding import EPS, ROOTS, Reference, looseness
 from bigbar.worker import clock, desk, reference_engine

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bigbar.errors import InputError
-from bigbar.space import Parameter, Space, plain_value, value_text
+from bigbar.parameter import Parameter, plain_value, value_text
+from bigbar.space import Space
 from bigbar.statistics import STATISTICS, Better, Kind
 
 ColumnKind = Literal["parameter", "number", "count", "duration"]

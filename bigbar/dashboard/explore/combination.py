@@ -10,8 +10,9 @@ from bigbar.causes import cause_of
 from bigbar.dashboard.explore.rows import values_of
 from bigbar.dashboard.explore.stored import StoredTable
 from bigbar.errors import InputError
+from bigbar.parameter import value_text
 from bigbar.printable import one_line
-from bigbar.space import Space, value_text
+from bigbar.space import Space
 
 
 def combination(stored: StoredTable, number: int) -> dict[str, Any]:

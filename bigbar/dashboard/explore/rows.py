@@ -12,7 +12,7 @@ from bigbar.dashboard.explore.asked import flag, known_only, whole
 from bigbar.dashboard.explore.columns import Column, column_named
 from bigbar.dashboard.explore.filters import Filters, filters_in, matching
 from bigbar.dashboard.explore.stored import StoredTable
-from bigbar.space import plain_value
+from bigbar.parameter import plain_value
 from bigbar.statistics import Better
 
 #: Rows of an answer at most.

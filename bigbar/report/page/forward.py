@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from bigbar.parameter import Parameter
 from bigbar.report.page.chart import (
     Axis,
     Chart,
@@ -23,7 +24,6 @@ from bigbar.report.page.markup import Cell, Content, Markup, escaped, paragraph,
 from bigbar.report.page.numbers import count, day, number, percent, share, sort_value, value_text
 from bigbar.report.page.subject import Section, Subject
 from bigbar.report.page.thinning import telling_points
-from bigbar.space import Parameter
 from bigbar.validation.findings import WalkForward, WalkForwardMatrix
 
 NOT_WALKED = (

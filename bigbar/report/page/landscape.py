@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from bigbar.choice import Choice
 from bigbar.keeping.reduced import Reduced
 from bigbar.keeping.sums import MOST_CELLS, PairSums
+from bigbar.parameter import Parameter
 from bigbar.results import ResultTable
-from bigbar.space import Parameter, Space
+from bigbar.space import Space
 from bigbar.statistics import Better, Kind, Statistic
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bigbar import space
+from bigbar import parameter
 
 #: For what there is none of: no trades, no variance, too few periods.
 NONE = "–"
@@ -75,8 +75,8 @@ def count(amount: int, noun: str, plural: str | None = None) -> str:
 
 def value_text(value: object) -> str:
     """A parameter's value, as short as it was typed; of any kind."""
-    text = space.value_text(value)
-    return text.replace("-", "−") if space.is_number(value) else text
+    text = parameter.value_text(value)
+    return text.replace("-", "−") if parameter.is_number(value) else text
 
 
 def amount(value: float | None, unit: str, *, sign: bool = False) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from bigbar.parameter import Parameter as Values
 from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, Rule, ticks
 from bigbar.report.page.landscape import Landscape, Profile, profiles
 from bigbar.report.page.markup import escaped, paragraph, tag
 from bigbar.report.page.numbers import amount, count, value_text
 from bigbar.report.page.subject import Section, Subject
-from bigbar.space import Parameter as Values
 
 
 def profile_section(subject: Subject) -> Section | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bigbar.parameter import Parameter as Values
 from bigbar.report.page.chart import Axis, Chart, Layer, LegendEntry, legend, ticks
 from bigbar.report.page.landscape import Heatmap, Landscape, Variant, varying
 from bigbar.report.page.looked_at import OWN, of_product
@@ -16,7 +17,6 @@ from bigbar.report.page.markup import Content, Markup, escaped, paragraph, tag
 from bigbar.report.page.numbers import amount, share, value_text
 from bigbar.report.page.plateau import plateau_table
 from bigbar.report.page.subject import Section, Subject
-from bigbar.space import Parameter as Values
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,8 @@ from bigbar.account import Account
 from bigbar.calendar import trading_weeks
 from bigbar.errors import DataError, SettingsError
 from bigbar.job import LEAST_TRADING_BARS, Job
-from bigbar.space import Parameter, Space
+from bigbar.parameter import Parameter
+from bigbar.space import Space
 from bigbar.spec import StrategySpec, Task
 from bigbar.strategies.big_bar.indicators import first_trading_bar, with_indicators
 from bigbar.strategies.big_bar.parameters import (

@@ -13,7 +13,8 @@ import numpy as np
 from bigbar import given
 from bigbar.account import Account
 from bigbar.errors import SettingsError
-from bigbar.space import MOST_VALUES, Parameter, Space, decimal, is_number, stepped
+from bigbar.parameter import MOST_VALUES, Parameter, decimal, is_number, stepped
+from bigbar.space import Space
 
 #: The parameters in grid order (the first varies slowest), with the default grid as typed.
 DEFAULT_GRID = {
