@@ -15,6 +15,7 @@ from backtesting.test import EURUSD
 import bigbar
 from bigbar.constraint import Constraint
 from bigbar.errors import SettingsError
+from bigbar.search.contract import Ground
 from bigbar.search.find import SEARCHES, Asking, Search
 from bigbar.search.tries import Tries
 from bigbar.space import Space
@@ -123,6 +124,37 @@ def test_a_small_space_comes_to_an_end(method):
     small = Space.of(a=range(4), b=range(3))
     tries = search(method, 11, space=Space.of(a=range(4), b=range(3), c=["x"], d=[True]))
     assert small.product >= tries.count >= 6
+
+
+@pytest.mark.torch
+def test_a_gaussian_process_that_is_sure_of_the_best_goes_on():
+    small = Space.of(a=range(8), b=range(8))
+    asking = Asking("optuna:gp", 60, 0, small)
+    tries = Tries(asking.searcher(), np.zeros(60, np.int64))
+    while len(places := tries.ask()):
+        tries.tell(places, -np.abs(tries.numbers[places.start : places.stop] - 30.0))
+    assert tries.count == 60
+
+
+def test_where_a_sampler_insists_on_a_point_others_are_tried_by_chance():
+    samplers = pytest.importorskip("optuna").samplers
+    from bigbar.search.optuna import OptunaSearch
+
+    def sampler(seed):
+        return samplers.PartialFixedSampler({"a": 3, "b": 2}, samplers.RandomSampler(seed=seed))
+
+    small = Space.of(a=range(8), b=range(8))
+    found = []
+    for _ in range(2):
+        ground = Ground(small, (lambda p: p.a != p.b,), 40, 0, 1)
+        tries = Tries(OptunaSearch(ground, sampler, 8, insists=True), np.zeros(40, np.int64))
+        while len(places := tries.ask()):
+            tries.tell(places, -np.abs(tries.numbers[places.start : places.stop] - 30.0))
+        assert tries.count == 40
+        assert tries.numbers[0] == 3 * 8 + 2
+        assert all(number // 8 != number % 8 for number in tries.numbers)
+        found.append(tries.numbers.tolist())
+    assert found[0] == found[1]
 
 
 def test_local_tries_all_of_a_small_space():

@@ -31,7 +31,7 @@ _POPULATION = 32
 #: CMA-ES adds to this three times the logarithm of the number of parameters.
 _LEAST_CMA_ES = 4
 
-#: Points that are asked for at most for each that meets the constraints; then the batch ends.
+#: Points that are asked for, or drawn, at most for each that can be tried; then the batch ends.
 _MOST_ASKED = 50
 
 
@@ -45,10 +45,23 @@ class OptunaSearch:
         Makes it from a seed.
     batch : int
         Points that are asked for together.
+    insists : bool, optional
+        Whether the sampler is sure of itself: once it has found what it takes for the best it asks
+        for that again and again, ever more slowly. Then each time a point by chance is tried in
+        place of one that was asked for before.
     """
 
-    def __init__(self, ground: Ground, sampler: Callable[[int], Any], batch: int) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        sampler: Callable[[int], Any],
+        batch: int,
+        *,
+        insists: bool = False,
+    ) -> None:
         self._ground, self._batch = ground, batch
+        self._before: set[int] | None = set() if insists else None
+        self._random = np.random.default_rng(ground.seed)
         self._worst = [Worst() for _ in range(ground.objectives)]
         self._asked: list[Any] = []
         with _quietly():
@@ -72,7 +85,13 @@ class OptunaSearch:
             with _quietly():
                 trial = self._study.ask(self._axes)
             number = self._number(trial.params)
-            if self._ground.admitted(np.array([number]))[0]:
+            if self._before is not None:
+                if number in self._before:
+                    self._forget(trial)
+                    trial = self._by_chance(self._before)
+                    number = self._number(trial.params)
+                self._before.add(number)
+            if self._admits(number):
                 numbers.append(number)
                 self._asked.append(trial)
             else:
@@ -84,6 +103,28 @@ class OptunaSearch:
         finite = [each.in_place(one) for each, one in zip(self._worst, columns, strict=True)]
         for trial, of_trial in zip(self._asked, np.transpose(finite).tolist(), strict=True):
             self._tell(trial, of_trial)
+
+    def _admits(self, number: int) -> bool:
+        return bool(self._ground.admitted(np.array([number]))[0])
+
+    def _by_chance(self, before: set[int]) -> Any:
+        """A trial of a point that was not asked for before, if one is found soon."""
+        for _ in range(_MOST_ASKED):
+            places = {
+                parameter.name: int(self._random.integers(len(parameter)))
+                for parameter in self._ground.product.varying
+            }
+            number = self._number(places)
+            if number not in before and self._admits(number):
+                break
+        with _quietly():
+            self._study.enqueue_trial(places)
+            return self._study.ask(self._axes)
+
+    def _forget(self, trial: Any) -> None:
+        """Keep a trial out of what the sampler learns from."""
+        with _quietly():
+            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
     def _tell(self, trial: Any, scores: list[float]) -> None:
         with _quietly():
@@ -121,7 +162,11 @@ def _tpe(seed: int, startup: int) -> Any:
 
 def gp(ground: Ground) -> OptunaSearch:
     """A Gaussian process; it takes ever longer for each point, and needs torch."""
-    return OptunaSearch(ground, lambda seed: optuna.samplers.GPSampler(seed=seed), _BATCH // 2)
+
+    def sampler(seed: int) -> Any:
+        return optuna.samplers.GPSampler(seed=seed)
+
+    return OptunaSearch(ground, sampler, _BATCH // 2, insists=True)
 
 
 def nsga2(ground: Ground) -> OptunaSearch:
