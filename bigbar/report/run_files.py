@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -163,12 +162,9 @@ class RunFiles:
         tell: Callable[[str], Any],
     ) -> None:
         """Write the files; the summary last, because it tells of the others."""
-        # Mostly packing, which leaves the interpreter to the page.
-        with ThreadPoolExecutor(1) as beside:
-            tables = beside.submit(self._write_tables, outcome, delivery)
-            written = self._write_pages(outcome, delivery, receipt, tell)
-            with outcome.timed("write_s"):  # What it takes longer.
-                written += tables.result()
+        with outcome.timed("write_s"):
+            written = self._write_tables(outcome, delivery)
+        written += self._write_pages(outcome, delivery, receipt, tell)
         outcome.written_bytes = written
         if outcome.execution.files is not None:
             outcome.written_bytes += outcome.execution.files.store_bytes() - outcome.kept_bytes
