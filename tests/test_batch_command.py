@@ -86,6 +86,8 @@ def test_the_answer_fits_the_terminal_and_has_a_row_a_file(many):
     assert max(map(len, lines)) <= 80
     first = next(place for place, line in enumerate(lines) if line.startswith("file"))
     assert lines[first].split()[:3] == ["file", "bars", "setting"]
+    assert lines[first].split()[-1] == "verdict"
+    assert "held against luck by Return [%]; of 3 files" in " ".join(done.stdout.split())
     rows = lines[first + 1 : first + 4]
     assert [row.split()[0] for row in rows] == ["A", "B", "A_2"]
     assert all(row.split()[-1] in "✗!✓" for row in rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,20 @@ def test_the_answer_fits(tmp_path, width):
     assert "The same command continues" in flat
 
 
+def test_the_setting_for_all_is_on_the_last_screen(tmp_path):
+    bad = Entry("bad", "data/bad.csv", None, None, "data/bad.csv: no", 2)
+    many = [*entries(tmp_path), *[bad] * 30]
+    common = replace(common_of("red"), notes=("D counts once",) * 9)
+    text = answer(
+        many, common, objective="Return [%]", total=40, page="out/report.html", folder="out",
+        sought="mean-rank", width=80,
+    )  # fmt: skip
+    last = text.splitlines()[-23:]
+    assert "The best setting over all 3 files, mean rank 1.5 of 12:" in last
+    assert any(line.startswith("  atr_period=") for line in last)
+    assert "✗ Verdict: not proven." in last
+
+
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     folder = tmp_path_factory.mktemp("page")
@@ -119,6 +134,12 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
             )
             found.notes[column] = visitor.run(names)
         found.notes["alerts"] = visitor.run("return document.querySelectorAll('img').length")
+        found.notes["light"] = visitor.run(
+            """const row = document.querySelector('#verdict tbody tr');
+            const box = row.closest('.scroll').getBoundingClientRect();
+            const light = [...row.cells].find((cell) => /red|amber|green/.test(cell.innerText));
+            return [light.getBoundingClientRect().right, box.right];"""
+        )
         visitor.resize(NARROW)
         found.notes["widths"] = visitor.run(
             "const root = document.documentElement; return [root.scrollWidth, root.clientWidth]"
@@ -145,6 +166,9 @@ class TestInABrowser:
         assert seen.notes["before"] == ["A", evil, "C"]
         assert seen.notes["Return"] == ["C", "A", evil]
         assert seen.notes["verdict"] == ["C", "A", evil]
+
+    def test_the_light_needs_no_scrolling_sideways(self, seen):
+        assert seen.notes["light"][0] <= seen.notes["light"][1]
 
     def test_a_narrow_window_needs_no_scrolling_sideways(self, seen):
         assert seen.notes["widths"][0] <= seen.notes["widths"][1]

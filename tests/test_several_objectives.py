@@ -130,6 +130,7 @@ def test_the_answer_is_a_table_on_one_screen(folder, ran, table):
     assert any(line.startswith("compromise ") for line in lines)
     assert any(line.startswith("Buy & hold ") for line in lines)
     assert "as good" in ran.stdout
+    assert "as good by luck: by Return [%]" in " ".join(ran.stdout.split())
 
 
 def test_the_settings_come_back_from_a_file(folder, ran):

@@ -77,9 +77,11 @@ def answer(
     good = with_result(entries)
     if good:
         blocks.append(_table(good, objective, width))
-    if common is not None:
-        blocks += _common(common, width)
-    lines = [*_closing(entries, common, total=total, page=page, folder=folder, sought=sought)]
+    lines = [*_of_files(entries, total)]
+    if common is not None:  # What it is stands last: of a long answer only the end is on screen.
+        blocks += ["\n".join(labelled(*line, width) for line in lines), *_common(common, width)]
+        lines = []
+    lines += _closing(entries, common, total=total, page=page, folder=folder, sought=sought)
     blocks.append("\n".join(labelled(*line, width) for line in lines))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -108,7 +110,7 @@ def _table(good: Sequence[Entry], objective: str, width: int) -> str:
         for name in shown:
             if name != "bars":
                 _add(found, COLUMNS.get(name, name.replace(" ", "\n", 1)))
-        found.add_column("", no_wrap=True)
+        found.add_column("verdict", no_wrap=True, vertical="bottom")
         for entry in good:
             found.add_row(
                 cropped(entry.name, most),
@@ -165,21 +167,22 @@ def figure(name: str, value: float) -> str:
 
 
 def _common(common: Common, width: int) -> Iterator[str]:
-    """The one setting, what it does on each file, and what it is worth."""
+    """What the one setting does on each file, which it is, and what it is worth."""
     choice, verdict = common.choice, common.findings.verdict
-    lines = []
+    yield "\n".join(paragraph(f"{note}.", width) for note in common.notes)
     if choice.number is not None:
         files = counted(len(choice.names), "file")
-        lines = [
+        yield "\n".join((
+            paragraph(f"One setting for all {files}, what it does on each:", width),
+            _common_table(common, width),
+        ))  # fmt: skip
+        yield "\n".join((
             paragraph(f"The best setting over all {files}, {value_word(common)}:", width),
             paragraph(setting_text(common.space[choice.number]), width, first="  ", indent="  "),
-        ]
-        yield "\n".join(lines)
-        yield _common_table(common, width)
+        ))  # fmt: skip
     mark = MARKS.get(verdict.light)
     said = [f"{mark} {verdict.headline}" if mark else verdict.headline]
     said += [line for line in verdict.lines if line != verdict.headline]
-    said += [f"{note}." for note in common.notes]
     yield "\n".join(paragraph(line, width) for line in said)
 
 
@@ -212,15 +215,8 @@ def rank_text(one: OfFile) -> str:
     return f"{one.rank:,.0f}" if one.rank == int(one.rank) else f"{one.rank:,.1f}"
 
 
-def _closing(
-    entries: Sequence[Entry],
-    common: Common | None,
-    *,
-    total: int,
-    page: str | None,
-    folder: str,
-    sought: str | None,
-) -> Iterator[tuple[str, str]]:
+def _of_files(entries: Sequence[Entry], total: int) -> Iterator[tuple[str, str]]:
+    """What there is to say of the table across the files."""
     told = lights_text(entries)
     if told:
         yield "Verdicts", told
@@ -236,6 +232,17 @@ def _closing(
         yield "Pareto", f"by {by}: the set of each file is in its folder's pareto.csv and page"
     if len(entries) < total:
         yield "Stopped", f"{counted(total - len(entries), 'file')} not reached"
+
+
+def _closing(
+    entries: Sequence[Entry],
+    common: Common | None,
+    *,
+    total: int,
+    page: str | None,
+    folder: str,
+    sought: str | None,
+) -> Iterator[tuple[str, str]]:
     if sought is not None and common is None:
         yield "Common", "none: it takes two files with a result"
     if common is not None and common.replayed:

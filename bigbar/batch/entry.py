@@ -65,6 +65,12 @@ class Entry:
         return "none" if verdict is None else str(verdict["light"])
 
     @property
+    def tested_by(self) -> str | None:
+        """The statistic that it was held against luck by; None where it was not."""
+        found = None if self.summary is None else self.summary["bootstrap"]
+        return None if found is None else str(found["statistic"])
+
+    @property
     def bars(self) -> int | None:
         """In the file."""
         return None if self.summary is None else int(self.summary["data"]["rows"])
@@ -116,12 +122,16 @@ def with_result(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def lights_text(entries: Iterable[Entry]) -> str:
-    """`1 green, 2 red`, and what of it chance would give."""
-    found = [entry.light for entry in with_result(entries)]
+    """`1 green, 2 red`, by what luck was told, and what of it chance would give."""
+    good = with_result(entries)
+    found = [entry.light for entry in good]
     told = [light for light in found if light != "none"]
     if not told:
         return ""
     named = ", ".join(f"{told.count(light)} {light}" for light in LIGHTS if light in told)
+    tested = (entry.tested_by for entry in good)
+    by = " or ".join(dict.fromkeys(name for name in tested if name is not None))
+    named += f", held against luck by {by}" if by else ""
     if len(told) < 2:
         return named
     by_luck = f"{0.05 * len(told):.1f}"

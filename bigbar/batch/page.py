@@ -73,7 +73,7 @@ def _files_section(entries: Sequence[Entry], objective: str, summary: Mapping[st
     ))  # fmt: skip
     if rows:
         parts.append(table(
-            ("file", "bars", "from", "to", *axes, *shown, "verdict"), rows,
+            ("file", "verdict", "bars", "from", "to", *axes, *shown), rows,
             caption="The best setting of each file", sortable=True, row_heads=True,
         ))  # fmt: skip
     parts += [paragraph(note, class_="quiet") for note in summary["notes"]]
@@ -86,13 +86,13 @@ def _row(entry: Entry, axes: Sequence[str], shown: Sequence[str]) -> list[Conten
     data, values = entry.summary["data"], entry.best["parameters"]
     link = tag("a", entry.name, href=f"{quote(os.fsencode(entry.name))}/{PAGE}", title=entry.path)
     return [
-        link,
+        link,  # The light beside it: of a table that is too wide the end has to be scrolled to.
+        Cell(f"{MARKS.get(entry.light, '')} {entry.light}", _ORDER.get(entry.light, 0.0)),
         Cell(f"{data['rows']:,}", data["rows"]),
         str(data["first_time"])[:10],
         str(data["last_time"])[:10],
         *(value_text(values[name]) for name in axes),
         *(_figure(name, entry.statistic(name)) for name in shown),
-        Cell(f"{MARKS.get(entry.light, '')} {entry.light}", _ORDER.get(entry.light, 0.0)),
     ]
 
 

@@ -41,7 +41,7 @@ def front_text(outcome: Outcome, found: ParetoSet, count: int, *, width: int) ->
     parts = (
         paragraph(_lead(outcome, found, len(places)), width),
         _table(outcome, found, places, width),
-        paragraph(_names(found), width),
+        paragraph(_names(outcome, found), width),
     )
     return "\n".join(parts)
 
@@ -60,15 +60,18 @@ def _lead(outcome: Outcome, found: ParetoSet, shown: int) -> str:
     )
 
 
-def _names(found: ParetoSet) -> str:
-    """What the names before the rows mean."""
-    main = found.choice.objective.name
+def _names(outcome: Outcome, found: ParetoSet) -> str:
+    """What the names before the rows mean, and by what luck is told."""
+    main, findings = found.choice.objective.name, outcome.findings
+    luck = ""
+    if findings is not None and findings.pareto_luck and findings.bootstrap is not None:
+        luck = f"; {LUCK}: by {findings.bootstrap.statistic}"
     if len(found.starts) == 1:
-        return f"{BEST}: by each of them"
+        return f"{BEST}: by each of them{luck}"
     nearest = f"nearest to the best of {'both' if len(found.choice.objectives) == 2 else 'each'}"
     if found.compromise == 0:
-        return f"{BEST}: by {main}, and {nearest}"
-    return f"{BEST}: by {main}; {COMPROMISE}: {nearest}"
+        return f"{BEST}: by {main}, and {nearest}{luck}"
+    return f"{BEST}: by {main}; {COMPROMISE}: {nearest}{luck}"
 
 
 def _table(outcome: Outcome, found: ParetoSet, places: list[int], width: int) -> str:

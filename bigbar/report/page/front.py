@@ -80,9 +80,12 @@ def _of_luck(subject: Subject, found: ParetoSet) -> str:
         return text
     proven = sum(value <= STRONG for value in told)
     some = "None" if not proven else f"{proven:,}"
+    assert subject.findings is not None
+    assert subject.findings.bootstrap is not None
+    by = subject.findings.bootstrap.statistic
     return (
         f"{text} {some} of {count(len(told), 'result')} that could be tested can be told from it "
-        f"(luck does as well at most {100 * STRONG:.0f} % of the time)."
+        f"(by {by}, luck does as well at most {100 * STRONG:.0f} % of the time)."
     )
 
 
