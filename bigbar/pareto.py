@@ -26,6 +26,9 @@ _PAIRS = 1 << 14
 #: Rows that all others are held against before: each takes a millisecond of a hundred thousand.
 _FEW = 24
 
+#: What a table leaves out is more than so many rows: to say that they are left out takes one too.
+_SPARED = 2
+
 #: Columns of `ParetoSet.frame` besides parameters and statistics. No parameter has a space in its
 #: name.
 PLACE, SHARED, COMBINATION = "Place on Front", "Shared By", "# Combination"
@@ -240,6 +243,21 @@ class ParetoSet:
             chosen.append(place)
             distance = np.minimum(distance, self._distance_to(place))
         return sorted(chosen)
+
+    def shown(self, count: int) -> list[int]:
+        """Points of a table of about so many rows: one or two that would be left out are in it.
+
+        Parameters
+        ----------
+        count : int
+
+        Returns
+        -------
+        list of int
+            Places, ascending.
+        """
+        points = len(self.starts)
+        return self.spread(points if points <= count + _SPARED else count)
 
     def _distance_to(self, place: int) -> Floats:
         found: Floats = ((self.scaled - self.scaled[place]) ** 2).sum(axis=1)

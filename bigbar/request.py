@@ -102,7 +102,8 @@ class Request:
                 f"--keep is for grids: a search (--method {self.asking.method}) keeps the few "
                 "combinations that it tries; leave --keep out, or use --method grid or random"
             )
-        if self.plan is not None and self.plan.choose == "robust":
+        robust = self.plan is not None and self.plan.choose == "robust"
+        if robust and self.rule(self.space) is not None:
             raise SettingsError(
                 "--choose robust looks at what stands around each combination, and --keep keeps a "
                 "part of the rows; leave one out"

@@ -342,6 +342,12 @@ def test_what_needs_every_row_is_refused(options, said):
         optimize(keep="top:5", **options)
 
 
+def test_where_every_row_is_kept_the_robust_choice_is_had():
+    few = {"k_atr": "1:2:0.5", "atr_period": "10:20:5"}
+    robust = optimize(**few, choose="robust")
+    assert optimize(**few, keep="top:5", choose="robust").best_parameters == robust.best_parameters
+
+
 FAILS = """
 from backtesting import Strategy
 

@@ -185,6 +185,16 @@ def test_what_is_spread_holds_the_ends_and_the_compromise(count, width, wanted, 
         assert found.scores.max(axis=0).tolist() == found.scores[places].max(axis=0).tolist()
 
 
+@pytest.mark.parametrize(
+    ("points", "count", "rows"), [(4, 3, 4), (5, 3, 5), (6, 3, 3), (3, 9, 3), (50, 48, 50)]
+)
+def test_one_or_two_are_not_left_out(points, count, rows):
+    steps = np.linspace(0.1, 0.9, points)
+    found = pareto_set(table_of(sharpe=steps, drawdown=1 - steps), BOTH)
+    assert len(found.starts) == points
+    assert len(found.shown(count)) == rows
+
+
 def test_what_is_spread_is_evenly_spread():
     angles = np.linspace(0, np.pi / 2, 401)
     table = table_of(sharpe=np.cos(angles), drawdown=np.sin(angles))

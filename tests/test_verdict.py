@@ -276,9 +276,15 @@ def test_shares_for_people(share, text):
 
 def test_probabilities_at_the_ends_are_round():
     for pbo, text in ((0.0, "0 %"), (1.0, "100 %"), (0.0001, "under 0.1 %")):
-        found = concluded(bootstrap=bootstrap(), pbo=overfitting(pbo))
+        found = concluded(bootstrap=bootstrap(), pbo=overfitting(pbo), plateau=plateau(robust=5))
         assert f"half of the days, {text} did worse" in found.lines[3]
         assert found.lines[3].endswith("; prefer the robust choice.") is (pbo > 0.5)
+
+
+@pytest.mark.parametrize("there_is", [None, plateau(robust=None)])
+def test_a_robust_choice_that_cannot_be_had_is_no_advice(there_is):
+    found = concluded(bootstrap=bootstrap(), pbo=overfitting(1.0), plateau=there_is)
+    assert "robust" not in str(found)
 
 
 def test_earlier_runs_are_told_and_counted():

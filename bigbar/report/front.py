@@ -28,7 +28,7 @@ def front_text(outcome: Outcome, found: ParetoSet, count: int, *, width: int) ->
     found : ParetoSet
         Of it.
     count : int
-        Rows at most, those named and the best by each objective first.
+        About so many rows, those named and the best by each objective first.
     width : int
         Of the terminal, in characters.
 
@@ -37,7 +37,7 @@ def front_text(outcome: Outcome, found: ParetoSet, count: int, *, width: int) ->
     str
         Ends without a line break.
     """
-    places = found.spread(count)
+    places = found.shown(count)
     parts = (
         paragraph(_lead(outcome, found, len(places)), width),
         _table(outcome, found, places, width),

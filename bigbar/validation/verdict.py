@@ -215,7 +215,7 @@ def conclude(
         wording.luck(bootstrap),
         wording.yours(bootstrap),
         wording.alone(alone),
-        "" if chosen is None else wording.unseen(holdout, walk_forward, pbo),
+        "" if chosen is None else wording.unseen(holdout, walk_forward, pbo, plateau),
         wording.holding(buy_and_hold),
         wording.charged(costs),
         wording.few_trades(grid, trades, most_trades),

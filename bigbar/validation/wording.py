@@ -184,9 +184,12 @@ def why(grid: Space, bootstrap: Bootstrap | None) -> str:
 
 
 def unseen(
-    holdout: Holdout | None, walk_forward: WalkForward | None, pbo: Overfitting | None
+    holdout: Holdout | None,
+    walk_forward: WalkForward | None,
+    pbo: Overfitting | None,
+    plateau: Plateau | None,
 ) -> str:
-    """What is known from bars that the choice has not seen."""
+    """What is known from bars that the choice has not seen; `plateau` has the robust choice."""
     if holdout is None:
         parts = ["No bars were held back to check it on: --holdout 0.2 keeps a fifth."]
     else:
@@ -200,7 +203,8 @@ def unseen(
         )
         parts.append(f"Walk-forward: {told}.")
     elif pbo is not None:
-        advice = "; prefer the robust choice" if pbo.pbo > 0.5 else ""
+        has_robust = plateau is not None and plateau.robust is not None
+        advice = "; prefer the robust choice" if pbo.pbo > 0.5 and has_robust else ""
         parts.append(
             f"Of the best on half of the days, {_percent(pbo.pbo)} did worse than most on the "
             f"other half (probability of overfitting){advice}."

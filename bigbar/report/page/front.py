@@ -220,7 +220,7 @@ def _says(found: ParetoSet, cloud: Cloud, x: tuple[Any, str], y: tuple[Any, str]
 def _table(subject: Subject, found: ParetoSet) -> Content:
     outcome, grid = subject.outcome, subject.outcome.job.space
     axes = [grid.parameters[place].name for place in varying(grid)]
-    places = found.spread(TOP_SETTINGS)
+    places = found.shown(TOP_SETTINGS)
     shared = bool((found.sharing[places] > 1).any())
     shown = list(dict.fromkeys((*found.choice.names, *_SHOWN)))
     luck = None if subject.findings is None else subject.findings.pareto_luck
