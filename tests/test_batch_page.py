@@ -102,7 +102,7 @@ def test_the_answer_fits(tmp_path, width):
 def test_the_setting_for_all_is_on_the_last_screen(tmp_path):
     bad = Entry("bad", "data/bad.csv", None, None, "data/bad.csv: no", 2)
     many = [*entries(tmp_path), *[bad] * 30]
-    common = replace(common_of("red"), notes=("D counts once",) * 9)
+    common = replace(common_of("red"), notes=("D counts once",) * 9, too_late=2)
     text = answer(
         many, common, objective="Return [%]", total=40, page="out/report.html", folder="out",
         sought="mean-rank", width=80,
@@ -111,6 +111,7 @@ def test_the_setting_for_all_is_on_the_last_screen(tmp_path):
     assert "The best setting over all 3 files, mean rank 1.5 of 12:" in last
     assert any(line.startswith("  atr_period=") for line in last)
     assert "✗ Verdict: not proven." in last
+    assert "all equal; 2 more did not fit into the 6 s for replays" in " ".join(text.split())
 
 
 @pytest.fixture(scope="module")

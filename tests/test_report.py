@@ -331,7 +331,11 @@ def test_failures_are_named():
         (None, 20, "not verified"),
         (None, 0, "not verified (--verify 0)"),
         (Verification(1, 1), 20, "1 combination replayed through"),
-        (Verification(3, 21), 20, "; 18 more did not fit the time budget"),
+        (
+            Verification(3, 21),
+            20,
+            "; 18 more did not fit into the 6 s for replays (--verify 20 makes",
+        ),
     ],
 )
 def test_the_verification_line(found, verify, words):

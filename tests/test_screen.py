@@ -143,7 +143,8 @@ def test_warnings_stay_visible():
     outcome.carried.run, outcome.carried.earlier = 12, SimpleNamespace(id=11, result_sha256="0")
     assert "the result DIFFERS from that of run 11" in " ".join(answer(outcome, files=[]).split())
     outcome.verification = Verification(3, 21)
-    assert "; 18 more did not fit the time budget" in " ".join(answer(outcome, files=[]).split())
+    said = " ".join(answer(outcome, files=[]).split())
+    assert "; 18 more did not fit into the 6 s for replays (--verify 20 makes them all)" in said
 
 
 def conduct(**changes) -> Conduct:

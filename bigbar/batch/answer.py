@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from bigbar.batch.common import Common, value_word
 from bigbar.batch.entry import Entry, lights_text, varying, with_result
+from bigbar.outcome import Execution
 from bigbar.paragraphs import paragraph
 from bigbar.parameter import setting_text
 from bigbar.printable import one_line
-from bigbar.report.answer import labelled
+from bigbar.report.answer import labelled, too_late
 from bigbar.report.console import MARKS, drawn, wanted_width
 from bigbar.units import counted, signs
 from bigbar.validation.common_choice import OfFile
@@ -247,9 +248,11 @@ def _closing(
         yield "Common", "none: it takes two files with a result"
     if common is not None and common.replayed:
         files = f"{common.replayed} of {counted(len(common.choice.names), 'file')}"
+        late = too_late(common.too_late, Execution.verify) if common.too_late else ""
         yield (
             "Verified",
-            f"the setting for all replayed through backtesting.py on {files}: all equal",
+            f"the setting for all replayed through backtesting.py on {files}: all equal"
+            + (f"; {late}" if late else ""),
         )
     step = next(_steps(entries, common, total=total, sought=sought), None)
     if step is not None:

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bigbar.batch import files as of_all
 from bigbar.batch.answer import answer
@@ -264,8 +264,7 @@ def _common(batch: _Batch) -> Common | None:
         found = batch.search.found()
         if found is None:
             return None
-        proved = prove_common(found, files, batch.options.request.execution)
-        return replace(found, replayed=proved)
+        return prove_common(found, files, batch.options.request.execution)
     except Interrupted as stopped:
         batch.stopped = stopped.signal_number
     except VerificationError as problem:

@@ -38,6 +38,8 @@ class Common:
         Which files have no part in it, and why.
     replayed : int
         On how many files it was replayed through `backtesting.py`, all statistics and trades equal.
+    too_late : int
+        Files for which the time for replays did not reach.
     """
 
     choice: CommonChoice
@@ -46,6 +48,7 @@ class Common:
     objective: str
     notes: tuple[str, ...] = ()
     replayed: int = 0
+    too_late: int = 0
 
     def __repr__(self) -> str:
         found, criterion = self.parameters, self.choice.criterion

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from bigbar.batch.common import Common
 from bigbar.data.read import Bars
@@ -18,7 +19,7 @@ from bigbar.verification.replay import differences_text
 Load = Callable[[], tuple[Bars, Job]]
 
 
-def prove_common(common: Common, files: Mapping[str, Load], execution: Execution) -> int:
+def prove_common(common: Common, files: Mapping[str, Load], execution: Execution) -> Common:
     """Replay the setting on each file, as far as the time for replays reaches.
 
     Parameters
@@ -31,9 +32,9 @@ def prove_common(common: Common, files: Mapping[str, Load], execution: Execution
 
     Returns
     -------
-    int
-        Files on which every statistic and trade was equal; where the strategy answers differently
-        each time, nothing can be said.
+    Common
+        With the files on which every statistic and trade was equal; where the strategy answers
+        differently each time, nothing can be said.
 
     Raises
     ------
@@ -41,14 +42,15 @@ def prove_common(common: Common, files: Mapping[str, Load], execution: Execution
         If the engine and `backtesting.py` disagree, or the row is another than before.
     """
     if not execution.verify or common.choice.number is None:
-        return 0
-    equal = 0
+        return common
+    equal, left = 0, len(common.choice.names)
     begun = time.monotonic()
     for name, one in zip(common.choice.names, common.choice.of_files, strict=True):
         if time.monotonic() - begun > execution.verify_seconds:
             break
         equal += _prove(name, one, *files[name]())
-    return equal
+        left -= 1
+    return replace(common, replayed=equal, too_late=left)
 
 
 def _prove(name: str, one: OfFile, bars: Bars, job: Job) -> bool:

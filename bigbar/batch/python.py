@@ -122,8 +122,7 @@ def _proved(common: Common | None, found: Optimizations, asked: Asked) -> Common
         return lambda: (one.outcome.bars, one.outcome.job)
 
     files = {name: loader(one) for name, one in found.runs.items()}
-    proved = prove_common(common, files, asked.request.execution)
-    return replace(common, replayed=proved)
+    return prove_common(common, files, asked.request.execution)
 
 
 def _named(data: Any) -> dict[str, Data]:

@@ -11,7 +11,7 @@ from pathlib import PurePath
 import pandas as pd
 
 from bigbar.causes import cause_of
-from bigbar.outcome import PROOF, Outcome
+from bigbar.outcome import PROOF, Execution, Outcome
 from bigbar.paragraphs import LABEL, joined, paragraph
 from bigbar.parameter import setting_text, value_text
 from bigbar.pareto import ParetoSet
@@ -257,13 +257,21 @@ def verification_text(outcome: Outcome, *, brief: bool = False) -> str:
     if PROOF in outcome.broke_off:
         text += f"; {left} more were not replayed"
     elif left:
-        text += f"; {left} more did not fit the time budget"
+        text += f"; {too_late(left, outcome.execution.verify)}"
     if found.unsteady:
         text += (
             f"; {counted(len(found.unsteady), 'combination')} answered differently when run again "
             "(random numbers, or the clock)"
         )
     return text
+
+
+def too_late(left: int, asked_for: int) -> str:
+    """That so many replays were not made in the time that they have, and how to have all."""
+    return (
+        f"{left} more did not fit into the {Execution.verify_seconds:g} s for replays "
+        f"(--verify {asked_for} makes them all)"
+    )
 
 
 def differs_from_earlier(outcome: Outcome) -> bool:
