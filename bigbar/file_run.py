@@ -139,7 +139,7 @@ def carry_out_file(
         prepare_folder(folder)
     before_run(terminal)
     terminal.data(bars, job)
-    terminal.grid(job.space)
+    terminal.grid(job.space, options.chosen_by)
     with _recorder(options, files, terminal) as recorder:
         return _recorded(options, files, terminal, recorder, bars=bars, job=job, load_s=load_s)
 

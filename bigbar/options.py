@@ -104,6 +104,7 @@ class Options:
     common: str | None
     reading: Reading
     request: Request
+    chosen_by: str
     engine_reason: str | None
     optimize: bool
     top: int
@@ -224,6 +225,12 @@ def _options(
             date_order=given.date_order,
         ),
         request=request if given.common is None else request.on_the_same_points(),
+        chosen_by=", ".join(
+            [
+                f"--method {'random' if points.asking is None else points.asking.method}",
+                *(f'--constraint "{text}"' for text in given.constraint or ()),
+            ]
+        ),
         engine_reason=reason,
         optimize=not given.no_optimize,
         top=given.top,

@@ -108,7 +108,8 @@ def search(
         listener.reusing(outcome.reused, outcome.reused, runs)
     if tries.count < len(space) and outcome.stopped_by is None:
         listener.event(
-            f"the search ended after {counted(tries.count, 'combination')}: it found no others"
+            f"the search ended after {tries.count:,} of {counted(len(space), 'combination')}: "
+            f"{tries.why_ended}"
         )
     outcome.untried = 0 if outcome.stopped_by is None else len(space) - tries.count
     _keep(outcome, space, tries.count)

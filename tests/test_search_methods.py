@@ -157,6 +157,20 @@ def test_where_a_sampler_insists_on_a_point_others_are_tried_by_chance():
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize(("count", "said"), [(60, "ends after 60 tries"), (600, "nothing better")])
+def test_sambo_says_why_it_ends_before_that(count, said):
+    plane = Space.of(a=range(46), b=[i / 10 for i in range(91)], c=["y"], d=[True])
+    tries = search("sambo", count, space=plane)
+    assert tries.count < count
+    assert said in tries.why_ended
+
+
+def test_who_asks_for_the_same_again_and_again_has_ended():
+    tries = search("optuna:nsga2", 11, space=Space.of(a=[17], b=[0.1, 0.2], c=["y"], d=[True]))
+    assert tries.count == 2
+    assert tries.why_ended == "50 times in a row it asked only for what it had tried"
+
+
 def test_local_tries_all_of_a_small_space():
     tries = search("local", 239, space=Space.of(a=range(40), b=range(6), c=["x"], d=[True]))
     assert tries.count == 239

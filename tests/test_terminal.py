@@ -9,6 +9,7 @@ from backtesting.test import EURUSD
 from small_run import small_bars
 
 from bigbar.data.read import bars_from_frame
+from bigbar.options import parse_options
 from bigbar.progress.terminal import Terminal, wants_bar
 from bigbar.sharing.frames import publish
 from bigbar.strategies.big_bar.description import job_of
@@ -21,7 +22,7 @@ def written(*, show_bar: bool, workers: int = 2) -> str:
     terminal = Terminal(stream, show_bar=show_bar)
     bars = small_bars()
     terminal.data(bars, job_of(parse_grid(), Settings(), "backtesting"))
-    terminal.grid(parse_grid())
+    terminal.grid(parse_grid(), "")
     with publish(bars.frame) as publication:
         terminal.shared(publication, workers)
     terminal.compiling()
@@ -129,6 +130,17 @@ def test_notes_about_the_data_stand_below_it():
     job = job_of(parse_grid(atr_period="10"), Settings(), "backtesting")
     Terminal(stream, show_bar=False).data(bars, job)
     assert stream.getvalue().splitlines()[2:] == [" " * 11 + note for note in bars.notes]
+
+
+def test_of_a_search_the_grid_names_method_and_constraint():
+    options = parse_options(
+        ["f", "--method", "local", "--max-tries", "40", "--constraint", "k_atr < 3"]
+    )
+    stream = io.StringIO()
+    Terminal(stream, show_bar=False).grid(options.request.space, options.chosen_by)
+    assert 'of which 40 are tried (--method local, --constraint "k_atr < 3")' in stream.getvalue()
+    assert parse_options(["f", "--method", "random", "--max-tries", "40"]).chosen_by == \
+        "--method random"  # fmt: skip
 
 
 def test_bars_held_back_are_told():

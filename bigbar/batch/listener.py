@@ -53,11 +53,11 @@ class FilesTerminal(Terminal):
         """Tell what came of a file."""
         self.line(f"{place}/{total}", told(entry))
 
-    def grid(self, grid: Space) -> None:
+    def grid(self, grid: Space, chosen_by: str) -> None:
         """The grid, once for all files."""
         if not self._grid_told:
             self._grid_told = True
-            super().grid(grid)
+            super().grid(grid, chosen_by)
 
     def engine(self, name: str, reason: str) -> None:
         """Which engine runs: why, of each engine once."""

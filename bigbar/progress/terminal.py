@@ -77,8 +77,8 @@ class Terminal(Listener):
             *bars.notes,
         )
 
-    def grid(self, grid: Space) -> None:
-        """The grid, as a product."""
+    def grid(self, grid: Space, chosen_by: str) -> None:
+        """The grid, as a product; of a part of it the options that choose which are named."""
         named = [
             f"{axis.name} {axis}" + (f" ({len(axis)})" if len(axis) > 1 else "")
             for axis in grid.parameters
@@ -90,7 +90,7 @@ class Terminal(Listener):
         elif grid.is_whole:
             whole = f"{product} = {whole}" if len(grid.shape) > 1 else whole
         elif grid.is_sample:
-            whole = f"{product} = {grid.product:,}, of which {len(grid):,} are tried"
+            whole = f"{product} = {grid.product:,}, of which {len(grid):,} are tried ({chosen_by})"
         else:
             whole = f"{product} = {grid.product:,}, of which the constraint leaves {whole}"
         self.line("Grid", *named, whole)

@@ -72,7 +72,15 @@ class Ground:
 
 
 class Searcher(Protocol):
-    """A search through a `Ground`, from which it is made."""
+    """A search through a `Ground`, from which it is made.
+
+    Attributes
+    ----------
+    why_ended : str
+        Why there is nothing left to try once `ask` gives none, for a person.
+    """
+
+    why_ended: str
 
     def ask(self) -> NDArray[np.int64]:
         """The next points to try, by their numbers in the product; none when there is nothing left.

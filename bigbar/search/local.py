@@ -49,6 +49,8 @@ class LocalSearch:
     ground : Ground
     """
 
+    why_ended = "it found no others"
+
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._random = np.random.default_rng(ground.seed)

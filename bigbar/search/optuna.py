@@ -51,6 +51,8 @@ class OptunaSearch:
         place of one that was asked for before.
     """
 
+    why_ended = "none of those that it proposed meets the constraints"
+
     def __init__(
         self,
         ground: Ground,

@@ -34,10 +34,13 @@ class _Channel:
     def __init__(self) -> None:
         self.points: SimpleQueue[int | Exception | None] = SimpleQueue()
         self.scores: SimpleQueue[float | None] = SimpleQueue()
+        self.why_ended = ""
+        self.calls = 0
         self._known: dict[int, float] = {}
 
     def score(self, number: int) -> float:
         """Ask for a point, and wait; each is asked for once."""
+        self.calls += 1
         if number not in self._known:
             self.points.put(number)
             score = self.scores.get()
@@ -64,6 +67,10 @@ class SamboSearch:
         thread.name = "bigbar-sambo"
         thread.start()
 
+    @property
+    def why_ended(self) -> str:
+        return self._channel.why_ended
+
     def ask(self) -> NDArray[np.int64]:
         found = self._channel.points.get()
         if isinstance(found, Exception):
@@ -86,7 +93,7 @@ def _run(ground: Ground, channel: _Channel) -> None:
         return bool(ground.admitted(np.array([number(point)]))[0])
 
     try:
-        sambo.minimize(
+        found = sambo.minimize(
             lambda point: -channel.score(number(point)),
             bounds=[bounds for bounds, _ in axes],
             constraints=is_admitted if ground.constraints else None,
@@ -99,6 +106,11 @@ def _run(ground: Ground, channel: _Channel) -> None:
     except Exception as problem:
         channel.points.put(problem)
     else:
+        channel.why_ended = (
+            "SAMBO saw nothing better for so long that it takes the best for found"
+            if found.success
+            else f"SAMBO ends after {channel.calls:,} tries, and counts the same one anew each time"
+        )
         channel.points.put(None)
 
 

@@ -32,6 +32,8 @@ class Tries:
     scores : ndarray of float, shape (most,)
         The higher the better; NaN where one does not count. Of several objectives a column each.
     count : int
+    why_ended : str
+        Why there are no more once `ask` gives none, for a person.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Tries:
         several = () if objectives == 1 else (objectives,)
         self.scores = np.full((len(numbers), *several), np.nan)
         self.count = 0
+        self.why_ended = ""
 
     def ask(self) -> range:
         """Places of the points to try next, all of them new; none when the search has ended."""
@@ -52,10 +55,13 @@ class Tries:
                 break
             self._batch = self._searcher.ask()
             if not len(self._batch):
+                self.why_ended = self._searcher.why_ended
                 break
             if len(new := self._taken_in(self._batch.tolist())):
                 return new
             self._tell()
+        else:
+            self.why_ended = f"{_MOST_IN_VAIN} times in a row it asked only for what it had tried"
         return range(self.count, self.count)
 
     def tell(self, places: range, scores: NDArray[np.float64]) -> None:
