@@ -48,8 +48,8 @@ def make_parser(spec: StrategySpec | None = None) -> Parser:
         epilog=(
             COMMANDS
             + "Exit codes: 0 done; 1 not written, or the verification failed; 2 the file or an "
-            "option cannot be used; 3 some combinations, or files, failed; 129, 130, 131 or 143 "
-            "stopped (closed terminal, Ctrl-C, SIGQUIT, SIGTERM)."
+            "option cannot be used, or nothing counts; 3 some combinations, or files, failed; 129, "
+            "130, 131 or 143 stopped (closed terminal, Ctrl-C, SIGQUIT, SIGTERM)."
         ),
     )
     parser.add_argument(

@@ -444,7 +444,15 @@ def test_some_combinations_with_bad_manners(folder, tmp_path):
 def test_all_combinations_with_bad_manners(folder, tmp_path):
     found = run(folder, tmp_path / "out", "--param", "kind=raises", strategy="my.py:Bad")
     assert found.code == 3
+    assert found.summary["failed"] == 1
     assert "ZeroDivisionError: no such average" in found.out
+
+
+def test_one_fails_and_the_other_does_not_count(folder, tmp_path):
+    words = ("--param", "kind=good,raises", "--min-trades", "100000")
+    found = run(folder, tmp_path / "out", *words, strategy="my.py:Bad")
+    assert found.code == 3
+    assert found.summary["best"] is None
 
 
 # ------------------------------------------------------------------------------- the rest of it

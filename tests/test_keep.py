@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from history_tools import Asked
 from small_run import small_bars
 
 import bigbar
@@ -22,10 +24,13 @@ from bigbar.keeping.reduced import Done, Reduced
 from bigbar.keeping.rule import Rule, rows_kept
 from bigbar.keeping.sums import PairSums
 from bigbar.progress.events import Listener
+from bigbar.report.answer import answer
+from bigbar.report.files import summary
 from bigbar.report.standings import standings
 from bigbar.space import Space
 from bigbar.statistics import COLUMN, STATISTICS, by_name
 from bigbar.store.runs import RunStore
+from bigbar.store.schema import StoreError
 from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -229,6 +234,48 @@ def test_killed_after_the_last_slice_and_continued_it_is_the_same(tmp_path):
     pd.testing.assert_frame_equal(*rows)
 
 
+@pytest.fixture(scope="module")
+def killed_midway(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run whose process was killed while it swept."""
+    folder = tmp_path_factory.mktemp("midway")
+    small_bars().frame.rename_axis("Date").to_csv(folder / "prices.csv")
+    words = [*command(folder), "--engine", "backtesting"]
+    deadline = time.monotonic() + 60
+    with commands.Command(
+        words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while time.monotonic() < deadline and not _done(folder):
+            time.sleep(0.05)
+        process.kill()
+    assert 0 < _done(folder) < 32_240
+    return folder
+
+
+def _done(folder: Path) -> int:
+    try:
+        with RunStore(folder, read_only=True) as store:
+            return sum(run.done for run in store.runs())
+    except StoreError:
+        return 0  # It is not there yet.
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["show"], 0, "The same command continues it. With --keep the best are stored when it "),
+        (["export"], 0, "With --keep they are stored when it ends: the same command continues it"),
+        (["report"], 2, "with --keep the best are stored when it ends: the same command continues"),
+    ],
+)
+def test_of_one_killed_midway_it_is_said_how_to_go_on(capsys, killed_midway, words, code, said):
+    asked = Asked(capsys, killed_midway, *words, "1")
+    told = " ".join((asked.out + asked.err).split())
+    assert asked.code == code
+    assert said.lower() in told.lower()
+    assert "interrupted" in told
+    assert "that counts" not in told
+
+
 def test_a_grid_that_the_sample_would_hold_is_kept_whole():
     found = optimize(k_atr="0.5:1:0.1", keep="top:5")
     assert found.outcome.rule is None
@@ -368,14 +415,19 @@ def test_what_fails_is_counted_and_some_of_it_told(tmp_path, monkeypatch):
     (tmp_path / "fails.py").write_text(FAILS, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     found = bigbar.optimize(
-        small_bars().frame.iloc[:60], "fails.py:Fails", a="1:20:1", b="1:10:1", keep="top:3",
+        small_bars().frame.iloc[:60], "fails.py:Fails", a="1:210:1", b="1:50:1", keep="top:3",
         engine="backtesting", store=tmp_path / "o", **QUICK,
     )  # fmt: skip
-    assert found.outcome.failed == 100
-    assert found.outcome.reached == 100
+    assert found.outcome.failed == 5_250
+    assert found.outcome.reached == 5_250
     assert found.outcome.complete
     assert "odd" in found.failures[0].reason
     assert all(found.outcome.job.space[one.number]["a"] % 2 for one in found.failures)
+    told = summary(found.outcome)
+    listed = len(told["failures"])
+    assert 0 < listed < told["failed"] == told["keep"]["failed"] == 5_250
+    said = f"5,250 combinations, {listed:,} of them in summary.json; the first:"
+    assert said in answer(found.outcome, files=[])
 
 
 # ------------------------------------------------------------------------------------------- parts

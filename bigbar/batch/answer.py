@@ -290,7 +290,9 @@ def _steps(
             "not run again."
         )
     if any(entry.failed_combinations for entry in entries):
-        yield "See why combinations failed, then --retry-failed runs just those again."
+        kept = any(entry.summary and entry.summary["keep"] for entry in entries)
+        again = "give the same command again." if kept else "--retry-failed runs just those again."
+        yield f"See why combinations failed, then {again}"
     several = [one.summary for one in with_result(entries) if one.summary is not None]
     if sought is None and len(several) > 1 and _can_have_one(several[0]):
         yield "See whether one setting does for all of them: --common mean-rank."

@@ -211,7 +211,7 @@ def _done(batch: _Batch, source: Source, files: RunFiles, bars: Bars) -> Entry |
     code, problem = 0, None
     if done.summary["best"] is None:
         code, problem = InputError.exit_code, "no combination counts"
-    elif done.summary["failures"]:
+    if done.summary["failed"]:
         code = FailedCombinations.exit_code
     return Entry(source.name, source.path, files.folder, done.summary, problem, code, taken=True)
 

@@ -78,7 +78,7 @@ class Entry:
     @property
     def failed_combinations(self) -> int:
         """How many of them failed."""
-        return 0 if self.summary is None else len(self.summary["failures"])
+        return 0 if self.summary is None else int(self.summary["failed"])
 
     @property
     def told_problem(self) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bigbar.errors import SettingsError
 from bigbar.history.answer import Answer
-from bigbar.history.listing import state_text
+from bigbar.history.listing import going_on, rows_to_come, state_text
 from bigbar.history.rows import table_of
 from bigbar.report.delivery import RUN_FILES, Delivery
 from bigbar.report.files import (
@@ -83,6 +83,8 @@ def export(store: RunStore, run: Run, *, kind: str, to: Path | None, force: bool
     text = f"{path}: {rows:,}{part} combinations"
     if run.state != "finished" or run.failed:
         text += f" (run {run.id}: {state_text(run)})"
+    if rows_to_come(run):
+        text += f"; with --keep they are stored when it ends: {going_on(run)}"
     if run.state == "failed":
         text += "; they failed the verification and are not to be used"
     values = {

@@ -124,6 +124,18 @@ def has_ended(run: Run) -> bool:
     return run.ended is not None
 
 
+def rows_to_come(run: Run) -> bool:
+    """Whether the rows are still to come: which are kept (`--keep`) is known when all were run."""
+    return run.identity.keep is not None and not len(run.grid)
+
+
+def going_on(run: Run) -> str:
+    """What there is to do about a run that is not finished."""
+    if run.state == "running":
+        return "wait for its end"
+    return "the same command continues it"
+
+
 def _best_value(run: Run) -> float | None:
     return run.best_value if has_ended(run) else None
 

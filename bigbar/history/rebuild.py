@@ -12,6 +12,7 @@ import pandas as pd
 from bigbar.engines.find import build_engine, warm_up
 from bigbar.engines.stack_room import with_room
 from bigbar.errors import InputError
+from bigbar.history.listing import going_on, rows_to_come, state_text
 from bigbar.history.rows import choice_of, table_of, winner_of
 from bigbar.history.verify import bars_at, identity_now, job_of, reading_of
 from bigbar.keeping.packed import unpacked
@@ -96,7 +97,7 @@ def rebuild(
     table, _ = table_of(store, run)
     best = winner_of(run, table)
     if best is None:
-        raise InputError(f"no combination of run {run.id} counts: there is nothing to show")
+        raise InputError(_why_nothing(run))
     bars = bars_at(
         str(run.data.get("path", "")) if data is None else data,
         moved=data is not None,
@@ -122,6 +123,15 @@ def rebuild(
     outcome.trades = build_engine(job.spec.columns(bars.frame), job).trades(best)
     now = identity_now(bars, job, run)
     return Rebuilt(run, outcome, summary, tuple(_remarks(run, now.differences(run.identity))))
+
+
+def _why_nothing(run: Run) -> str:
+    if run.state not in ("running", "interrupted"):
+        return f"no combination of run {run.id} counts: there is nothing to show"
+    why = "none of its combinations so far counts"
+    if rows_to_come(run):
+        why = "with --keep the best are stored when it ends"
+    return f"run {run.id} is not finished ({state_text(run)}), and {why}: {going_on(run)}"
 
 
 def _know_the_rest(outcome: Outcome, store: RunStore, run: Run) -> None:

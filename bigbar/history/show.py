@@ -86,7 +86,7 @@ def _without_answer(run: Run) -> str:
         f"Run {run.id} {how}: {run.done:,} of {counted(run.combinations, 'combination')} are done"
         + (f", {run.failed:,} of them failed." if run.failed else ".")
     )
-    if run.done:
+    if run.done and not listing.rows_to_come(run):
         text += f" 'export {run.id}' writes the rows that there are."
     if run.state == "interrupted":
         text += " The same command continues it."
@@ -98,6 +98,8 @@ def _so_far(store: RunStore, run: Run) -> str:
     from bigbar.history.rows import choice_of, table_of
     from bigbar.report.details import printed_statistics
 
+    if listing.rows_to_come(run):
+        return paragraph("With --keep the best are stored when it ends: none is there yet.")
     table, _ = table_of(store, run)
     best = table.best(choice_of(run))
     if best is None:
@@ -131,11 +133,8 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "Strategy", strategy_text(run)
     yield "Grid", grid_text(run.grid)
     if (keep := run.identity.keep) is not None:
-        yield (
-            "Kept",
-            f"{len(run.grid):,} rows: the {keep['top']:,} best, and a sample "
-            f"(--keep top:{keep['top']})",
-        )
+        rows = "no rows yet; at its end" if listing.rows_to_come(run) else f"{len(run.grid):,} rows"
+        yield "Kept", f"{rows}: the {keep['top']:,} best, and a sample (--keep top:{keep['top']})"
     if (search := run.identity.search) is not None:
         yield "Search", ", ".join(f"{name} {search.parts.get(name)}" for name in _SEARCH)
     least = run.settings.get("min_trades", 1)

@@ -205,8 +205,9 @@ def _closing(outcome: Outcome, files: Sequence[str], more: bool) -> Iterator[tup
 def _trouble(outcome: Outcome) -> Iterator[tuple[str, str]]:
     """Whatever went wrong."""
     if outcome.failures:
-        failed = counted(outcome.failed, "combination")
-        yield "Failed", f"{failed}, in summary.json; the first:"
+        failed, listed = counted(outcome.failed, "combination"), len(outcome.failures)
+        some = "" if listed == outcome.failed else f"{listed:,} of them "
+        yield "Failed", f"{failed}, {some}in summary.json; the first:"
         first = outcome.failures[0]
         yield "", setting_text(outcome.job.space[first.number])
         yield "", cause_of(first.reason)

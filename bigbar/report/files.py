@@ -336,6 +336,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "stopped_by_signal": outcome.stopped_by,
         "without_trades": outcome.without_trades,
         "ties": table.ties(outcome.choice),
+        "failed": outcome.failed,
         "failures": [
             {
                 "combination": failure.number,
