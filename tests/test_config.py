@@ -195,6 +195,9 @@ REFUSED = [
     ("strategy = 'sma_cross'\nk-atr = 1", "line 3: --k-atr belongs to BigBar"),
     ("a = 1\na = 2", "line 3: this is no TOML: Cannot overwrite a value"),
     ("a = ", "line 2: this is no TOML: Invalid value"),
+    ("[param]\nfast = 5:50:5  # all", 'write it in quotes: fast = "5:50:5"'),
+    ("data = C:\\b.csv", r"write it in quotes: data = 'C:\b.csv'"),
+    ("thorough = True", "line 2: this is no TOML: Invalid value; write thorough = true"),
     ("a = [1,", "line 3: this is no TOML: "),
     ("cash = 0x" + "f" * 9000, "cash is a number of too many digits"),
     ("cash = " + "9" * 5000, "it holds a number of too many digits"),
@@ -216,6 +219,14 @@ def test_what_is_refused_is_told_with_file_and_line(text, said):
     assert "run.toml: " in str(caught.value) or "run.toml holds" in str(caught.value)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("text", ["a = 1\na = 2", "a = ", 'a = "5:50:5', "a = [5:50]", "5:50"])
+def test_quotes_are_no_advice_where_something_else_is_wrong(text):
+    with pytest.raises(SettingsError, match="this is no TOML") as caught:
+        options_of(text.encode())
+    assert "quotes" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("here")

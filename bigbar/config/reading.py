@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,6 +146,21 @@ def _decoded(path: str, raw: bytes) -> str:
         ) from None
 
 
+def _hint(line: str) -> str:
+    """How to write a line that is none of TOML, where its value only lacks quotes."""
+    key, _, rest = line.partition("=")
+    key, value = key.strip(), rest.partition("#")[0].strip()
+    if not re.fullmatch(r"[\w.\-]+", key) or not re.fullmatch(r"[^\s\"'\[{][^\"']*", value):
+        return ""
+    with suppress(ValueError, RecursionError):
+        tomllib.loads(f"value = {value}")
+        return ""  # Something else is wrong.
+    if value in ("True", "False"):
+        return f"; write {key} = {value.lower()}"
+    quote = "'" if "\\" in value else '"'
+    return f"; write it in quotes: {key} = {quote}{value}{quote}"
+
+
 def _parsed(path: str, text: str) -> dict[str, Any]:
     words = re.split(r"[^\w.\- \t]+", _STRINGS.sub("s", text))
     if any(word.count(".") >= _MOST_PARTS for word in words):
@@ -157,6 +173,7 @@ def _parsed(path: str, text: str) -> dict[str, Any]:
         at = _AT_LINE.search(str(problem))
         line = at[1] if at and at[1] else str(text.count("\n") + 1)
         what = _AT_LINE.sub("", str(problem))
-        raise SettingsError(f"{path}: line {line}: this is no TOML: {what}") from None
+        hint = _hint(text.split("\n")[int(line) - 1])
+        raise SettingsError(f"{path}: line {line}: this is no TOML: {what}{hint}") from None
     except ValueError:  # More digits than Python makes a number of.
         raise SettingsError(f"{path}: it holds a number of too many digits") from None
