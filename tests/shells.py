@@ -36,7 +36,7 @@ class Shell:
     ----------
     name : str
     folder : Path
-        Where it works.
+        Where it works; commands in `bin` beside it are found.
     script : str
         Of the completion.
     """
@@ -46,7 +46,14 @@ class Shell:
         self._given = folder.parent / "given"
         (folder.parent / "script").write_text(script, encoding="utf-8")
         self._terminal, theirs = os.openpty()
-        env = {**os.environ, "TERM": "dumb", "HOME": str(folder.parent), "LC_ALL": "C.UTF-8"}
+        path = f"{folder.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        env = {
+            **os.environ,
+            "PATH": path,
+            "TERM": "dumb",
+            "HOME": str(folder.parent),
+            "LC_ALL": "C.UTF-8",
+        }
         self._process = subprocess.Popen(
             line, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=env,
             start_new_session=True, preexec_fn=_take_terminal,

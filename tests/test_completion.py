@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from shells import Shell, shell
+from store_tools import begun, forge
 
 from bigbar.__main__ import COMMANDS
 from bigbar.completion.command import main
@@ -42,6 +43,14 @@ def typing(
     """A shell to type in, in a folder with some files."""
     folder = tmp_path_factory.mktemp(request.param) / "here"
     (folder / "results of may").mkdir(parents=True)
+    (folder.parent / "bin").mkdir()
+    real = folder.parent / "bin" / "bigbar"
+    real.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m bigbar "$@"\n')
+    real.chmod(0o755)
+    for place, number in (("bigbar_output", 47), ("results of may", 83)):
+        (folder / place).mkdir(exist_ok=True)
+        begun(folder / place)
+        forge(folder / place, f"UPDATE runs SET id = {number}")
     for name in ("my prices.csv", "run.toml", "own.py", "history.csv"):
         (folder / name).touch()
     with shell(request.param, folder, scripts[request.param]) as found:
@@ -69,6 +78,15 @@ def typing(
         ("bigbar export 3 --format par\t", ["export", "3", "--format", "parquet"]),
         ("bigbar verify 3 --sam\t4", ["verify", "3", "--sample", "4"]),
         ("bigbar explain own\t", ["explain", "own.py"]),
+        ("bigbar --method loc\t", ["--method", "local"]),
+        ("bigbar --method optuna:t\t", ["--method", "optuna:tpe"]),
+        ("bigbar --method optuna:n\tx.csv", ["--method", "optuna:nsga2", "x.csv"]),
+        ("bigbar --method=optuna:c\t", ["--method=optuna:cmaes"]),
+        ("bigbar show 4\t", ["show", "47"]),
+        ("bigbar compare 4\tla\t", ["compare", "47", "last"]),
+        ("bigbar report 4\t", ["report", "47"]),
+        ("bigbar export --output results\\ of\\ may 8\t",
+         ["export", "--output", "results of may", "83"]),
         ("bigbar show --verb\t", ["show", "--verb"]),
     ],
 )  # fmt: skip

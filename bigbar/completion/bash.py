@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 
-from bigbar.completion.model import Command, Value, program
+from bigbar.completion.model import IDS, Command, Value, program
 
 # Bash takes the words as they are; with `-o filenames` readline quotes their spaces.
 _SCRIPT = r"""# Completion of NAME for bash.
@@ -13,15 +13,27 @@ _SCRIPT = r"""# Completion of NAME for bash.
 _NAME_offer() {
     local word
     while IFS= read -r word; do
-        [[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+        [[ $word == "$head$cur"* ]] && COMPREPLY+=("${word#"$head"}")
     done
 }
 
 _NAME_paths() {
     local path
     while IFS= read -r path; do
-        COMPREPLY+=("$path")
-    done < <(compgen "$1" -- "$cur")
+        COMPREPLY+=("${path#"$head"}")
+    done < <(compgen "$1" -- "$head$cur")
+}
+
+_NAME_runs() {
+    local place folder=bigbar_output
+    for (( place = 2; place < ${#COMP_WORDS[@]}; place++ )); do
+        [[ ${COMP_WORDS[place-1]} == --output ]] && folder=${COMP_WORDS[place]}
+        [[ ${COMP_WORDS[place-2]} == --output && $folder == "=" ]] && folder=${COMP_WORDS[place]}
+    done
+    folder=${folder//[\\\"\']/}
+    [[ $folder == "~/"* ]] && folder=$HOME/${folder:2}
+    command "${COMP_WORDS[0]}" history --json --output "$folder" 2>/dev/null |
+        IDS
 }
 
 _NAME_nothing() {
@@ -29,15 +41,22 @@ _NAME_nothing() {
 }
 
 _NAME() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev= command=
+    local cur=${COMP_WORDS[COMP_CWORD]} place=$COMP_CWORD head= prev= command=
     COMPREPLY=()
-    # Bash parts words at = and at : as well.
+    # Bash parts words at = and at : as well; what stands before a : is the head.
+    if [[ $cur == ":" ]]; then
+        head=${COMP_WORDS[place-1]}: cur=
+        (( place -= 1 ))
+    elif (( place > 1 )) && [[ ${COMP_WORDS[place-1]} == ":" ]]; then
+        head=${COMP_WORDS[place-2]}:
+        (( place -= 2 ))
+    fi
     if [[ $cur == "=" ]]; then
-        prev=${COMP_WORDS[COMP_CWORD-1]} cur=
-    elif (( COMP_CWORD > 1 )) && [[ ${COMP_WORDS[COMP_CWORD-1]} == "=" ]]; then
-        prev=${COMP_WORDS[COMP_CWORD-2]}
-    elif (( COMP_CWORD > 0 )); then
-        prev=${COMP_WORDS[COMP_CWORD-1]}
+        prev=${COMP_WORDS[place-1]} cur=
+    elif (( place > 1 )) && [[ ${COMP_WORDS[place-1]} == "=" ]]; then
+        prev=${COMP_WORDS[place-2]}
+    elif (( place > 0 )); then
+        prev=${COMP_WORDS[place-1]}
     fi
     cur=${cur#[\"\']}
     cur=${cur//\\/}
@@ -61,7 +80,8 @@ def script(commands: Iterable[Command]) -> str:
     """
     first, *others = commands
     parts = [*(_case(one, one.name) for one in others), _case(first, "*", others)]
-    return _SCRIPT.replace("COMMANDS", "\n".join(parts)).replace("NAME", program())
+    text = _SCRIPT.replace("COMMANDS", "\n".join(parts)).replace("IDS", IDS)
+    return text.replace("NAME", program())
 
 
 def _case(command: Command, pattern: str, others: Iterable[Command] = ()) -> str:
@@ -92,6 +112,8 @@ def _offers(value: Value) -> list[str]:
 def _lines(value: Value) -> Iterator[str]:
     if value.words:
         yield _offer(value.words)
+    if value.runs:
+        yield f"_{program()}_offer < <(_{program()}_runs)"
     if value.files:
         yield f"_{program()}_paths -f"
     elif value.folders:

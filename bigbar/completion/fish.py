@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bigbar.completion.model import Command, Option, Value, program
+from bigbar.completion.model import IDS, Command, Option, Value, program
 
 
 def script(commands: Iterable[Command]) -> str:
@@ -32,6 +32,16 @@ def _lines(first: Command, *others: Command) -> Iterator[str]:
         f"    not set -q words[2]\n    or not contains -- \"$words[2]\" "
         f"{' '.join(one.name for one in others)}\nend"
     )  # fmt: skip
+    yield (
+        f"function __{name}_ids\n    set -l words (commandline -opc)\n"
+        "    set -l folder bigbar_output\n"
+        "    if set -l place (contains -i -- --output $words)\n"
+        "        set folder $words[(math $place + 1)]\n    end\n"
+        "    for word in $words\n"
+        "        string match -q -- '--output=*' $word\n"
+        "        and set folder (string sub -s 10 -- $word)\n    end\n"
+        f"    command {name} history --json --output $folder 2>/dev/null | {IDS}\nend"
+    )  # fmt: skip
     for one in others:
         begins = "test (count (commandline -opc)) -eq 1"
         yield f"complete -c {name} -n '{begins}' -a {one.name} -d {_quoted(one.text)}"
@@ -44,6 +54,8 @@ def _lines(first: Command, *others: Command) -> Iterator[str]:
         for place in command.places:
             if place.words:
                 yield f"complete -c {name} -n '{when}' -a {_words(place)}"
+            if place.runs:
+                yield f"complete -c {name} -n '{when}' -a '(__{name}_ids)'"
 
 
 def _option(option: Option) -> str:

@@ -14,12 +14,15 @@ from bigbar.statistics import STATISTICS, Better
 from bigbar.strategies.find import BUILT_IN
 from bigbar.strategies.listing import make_parser as strategies_parser
 
+#: Placeholders that stand for a run.
+_RUNS = ("ID", "A", "B")
+
 #: What a placeholder of the help stands for, where its words are known.
 _WORDS = {
     "STAT": tuple(s.name for s in STATISTICS if s.better in (Better.HIGHER, Better.LOWER)),
     "WHICH": tuple(BUILT_IN),
     "STRATEGY": tuple(BUILT_IN),
-    **dict.fromkeys(("ID", "A", "B"), ("last",)),
+    **dict.fromkeys(_RUNS, ("last",)),
 }
 
 #: Placeholders that stand for a path, or may.
@@ -38,12 +41,15 @@ class Value:
     words : tuple of str
     files, folders : bool
         Whether a path of such a kind may.
+    runs : bool
+        Whether the number of a run may, of those in the folder that `--output` names.
     """
 
     name: str
     words: tuple[str, ...] = ()
     files: bool = False
     folders: bool = False
+    runs: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,10 @@ class Command:
     text: str
     options: tuple[Option, ...]
     places: tuple[Value, ...]
+
+
+#: Finds the numbers in what `history --json` prints, which has a line for each.
+IDS = r"""sed -n 's/^    "id": \([0-9]*\),*$/\1/p'"""
 
 
 def program() -> str:
@@ -108,7 +118,7 @@ def _value(action: argparse.Action) -> Value | None:
     words = tuple(map(str, action.choices or ())) or _WORDS.get(name, ())
     if name == "all":  # --help all
         words = (name,)
-    return Value(name, words, name in _FILES, name in _FOLDERS)
+    return Value(name, words, name in _FILES, name in _FOLDERS, name in _RUNS)
 
 
 def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:

@@ -6,13 +6,20 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from bigbar.completion.model import Command, Option, Value, program
+from bigbar.completion.model import IDS, Command, Option, Value, program
 
 _SCRIPT = r"""#compdef NAME
 # Completion of NAME for zsh.
 
 _NAME_words() {
     compadd -- "$@"
+}
+
+_NAME_runs() {
+    # Zsh quotes once more what was typed with quotes.
+    local folder=${(Q)${(Q)opt_args[--output]:-bigbar_output}}
+    compadd -- last $(command NAME history --json --output ${~folder} 2>/dev/null |
+        IDS)
 }
 
 _NAME() {
@@ -58,6 +65,7 @@ def script(commands: Iterable[Command]) -> str:
         _SCRIPT.replace("CASES", "\n".join(cases))
         .replace("COMMANDS", described)
         .replace("FIRST", _arguments(first, 4))
+        .replace("IDS", IDS)
         .replace("NAME", program())
     )
 
@@ -91,6 +99,8 @@ def _escaped(text: str) -> str:
 
 
 def _action(value: Value) -> str:
+    if value.runs:
+        return f"_{program()}_runs"
     words = f"_{program()}_words {shlex.join(value.words)}" if value.words else ""
     paths = "_files" if value.files else "_files -/" if value.folders else ""
     if words and paths:
