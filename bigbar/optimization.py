@@ -90,8 +90,14 @@ class Optimization:
         objectives, and `Shared By`, how many these are; the parameters, objectives that are
         functions, and every statistic. None of a single objective, or where none counts.
         """
+        from bigbar.report.card import FrontTable
+
         found = self.outcome.pareto
-        return None if found is None else found.frame()
+        if found is None:
+            return None
+        table = FrontTable(found.frame())
+        table.parameters = self.outcome.job.space.names
+        return table
 
     @property
     def compromise_parameters(self) -> dict[str, Any] | None:

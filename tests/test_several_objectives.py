@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import sys
 from pathlib import Path
@@ -18,12 +19,15 @@ from small_run import small_bars, small_outcome
 import bigbar
 from bigbar.choice import Choice
 from bigbar.errors import SettingsError
+from bigbar.optimization import Optimization
 from bigbar.outcome import Execution
+from bigbar.parameter import value_text
 from bigbar.pareto import COMBINATION, PLACE, SHARED, pareto_set
 from bigbar.report.answer import answer
 from bigbar.report.card import card_html
 from bigbar.report.front import front_text
 from bigbar.report.next_step import next_step
+from bigbar.report.page.numbers import statistic
 from bigbar.statistics import COLUMN
 from bigbar.store.recorder import Carried
 from bigbar.validation.findings import Findings, Verdict
@@ -190,6 +194,19 @@ def test_python_has_the_same(folder, table):
     text = page.read_text()
     assert 'id="pareto"' in text
     assert 'id="verdict"' not in text
+
+
+def test_a_notebook_shows_the_set_with_figures_as_people_write_them():
+    outcome = small_outcome(maximize=OPPOSED, k_atr=(0.8004, 1.1004, 1.5004))
+    frame = Optimization(outcome).pareto
+    first, shown = frame.iloc[0], frame._repr_html_()
+    cells = re.findall(r"<td>(.*?)</td>", shown)[: frame.shape[1]]
+    assert statistic("Return [%]", first["Return [%]"], with_unit=False) in cells
+    assert value_text(first["k_atr"]) in cells
+    assert not re.search(r"<td>-?\d+\.\d{5,}<", shown)
+    assert type(frame.head(2)) is pd.DataFrame
+    pd.testing.assert_frame_equal(pd.DataFrame(frame), outcome.pareto.frame())
+    assert pickle.loads(pickle.dumps(frame))._repr_html_() == shown
 
 
 def test_of_one_objective_there_is_no_set(folder):

@@ -5,13 +5,16 @@ Without a style sheet or a script, in the notebook's own colours, light or dark.
 
 from __future__ import annotations
 
+from functools import partial
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.outcome import Outcome
 from bigbar.paragraphs import as_arguments
-from bigbar.parameter import setting_text
+from bigbar.parameter import setting_text, value_text
 from bigbar.report.answer import full_statistics, why_nothing
 from bigbar.report.page.markup import Markup, tag
 from bigbar.report.page.numbers import number, statistic
@@ -54,6 +57,35 @@ def card_html(outcome: Outcome, findings: Findings | None, *, to_come: bool) -> 
         tag("div", _run(outcome), style="opacity:.7;margin-top:.4em"),
     ]
     return tag("div", parts, style="max-width:56em;line-height:1.45")
+
+
+class FrontTable(pd.DataFrame):
+    """A Pareto set with figures as a notebook shows all of them; what is made of it is a plain one.
+
+    Columns are those of `bigbar.pareto.ParetoSet.frame`.
+
+    Attributes
+    ----------
+    parameters : tuple of str
+        Columns that hold parameters: every digit of these is shown.
+    """
+
+    _metadata: ClassVar[list[str]] = ["parameters"]
+    parameters: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        options = pd.options.display
+        return self.to_html(
+            formatters={
+                name: value_text
+                if name in self.parameters
+                else partial(statistic, name, with_unit=False)
+                for name in self.columns
+            },
+            max_rows=options.max_rows,
+            max_cols=options.max_columns,
+            show_dimensions=True,
+        )
 
 
 def _title(outcome: Outcome, light: str) -> Markup:
