@@ -83,14 +83,18 @@ class Guard:
         self._files = _segments() | _folders()
         self._processes = set(_descendants_by_now())
 
-    def left_behind(self) -> tuple[list[str], list[str]]:
+    def left_behind(self, grace_s: float | None = None) -> tuple[list[str], list[str]]:
         """What has come and not gone since, after some moments' grace.
+
+        Parameters
+        ----------
+        grace_s : float, optional
 
         Returns
         -------
         files, processes : list of str
         """
-        deadline = time.monotonic() + GRACE_S
+        deadline = time.monotonic() + (GRACE_S if grace_s is None else grace_s)
         known = self._processes | _spared
         while True:
             found = _descendants_by_now()

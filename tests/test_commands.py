@@ -157,7 +157,7 @@ def test_one_that_is_left_behind_is_found():
     process = commands.Command(line, start_new_session=True)
     try:
         time.sleep(0.1)
-        _, processes = guard.left_behind()
+        _, processes = guard.left_behind(grace_s=0.5)
         assert [one for one in processes if one.startswith(f"{process.pid} ")]
         assert len(processes) == 1
     finally:

@@ -296,22 +296,25 @@ def done_of(folder: Path) -> int:
 
 
 def test_killed_and_continued(tmp_path, prices, capsys):
-    undisturbed = bigbar.optimize(prices, "sma_cross", **AXES | SEARCH | QUICK)
+    tries = 400
+    undisturbed = bigbar.optimize(
+        prices, "sma_cross", **AXES | SEARCH | {"max_tries": tries} | QUICK
+    )
     folder = tmp_path / "kept"
-    with Command(command(prices, folder)) as process:
+    with Command(command(prices, folder, "--max-tries", str(tries))) as process:
         deadline = time.monotonic() + 120
-        while not 20 <= done_of(folder) < 150 and time.monotonic() < deadline:
+        while not 20 <= done_of(folder) < tries and time.monotonic() < deadline:
             assert process.poll() is None
             time.sleep(0.02)
         process.kill()
     done = done_of(folder)
-    assert 20 <= done < 150
+    assert 20 <= done < tries
     for words in (["show", "1"], ["history"], ["export", "1", "--format", "csv"]):
         assert look_back([*words, "--output", str(folder)]) == 0
-    assert f"{done} of 150" in capsys.readouterr().out
-    said = run(command(prices, folder))
+    assert f"{done} of {tries}" in capsys.readouterr().out
+    said = run(command(prices, folder, "--max-tries", str(tries)))
     assert said.returncode == 0, said.stderr
-    assert f"{done:,} of 150" in said.stderr
+    assert f"{done:,} of {tries}" in said.stderr
     table = pd.read_parquet(folder / "results.parquet")
     assert table["Return [%]"].to_numpy().tobytes() == (
         undisturbed.table()["Return [%]"].to_numpy().tobytes()
@@ -320,6 +323,6 @@ def test_killed_and_continued(tmp_path, prices, capsys):
     assert receipt["result_sha256"] == undisturbed.result_sha256
     assert receipt["grid"]["search"]["method"] == "local"
     summary = json.loads((folder / "summary.json").read_text())
-    assert (summary["settings"]["method"], summary["settings"]["max_tries"]) == ("local", 150)
+    assert (summary["settings"]["method"], summary["settings"]["max_tries"]) == ("local", tries)
     assert look_back(["verify", "1", "--output", str(folder)]) == 0
     assert "Run 1 is as it was." in capsys.readouterr().out
