@@ -58,6 +58,9 @@ LEAST_SLICES = 6
 
 _SECONDS = "a number of seconds, at least 0"
 
+#: So many times the slices that were timed are timed next at most: those may have been cheap ones.
+_MORE_AT_ONCE = 16
+
 #: The golden ratio's fraction: its multiples spread over the unit interval more evenly than
 #: any shuffle, so that every beginning of the order is a fair sample of the whole.
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -315,7 +318,7 @@ def estimate_duration(
     ----------
     run : callable
         Runs some slices, side by side where it can, and returns the seconds that each took, added
-        up; compiled already. Where a backtest is slow it gets all of the sample's at once.
+        up; compiled already. After the first it gets what seems to be missing at once.
     total : int
         Combinations of the grid.
     slice_size : int
@@ -344,10 +347,11 @@ def estimate_duration(
         enough = timed >= least and slices >= LEAST_SLICES and seconds >= SAMPLE_S
         if enough or timed >= total or (timed >= least and seconds >= 1.0):
             return seconds / timed
-        if seconds / timed >= KEPT_S:
-            wanted = max(least - timed, size * (LEAST_SLICES - slices), 1)
-            # Of a small grid no more than there is: what takes long in it would take long again.
-            at_once = -(-min(wanted, total - timed) // size)
+        wanted = max(least - timed, size * (LEAST_SLICES - slices), 1)
+        if seconds:
+            wanted = max(wanted, math.ceil((SAMPLE_S - seconds) * timed / seconds))
+        # Of a small grid no more than there is: what takes long in it would take long again.
+        at_once = min(-(-min(wanted, total - timed) // size), _MORE_AT_ONCE * slices)
 
 
 def without(chunks: Iterable[tuple[int, int]], numbers: Collection[int]) -> list[tuple[int, int]]:
