@@ -56,6 +56,10 @@ from bigbar.worker_setup import WorkerSetup, among_workers, memory_of, placed, w
 #: What the validation found is kept as, for runs that come to the same result.
 _WORTH = "worth"
 
+#: The system takes some milliseconds for each process to say what memory it has: a call from Python
+#: that did not take longer than this is not kept waiting for that.
+_MOMENT_S = 0.5
+
 
 def checked_job(bars: Bars, request: Request) -> Job:
     """What is to be computed, once it is known that something can come of it.
@@ -304,7 +308,8 @@ def _optimize(outcome: Outcome, setup: WorkerSetup, listener: Listener, recorder
     recorder.swept()
     _settle(outcome, engine, listener)
     outcome.machines = pool.machines()
-    outcome.memory = memory_of(file, setup.publication, pool, outcome.execution.workers)
+    if outcome.execution.files is not None or sum(outcome.timings.values()) > _MOMENT_S:
+        outcome.memory = memory_of(file, setup.publication, pool, outcome.execution.workers)
     if outcome.stopped_by is None:
         _find_out(outcome, setup, listener, recorder, run_again=run)
 
