@@ -234,7 +234,7 @@ def alternating(
 def duration(seconds_: float) -> str:
     """Seconds as a person reads them."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds_ >= scale:
+        if abs(seconds_) >= scale:
             return f"{seconds_ / scale:.3g} {unit}"
     return f"{seconds_ / 1e-9:.3g} ns"
 
