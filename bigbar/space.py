@@ -1,4 +1,4 @@
-"""The points that a strategy is tried at, and number to values.
+"""The points that a strategy is tried at, by their numbers.
 
 A space is finite, and a point of it is a number: chunks, rows and neighbours are integers, and
 nothing is built that is not asked for.
