@@ -15,6 +15,18 @@ from bigbar.given import MOST
 #: What stands for a number, or an axis of numbers, though it begins like an option.
 _NEGATIVE = re.compile(r"-\.?\d")
 
+#: What argparse says, and the same in plain words. An option of several names goes by its last.
+_IN_PLAIN_WORDS = (
+    (r"the following arguments are required: (.+)", r"\1 is missing; --help says what it is"),
+    (r"(?:\S+/)?(\S+): expected one argument", r"\1 needs a value; --help says which"),
+    (r"(?:\S+/)?(\S+): ignored explicit argument (.+)", r"\1 is \2, but takes no value"),
+    (
+        r"(?:\S+/)?(\S+): not allowed with argument (?:\S+/)?(\S+)",
+        r"\1 and \2 exclude each other; leave one out",
+    ),
+    (r"ambiguous option: ([^\s=]+).* could match (.+)", r"\1 may be \2; write it out"),
+)
+
 
 class Several(argparse.Action):
     """An option that may be given several times; a list of what was given, else its default."""
@@ -30,7 +42,41 @@ class Several(argparse.Action):
         setattr(namespace, self.dest, [*(held if isinstance(held, list) else []), values])
 
 
-class Parser(argparse.ArgumentParser):
+class OnceParser(argparse.ArgumentParser):
+    """A parser that refuses an option of one value that is given twice: neither would be sure.
+
+    What is meant to be repeated has another action than argparse's usual one.
+
+    Raises
+    ------
+    SettingsError
+        With both values.
+    """
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse's."""
+        self._texts: dict[str, str] = {}
+        found: tuple[argparse.Namespace, list[str]] = super().parse_known_args(args, namespace)
+        return found
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        if action.option_strings and isinstance(action, argparse._StoreAction):
+            text = arg_strings[-1]
+            if action.dest in self._texts:
+                name = max(action.option_strings, key=len)
+                raise given_twice(name, self._texts[action.dest], text)
+            self._texts[action.dest] = text
+        return super()._get_values(action, arg_strings)
+
+
+def given_twice(name: str, first: str, second: str) -> SettingsError:
+    """The error that names both values of what holds one."""
+    return SettingsError(f"{name} is given twice, as {first!r} and as {second!r}; leave one out")
+
+
+class Parser(OnceParser):
     """A parser that refuses by `SettingsError`, without its usage, and with the nearest name.
 
     Options may be written with underscores, as Python has them: `--k_atr` is `--k-atr`. A value
@@ -101,11 +147,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse."""
-        missing = message.removeprefix("the following arguments are required: ")
-        if missing != message:
-            message = f"{missing} is missing; --help says what it is"
-        message = message.replace(": expected one argument", " needs a value; --help says which")
-        raise SettingsError(message.removeprefix("argument "))
+        message = message.removeprefix("argument ")
+        for theirs, plain in _IN_PLAIN_WORDS:
+            if found := re.fullmatch(theirs, message, re.DOTALL):
+                raise SettingsError(found.expand(plain))
+        raise SettingsError(message)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bigbar.account import Account, Commission
-from bigbar.command_line import at_least, number
+from bigbar.command_line import OnceParser, at_least, given_twice, number
 from bigbar.constraint import Constraint
 from bigbar.errors import SettingsError
 from bigbar.space import Space
@@ -34,9 +34,9 @@ def named_strategy(arguments: Sequence[str], default: str = DEFAULT) -> str:
     Raises
     ------
     SettingsError
-        If nothing follows the option.
+        If nothing follows the option, or it is given twice.
     """
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    first = OnceParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     first.add_argument("--strategy", default=default)
     try:
         given, _ = first.parse_known_args(list(arguments))
@@ -182,7 +182,7 @@ def product_of(spec: StrategySpec, given: argparse.Namespace) -> Space:
                 f"--param {typed!r}: write NAME=VALUES, such as --param fast=5:50:5"
             )
         if name in texts:
-            raise SettingsError(f"--param {name} is given twice")
+            raise given_twice(f"--param {name}", texts[name], values)
         texts[name] = values
     if not given.no_optimize:
         return spec.grid(texts)

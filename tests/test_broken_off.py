@@ -25,7 +25,7 @@ from bigbar.strategies.big_bar.kind import KIND as COMPILED
 from bigbar_multiprocessing_optimized import main
 
 WORDS = (
-    "--no-progress", "--workers", "1", "--verify", "2", "--atr-period", "10,20", "--k-atr",
+    "--no-progress", "--workers", "1", "--atr-period", "10,20", "--k-atr",
     "0.8,1.1,9", "--uptail-max-ratio", "0.7", "--previous-weight", "0.1,0.4",
 )  # fmt: skip
 
@@ -77,9 +77,17 @@ def source(folder: Path, bars: int = 400) -> str:
     return str(path)
 
 
-def run(folder: Path, *more: str, bars: int = 400) -> tuple[int, dict[str, Any]]:
+def run(folder: Path, *more: str, bars: int = 400, verify: int = 2) -> tuple[int, dict[str, Any]]:
     """Exit code and summary of the command; its table is there."""
-    words = [source(folder, bars), *WORDS, "--output", str(folder / "out"), *more]
+    words = [
+        source(folder, bars),
+        *WORDS,
+        "--verify",
+        str(verify),
+        "--output",
+        str(folder / "out"),
+        *more,
+    ]
     code = main(words)
     told = json.loads((folder / "out" / SUMMARY).read_text())
     assert len(pd.read_parquet(folder / "out" / RESULTS)) == told["grid"]["combinations"]
@@ -180,7 +188,7 @@ def test_a_replay_that_kills_its_worker(monkeypatch, capsys, tmp_path):
 
     killed = 3
     monkeypatch.setattr(BacktestingEngine, "stats", deadly)
-    code, told = run(tmp_path, "--start-method", "fork", "--verify", "20", "--no-validate")
+    code, told = run(tmp_path, "--start-method", "fork", "--no-validate", verify=20)
     assert code == 1
     assert told["verification"]["ok"]
     assert (told["verification"]["combinations"], told["verification"]["wanted"]) == (11, 12)

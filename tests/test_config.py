@@ -124,7 +124,7 @@ def test_the_command_line_wins(text, typed, same):
 def test_a_flag_is_switched_off_without_a_file_too():
     assert not parse_options(["f", "--plot=false"]).plot
     assert parse_options(["f", "--no_progress=true"]).no_progress
-    with pytest.raises(SettingsError, match="ignored explicit argument 'maybe'"):
+    with pytest.raises(SettingsError, match="--plot is 'maybe', but takes true"):
         parse_options(["f", "--plot=maybe"])
 
 

@@ -155,7 +155,7 @@ def test_refused_with_exit_code_2(arguments, words):
         (["f", "--engine", "compield"], "; did you mean compiled?"),
         (["f", "--start-method", "magic"], "'magic' is none of"),
         (["f", "--export", "xls"], "'xls' is none of csv"),
-        (["f", "--max", "3"], "could match --maximize, --max-tries, --max-workers, --max-memory"),
+        (["f", "--max", "3"], "may be --maximize, --max-tries, --max-workers, --max-memory"),
         (["f", "--top"], "--top needs a value; --help says which"),
         (["f", "--no-such-option"], "there is no option '--no-such-option'"),
         (["f", "--common", "worst"], "--common takes several price files"),

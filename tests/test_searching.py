@@ -275,11 +275,18 @@ def prices(tmp_path_factory) -> Path:
     return path
 
 
-def command(prices: Path, output: Path, *more: str) -> list[str]:
+def command(prices: Path, output: Path, *more: str, tries: int = 150) -> list[str]:
     words = [sys.executable, "-m", "bigbar", str(prices), "--strategy", "sma_cross"]
     for name, values in AXES.items():
         words += ["--param", f"{name}={values}"]
-    words += ["--engine", "backtesting", "--max-tries", "150", "--no-progress", "--no-validate"]
+    words += [
+        "--engine",
+        "backtesting",
+        "--max-tries",
+        str(tries),
+        "--no-progress",
+        "--no-validate",
+    ]
     words += ["--verify", "2"]
     return [*words, "--output", str(output), *more]
 
@@ -301,7 +308,7 @@ def test_killed_and_continued(tmp_path, prices, capsys):
         prices, "sma_cross", **AXES | SEARCH | {"max_tries": tries} | QUICK
     )
     folder = tmp_path / "kept"
-    with Command(command(prices, folder, "--max-tries", str(tries))) as process:
+    with Command(command(prices, folder, tries=tries)) as process:
         deadline = time.monotonic() + 120
         while not 20 <= done_of(folder) < tries and time.monotonic() < deadline:
             assert process.poll() is None
@@ -312,7 +319,7 @@ def test_killed_and_continued(tmp_path, prices, capsys):
     for words in (["show", "1"], ["history"], ["export", "1", "--format", "csv"]):
         assert look_back([*words, "--output", str(folder)]) == 0
     assert f"{done} of {tries}" in capsys.readouterr().out
-    said = run(command(prices, folder, "--max-tries", str(tries)))
+    said = run(command(prices, folder, tries=tries))
     assert said.returncode == 0, said.stderr
     assert f"{done:,} of {tries}" in said.stderr
     table = pd.read_parquet(folder / "results.parquet")

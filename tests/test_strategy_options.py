@@ -40,9 +40,8 @@ def test_another_one_has_the_defaults_of_backtest():
 
 @pytest.mark.parametrize(
     "words",
-    [["--strategy=sma_cross"], ["--strateg", "sma_cross"], ["--strat=sma_cross"],
-     ["--strategy", "big_bar", "--strategy", "sma_cross"]],
-)  # fmt: skip
+    [["--strategy=sma_cross"], ["--strateg", "sma_cross"], ["--strat=sma_cross"]],
+)
 def test_however_it_is_written(words):
     found = request("f", *words, "--param", "fast=5,10", "--trade-on-close")
     assert found.spec == StrategySpec.of(SmaCross)

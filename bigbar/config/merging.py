@@ -6,7 +6,9 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bigbar.command_line import OnceParser, given_twice
 from bigbar.config.values import PARAM, Config
+from bigbar.errors import SettingsError
 from bigbar.machine.other_programs import AUTO
 from bigbar.spec import StrategySpec
 
@@ -20,8 +22,14 @@ class _Typed(argparse.Namespace):
 
 
 def named_config(arguments: Sequence[str]) -> str | None:
-    """The file of settings that a command line names; the last one counts."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    """The file of settings that a command line names.
+
+    Raises
+    ------
+    SettingsError
+        If it names two.
+    """
+    first = OnceParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     first.add_argument("--config", "--confi", "--conf")  # However short: it is read first.
     try:
         given, _ = first.parse_known_args(list(arguments))
@@ -52,17 +60,32 @@ def typed_values(parser: argparse.ArgumentParser, words: Sequence[str]) -> dict[
         for name in action.option_strings
         if action.nargs == 0 and action.const is True
     }
-    left, off = [], {}
+    left: list[str] = []
+    off: dict[str, bool] = {}
     end = words.index("--") if "--" in words else len(words)
     for text in words[:end]:
-        name, _, value = text.partition("=")
-        name = name.replace("_", "-")
-        if name in flags and value.lower() == "false":
+        name, mark, value = text.partition("=")
+        name = _whole_name(name.replace("_", "-"), parser) if mark else name
+        if not mark or name not in flags:
+            left.append(text)
+        elif value.lower() == "true":
+            left.append(name)
+        elif value.lower() == "false":
             off[flags[name]] = False
         else:
-            left.append(name if name in flags and value.lower() == "true" else text)
+            raise SettingsError(f"{name} is {value!r}, but takes true or false, or no value")
     typed = vars(parser.parse_args([*left, *words[end:]], _Typed()))
+    for name, dest in flags.items():
+        if dest in off and typed.get(dest):
+            raise given_twice(name, "true", "false")
     return off | {dest: value for dest, value in typed.items() if value not in (None, [])}
+
+
+def _whole_name(name: str, parser: argparse.ArgumentParser) -> str:
+    """The option that a name is, or is cut short from; itself where that is none, or several."""
+    known = parser._option_string_actions
+    meant = [one for one in known if one.startswith(name)] if name.startswith("--") else []
+    return meant[0] if name not in known and len(meant) == 1 else name
 
 
 def unbeaten(
