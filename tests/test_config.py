@@ -121,6 +121,22 @@ def test_the_command_line_wins(text, typed, same):
         assert alike(found) == alike(again) == alike(parse_options(["bars.csv", *same]))
 
 
+@pytest.mark.usefixtures("here")
+def test_parameters_stand_where_the_file_has_them():
+    """The points are numbered by that, so it is the same grid, and the same run."""
+    text = "data = 'b.csv'\nstrategy = 'sma_cross'\n[param]\nslow = '20:40:10'\nfast = [5, 10]\n"
+    whole = options_of(text).request.space
+    assert whole.names == ("slow", "fast")
+    again = options_of(text, "--param", "slow=20,30,40").request.space
+    assert list(again) == list(whole)
+    one = options_of(text, "--param", "fast=7", "--param", "slow=20:40:10").request.space
+    assert one.names == ("slow", "fast")
+    assert list(one) == [{"slow": slow, "fast": 7} for slow in (20, 30, 40)]
+    more = options_of("data = 'b.csv'\nstrategy = 'sma_cross'\n[param]\nslow = 20\n",
+                      "--param", "fast=5", "--param", "slow=30").request.space  # fmt: skip
+    assert more.names == ("slow", "fast")
+
+
 def test_a_flag_is_switched_off_without_a_file_too():
     assert not parse_options(["f", "--plot=false"]).plot
     assert parse_options(["f", "--no_progress=true"]).no_progress

@@ -127,12 +127,23 @@ def unbeaten(
 def merged(
     parser: argparse.ArgumentParser, config: Config, typed: Mapping[str, Any]
 ) -> argparse.Namespace:
-    """Every option with its value: as typed, else as in the file, else the default."""
+    """Every option with its value: as typed, else as in the file, else the default.
+
+    Parameters stand where the file has them, also those that were typed: the points are numbered
+    by that, and of the same ones a run goes on.
+    """
     taking = [action for action in parser._actions if action.nargs != 0 or action.const is True]
     found = {action.dest: action.default for action in taking} | {**config.values, **typed}
-    found[PARAM] = [*config.values.get(PARAM, ()), *typed.get(PARAM, ())]
+    params = [*config.values.get(PARAM, ()), *typed.get(PARAM, ())]
+    in_file = () if config.file is None else config.file.tables.get(PARAM, ())
+    places = {name.strip(): place for place, name in enumerate(in_file)}
+    found[PARAM] = sorted(params, key=lambda one: places.get(_name(one), len(places)))
     return argparse.Namespace(**found)
 
 
 def _names(params: Iterable[str]) -> set[str]:
-    return {text.partition("=")[0].strip() for text in params}
+    return {_name(text) for text in params}
+
+
+def _name(param: str) -> str:
+    return param.partition("=")[0].strip()
