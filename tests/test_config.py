@@ -177,7 +177,15 @@ REFUSED = [
     ("[backtest]\nmin-trades = 1", "it goes above [backtest]"),
     ("[[backtest]]\ncash = 1", "line 2: backtest must be a table: [backtest]"),
     ('output = "a\\u0000"', "line 2: output is 'a"),
-    ("output = ''", "line 2: output is '' (text), but takes text in quotes"),
+    ("output = ''", 'line 2: output is an empty text; write output = "results", or leave the'),
+    ("strategy = ' '", 'line 2: strategy is an empty text; write strategy = "my.py:SmaCross"'),
+    ("maximize = []", 'line 2: maximize is an empty list; write maximize = "Sharpe Ratio", or'),
+    ("maximize = ['SQN', '']", "line 2: maximize is a list with an empty text; write"),
+    ("constraint = ''", "line 2: constraint is an empty text; write"),
+    ("k-atr = []", "line 2: k-atr is an empty list; give it a value, or leave the line out"),
+    ("top = ''", "line 2: top is an empty text; give it a value"),
+    ("[backtest]\ncommission = []", "line 3: [backtest] commission is an empty list; give it"),
+    ("[param]\noutput = ''", "line 3: [param] output is an empty text; give it a value"),
     ("backtest.cash = 0", "line 2: cash is 0.0"),
     ("[param]\nk_art = 1", "line 3: BigBar has no parameter"),
     ("[param]\nk_atr = 'x'", "line 3: "),
@@ -185,7 +193,7 @@ REFUSED = [
     ("[param]\nk_atr = {a = 1}", "line 3: [param] k_atr is {'a': 1} (a table), but takes a value"),
     ("[param]\nk_atr = [[1]]", "(a list), but takes a value, a list or start:stop:step"),
     ("[param]\nk_atr = ['1,2', 3]", "no text with a comma beside other values"),
-    ("[param]\nk_atr = []", "line 3: --k-atr '' is no axis"),
+    ("[param]\nk_atr = []", "line 3: [param] k_atr is an empty list; give it a value"),
     ("[param]\n'a=b' = 1", "line 3: 'a=b' in [param] is no name"),
     ("min-trades = '5'", "line 2: min-trades is '5' (text), but takes a number, without quotes"),
     ("min-trades = 1.5", "line 2: min-trades: '1.5' is not a whole number"),
@@ -235,6 +243,22 @@ def test_what_is_refused_is_told_with_file_and_line(text, said):
     assert "run.toml: " in str(caught.value) or "run.toml holds" in str(caught.value)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("text", "what"), [("''", "an empty text"), ("[]", "an empty list"), ("['']", "a list with")]
+)
+def test_a_price_file_that_is_none(text, what):
+    with pytest.raises(SettingsError) as caught:
+        options_of(f"# what to run\ndata = {text}\n")
+    assert str(caught.value).startswith(f"run.toml: line 2: data is {what}")
+    assert str(caught.value).endswith('; write data = "prices.csv", or leave the line out')
+
+
+@pytest.mark.usefixtures("here")
+def test_no_condition_is_none():
+    assert options_of("data = 'b.csv'\nconstraint = []\n").request.space.is_whole
 
 
 @pytest.mark.usefixtures("here")

@@ -59,7 +59,9 @@ class ConfigFile:
     def strategy(self) -> str | None:
         """What it names as the strategy, a file from where the settings are; None for nothing."""
         found = self.tables.get("strategy")
-        return self.strategy_from_here(found) if isinstance(found, str) else None
+        if isinstance(found, str) and found.strip():
+            return self.strategy_from_here(found)
+        return None
 
     def from_here(self, path: str) -> str:
         """A path that stands in the file: relative ones begin in its folder."""

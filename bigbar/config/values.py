@@ -27,6 +27,15 @@ NOT_SETTINGS = frozenset({"help", "version", "config", "save_config", "completio
 #: Options that may be given several times, which in a file may be a list of texts; an example.
 _TEXTS = {"constraint": "fast < slow", "maximize": "Sharpe Ratio"}
 
+#: What to write where nothing was written, for settings that take text.
+_EXAMPLES = _TEXTS | {
+    DATA: "prices.csv",
+    "strategy": "my.py:SmaCross",
+    "output": "results",
+    "columns": "time=Date,close=Last",
+    "keep": "top:1000",
+}
+
 #: Options that take text of numbers, which in a file may be numbers or a list of them.
 _NUMBERS = "a number, a list of numbers, or text as on the command line"
 
@@ -119,8 +128,10 @@ def config_of(file: ConfigFile, parser: argparse.ArgumentParser) -> Config:
         if dest in keys:
             raise file.refusal(f"{_called(given)} is given twice", *given)
         keys[dest] = given
+        if found != [] or dest != "constraint":  # There may well be no condition.
+            _refuse_empty(file, given, found)
         if dest == DATA:
-            several = found if isinstance(found, list) and found else [found]
+            several = found if isinstance(found, list) else [found]
             paths = [_text(file, given, one) for one in several]
             values["files"] = [one if one == "-" else file.from_here(one) for one in paths]
         else:
@@ -181,9 +192,32 @@ def _wrong(file: ConfigFile, keys: tuple[str, ...], found: Any, wanted: str) -> 
     return file.refusal(f"{_called(keys)} is {value} ({kind}), but takes {wanted}", *keys)
 
 
+def _refuse_empty(file: ConfigFile, keys: tuple[str, ...], found: Any) -> None:
+    """Refuse what says nothing: an empty text or list, or an empty text in a list.
+
+    Raises
+    ------
+    SettingsError
+        With the line, and what to write.
+    """
+    if isinstance(found, str) and not found.strip():
+        what = "an empty text"
+    elif isinstance(found, list) and not found:
+        what = "an empty list"
+    elif isinstance(found, list) and any(isinstance(one, str) and not one.strip() for one in found):
+        what = "a list with an empty text"
+    else:
+        return
+    example = _EXAMPLES.get(keys[0]) if len(keys) == 1 else None
+    write = "give it a value" if example is None else f'write {keys[-1]} = "{example}"'
+    raise file.refusal(f"{_called(keys)} is {what}; {write}, or leave the line out", *keys)
+
+
 def _text(file: ConfigFile, keys: tuple[str, ...], found: Any) -> str:
-    if not isinstance(found, str) or not found or "\0" in found:
+    if not isinstance(found, str):
         raise _wrong(file, keys, found, "text in quotes")
+    if "\0" in found:
+        raise _wrong(file, keys, found, "text without a character of number 0")
     return found
 
 
@@ -261,6 +295,7 @@ def _parameters(file: ConfigFile) -> tuple[list[str], dict[str, tuple[str, ...]]
         where = (PARAM, name)
         if not name.strip() or "=" in name:
             raise file.refusal(f"{name!r} in [{PARAM}] is no name of a parameter", *where)
+        _refuse_empty(file, where, found)
         typed.append(
             f"{name.strip()}={_numbers(file, where, found, 'a value, a list or start:stop:step')}"
         )
