@@ -24,6 +24,7 @@ from bigbar.executors.contract import Executor, Unanswered
 from bigbar.executors.inside_process import leave_if_starting
 from bigbar.interrupts import signals_raised
 from bigbar.job import Job
+from bigbar.keeping.rule import SAMPLE
 from bigbar.machine.budget import Budget, budget_for
 from bigbar.machine.describe import machine
 from bigbar.outcome import Execution, Outcome, data_values, settings_values
@@ -138,6 +139,11 @@ def optimize_bars(
         execution = _within(execution, budget)
         with room_to_search(job, asking) as job:
             rule = request.rule(job.space)
+            if request.keep is not None and rule is None and len(job.space) > 1:
+                listener.event(
+                    f"--keep top:{request.keep} leaves no row out: all of up to {SAMPLE:,} are "
+                    f"kept, and there are {len(job.space):,}"
+                )
             held = job.space if rule is None else job.space.only(np.empty(0, np.int64))
             table = ResultTable.empty(held)
             outcome = Outcome(

@@ -70,9 +70,10 @@ class Request:
         if self.asking is not None and self.whole is None:
             raise SettingsError(
                 f"--common compares the same combinations on every file, and --method "
-                f"{self.asking.method} tries others on each; use --method random, or grid"
+                f"{self.asking.method} tries others on each; use --method random, or leave "
+                "--method and --max-tries out"
             )
-        if self.keep is not None:
+        if self.rule(self.space) is not None:
             raise SettingsError(
                 "--common compares the rows of every combination, and --keep keeps a part of them; "
                 "leave one out"
@@ -87,7 +88,7 @@ class Request:
         if self.space.is_sample and self.plan is not None and self.plan.choose == "robust":
             raise SettingsError(
                 "--choose robust looks at what stands around each combination, which --max-tries "
-                "leaves out; try the whole grid (--method grid), or leave --choose out"
+                "leaves out; try the whole grid (leave --max-tries out), or leave --choose out"
             )
         self.spec.check(self.space, self.account)
 
@@ -98,9 +99,12 @@ class Request:
                 "parameter fewer values or a larger step"
             )
         if self.asking is not None:
+            search = f"--method {self.asking.method} is a search, and"
+            if self.whole is not None:  # No method was named.
+                search = "--max-tries without --method random is a search, and"
             raise SettingsError(
-                f"--keep is for grids: a search (--method {self.asking.method}) keeps the few "
-                "combinations that it tries; leave --keep out, or use --method grid or random"
+                f"--keep is for grids: {search} all that it tries is kept; leave --keep out, or "
+                "use --method random"
             )
         robust = self.plan is not None and self.plan.choose == "robust"
         if robust and self.rule(self.space) is not None:

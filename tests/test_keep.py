@@ -23,6 +23,7 @@ from bigbar.keeping.packed import packed, unpacked
 from bigbar.keeping.reduced import Done, Reduced
 from bigbar.keeping.rule import Rule, rows_kept
 from bigbar.keeping.sums import PairSums
+from bigbar.options import parse_options
 from bigbar.progress.events import Listener
 from bigbar.report.answer import answer
 from bigbar.report.files import summary
@@ -40,6 +41,16 @@ GRID = {"atr_period": "5:30:1", "k_atr": "0.5:3.5:0.1"}
 TOP = 40
 EXAMPLE = ROOT / "example.csv"
 QUICK = {"verify": 0, "validate": False, "workers": 2}
+
+
+class Told(Listener):
+    """Notes what is out of the ordinary."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def event(self, what: str) -> None:
+        self.events.append(what)
 
 
 def optimize(**options) -> bigbar.Optimization:
@@ -276,8 +287,12 @@ def test_of_one_killed_midway_it_is_said_how_to_go_on(capsys, killed_midway, wor
     assert "that counts" not in told
 
 
-def test_a_grid_that_the_sample_would_hold_is_kept_whole():
-    found = optimize(k_atr="0.5:1:0.1", keep="top:5")
+def test_a_grid_that_the_sample_would_hold_is_kept_whole_and_that_is_said():
+    told = Told()
+    found = optimize(k_atr="0.5:1:0.1", keep="top:5", listener=told)
+    assert told.events == [
+        "--keep top:5 leaves no row out: all of up to 10,000 are kept, and there are 6,240"
+    ]
     assert found.outcome.rule is None
     assert len(found.table()) == 26 * 6 * 5 * 8
 
@@ -381,12 +396,34 @@ def test_what_makes_no_sense_is_refused(given):
     ("options", "said"),
     [
         ({"choose": "robust"}, "looks at what stands around"),
-        ({"method": "local", "max_tries": 50}, "keep is for grids"),
+        ({"method": "local", "max_tries": 50}, "local is a search, and all that it tries is kept"),
     ],
 )
 def test_what_needs_every_row_is_refused(options, said):
     with pytest.raises(SettingsError, match=said):
         optimize(keep="top:5", **options)
+
+
+def test_a_method_that_was_not_named_is_not_advised_about():
+    line = ["f", "--max-tries", "50", "--keep", "top:5"]
+    with pytest.raises(SettingsError) as caught:
+        parse_options(line)
+    said = str(caught.value)
+    assert said == (
+        "--keep is for grids: --max-tries without --method random is a search, and all that it "
+        "tries is kept; leave --keep out, or use --method random"
+    )
+    assert parse_options([*line, "--method", "random"]).request.keep == 5
+
+
+def test_several_files_are_compared_where_every_row_is_kept(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).touch()
+    files = [str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), "--common", "worst"]
+    with pytest.raises(SettingsError, match="--keep keeps a part of them"):
+        parse_options([*files, "--keep", "top:5"])
+    few = parse_options([*files, "--keep", "top:5", "--atr-period", "10,20"])
+    assert few.request.rule(few.request.space) is None
 
 
 def test_where_every_row_is_kept_the_robust_choice_is_had():
