@@ -21,13 +21,16 @@ from bigbar.choice import Choice
 from bigbar.errors import SettingsError
 from bigbar.optimization import Optimization
 from bigbar.outcome import Execution
-from bigbar.parameter import value_text
+from bigbar.parameter import Parameter, value_text
 from bigbar.pareto import COMBINATION, PLACE, SHARED, pareto_set
 from bigbar.report.answer import answer
 from bigbar.report.card import card_html
+from bigbar.report.files import write_csv, write_pareto
 from bigbar.report.front import front_text
 from bigbar.report.next_step import next_step
 from bigbar.report.page.numbers import statistic
+from bigbar.results import ResultTable
+from bigbar.space import Space
 from bigbar.statistics import COLUMN
 from bigbar.store.recorder import Carried
 from bigbar.validation.findings import Findings, Verdict
@@ -104,6 +107,26 @@ def test_the_file_holds_what_no_other_beats(folder, table):
     assert found["k_atr"].tolist() == table["k_atr"][found.index].tolist()
     assert found.groupby(PLACE)[SHARED].first().tolist() == found.groupby(PLACE).size().tolist()
     assert found.groupby(PLACE)[BOTH].nunique().to_numpy().max() == 1
+
+
+def test_numbers_of_a_column_are_written_one_way(tmp_path):
+    """Also of a parameter that has whole numbers, fractions and none; as in `results.csv`."""
+    space = Space([Parameter("stop", (None, 0, 0.5, 1)), Parameter("side", ("a,b", 'c"d'))])
+    table = ResultTable.empty(space)
+    table.values[:] = 0.0
+    table.values[:, COLUMN["# Trades"]] = 5
+    table.values[:, COLUMN["Return [%]"]] = np.arange(8) / 4
+    table.values[:, COLUMN["Max. Drawdown [%]"]] = -np.arange(8) / 4
+    found = pareto_set(table, Choice.of(BOTH, 1))
+    assert len(found) == 8
+    front = pd.read_csv(write_pareto(tmp_path / "p.csv", found), dtype=str, index_col=COMBINATION)
+    rows = pd.read_csv(write_csv(tmp_path / "r.csv", table), dtype=str)
+    for text in (front.sort_index(), rows):
+        assert text["stop"].tolist() == [np.nan] * 2 + ["0.0"] * 2 + ["0.5"] * 2 + ["1.0"] * 2
+        assert text["side"].tolist() == ["a,b", 'c"d'] * 4
+        assert text["Return [%]"].tolist()[:5] == ["0.0", "0.25", "0.5", "0.75", "1.0"]
+        assert set(text["Commissions [$]"]) == {"0.0"}
+        assert set(text["# Trades"]) == {"5"}
 
 
 def test_the_summary_has_it(folder, table):
