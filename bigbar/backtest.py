@@ -52,6 +52,7 @@ from bigbar.space import Space  # noqa: E402
 from bigbar.spec import StrategySpec  # noqa: E402
 from bigbar.store.fingerprint import bars_sha256  # noqa: E402
 from bigbar.store.recording import ReusePolicy  # noqa: E402
+from bigbar.units import agreeing  # noqa: E402
 from bigbar.validation.plan import Plan  # noqa: E402
 from bigbar.verification.best_run import held_against  # noqa: E402
 
@@ -291,7 +292,8 @@ class Backtest(backtesting.Backtest):
         first = found.failures[0].reason.strip()
         if len(found.failures) < len(found):
             warnings.warn(
-                f"{len(found.failures):,} of {len(found):,} combinations failed and are NaN; see "
+                f"{len(found.failures):,} of {len(found):,} combinations failed and "
+                f"{agreeing(len(found.failures), 'is', 'are')} NaN; see "
                 f"`last.failures` of the Backtest. The first: {cause_of(first)}",
                 stacklevel=4,
             )

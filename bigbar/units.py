@@ -18,6 +18,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def agreeing(number: int, one: str, several: str) -> str:
+    """The verb that goes with a number: of 1 the first, else the second."""
+    return one if number == 1 else several
+
+
 def signs(text: str) -> str:
     """A number as it is written for people: with a true minus, and no minus before a zero."""
     if not any(digit in text for digit in "123456789"):

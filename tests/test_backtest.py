@@ -585,7 +585,7 @@ def test_what_all_of_them_raise_is_raised():
 
 def test_what_some_raise_is_told():
     backtest = bigbar.Backtest(BARS, Refusing)
-    with pytest.warns(UserWarning, match="1 of 3 combinations failed and are NaN") as told:
+    with pytest.warns(UserWarning, match="1 of 3 combinations failed and is NaN") as told:
         stats, heatmap = backtest.optimize(n1=[3, 4, 5], n2=8, return_heatmap=True)
     mine = [one for one in told if "failed" in str(one.message)]
     assert [one.filename for one in mine] == [__file__]

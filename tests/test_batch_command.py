@@ -294,7 +294,7 @@ def test_what_failed_alone_is_run_again(tmp_path):
     retried = run(tmp_path, *words, "--retry-failed")
     assert retried.returncode == 3
     assert taken(out) == [True, False]
-    assert "c: run 2: 1 combination that failed are run again" in retried.stderr
+    assert "c: run 2: 1 combination that failed is run again" in retried.stderr
     fresh = run(tmp_path, "a.csv", *QUICK, "--retry-failed", "other.csv")
     assert fresh.returncode == 2
     assert taken(out) == [True, False]  # Nothing was run, so nothing was written.

@@ -193,7 +193,7 @@ def test_a_replay_that_kills_its_worker(monkeypatch, capsys, tmp_path):
     assert told["verification"]["ok"]
     assert (told["verification"]["combinations"], told["verification"]["wanted"]) == (11, 12)
     assert "the verification broke off (combination 3: " in told["broke_off"][0]
-    assert "1 more were not replayed" in " ".join(capsys.readouterr().out.split())
+    assert "1 more was not replayed" in " ".join(capsys.readouterr().out.split())
 
 
 def test_from_python(brittle):

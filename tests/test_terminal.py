@@ -104,8 +104,10 @@ def test_what_is_said_of_earlier_runs():
         "Reuse      reusing 56,420 rows of run 3\n"
     )
     assert told(lambda terminal: terminal.reusing(10, 30, [3, 5])) == (
-        "Reuse      reusing 10 rows of run 3 and 5; the other 20 that are there are quicker run "
-        "again\n"
+        "Reuse      reusing 10 rows of run 3 and 5; 20 more are there, but quicker run again\n"
+    )
+    assert told(lambda terminal: terminal.reusing(10, 11, [3])) == (
+        "Reuse      reusing 10 rows of run 3; 1 more is there, but quicker run again\n"
     )
 
 
@@ -139,6 +141,9 @@ def test_of_a_search_the_grid_names_method_and_constraint():
     stream = io.StringIO()
     Terminal(stream, show_bar=False).grid(options.request.space, options.chosen_by)
     assert 'of which 40 are tried (--method local, --constraint "k_atr < 3")' in stream.getvalue()
+    one = parse_options(["f", "--method", "local", "--max-tries", "1"])
+    Terminal(stream, show_bar=False).grid(one.request.space, one.chosen_by)
+    assert "of which 1 is tried (--method local)" in stream.getvalue()
     assert parse_options(["f", "--method", "random", "--max-tries", "40"]).chosen_by == \
         "--method random"  # fmt: skip
 

@@ -19,7 +19,7 @@ from bigbar.progress.terminal import Terminal
 from bigbar.report.console import MARKS
 from bigbar.sharing.frames import Publication
 from bigbar.space import Space
-from bigbar.units import counted, signs
+from bigbar.units import agreeing, counted, signs
 
 #: Of a name, before the bar.
 _MOST_NAME = 24
@@ -76,7 +76,8 @@ class FilesTerminal(Terminal):
         self.event(f"resuming run {run}, {share} % already done ({done:,} of {total:,})")
 
     def retrying(self, run: int, count: int) -> None:
-        self.event(f"run {run}: {counted(count, 'combination')} that failed are run again")
+        are = agreeing(count, "is", "are")
+        self.event(f"run {run}: {counted(count, 'combination')} that failed {are} run again")
 
     def reusing(self, rows: int, there: int, runs: Sequence[int]) -> None:
         self.event(f"reusing {counted(rows, 'row')} of run {' and '.join(map(str, runs))}")

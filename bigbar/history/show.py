@@ -17,7 +17,7 @@ from bigbar.space import Space
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 from bigbar.store.strategy_code import UNFOLLOWED
-from bigbar.units import as_bytes, counted
+from bigbar.units import agreeing, as_bytes, counted
 
 #: Failures that are named where a run came to no answer; all of them are in `--json`.
 _FAILURES = 3
@@ -83,7 +83,8 @@ def _without_answer(run: Run) -> str:
         return f"Run {run.id} failed its verification; its rows are not to be used.\n{run.error}"
     how = "is still running" if run.state == "running" else "was interrupted"
     text = (
-        f"Run {run.id} {how}: {run.done:,} of {counted(run.combinations, 'combination')} are done"
+        f"Run {run.id} {how}: {run.done:,} of {counted(run.combinations, 'combination')} "
+        f"{agreeing(run.done, 'is', 'are')} done"
         + (f", {run.failed:,} of them failed." if run.failed else ".")
     )
     if run.done and not listing.rows_to_come(run):

@@ -20,7 +20,7 @@ from bigbar.progress.events import Listener, Progress
 from bigbar.sharing.frames import Publication
 from bigbar.space import Space
 from bigbar.streams import Listened
-from bigbar.units import as_bytes, as_seconds, counted
+from bigbar.units import agreeing, as_bytes, as_seconds, counted
 
 #: The bar is drawn anew this often, in seconds.
 REFRESH_S = 0.1
@@ -90,7 +90,8 @@ class Terminal(Listener):
         elif grid.is_whole:
             whole = f"{product} = {whole}" if len(grid.shape) > 1 else whole
         elif grid.is_sample:
-            whole = f"{product} = {grid.product:,}, of which {len(grid):,} are tried ({chosen_by})"
+            tried = f"{len(grid):,} {agreeing(len(grid), 'is', 'are')}"
+            whole = f"{product} = {grid.product:,}, of which {tried} tried ({chosen_by})"
         else:
             whole = f"{product} = {grid.product:,}, of which the constraint leaves {whole}"
         self.line("Grid", *named, whole)
@@ -154,7 +155,8 @@ class Terminal(Listener):
     def reusing(self, rows: int, there: int, runs: Sequence[int]) -> None:
         text = f"reusing {counted(rows, 'row')} of run {' and '.join(map(str, runs))}"
         if rows < there:
-            text += f"; the other {there - rows:,} that are there are quicker run again"
+            left = there - rows
+            text += f"; {left:,} more {agreeing(left, 'is', 'are')} there, but quicker run again"
         self.line("Reuse", text)
 
     @contextmanager

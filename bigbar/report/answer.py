@@ -20,7 +20,7 @@ from bigbar.report.console import MARKS, WIDTH
 from bigbar.report.figures import figures_text
 from bigbar.report.front import front_text
 from bigbar.report.next_step import next_step
-from bigbar.units import counted
+from bigbar.units import agreeing, counted
 from bigbar.validation import wording
 from bigbar.validation.findings import Findings
 
@@ -256,7 +256,7 @@ def verification_text(outcome: Outcome, *, brief: bool = False) -> str:
         text = "nothing could be compared"
     left = found.wanted - found.combinations - len(found.unsteady)
     if PROOF in outcome.broke_off:
-        text += f"; {left} more were not replayed"
+        text += f"; {left} more {agreeing(left, 'was', 'were')} not replayed"
     elif left:
         text += f"; {too_late(left, outcome.execution.verify)}"
     if found.unsteady:

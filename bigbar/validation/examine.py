@@ -17,6 +17,7 @@ from bigbar.job import Job
 from bigbar.results import ResultTable
 from bigbar.search.find import Asking
 from bigbar.space import Space
+from bigbar.units import agreeing
 from bigbar.validation.benchmark import buy_and_hold
 from bigbar.validation.compounding import returns_within
 from bigbar.validation.conduct import find_conduct
@@ -262,7 +263,8 @@ def _of_a_sample(space: Space) -> tuple[str, ...]:
     if not space.is_sample:
         return ()
     return (
-        f"{len(space):,} of {space.product:,} combinations were tried, spread evenly by chance: "
+        f"{len(space):,} of {space.product:,} combinations "
+        f"{agreeing(len(space), 'was', 'were')} tried, spread evenly by chance: "
         "luck and the probability of overfitting are about these; what stands around each was not "
         "run, so no plateau was looked for",
     )

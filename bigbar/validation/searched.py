@@ -26,6 +26,7 @@ from bigbar.search.tries import Tries
 from bigbar.sharing.asked import AskedSpace, room_for
 from bigbar.space import Space
 from bigbar.statistics import COLUMN, Better
+from bigbar.units import agreeing
 from bigbar.validation.findings import Bootstrap, Neighbours
 from bigbar.validation.luck import LuckFindings, assess_luck
 from bigbar.validation.single import whole_span
@@ -344,7 +345,8 @@ def held_alone(
 def note_of(asking: Asking, tried: int) -> str:
     """What can be said of points that a search chose, and what cannot."""
     return (
-        f"{tried:,} of {asking.product.product:,} combinations were tried, each by what came of "
+        f"{tried:,} of {asking.product.product:,} combinations "
+        f"{agreeing(tried, 'was', 'were')} tried, each by what came of "
         f"those before it (--method {asking.method}): they are no sample of the grid, so luck's "
         "best over them, the probability of overfitting and the deflated Sharpe ratio would "
         "flatter the result and are left out; bars that were held back (--holdout 0.2) and the "

@@ -19,6 +19,7 @@ from bigbar.report.page.subject import TOP_SETTINGS, Section, Subject
 from bigbar.report.page.surface import CELL_IN_WORDS
 from bigbar.report.page.tables import parameter_cells, statistic_cell
 from bigbar.statistics import Better
+from bigbar.units import agreeing
 from bigbar.validation.wording import STRONG, chance_text
 
 #: Columns of the table besides the parameters and the objectives.
@@ -207,10 +208,14 @@ def _says(found: ParetoSet, cloud: Cloud, x: tuple[Any, str], y: tuple[Any, str]
     if len(points) > 1 and len(found.choice.objectives) == 2:
         told.append(at(f"the best by {names[1]}", int(points[-1])))
     text = f"{' and '.join(names)} of {'; '.join(told)}"
-    beyond = f" {cloud.beyond:,} far outliers are not drawn." if cloud.beyond else ""
+    beyond = ""
+    if cloud.beyond:
+        are = agreeing(cloud.beyond, "is", "are")
+        beyond = f" {count(cloud.beyond, 'far outlier')} {are} not drawn."
     infinite = int(np.count_nonzero(~np.isfinite(x[0][found.points] + y[0][found.points])))
     if infinite:
-        beyond += f" {infinite:,} results of the set are infinite, and not drawn."
+        are = agreeing(infinite, "is", "are")
+        beyond += f" {count(infinite, 'result')} of the set {are} infinite, and not drawn."
     return f"{text}.{beyond}"
 
 

@@ -21,6 +21,7 @@ from bigbar.report.page.markup import (
 )
 from bigbar.report.page.numbers import amount, chance, count, number, percent, share
 from bigbar.report.page.subject import Section, Subject
+from bigbar.units import agreeing
 from bigbar.validation.findings import Bootstrap, DeflatedSharpe, Overfitting
 from bigbar.validation.wording import sharpe_name
 
@@ -175,7 +176,8 @@ def _bootstrap(found: Bootstrap) -> Markup:
     return escaped([
         tag("h3", f"Could luck have done it? By {what}"),
         paragraph(
-            f"{found.combinations:,} settings were tried on {count(found.periods, 'period')}."
+            f"{count(found.combinations, 'setting')} {agreeing(found.combinations, 'was', 'were')} "
+            f"tried on {count(found.periods, 'period')}."
             f"{tries} {told}",
             earlier,
             notes,

@@ -23,6 +23,7 @@ from bigbar.report.page.numbers import count, minute, number, percent, sort_valu
 from bigbar.report.page.subject import Section, Subject
 from bigbar.report.page.thinning import MOST_BARS, around, join_bars
 from bigbar.report.page.trade_figures import trade_figures
+from bigbar.units import agreeing
 
 #: Rows of the list of trades on the page; all of them are in trades.csv.
 MOST_LISTED = 500
@@ -148,7 +149,8 @@ def _prices_say(
     if subject.still_open:
         says += "A position is still open at the last bar: in the equity, but not in this list. "
     if len(marked) < len(trades):
-        says += f"The last {len(marked):,} trades are marked. "
+        are = agreeing(len(marked), "is", "are")
+        says += f"The last {count(len(marked), 'trade')} {are} marked. "
     if subject.holdout is not None:
         says += "Trades on the unseen days are not listed. "
     joined = int(bars["Bars"].max())
