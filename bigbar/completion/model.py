@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bigbar.dashboard.command import make_parser as dashboard_parser
 from bigbar.explanation import make_parser as explain_parser
 from bigbar.history.command import make_parser as history_parser
+from bigbar.machine.other_programs import AUTO
 from bigbar.parser import PROGRAM, make_parser
 from bigbar.statistics import STATISTICS, Better
 from bigbar.strategies.find import BUILT_IN
@@ -23,6 +24,14 @@ _WORDS = {
     "WHICH": tuple(BUILT_IN),
     "STRATEGY": tuple(BUILT_IN),
     **dict.fromkeys(_RUNS, ("last",)),
+}
+
+#: What an option may take, where its placeholder says less: a word, or an example of its form.
+_OF_OPTION = {
+    "keep": ("all", "top:1000"),
+    "workers": (AUTO,),
+    "cluster": (AUTO, "local:2"),
+    "time_format": ("s", "ms", "us", "ns"),
 }
 
 #: Placeholders that stand for a path, or may.
@@ -115,7 +124,8 @@ def _value(action: argparse.Action) -> Value | None:
     if action.nargs == 0:
         return None
     name = str(action.metavar or action.dest)
-    words = tuple(map(str, action.choices or ())) or _WORDS.get(name, ())
+    of_option = _OF_OPTION.get(action.dest) or _WORDS.get(name, ())
+    words = tuple(map(str, action.choices or ())) or of_option
     if name == "all":  # --help all
         words = (name,)
     return Value(name, words, name in _FILES, name in _FOLDERS, name in _RUNS)
