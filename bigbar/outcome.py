@@ -258,6 +258,7 @@ class Outcome:
     config: dict[str, str] | None = None
     asking: Asking | None = None
     untried: int = 0
+    search_s: float = 0.0
     rule: Rule | None = None
     reduced: Reduced | None = None
 
@@ -280,6 +281,7 @@ class Outcome:
             memory=metrics.peak_memory,
             shared=self.shared_bytes,
             disk=self.written_bytes,
+            search_s=self.search_s,
         )
 
     @property

@@ -136,6 +136,8 @@ def optimize_bars(
         listener.event(f"removed {removed} {what} that a killed run had left behind")
     with signals_raised(), placed(request.execution, listener) as execution:
         budget = _budget(bars, job, execution, request, engine.backtest_s)
+        if asking is not None:
+            budget = replace(budget, method=asking.method)
         execution = _within(execution, budget)
         with room_to_search(job, asking) as job:
             rule = request.rule(job.space)
@@ -374,6 +376,7 @@ def _tell_forecast(outcome: Outcome, budget: Budget, listener: Listener) -> None
     known = int(np.count_nonzero(carried.done | (carried.taken > 0)))
     if carried.retry is not None:
         known = stored = total - len(carried.retry)
+        budget = replace(budget, method=None)  # Nothing is chosen any more.
     if known and outcome.rule is None:
         files = outcome.execution.files
         budget = budget.of_the_rest(known=known, stored=stored, files=files)

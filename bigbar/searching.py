@@ -9,9 +9,11 @@ new.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ from bigbar.progress.best import BestSoFar
 from bigbar.progress.events import Listener, Progress
 from bigbar.results import ResultTable
 from bigbar.search.find import SEVERAL, Asking
+from bigbar.search.pace import Pace
 from bigbar.search.tries import Tries
 from bigbar.sharing.asked import AskedSpace, room_for
 from bigbar.statistics import COLUMN
@@ -42,6 +45,10 @@ _SLICE_S = 0.002
 
 #: Rows out of the store that are computed again before the search is told of any.
 _COMPUTED_AGAIN = 10
+
+#: That a search takes time for itself is told where it comes to so many seconds in all, once this
+#: share of its points was tried: before that a few points would speak for all.
+_WORTH_TELLING_S, _TOLD_AT = 2.0, 0.1
 
 
 @contextmanager
@@ -82,7 +89,9 @@ def search(
     _begin(outcome, space)
     objectives = outcome.choice.objectives
     seen = outcome.asking.seen(len(objectives))
-    tries = Tries(outcome.asking.searcher(seen), space.numbers, objectives=seen)
+    pace = Pace(len(space))
+    searcher = pace.timed(partial(outcome.asking.searcher, seen))
+    tries = Tries(searcher, space.numbers, objectives=seen)
     if seen < len(objectives):
         listener.event(
             f"--method {outcome.asking.method} goes by {objectives[0].name}; "
@@ -92,11 +101,15 @@ def search(
     wrong: list[Difference] = []
     try:
         with listener.progress(len(space)) as bar:
-            while not wrong and len(places := tries.ask()):
+            while not wrong and len(places := pace.timed(tries.ask)):
                 wrong = answering.answer(places, bar)
-                tries.tell(places, answering.scores(places))
+                pace.timed(partial(tries.tell, places, answering.scores(places)))
+                pace.chose(places.stop)
+                answering.predict(pace, places.stop, bar, listener)
     except Interrupted as stop_signal:
         outcome.stopped_by = stop_signal.signal_number
+    finally:
+        outcome.search_s += pace.spent_s
     if wrong:
         computed = np.zeros(len(space), np.bool_)
         distrust(outcome, listener, recorder, wrong, computed=computed)
@@ -160,6 +173,8 @@ class _Answering:
         self._pool, self._recorder = pool, recorder
         self._throttle, self._best = throttle_of(outcome), BestSoFar(outcome.choice)
         self._timed, self._spent = 0, 0.0
+        self._ran, self._ran_s = 0, 0.0
+        self._has_told = False
         self._to_compute_again = _COMPUTED_AGAIN
         index = outcome.bars.frame.index[outcome.job.bars]
         self._ends = index[0], index[-1]
@@ -190,11 +205,27 @@ class _Answering:
                 wrong += wrong_rows(outcome, first, found.rows)
         if wrong:
             return wrong
+        begun = time.perf_counter()
+        self._ran += int(np.count_nonzero(~kept))
         for piece, found in answers(outcome, self._pool, self._cut(start, kept), self._throttle):
             take(outcome, self._recorder, piece, found)
             self._time(found)
             self._show(bar, *piece, piece[1] - piece[0])
+        self._ran_s += time.perf_counter() - begun
         return []
+
+    def predict(self, pace: Pace, tried: int, bar: Progress, listener: Listener) -> None:
+        """Predict the end by what backtests take, and by what the search takes for itself."""
+        asking, total = self._outcome.asking, len(self._space)
+        own_s = pace.left_s()
+        if asking is None or own_s is None or not self._ran:
+            return
+        left_s = own_s + (total - tried) * self._ran_s / self._ran
+        bar.expect(left_s)
+        whole_s = pace.spent_s + own_s
+        if not self._has_told and whole_s >= _WORTH_TELLING_S and tried >= _TOLD_AT * total:
+            listener.searching(asking.method, whole_s, left_s)
+            self._has_told = True
 
     def _take_out(self, start: int, stop: int) -> None:
         """Have what the store has: of this run, and of others."""

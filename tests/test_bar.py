@@ -63,6 +63,24 @@ def test_a_resumed_run_is_judged_by_what_is_done_now():
         assert bar.predicted_s() == pytest.approx(4.0)
 
 
+def test_what_is_expected_predicts_until_it_is_told_anew():
+    """As of a search that takes ever longer to choose."""
+    with ClockedBar(total=100, in_flight=0.0) as bar:
+        bar.now = 2.0
+        bar.update(20)
+        bar.expect(30.0)
+        assert bar.predicted_s() == pytest.approx(32.0)
+        bar.now = 12.0
+        bar.update(10)
+        assert bar.predicted_s() == pytest.approx(32.0)
+        bar.expect(40.0)
+        assert bar.predicted_s() == pytest.approx(52.0)
+        bar.now = 60.0  # It has taken longer: the speed so far is what is left to go by.
+        assert bar.predicted_s() == pytest.approx(60.0 + 70 / (30 / 60.0))
+        bar.update(70)
+        assert bar.predicted_s() == 60.0
+
+
 def test_the_end_is_what_it_took():
     with ClockedBar(total=100, in_flight=10.0) as bar:
         bar.now = 12.5

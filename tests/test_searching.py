@@ -19,7 +19,10 @@ import bigbar
 from bigbar.engines.one_by_one import OneByOne
 from bigbar.errors import Interrupted
 from bigbar.history.command import main as look_back
+from bigbar.machine.budget import Budget
 from bigbar.progress.events import Listener
+from bigbar.search.contract import Ground
+from bigbar.search.find import SEARCHES
 from bigbar.store.receipt import read_receipt
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import StoreError
@@ -39,6 +42,9 @@ class Told(Listener):
     said: list[str] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     best: str = ""
+    expected: list[float] = field(default_factory=list)
+    estimates: list[tuple[str, float, float]] = field(default_factory=list)
+    budget: Budget | None = None
 
     @contextmanager
     def progress(self, total: int, done: int = 0, in_flight: float = 0.0):
@@ -53,6 +59,15 @@ class Told(Listener):
 
     def set_postfix_str(self, s: str, refresh: bool) -> None:
         self.best = s
+
+    def expect(self, seconds: float) -> None:
+        self.expected.append(seconds)
+
+    def forecast(self, budget: Budget) -> None:
+        self.budget = budget
+
+    def searching(self, method: str, seconds: float, left_s: float) -> None:
+        self.estimates.append((method, seconds, left_s))
 
     def event(self, what: str) -> None:
         self.said.append(what)
@@ -248,6 +263,50 @@ def test_methods_of_packages_are_carried_out_alike(tmp_path, method):
     again = optimize(told, store=tmp_path, method=method, max_tries=60, start_method="spawn")
     assert told.said[0].startswith("resuming 1: ")
     assert bits(again) == bits(whole)
+
+
+class Slow:
+    """Points by chance, by a search that takes ever longer to choose: 1 ms, then up to 21 ms."""
+
+    why_ended = ""
+
+    def __init__(self, ground: Ground) -> None:
+        self._left = np.random.default_rng(0).permutation(ground.product.product).astype(np.int64)
+        self._asked = 0
+
+    def ask(self) -> np.ndarray:
+        time.sleep(5 * (0.001 + 0.0001 * self._asked))
+        found = self._left[self._asked : self._asked + 5]
+        self._asked += 5
+        return found
+
+    def tell(self, numbers: np.ndarray, scores: np.ndarray) -> None:
+        """It learns nothing."""
+
+
+def test_what_the_search_takes_for_itself_is_told_and_predicted(monkeypatch):
+    """Of 200 points: 2.2 s for choosing, of which the forecast by backtests knows nothing."""
+    monkeypatch.setitem(SEARCHES, "local", f"{__name__}:Slow")
+    told = Told()
+    found = optimize(told, max_tries=200, engine="compiled").outcome
+    assert found.search_s >= 2.1
+    ((method, seconds, left_s),) = told.estimates
+    assert method == "local"
+    assert seconds == pytest.approx(found.search_s, rel=0.5)
+    assert left_s > 0.5 * seconds
+    assert told.expected[0] > told.expected[len(told.expected) // 2] > told.expected[-1]
+    assert told.budget.method == "local"
+    time_s = found.against_forecast["time_s"]
+    assert time_s["search"] == pytest.approx(found.search_s, abs=0.001)
+    assert time_s["after_estimate"] > time_s["search"]
+
+
+def test_a_quick_search_is_not_told_of(undisturbed):
+    told = Told()
+    optimize(told, max_tries=60)
+    assert not told.estimates
+    assert "search" not in optimize(method="grid", max_tries=None, fast="3:5:1", slow="40:45:1")\
+        .outcome.against_forecast["time_s"]  # fmt: skip
 
 
 def test_several_files_are_searched_each_by_itself(tmp_path, undisturbed):

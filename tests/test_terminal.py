@@ -109,6 +109,10 @@ def test_what_is_said_of_earlier_runs():
     assert told(lambda terminal: terminal.reusing(10, 11, [3])) == (
         "Reuse      reusing 10 rows of run 3; 1 more is there, but quicker run again\n"
     )
+    assert told(lambda terminal: terminal.searching("optuna:tpe", 58.2, 61.0)) == (
+        "Estimate   optuna:tpe takes about 58.2 s to choose all combinations; with their "
+        "backtests, about 61 s are left\n"
+    )
 
 
 def test_the_bar_starts_where_the_run_was():

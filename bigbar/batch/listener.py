@@ -102,6 +102,9 @@ class FilesTerminal(Terminal):
     def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
         """Not told of each."""
 
+    def searching(self, method: str, seconds: float, left_s: float) -> None:
+        """Not told of each."""
+
     def verifying(self, wanted: int) -> None:
         """Not told of each."""
 

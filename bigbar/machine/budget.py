@@ -68,6 +68,9 @@ class Budget:
         Bytes that a worker may take on top of what it has at its start.
     notes : tuple of str
         What a person should know: fewer workers than asked for, or too little of something.
+    method : str or None
+        The search that chooses the combinations: what it takes for itself depends on the machine
+        and on what it finds, and is not forecast; None where none does.
     """
 
     load: Workload
@@ -75,6 +78,7 @@ class Budget:
     memory_limit: int
     growth: int
     notes: tuple[str, ...] = ()
+    method: str | None = None
 
     def of_the_rest(self, *, known: int, stored: int, files: Files | None) -> Budget:
         """The same, where earlier runs have a part of the answer.
@@ -94,7 +98,14 @@ class Budget:
         )
 
     def against(
-        self, *, backtest_s: float, seconds: float, memory: int, shared: int, disk: int
+        self,
+        *,
+        backtest_s: float,
+        seconds: float,
+        memory: int,
+        shared: int,
+        disk: int,
+        search_s: float = 0.0,
     ) -> dict[str, dict[str, float]]:
         """The forecast and what it came to.
 
@@ -104,12 +115,14 @@ class Budget:
             How long a backtest took in the sample; 0 where there was none.
         seconds, memory, shared, disk
             What the run took, as in `Forecast`.
+        search_s : float, optional
+            Of these seconds, what a search took for itself.
 
         Returns
         -------
         dict
             `forecast` and `actual` of `time_s`, `memory_bytes`, `shared_bytes` and `disk_bytes`;
-            of the time also as it was expected `after_estimate`.
+            of the time also as it was expected `after_estimate`, and what of it was `search`.
         """
         told: dict[str, dict[str, float]] = {
             "time_s": {"forecast": round(self.forecast.seconds, 3), "actual": round(seconds, 3)},
@@ -119,7 +132,9 @@ class Budget:
         }
         if backtest_s:
             later = forecast(self.load, present=0, backtest_s=backtest_s).seconds
-            told["time_s"]["after_estimate"] = round(later, 3)
+            told["time_s"]["after_estimate"] = round(later + search_s, 3)
+        if self.method is not None:
+            told["time_s"]["search"] = round(search_s, 3)
         return told
 
 

@@ -39,7 +39,12 @@ class Bar(tqdm):
 
     def __init__(self, *, in_flight: float, **options: Any) -> None:
         self._in_flight = in_flight  # first: tqdm draws while it is being made
+        self._end_s: float | None = None
         super().__init__(**options)
+
+    def expect(self, seconds: float) -> None:
+        """Predict the end by this, in so many seconds, until it is told anew."""
+        self._end_s = float(super().format_dict["elapsed"]) + seconds
 
     @property
     def format_dict(self) -> dict[str, Any]:
@@ -50,4 +55,6 @@ class Bar(tqdm):
         done = drawn["n"] - drawn["initial"]
         if done and drawn["elapsed"] and drawn["n"] < drawn["total"]:
             drawn["rate"] = (done + self._in_flight) / drawn["elapsed"]
+            if self._end_s is not None and self._end_s > drawn["elapsed"]:
+                drawn["rate"] = (drawn["total"] - drawn["n"]) / (self._end_s - drawn["elapsed"])
         return drawn

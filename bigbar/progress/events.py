@@ -23,6 +23,10 @@ class Progress(Protocol):
         """Count `n` more."""
         ...
 
+    def expect(self, seconds: float) -> Any:
+        """Predict the end by this, in so many seconds, and not by the speed so far."""
+        ...
+
     def set_postfix_str(self, s: str, refresh: bool) -> Any:
         """Show something else beside the count, at once if `refresh`."""
         ...
@@ -48,6 +52,9 @@ class Listener:
 
     def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
         """A backtest takes about this long; this many combinations go out at once."""
+
+    def searching(self, method: str, seconds: float, left_s: float) -> None:
+        """A search takes so long in all for itself; it and its backtests will take so much more."""
 
     def resuming(self, run: int, begun: datetime, done: int, total: int) -> None:
         """A run that was begun earlier is continued: so many of all combinations are done."""
@@ -83,6 +90,9 @@ class Listener:
 
 class _Uncounted:
     def update(self, n: int) -> None:
+        """Nobody watches."""
+
+    def expect(self, seconds: float) -> None:
         """Nobody watches."""
 
     def set_postfix_str(self, s: str, refresh: bool) -> None:

@@ -55,6 +55,10 @@ class Noted(Listener):
         self._listener.estimated(seconds, chunk_size, chunks)
         self._note("note", f"a backtest takes about {as_seconds(seconds)}")
 
+    def searching(self, method: str, seconds: float, left_s: float) -> None:
+        self._listener.searching(method, seconds, left_s)
+        self._note("note", f"{method} takes about {as_seconds(seconds)} to choose")
+
     def resuming(self, run: int, begun: datetime, done: int, total: int) -> None:
         self._listener.resuming(run, begun, done, total)
         self._note("note", f"continued with {done:,} of {counted(total, 'combination')} done")

@@ -120,6 +120,8 @@ class Terminal(Listener):
         )
         if expected.disk:
             text += f", {as_bytes(expected.disk)} on disk"
+        if budget.method is not None:
+            text += f"; the time in which {budget.method} chooses comes on top"
         self.line("Forecast", text)
         for note in budget.notes:
             self.event(note)
@@ -139,6 +141,13 @@ class Terminal(Listener):
                 if chunks
                 else "nothing is left to run"
             ),
+        )
+
+    def searching(self, method: str, seconds: float, left_s: float) -> None:
+        self.line(
+            "Estimate",
+            f"{method} takes about {as_seconds(seconds)} to choose all combinations; with their "
+            f"backtests, about {as_seconds(left_s)} are left",
         )
 
     def resuming(self, run: int, begun: datetime, done: int, total: int) -> None:

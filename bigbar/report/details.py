@@ -193,6 +193,7 @@ def _against_forecast(told: dict[str, dict[str, float]]) -> str:
         ("shared", as_bytes, told["shared_bytes"]),
         ("disk", as_bytes, told["disk_bytes"]),
     ]
-    return "against actual: " + " · ".join(
-        f"{what} {say(one['forecast'])}, {say(one['actual'])}" for what, say, one in parts
-    )
+    texts = [f"{what} {say(one['forecast'])}, {say(one['actual'])}" for what, say, one in parts]
+    if "search" in told["time_s"]:
+        texts[0] += f" ({as_seconds(told['time_s']['search'])} of it the search's own)"
+    return "against actual: " + " · ".join(texts)
