@@ -39,8 +39,8 @@ ENVIRONMENT = {
 OF_RAY = {"RAY_CLIENT_MODE": "0", "PYTHONBREAKPOINT": ""}
 
 
-#: Gives what follows shared memory of its own.
-_OWN_MEMORY = 'mount -t tmpfs tmpfs /dev/shm && exec "$@"'
+#: Gives the command that follows shared memory of its own.
+OWN_MEMORY = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /dev/shm && exec "$@"', "sh")
 
 #: Put before tests of nodes that are apart.
 needs_root = pytest.mark.skipif(
@@ -69,7 +69,7 @@ class Nodes:
 
     def __init__(self, *processors: int, apart: bool = False) -> None:
         environment = {name: value for name, value in os.environ.items() if name != MARK}
-        own = ["unshare", "--mount", "sh", "-c", _OWN_MEMORY, "sh"] if apart else []
+        own = OWN_MEMORY if apart else ()
         self._process = subprocess.Popen(
             [*own, sys.executable, str(ROOT / "tests" / "cluster_nodes.py"), *map(str, processors)],
             stdin=subprocess.PIPE,

@@ -12,10 +12,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
-from cluster_networks import Networks, can_be_made
+from cluster_networks import Networks, can_be_made, there
 from cluster_tools import ENVIRONMENT, ROOT, Nodes, needs_ray
 
 import bigbar
@@ -129,8 +128,13 @@ def test_a_network_that_is_cut_for_ten_seconds(
 ) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    alone = bigbar.optimize(**job, workers=2).outcome
-    with Networks(2) as networks, connected(networks.address, lambda _: None):
+    before, grid = there(), {**job, "n": range(1, 401)}
+    expected = bigbar.optimize(**grid, workers=2).outcome.result_sha256
+    with (
+        Networks(2) as networks,
+        connected(networks.address, lambda _: None) as processors,
+    ):
+        assert processors == 2
         for number in (0, 1):
 
             def pull(number: int = number) -> None:
@@ -139,10 +143,22 @@ def test_a_network_that_is_cut_for_ten_seconds(
 
             later = threading.Timer(1.0, pull)
             events = Events(later)
-            grid = {**job, "n": range(1, 401)}
             found = bigbar.optimize(**grid, cluster=networks.address, listener=events).outcome
             later.join()
-            assert any("does not answer" in line for line in events.told), events.told
-            values = found.table.values[:120]
-            assert np.array_equal(values, alone.table.values, equal_nan=True)
+            silent = [line for line in events.told if "does not answer" in line]
+            assert len(silent) == 1, events.told
+            assert f"(node{number})" in silent[0]
+            assert found.result_sha256 == expected
             assert not found.failures
+    assert there() == before
+
+
+@pytest.mark.skipif(not can_be_made(), reason="needs root, and network namespaces")
+def test_a_network_whose_nodes_do_not_start_tells_why_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = there()
+    monkeypatch.setitem(ENVIRONMENT, "RAY_AUTH_TOKEN", "")
+    with pytest.raises(RuntimeError, match=r"(?s)head of the cluster did not start.*oken"):
+        Networks(1)
+    assert there() == before
