@@ -119,6 +119,23 @@ def test_a_killed_worker_costs_nothing(start: Start, said: list[str]) -> None:
     assert any("disappeared; starting its slice again" in line for line in said)
 
 
+def test_a_death_that_nobody_asks_about_is_no_news(
+    start: Start, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    from bigbar.executors import find
+
+    start()
+    assert find._session is not None
+    die = find._session.ray.remote(num_cpus=0, max_retries=0)(pool_tasks.die_before)
+    die.remote(str(tmp_path))  # Forgotten, as a late copy of a slice is once another was answered.
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert list(tmp_path.iterdir())
+    time.sleep(1)
+    assert not caplog.messages
+
+
 def test_a_frozen_machine_holds_nobody_up(nodes: Nodes, start: Start, said: list[str]) -> None:
     executor = start()
     wait_for(executor, 2)

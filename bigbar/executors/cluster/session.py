@@ -24,6 +24,9 @@ _ANSWER_S = 5.0
 #: The oldest Ray that it was tried with, and the first that it was not.
 LOWEST, FIRST_NOT = (2, 55), (3,)
 
+#: Ray keeps errors that nobody asked about to itself where this is set.
+_UNHANDLED = "RAY_IGNORE_UNHANDLED_ERRORS"
+
 _EXTRA = "pip install '.[cluster]'"
 
 _LOCAL = re.compile(r"local:(\d+)")
@@ -158,13 +161,17 @@ def _imported() -> Any:
 def _quiet(ray: Any) -> contextlib.ExitStack:
     """Keep what Ray has to say of dead workers, which is told in our own words, off the answer.
 
-    It prints it on standard output, whatever it is asked for. Closing what is returned ends that.
+    It prints it on standard output, whatever it is asked for, and logs errors of tasks whose answer
+    nobody needs any more. Closing what is returned ends that.
     """
     worker, stack = ray._private.worker, contextlib.ExitStack()
     printing = getattr(worker, "print_to_stdstream", None)
     if printing is not None:
         stack.callback(setattr, worker, "print_to_stdstream", printing)
         worker.print_to_stdstream = lambda *_, **__: None
+    if _UNHANDLED not in os.environ:
+        stack.callback(os.environ.pop, _UNHANDLED, None)
+        os.environ[_UNHANDLED] = "1"
     return stack
 
 
