@@ -112,9 +112,10 @@ class Nodes:
     def frozen(self, name: str) -> Iterator[None]:
         """Stop all of a node for the block: to the others it is there, and says nothing."""
         stopped = self.processes(name)
-        for one in stopped:
-            one.suspend()
         try:
+            for one in stopped:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.suspend()
             yield
         finally:
             for one in stopped:

@@ -5,10 +5,12 @@ pytest tests/test_cluster_soak.py --soak --soak-faults 60
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -71,30 +73,47 @@ class Events(Listener):
         self.told.append(what)
 
 
-def worker(nodes: Nodes, name: str, random_: random.Random) -> psutil.Process | None:
-    found = [one for one in nodes.processes(name) if one.cmdline()[:1] == ["ray::answer"]]
-    return random_.choice(found) if found else None
+def strike(kind: str, nodes: Nodes, random_: random.Random, over: threading.Event) -> bool:
+    """Cause a fault within some seconds; a node that goes is followed by another.
 
-
-def strike(kind: str, nodes: Nodes, random_: random.Random) -> None:
-    """Cause a fault; a node that goes is followed by another."""
+    Returns
+    -------
+    bool
+        Whether the run was not over yet.
+    """
+    time.sleep(random_.uniform(0.0, 5.0))
     name = random_.choice(sorted(nodes.raylets))
-    if kind == "worker" and (struck := worker(nodes, name, random_)):
-        struck.kill()
-    elif kind == "warden":
-        for one in nodes.processes(name):
-            if one.cmdline()[:1] and one.cmdline()[0].startswith("ray::Warden"):
-                one.kill()
-    elif kind == "node":
-        nodes.add()
-        nodes.kill(name)
-    elif kind == "freeze":
+    if kind in ("worker", "warden"):
+        title = "ray::answer" if kind == "worker" else "ray::Warden"
+        while not over.is_set():
+            if found := [one for one in nodes.processes(name) if called(one).startswith(title)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    random_.choice(found).kill()
+                    return True
+            time.sleep(0.01)
+        return False
+    in_time = not over.is_set()
+    if kind == "freeze":
         with nodes.frozen(name):
             time.sleep(random_.uniform(0.5, 8.0))
+    elif kind == "node":
+        nodes.add()
+        in_time = not over.is_set()
+        nodes.kill(name)
     elif kind == "join":
         nodes.add()
+        in_time = not over.is_set()
         if len(nodes.raylets) > 3:
             nodes.kill(name)
+    return in_time
+
+
+def called(process: psutil.Process) -> str:
+    """How a process calls itself; nothing once it has ended."""
+    try:
+        return "".join(process.cmdline()[:1])
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def test_random_faults_change_no_bit(
@@ -104,22 +123,30 @@ def test_random_faults_change_no_bit(
         monkeypatch.setenv(name, value)
     random_ = random.Random(pytestconfig.getoption("--soak-seed"))
     expected = bigbar.optimize(**job, workers=2).outcome.result_sha256
-    struck: Counter[str] = Counter()
-    with Nodes(0, 1, 1) as nodes, connected(nodes.address, lambda _: None):
-        for _ in range(pytestconfig.getoption("--soak-faults")):
+    seconds: dict[str, list[float]] = defaultdict(list)
+    faults = pytestconfig.getoption("--soak-faults")
+    with (
+        Nodes(0, 1, 1) as nodes,
+        connected(nodes.address, lambda _: None),
+        ThreadPoolExecutor(1) as striker,
+    ):
+        while sum(map(len, seconds.values())) < faults:
             kind = random_.choice(["worker", "worker", "warden", "node", "freeze", "join"])
-            later = threading.Timer(random_.uniform(0.0, 5.0), strike, (kind, nodes, random_))
-            begun = time.monotonic()
-            later.start()
-            found = bigbar.optimize(**job, cluster=nodes.address).outcome
-            later.join()
+            over, begun = threading.Event(), time.monotonic()
+            struck = striker.submit(strike, kind, nodes, random_, over)
+            try:
+                found = bigbar.optimize(**job, cluster=nodes.address).outcome
+            finally:
+                over.set()
             took = time.monotonic() - begun
             assert found.result_sha256 == expected, kind
             assert not found.failures, kind
             assert took < HANGS_S, (kind, took)
-            struck[kind] += 1
-            print(f"{kind:<8} {took:6.1f} s")
-    print(struck)
+            if struck.result():
+                seconds[kind].append(took)
+                print(f"{kind:<8} {took:6.1f} s")
+    for kind, each in sorted(seconds.items()):
+        print(f"{kind:<8} {len(each):4} times, {min(each):.1f} to {max(each):.1f} s")
 
 
 @pytest.mark.skipif(not can_be_made(), reason="needs root, and network namespaces")
