@@ -109,8 +109,8 @@ def test_the_file_holds_what_no_other_beats(folder, table):
     assert found.groupby(PLACE)[BOTH].nunique().to_numpy().max() == 1
 
 
-def test_numbers_of_a_column_are_written_one_way(tmp_path):
-    """Also of a parameter that has whole numbers, fractions and none; as in `results.csv`."""
+def test_numbers_are_written_as_in_results_csv(tmp_path):
+    """Also of a parameter that has whole numbers, fractions and none."""
     space = Space([Parameter("stop", (None, 0, 0.5, 1)), Parameter("side", ("a,b", 'c"d'))])
     table = ResultTable.empty(space)
     table.values[:] = 0.0
@@ -121,12 +121,10 @@ def test_numbers_of_a_column_are_written_one_way(tmp_path):
     assert len(found) == 8
     front = pd.read_csv(write_pareto(tmp_path / "p.csv", found), dtype=str, index_col=COMBINATION)
     rows = pd.read_csv(write_csv(tmp_path / "r.csv", table), dtype=str)
-    for text in (front.sort_index(), rows):
-        assert text["stop"].tolist() == [np.nan] * 2 + ["0.0"] * 2 + ["0.5"] * 2 + ["1.0"] * 2
-        assert text["side"].tolist() == ["a,b", 'c"d'] * 4
-        assert text["Return [%]"].tolist()[:5] == ["0.0", "0.25", "0.5", "0.75", "1.0"]
-        assert set(text["Commissions [$]"]) == {"0.0"}
-        assert set(text["# Trades"]) == {"5"}
+    front = front.sort_index().reset_index(drop=True)
+    pd.testing.assert_frame_equal(front[rows.columns], rows, check_index_type=False)
+    assert rows["stop"].tolist() == [np.nan] * 2 + ["0"] * 2 + ["0.5"] * 2 + ["1"] * 2
+    assert rows["side"].tolist() == ["a,b", 'c"d'] * 4
 
 
 def test_the_summary_has_it(folder, table):
