@@ -435,8 +435,8 @@ def check_compiled(task: tuple[int, bool] | None) -> Checked | None:
     Parameters
     ----------
     task : tuple of (int, bool), or None
-        The combination, and whether to run it compiled. With None, only the statistics are
-        compiled, while another worker compiles what such a run takes.
+        The combination, and whether to run it compiled. With None, only the statistics and what
+        runs many are compiled, while another worker compiles what such a run takes first.
 
     Returns
     -------
@@ -444,8 +444,9 @@ def check_compiled(task: tuple[int, bool] | None) -> Checked | None:
         None where the strategy raises.
     """
     if task is None:
-        from bigbar.compiled.many import counter
+        from bigbar.compiled.many import counter, running_many
 
+        running_many()
         counter()
         return None
     from bigbar.engines.general.check import check

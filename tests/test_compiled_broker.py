@@ -98,7 +98,7 @@ def test_made_part_of_the_loop():
 
 
 def test_a_run_leaves_nothing_for_the_next():
-    one, other = errand(1), errand(2)
+    one, other = errand(2), errand(1)  # The other script is the longer one.
     player = Player(one.data)
     before = check(one, player)
     player.play(compiled_monkey(), other.account, other.script[:, : len(one.data)])

@@ -13,12 +13,9 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from bigbar.compiled.broker.fills import broker_next, close_all
 from bigbar.compiled.broker.state import (
     ACTIVE,
-    BAR,
     CASH,
-    CLOSE,
     ERR,
     HIGH,
     LOW,
@@ -28,7 +25,6 @@ from bigbar.compiled.broker.state import (
     OSIZE,
     OSTOP,
     PINV,
-    PRICE,
     PSIZE,
     QUEUE,
 )
@@ -41,6 +37,7 @@ from bigbar.compiled.loop import (
     INTS,
     TABLE,
     ByPointer,
+    broker_first,
     by_its_address,
     note_equity,
     run,
@@ -163,18 +160,6 @@ def extremes(values: NDArray[np.float64], *, highest: bool) -> NDArray[np.float6
 
 
 @compiled_inner
-def broker_first(f, n, M, T, Ti, segments, bar):  # type: ignore[no-untyped-def]
-    """What the broker does on a bar before `next`; whether there is anything left to go on with."""
-    n[BAR] = bar
-    if not broker_next(f, n, M, T, Ti):
-        if not n[ERR]:
-            note_equity(f, n, segments, bar, 0.0, 0.0, 0.0)
-        return False
-    note_equity(f, n, segments, bar, f[CASH], f[PSIZE], f[PINV])
-    return True
-
-
-@compiled_inner
 def following(  # type: ignore[no-untyped-def]
     f, n, M, flat, inside, tops, bottoms, lowest, highest, bar, stop, at_flat, at_inside
 ):  # fmt: skip
@@ -202,16 +187,6 @@ def following(  # type: ignore[no-untyped-def]
     return marked, at_flat, at_inside
 
 
-@compiled_inner
-def at_the_end(f, n, M, T, Ti, segments, stop, finalize_trades):  # type: ignore[no-untyped-def]
-    """The last bar is over; trades are closed if they are to be finalized."""
-    n[BAR] = stop - 1
-    f[PRICE] = M[CLOSE, stop - 1]
-    if finalize_trades:
-        close_all(f, n, T, Ti)
-        broker_first(f, n, M, T, Ti, segments, stop - 1)
-
-
 #: What a loop reads, but for the bar to begin with: first all that is said in
 #: `bigbar.compiled.loop.run`, then `flat` and `inside` from `list_marked`; `tops` and `bottoms`,
 #: `extremes` of the highs and of the lows; the lowest and the highest close.
@@ -234,8 +209,10 @@ def _hop_at(place, start):  # type: ignore[no-untyped-def]
         return
     arrays = address_of((f, n, M, I, P, S, T, Ti))
     bar, at_flat, at_inside = start, 0, 0
-    while bar < stop:
-        if not broker_first(f, n, M, T, Ti, segments, bar):
+    while bar < stop + finalize_trades:
+        if not broker_first(f, n, M, T, Ti, segments, bar, stop):
+            return
+        if bar == stop:
             return
         call_at(pointer, arrays, bar)
         if n[ERR]:
@@ -243,7 +220,6 @@ def _hop_at(place, start):  # type: ignore[no-untyped-def]
         bar, at_flat, at_inside = following(
             f, n, M, flat, inside, tops, bottoms, lowest, highest, bar + 1, stop, at_flat, at_inside
         )
-    at_the_end(f, n, M, T, Ti, segments, stop, finalize_trades)
 
 
 def _step_at(place, start):  # type: ignore[no-untyped-def]
@@ -306,8 +282,10 @@ def run_checking(  # type: ignore[no-untyped-def]
         return
     place = address_of((f, n, M, I, P, S, T, Ti))
     visited, at_flat, at_inside = start, 0, 0
-    for bar in range(start, stop):
-        if not broker_first(f, n, M, T, Ti, segments, bar):
+    for bar in range(start, stop + finalize_trades):
+        if not broker_first(f, n, M, T, Ti, segments, bar, stop):
+            return
+        if bar == stop:
             return
         keep(f, f0)
         keep(n, n0)
@@ -328,4 +306,3 @@ def run_checking(  # type: ignore[no-untyped-def]
                 f, n, M, flat, inside, tops, bottoms, lowest, highest, bar + 1, stop, at_flat,
                 at_inside,
             )  # fmt: skip
-    at_the_end(f, n, M, T, Ti, segments, stop, finalize_trades)

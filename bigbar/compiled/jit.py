@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba import types
 
 from bigbar.compiled.code_cache import CodeCache, find_folder, is_there, versions
+from bigbar.compiled.indices import CountingFromZero
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -38,7 +40,8 @@ def compiled(function: _Function) -> _Function:
     """Compile a function, keeping the machine code between runs.
 
     The lock of the interpreter is released meanwhile, so that a worker's watch over its parent
-    goes on; `error_model="numpy"` makes a division by zero give what `backtesting.py` gets.
+    goes on; `error_model="numpy"` makes a division by zero give what `backtesting.py` gets. No
+    variable that is an index may be negative, see `bigbar.compiled.indices`.
     """
     return _compiled(function)
 
@@ -62,6 +65,11 @@ def compiled_inner(function: _Function) -> _Function:
     return _compiled(function, _nrt=False, no_cpython_wrapper=True, forceinline=True)
 
 
+def compiled_within(function: _Function) -> _Function:
+    """As `compiled_inner`, but compiled as a part of each caller only, not by itself first."""
+    return _compiled(function, None, _nrt=False, no_cpython_wrapper=True, inline="always")
+
+
 def compiled_apart(function: _Function) -> _Function:
     """As `compiled_inner`, but a function of its own: for what is long and seldom called."""
     return _compiled(function, _nrt=False, no_cpython_wrapper=True)
@@ -70,9 +78,12 @@ def compiled_apart(function: _Function) -> _Function:
 def compiled_part(function: _Function) -> _Function:
     """As `compiled_inner`, for functions that were made while the program runs.
 
-    Not kept on its own, only as a part of what calls it.
+    Not kept on its own, only as a part of what calls it. Its indices may count from the end.
     """
-    return _compiled(function, None, _nrt=False, no_cpython_wrapper=True, forceinline=True)
+    return _compiled(
+        function, None, counting_from_zero=False, _nrt=False, no_cpython_wrapper=True,
+        forceinline=True,
+    )  # fmt: skip
 
 
 def compiled_made(function: _Function, name: str) -> _Function:
@@ -89,16 +100,41 @@ def compiled_made(function: _Function, name: str) -> _Function:
     return _compiled(function, name, _nrt=False)
 
 
-def _compiled(function: _Function, name: str | None = "", **options: bool) -> _Function:
+def _compiled(
+    function: _Function,
+    name: str | None = "",
+    *,
+    counting_from_zero: bool = True,
+    **options: Any,
+) -> _Function:
     """Compile, keeping the machine code by this name or the function's own; None: not at all."""
     njit: Any = numba.njit  # Its type hints leave out options that it takes.
-    made = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
-    # Not with NUMBA_DISABLE_JIT.
-    if name is not None and CACHE_FOLDER is not None and hasattr(made, "_cache"):
+    made = njit(
+        nogil=True,
+        error_model="numpy",
+        no_cfunc_wrapper=True,
+        pipeline_class=CountingFromZero if counting_from_zero else None,
+        **options,
+    )(function)
+    if not hasattr(made, "_cache"):  # With NUMBA_DISABLE_JIT.
+        return cast(_Function, made)
+    _compile_once(made)
+    if name is not None and CACHE_FOLDER is not None:
         made._cache = CodeCache(
             function, CACHE_FOLDER, lambda said: _told.setdefault(said), name=name
         )
     return cast(_Function, made)
+
+
+def _compile_once(made: Any) -> None:
+    """Have no code of its own for a constant as an argument: what calls it knows the constant."""
+    template = made.get_call_template
+
+    def get_call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        named = {name: types.unliteral(one) for name, one in kws.items()}
+        return template(tuple(types.unliteral(one) for one in args), named)
+
+    made.get_call_template = get_call_template
 
 
 def is_cached() -> bool:

@@ -33,7 +33,13 @@ from numba import types
 
 from bigbar.compiled.broker.fills import broker_next, close_all
 from bigbar.compiled.broker.state import BAR, CASH, ERR, NSEG, PINV, PSIZE
-from bigbar.compiled.jit import compiled_entry, compiled_inner, compiled_made, compiled_part
+from bigbar.compiled.jit import (
+    compiled_entry,
+    compiled_inner,
+    compiled_made,
+    compiled_part,
+    compiled_within,
+)
 from bigbar.compiled.pointers import address_of, arrays_at, call_at
 
 # Columns of the segments.
@@ -74,6 +80,24 @@ def note_equity(f, n, segments, bar, cash, size, put_in):  # type: ignore[no-unt
     n[NSEG] = k + 1
 
 
+@compiled_within
+def broker_first(f, n, M, T, Ti, segments, step, stop):  # type: ignore[no-untyped-def]
+    """What the broker does on a bar before `next`; whether there is anything left to go on with.
+
+    The step after the last bar is that bar once more, where trades are finalized.
+    """
+    bar = min(step, stop - 1)
+    n[BAR] = bar
+    if step == stop:
+        close_all(f, n, T, Ti)
+    if not broker_next(f, n, M, T, Ti):
+        if not n[ERR]:
+            note_equity(f, n, segments, bar, 0.0, 0.0, 0.0)
+        return False
+    note_equity(f, n, segments, bar, f[CASH], f[PSIZE], f[PINV])
+    return True
+
+
 def _loop_with(act: Any) -> Callable[..., None]:
     """The loop, with `act` for `next`."""
 
@@ -84,19 +108,11 @@ def _loop_with(act: Any) -> Callable[..., None]:
             note_equity(f, n, segments, 0, f[CASH], 0.0, 0.0)
             return
         place = address_of((f, n, M, I, P, S, T, Ti))
-        # After the last bar the broker comes to it once more where trades are finalized.
         for step in range(start, stop + finalize_trades):
-            bar = min(step, stop - 1)
-            n[BAR] = bar
-            if step == stop:
-                close_all(f, n, T, Ti)
-            if not broker_next(f, n, M, T, Ti):
-                if not n[ERR]:
-                    note_equity(f, n, segments, bar, 0.0, 0.0, 0.0)
+            if not broker_first(f, n, M, T, Ti, segments, step, stop):
                 return
-            note_equity(f, n, segments, bar, f[CASH], f[PSIZE], f[PINV])
             if step < stop:
-                act(pointer, place, f, n, M, I, P, S, T, Ti, bar)
+                act(pointer, place, f, n, M, I, P, S, T, Ti, step)
                 if n[ERR]:
                     return
 

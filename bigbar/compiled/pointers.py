@@ -28,13 +28,20 @@ def address_of(typing_context: Any, arrays: Any) -> Any:
 
 @intrinsic
 def call_at(typing_context: Any, function: Any, place: Any, i: Any) -> Any:
-    """Call a compiled `function(place, i)` of two int64 by its address."""
+    """Call a compiled `function(place, i)` of two int64 by its address.
+
+    What it raises is raised here.
+    """
     given = (types.int64, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         form = context.call_conv.get_function_type(types.void, given)
         pointer = builder.inttoptr(arguments[0], form.as_pointer())
-        context.call_conv.call_function(builder, pointer, types.void, given, arguments[1:])
+        status, _ = context.call_conv.call_function(
+            builder, pointer, types.void, given, arguments[1:]
+        )
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
         return context.get_dummy_value()
 
     return types.void(types.int64, *given), generate

@@ -53,7 +53,7 @@ from bigbar.compiled.broker.trades import (
     trade_set,
     trades_changed,
 )
-from bigbar.compiled.jit import compiled_apart, compiled_inner
+from bigbar.compiled.jit import compiled_apart, compiled_inner, compiled_within
 
 
 @compiled_inner
@@ -238,7 +238,7 @@ def process_orders(f, n, M, T, Ti):  # type: ignore[no-untyped-def]
                 return
 
 
-@compiled_inner
+@compiled_within
 def broker_next(f, n, M, T, Ti):  # type: ignore[no-untyped-def]
     """`_Broker.next` for the bar `n[BAR]`; returns False after ruin or an error."""
     bar = n[BAR]
