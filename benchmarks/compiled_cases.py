@@ -138,7 +138,11 @@ CASES = (
     Case(
         "averages cross, sl and tp",
         StopCross,
-        {**_AVERAGES, "loss": (0.002, 0.004, 0.006, 0.008), "gain": (0.004, 0.008, 0.012)},
+        {
+            **_AVERAGES,
+            "loss": tuple(round(0.001 * k, 3) for k in range(1, 9)),
+            "gain": tuple(round(0.002 * k, 3) for k in range(1, 7)),
+        },
         800,
         5_000,
     ),
@@ -167,6 +171,13 @@ CASES = (
         150,
         300,
     ),
+)
+
+#: A quarter of the first: fewer share what is made once.
+FEW = Case(
+    "the same, a quarter of them",
+    StopCross,
+    {**_AVERAGES, "loss": (0.002, 0.004, 0.006, 0.008), "gain": (0.004, 0.008, 0.012)},
 )
 
 #: What RaptorBT does just the same. Every combination has averages of its own, and so an `init`.

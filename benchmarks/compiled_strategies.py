@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 from backtesting import Backtest
 from backtesting.test import SMA
-from compiled_cases import CASES, LONG, Case
+from compiled_cases import CASES, FEW, LONG, Case
 
 import bigbar
 from bigbar.account import Account
@@ -259,7 +259,7 @@ def main() -> int:
     bars = read_bars(common.data_file(arguments.data, 20_000)).frame
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = [compare(report, bars, case) for case in (*CASES, LONG)]
+        found = [compare(report, bars, case) for case in (*CASES, FEW, LONG)]
         ns = found[0] / len(bars) * 1e9
         report.line(
             f"{CASES[0].name}: a bar and combination, of {len(bars):,} bars",

@@ -115,9 +115,10 @@ def folder(tmp_path: Path) -> Path:
 def command(folder: Path, *words: str, code: int = 0) -> tuple[str, dict[str, Any]]:
     """What a run says on standard error, and its summary."""
     output = folder / "out"
+    workers = () if "--workers" in words else ("--workers", "2")
     done = commands.run(
         [sys.executable, "-m", "bigbar", "goog.csv", *words, "--no-progress", "--no-validate",
-         "--workers", "2", "--output", "out", "--force"],
+         *workers, "--output", "out", "--force"],
         timeout=200, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == code, done.stderr
