@@ -271,16 +271,7 @@ def test_a_heatmap_of_any_pair(server: Server):
 
 def test_the_report_page_stands_behind_a_wall(tmp_path: Path):
     command = [
-        *(
-            sys.executable,
-            "-m",
-            "bigbar",
-            "example.csv",
-            "--output",
-            str(tmp_path),
-            "--workers",
-            "1",
-        ),
+        *(sys.executable, "-m", "bigbar", "example.csv", "--output", str(tmp_path)),
         *("--atr-period", "10,20", "--k-atr", "1:2:0.5", "--uptail-max-ratio", "0.7"),
         *("--previous-weight", "0.1", "--buffer-ratio", "0.01", "--no-validate", "--verify", "1"),
         *("--workers", "1"),

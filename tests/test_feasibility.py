@@ -34,8 +34,9 @@ GRID = grid_with(
     buffer_ratio=0.01,
 )  # fmt: skip
 
-AXES = ("--atr-period", "3,7", "--k-atr", "0.7,1", "--uptail-max-ratio", "0.7",
+AXES = ("--atr-period", "3,7", "--uptail-max-ratio", "0.7",
         "--previous-weight", "0", "--workers", "1", "--no-progress", "--no-validate")  # fmt: skip
+CANDLES = ("--k-atr", "0.7,1")
 
 
 def stock_hours(days: int, *hours: str) -> pd.DatetimeIndex:
@@ -95,14 +96,17 @@ def test_the_advice_can_be_followed(kind):
 def test_the_command_says_so_before_anything_is_done(tmp_path, capsys, kind):
     file, out = tmp_path / "bars.csv", tmp_path / "out"
     bars_at(TIMES[kind]).frame.rename_axis("time").to_csv(file)
-    assert program.main([str(file), *AXES, "--output", str(out)]) == 2
+    assert program.main([str(file), *AXES, *CANDLES, "--output", str(out)]) == 2
     seen = capsys.readouterr()
     assert f"{kind} bars: all 300 lie within 6 bars of a week edge" in seen.err
     assert seen.err.endswith("use --week-edge-bars 0\n")
     assert "Estimate" not in seen.err
     assert seen.out == ""
     assert not out.exists()
-    assert program.main([str(file), *AXES, "--output", str(out), "--week-edge-bars", "0"]) == 0
+    assert (
+        program.main([str(file), *AXES, *CANDLES, "--output", str(out), "--week-edge-bars", "0"])
+        == 0
+    )
     assert json.loads((out / "summary.json").read_text())["best"]["statistics"]["# Trades"] > 0
 
 
@@ -308,7 +312,7 @@ def test_a_robust_choice_that_there_is_none_of():
     ("options", "words"),
     [
         (("--k-atr", "90"), "No combination traded at all: of the"),
-        (("--min-trades", "75"), "No combination made 75 trades; the most is"),
+        ((*CANDLES, "--min-trades", "75"), "No combination made 75 trades; the most is"),
     ],
 )
 def test_the_command_ends_with_2_where_nothing_counts(tmp_path, capsys, options, words):

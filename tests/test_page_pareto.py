@@ -106,4 +106,4 @@ def test_what_is_infinite_is_told_and_not_drawn():
     outcome.changed()
     page = Page(report_html(outcome, page_findings(outcome)))
     assert layers(page, "settings")[1]["y"][0] is None
-    assert "1 results of the set are infinite" in page.text
+    assert "1 result of the set is infinite" in page.text
