@@ -1,9 +1,9 @@
 """Indices that never count from the end, so that the compiler need not look.
 
 For each index that is a signed number numba asks whether it is negative, and adds the length if it
-is. In a broker whose orders and trades are rows of arrays these questions are a third of all
-instructions. What is compiled by `CountingFromZero` has variables as indices that are 0 or more:
-they are taken for unsigned. Constants may still be negative.
+is. Of a broker whose orders and trades are rows of arrays these questions are much: without them it
+is up to 1.4 times as fast. What is compiled by `CountingFromZero` has variables as indices that are
+0 or more: they are taken for unsigned. Constants may still be negative.
 
 `NUMBA_BOUNDSCHECK=1` raises `IndexError` where one is not.
 """
