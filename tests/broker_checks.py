@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from monkeys import (
@@ -22,16 +24,38 @@ def check(one: Errand, player: Player | None = None) -> Said | int:
     """The same trades, equity and observations; or both refuse."""
     player = player or Player(one.data)
     expected = theirs(one.data, one.strategy, one.account)
-    found = player.play(compiled_monkey(), one.account, one.script)
-    if isinstance(expected, Exception):
-        assert isinstance(found, int), expected
-        return found
-    assert isinstance(found, Said), found
-    np.testing.assert_array_equal(found.trades, expected.trades)
-    np.testing.assert_array_equal(found.equity, expected.equity)
-    assert found.looked == expected.looked
-    np.testing.assert_array_equal(bar_by_bar(player), expected.equity)
+    ways = []
+    for busy in (None, one.busy):  # On every bar, and with most bars left out.
+        found = player.play(compiled_monkey(), one.account, one.script, busy=busy)
+        if isinstance(expected, Exception):
+            assert isinstance(found, int), expected
+            continue
+        assert isinstance(found, Said), found
+        np.testing.assert_array_equal(found.trades, expected.trades)
+        np.testing.assert_array_equal(found.equity, expected.equity)
+        assert found.looked == expected.looked
+        np.testing.assert_array_equal(bar_by_bar(player), expected.equity)
+        ways.append(player.segments[: player.state.n[NSEG]].copy())
+    if ways:
+        np.testing.assert_array_equal(*ways)
     return found
+
+
+def assert_all_agree(
+    seeds: range, make: Callable[[int], Errand], *, trades: float, ruined: float
+) -> None:
+    """Every errand is checked; of each at least so many trades, and this share is ruined."""
+    count = lost = refused = 0
+    for seed in seeds:
+        found = check(make(seed))
+        if isinstance(found, int):
+            refused += 1
+        else:
+            count += len(found.trades)
+            lost += found.ruined
+    assert count > trades * len(seeds)
+    assert lost > ruined * len(seeds)
+    assert 0 < refused < len(seeds) / 20
 
 
 def bar_by_bar(player: Player) -> np.ndarray:

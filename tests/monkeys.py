@@ -10,7 +10,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from backtesting.test import EURUSD, GOOG
 from numpy.typing import NDArray
 
 from bigbar.account import Account
+from bigbar.compiled.ahead import AFTER_ALL, extremes
 from bigbar.compiled.broker.calls import (
     closed_at,
     equity,
@@ -44,6 +45,8 @@ from bigbar.compiled.broker.state import (
     ACTIVE,
     CLOSE,
     ERR,
+    HIGH,
+    LOW,
     NCL,
     NORD,
     NSEG,
@@ -73,7 +76,10 @@ from bigbar.compiled.broker.state import (
     reset,
 )
 from bigbar.compiled.broker.trades import trade_close, trade_set
+from bigbar.compiled.hop import hopping
+from bigbar.compiled.jit import compiled_entry
 from bigbar.compiled.loop import SEGCOLUMNS, ByPointer, compiled_next, fill_equity, run
+from bigbar.compiled.pointers import address_of, call_at
 
 # What it does.
 NOTHING, ORDER, CLOSE_ALL, MOVE, UNSET, TAKE, CANCEL, CLEAR, TRAIL, FIRST = range(10)
@@ -357,6 +363,12 @@ def _row(trade: Any) -> list[float]:
     ]  # fmt: skip
 
 
+@compiled_entry
+def hop(runner, start, loop):  # type: ignore[no-untyped-def]
+    """Run what a machine runs, with what `bigbar.compiled.loop.LOOP` says."""
+    call_at(runner, address_of(loop), start)
+
+
 class Player:
     """Runs compiled strategies on some bars.
 
@@ -375,20 +387,42 @@ class Player:
         self.own = np.zeros(4)
 
     def play(
-        self, strategy: ByPointer, account: Account, indicators: Floats, start: int = 1
+        self,
+        strategy: ByPointer,
+        account: Account,
+        indicators: Floats,
+        start: int = 1,
+        *,
+        busy: NDArray[np.int64] | None = None,
     ) -> Said | int:
-        """What the compiled broker says, or its error."""
+        """What the compiled broker says, or its error.
+
+        All other bars than those on which the strategy is busy are left out, if these are told.
+        """
         f, n, T, Ti = self.state
         begin(self.state, account)
         self.own[:] = 0.0
-        run(
+        arguments = (
             strategy.pointer, f, n, self.bars, read_only(indicators), read_only(np.zeros(1)),
-            self.own, T, Ti, self.segments, start, self.bars.shape[1], account.finalize_trades,
+            self.own, T, Ti, self.segments,
         )  # fmt: skip
+        stop, close = self.bars.shape[1], self.bars[CLOSE]
+        if busy is None:
+            run(*arguments, start, stop, account.finalize_trades)
+        else:
+            marked = np.append(busy, AFTER_ALL)
+            hop(
+                hopping().pointer, start,
+                (
+                    *arguments, stop, account.finalize_trades, marked, marked,
+                    extremes(self.bars[HIGH], highest=True),
+                    extremes(self.bars[LOW], highest=False), close.min(), close.max(),
+                ),
+            )  # fmt: skip
         if n[ERR]:
             return int(n[ERR])
-        curve = np.empty(self.bars.shape[1])
-        fill_equity(curve, self.segments, n[NSEG], self.bars[CLOSE])
+        curve = np.empty(stop)
+        fill_equity(curve, self.segments, n[NSEG], close)
         return Said(closed_trades(self.state), curve, float(self.own[0]))
 
 
@@ -432,6 +466,31 @@ class Errand:
     @property
     def strategy(self) -> type[Monkey]:
         return type("Scripted", (Monkey,), {"script": self.script})
+
+    @property
+    def busy(self) -> NDArray[np.int64]:
+        """The bars on which anything is done."""
+        return np.flatnonzero((self.script[ACT::FIELDS] != NOTHING).any(axis=0))
+
+
+def calm_errand(seed: int) -> Errand:
+    """An errand like those of most strategies: now and then a market order, or a close of all."""
+    one, rng = errand(seed), np.random.default_rng(seed)
+    script, count = one.script.copy(), one.script.shape[1]
+    for hand in range(HANDS):
+        rows = script[hand * FIELDS : (hand + 1) * FIELDS]
+        usual = rng.random(count) < 0.9
+        rows[ACT, usual] = rng.choice([ORDER, ORDER, CLOSE_ALL], usual.sum())
+        rows[ACT, rng.random(count) > rng.uniform(0.03, 0.3) / (1 + hand)] = NOTHING
+        rows[LIMIT : STOP + 1, rng.random(count) < 0.9] = 0.0
+        rows[PORTION, rng.random(count) < 0.9] = 1.0
+    # Most accounts are plain, and turn their position around.
+    turns = rng.random() < 0.5
+    account = replace(
+        one.account, exclusive_orders=turns, hedging=False, trade_on_close=rng.random() < 0.1,
+        margin=one.account.margin if rng.random() < 0.2 else 1.0,
+    )  # fmt: skip
+    return Errand(one.data, account, script)
 
 
 def errand(seed: int) -> Errand:

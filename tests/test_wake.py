@@ -9,7 +9,7 @@ from real_jobs import job_of
 from real_strategies import CASES, bars
 from snippets import case, engine_of
 
-from bigbar.compiled.hop import AFTER_ALL
+from bigbar.compiled.ahead import AFTER_ALL
 
 CompiledEngine = pytest.importorskip("bigbar.engines.general.engine").CompiledEngine
 

@@ -58,6 +58,17 @@ NEXT_SIGNATURE = types.void(
     FLOATS, INTS, GIVEN_TABLE, GIVEN_TABLE, GIVEN, FLOATS, TABLE, INT_TABLE, types.int64
 )
 
+#: What the loop that leaves bars out reads, but for the bar to begin with: first all that is said
+#: in `run`, then `flat` and `inside` from `bigbar.compiled.hop.list_marked`; `tops` and `bottoms`,
+#: `bigbar.compiled.ahead.extremes` of the highs and of the lows; the lowest and the highest close.
+LOOP = types.Tuple(
+    (
+        types.int64, FLOATS, INTS, GIVEN_TABLE, GIVEN_TABLE, GIVEN, FLOATS, TABLE, INT_TABLE,
+        TABLE, types.int64, types.boolean, INTS, INTS, FLOATS, FLOATS, types.float64, types.float64,
+    )
+)  # fmt: skip
+loop_at = arrays_at(LOOP)
+
 _PLACED_SIGNATURE = types.void(types.int64, types.int64)
 _arrays_at = arrays_at(types.Tuple(NEXT_SIGNATURE.args[:-1]))
 _marked_at = arrays_at(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import typeof, types
 
-from bigbar.compiled.broker.state import ERR, NN
+from bigbar.compiled.broker.state import ERR, F_BEGINS, N_BEGINS, NN
 from bigbar.compiled.clock import Clock
 from bigbar.compiled.curve_statistics import CurveMarket, curve_row, new_buffers
 from bigbar.compiled.hop import keep, list_marked
@@ -125,8 +125,8 @@ def _run_many(  # type: ignore[no-untyped-def]
     lowest, highest, codes, rows, returns, first_bars, market, constants, clocks, buffers,
 ):  # fmt: skip
     for k in range(len(Ps)):
-        keep(f0, f)
-        keep(n0, n)
+        keep(f0, f[:F_BEGINS])
+        keep(n0, n[:N_BEGINS])
         keep(S0, S)
         for place in range(places.shape[1]):
             n[NN + place] = places[k, place]
@@ -187,13 +187,13 @@ def running_many() -> Callable[..., None]:
             The first bar on which `next` runs.
         stop, finalize_trades
         f0, n0, S0 : ndarray
-            How `f`, `n` and `S` begin.
+            How `f`, `n` and `S` begin, those two by `F_BEGINS` and `N_BEGINS` values.
         read : ndarray of int64
             The parameters by which bars are marked.
         errors, marked, words
             See `mark`.
         flat, inside, tops, bottoms, lowest, highest
-            See `bigbar.compiled.hop.LOOP`.
+            See `bigbar.compiled.loop.LOOP`.
         codes : ndarray of int64, shape (combinations,)
             Written: the error that ended it; `UNCOUNTED` where only its statistics are missing; 0.
         rows, returns : ndarray, shape (combinations, …)

@@ -40,13 +40,16 @@ NF = _F + CAP * 5
 # and segments of equity.
 NORD, NTR, NCL, NTAB, NFREE, NPEND, ERR, BAR, TOC, HEDGE, EXCL, TCAP, PLACED, NSEG = range(14)
 _N = 16
-# Of each order: its parent trade or -1, its tag, whether it waits, which order of the run it is.
-# In order: the slots in the queue, those that are free or will be, and those being processed.
-QUEUE, OPAR, OTAG, OALIVE, OSERIAL, FREE, PEND, SNAP = (_N + CAP * k for k in range(8))
+# Of each order: whether it waits, its parent trade or -1, its tag, which order of the run it is.
+# In order: the slots that are free or will be, those in the queue, and those being processed.
+OALIVE, FREE, OPAR, OTAG, OSERIAL, QUEUE, PEND, SNAP = (_N + CAP * k for k in range(8))
 # Open trades in order, and those being processed.
 ACTIVE = _N + CAP * 8
 SNAPT = ACTIVE + NTRMAX
 NN = SNAPT + NTRMAX
+
+#: So many values of `f` and `n` make a beginning: what is behind is written before it is read.
+F_BEGINS, N_BEGINS = _F, OPAR
 
 # Columns of `T`: size; prices of entry and exit (0.0 while open); commissions, once closed;
 # stop-loss and take-profit; 1 where the price of entry or exit is a Python float, not NumPy's: from

@@ -180,11 +180,17 @@ def trade_end(f, n, T, Ti, t, price, is_python, bar):  # type: ignore[no-untyped
     for j in range(k, n[NTR]):
         n[ACTIVE + j] = n[ACTIVE + j + 1]
     trades_changed(f, n, T)
-    Ti[t, TALIVE] = 0
     if Ti[t, TSLO] >= 0:
         order_remove(n, Ti[t, TSLO])
     if Ti[t, TTPO] >= 0:
         order_remove(n, Ti[t, TTPO])
+    trade_settle(f, n, T, Ti, t, price, is_python, bar)
+
+
+@compiled_inner
+def trade_settle(f, n, T, Ti, t, price, is_python, bar):  # type: ignore[no-untyped-def]
+    """Note how a trade was closed, and pay for it."""
+    Ti[t, TALIVE] = 0
     # Their slots will be other orders'.
     Ti[t, TSLO] = Ti[t, TTPO] = -1
     if not abs(price) > 0.0:

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bigbar.compiled.ahead import extremes
 from bigbar.compiled.broker import state as at
 from bigbar.compiled.broker.state import new_state, reset
 from bigbar.compiled.curve_statistics import CurveBuffers, new_buffers
-from bigbar.compiled.hop import E_MISSED, extremes, hopping, run_checking, stepping
+from bigbar.compiled.hop import E_MISSED, hopping, run_checking, stepping
 from bigbar.compiled.loop import SEGCOLUMNS
 from bigbar.compiled.many import counter, running_many
 from bigbar.compiled.translate.builder import MOST_ROWS
@@ -215,10 +216,11 @@ class Machine:
         read = np.array(marked_by or (), np.int64)
         runner = stepping() if code.marks is None else hopping()
         counts = counter().pointer if len(counting.rows) else 0
+        begins = self._f[: at.F_BEGINS].copy(), n[: at.N_BEGINS].copy(), S.copy()
         running_many()(
             runner.pointer, counts, code.next.pointer, marker, self._f, n,
             self.market, self._rows.matrix, read_only(Ps), places, S, self.T, self.Ti,
-            self.segments, starts, self._bars, self._finalize, self._f.copy(), n.copy(), S.copy(),
+            self.segments, starts, self._bars, self._finalize, *begins,
             read, self._marks.errors, self._marks.bars, self._marks.words, *self._marks.lists,
             self._tops, self._bottoms, *self._extremes, codes, counting.rows, counting.returns,
             first_bars, counting.curves.market, counting.curves.constants, counting.curves.clocks,
@@ -234,8 +236,7 @@ class Machine:
         run_checking(
             prepared.code.next.pointer, f, n, self.market, self._rows.matrix, read_only(P), S, T,
             self.Ti, self.segments, start.start, self._bars, self._finalize,
-            *self._marked(prepared, start, P), self._tops, self._bottoms, *self._extremes,
-            *(np.empty_like(one) for one in (f, n, kept, T)),
+            *self._marked(prepared, start, P), *(np.empty_like(one) for one in (f, n, kept, T)),
         )  # fmt: skip
         assert n[at.ERR] != E_MISSED, f"next does something on bar {n[at.BAR]}"
         return int(n[at.ERR])
