@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,19 @@ import pandas as pd
 import pytest
 from any_strategies import ADDS_AS_NUMPY, made_bars, of_known_versions
 from backtesting import Backtest
+from backtesting.test import EURUSD
 from monkeys import (
     ACT,
+    FIELDS,
+    HANDS,
+    LIMIT,
     ORDER,
     SIDE,
     SIZE,
+    TP,
     Errand,
     Player,
+    calm_errand,
     compiled_monkey,
     errand,
     without_statistics,
@@ -25,6 +32,7 @@ from bigbar.account import Account
 from bigbar.calendar import calendar_of
 from bigbar.compiled.broker.state import NCL, TCLOSED, TEBAR, TEXIT, TICOLUMNS, TXBAR
 from bigbar.compiled.curve_statistics import curve_row, exposed_bars, is_exact, new_buffers
+from bigbar.compiled.jit import compiled_entry
 from bigbar.engines.any_strategy.curves import curves_of
 from bigbar.engines.any_strategy.statistics import StatisticsMaker
 from bigbar.statistics import COLUMN, NAMES
@@ -55,6 +63,16 @@ INDEXES = {
 }
 
 
+@compiled_entry
+def count_up(  # type: ignore[no-untyped-def]
+    out, returns, n, T, Ti, segments, market, constants, clocks, first_bar, buffers
+):  # fmt: skip
+    """`curve_row`, which is made part of what calls it, from Python."""
+    return curve_row(
+        out, returns, n, T, Ti, segments, market, constants, clocks, first_bar, buffers
+    )
+
+
 def row_of(player: Player, data: pd.DataFrame, first_bar: int = 0) -> tuple[Floats, Any] | None:
     """The row and the returns of what a player has played."""
     curves = curves_of(data)
@@ -62,7 +80,7 @@ def row_of(player: Player, data: pd.DataFrame, first_bar: int = 0) -> tuple[Floa
     _, n, T, Ti = player.state
     days = len(curves.market.ends)
     row, returns = np.zeros(len(NAMES)), np.zeros(days - 1, np.float32)
-    plain = curve_row(
+    plain = count_up(
         row, returns, n, T, Ti, player.segments, *curves, first_bar,
         new_buffers(len(data), days, len(T)),
     )  # fmt: skip
@@ -144,6 +162,23 @@ def test_bars_of_any_times(index):
     for seed in range(200, 212):
         one = errand(seed)
         check(one, one.data.set_axis(index(len(one.data))), 1)
+
+
+@pytest.mark.parametrize("factor", [1e-5, 1e-3, 1 / 20, 20.0, 1e3])
+def test_prices_that_are_of_another_size_later(factor):
+    """A split that is not adjusted, or a coin that is worth nothing any more; calm after that."""
+    counted = 0
+    for seed in range(40):
+        one = calm_errand(seed)
+        script, bars = one.script.copy(), one.script.shape[1]
+        data = EURUSD.iloc[50 * seed : 50 * seed + bars].copy()
+        data.iloc[bars // 3 :, :4] *= factor
+        for hand in range(HANDS):
+            script[hand * FIELDS + LIMIT : hand * FIELDS + TP + 1] = 0.0
+            script[hand * FIELDS + SIZE] = 0.5
+        row = check(Errand(data, replace(one.account, margin=1.0), script), data, 0)
+        counted += row is not None and bool(row[COLUMN["Equity Final [$]"]] > 0)
+    assert counted > 10
 
 
 @pytest.mark.parametrize("bars", [1, 2, 3])

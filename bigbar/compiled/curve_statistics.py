@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bigbar.compiled.blocks import CloseBlocks
 from bigbar.compiled.broker.state import (
     NCL,
     NSEG,
@@ -29,7 +30,7 @@ from bigbar.compiled.broker.state import (
 )
 from bigbar.compiled.broker.trades import COMPENSATED, add
 from bigbar.compiled.equity_sums import curve_sums, day_ends, duration, is_exact
-from bigbar.compiled.jit import compiled_apart, compiled_entry, compiled_inner
+from bigbar.compiled.jit import compiled_apart, compiled_inner, compiled_within
 from bigbar.compiled.statistics import (
     MarketConstants,
     Stack,
@@ -57,12 +58,14 @@ class CurveMarket(NamedTuple):
         Log return of the close into each bar, less the mean of all of them; 0 for the first.
     ends : ndarray of int64, shape (days,)
         The last bar of each day, or of each longer period, see `bigbar.calendar`.
+    blocks : CloseBlocks
     """
 
     close: NDArray[np.float64]
     times: NDArray[np.int64]
     market: NDArray[np.float64]
     ends: NDArray[np.int64]
+    blocks: CloseBlocks
 
 
 class CurveBuffers(NamedTuple):
@@ -214,7 +217,7 @@ def times_held(Ti, count, times, clock):  # type: ignore[no-untyped-def]
     return longest, total, is_exact(amount, bits)
 
 
-@compiled_entry
+@compiled_within
 def curve_row(  # type: ignore[no-untyped-def]
     out, returns, n, T, Ti, segments, market, constants, clocks, first_bar, buffers
 ):  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bigbar.compiled.blocks import block_term, outer_extremes
 from bigbar.compiled.jit import compiled_apart, compiled_inner
 from bigbar.compiled.logarithms import SERIES_LIMIT, log_ratio, log_series
 from bigbar.compiled.loop import FROM
@@ -50,12 +51,12 @@ def extremes_of(values, first, end):  # type: ignore[no-untyped-def]
 
 @compiled_inner
 def terms_with_market(terms, count, segment, first, end, before, market):  # type: ignore[no-untyped-def]
-    """The equity's log return times the market's, of each bar of a segment with a position.
+    """The equity's log returns times the market's, of the bars of a segment with a position.
 
     Parameters
     ----------
     terms : ndarray of float
-        Written from `count` on.
+        Written from `count` on: of each bar, or of several at once.
     count : int
     segment : ndarray of float
         See `bigbar.compiled.loop`.
@@ -64,12 +65,37 @@ def terms_with_market(terms, count, segment, first, end, before, market):  # typ
     before : float
         Equity before it.
     market : CurveMarket
+
+    Returns
+    -------
+    int
+        How many there are now.
     """
-    close, move = market.close, market.market
+    close, move, blocks = market.close, market.market, market.blocks
     cash, size, put_in = segment[1], segment[2], segment[3]
     terms[count] = log_ratio(cash + (close[first] * size - put_in), before) * move[first]
+    count += 1
+    a, i = (cash - put_in) / size, first + 1
+    while i < end:
+        b = i >> blocks.shift
+        stop = min((b + 1) << blocks.shift, end)
+        known, term = block_term(blocks, b, i, stop, a)
+        if not known:
+            bar_terms(terms, count, segment, i, end, market)
+            return count + (end - i)
+        terms[count] = term
+        count += 1
+        i = stop
+    return count
+
+
+@compiled_inner
+def bar_terms(terms, count, segment, first, end, market):  # type: ignore[no-untyped-def]
+    """As `terms_with_market`, bar by bar, from any but the first of a segment."""
+    close, move = market.close, market.market
+    cash, size, put_in = segment[1], segment[2], segment[3]
     far, none, some = np.int64(0), np.int64(0), np.int64(1)
-    for k in range(1, end - first):
+    for k in range(end - first):
         # Each from the closes alone, so that several are worked on at once.
         i = unsigned(first + k)
         old = cash + (close[i - unsigned(1)] * size - put_in)
@@ -78,7 +104,7 @@ def terms_with_market(terms, count, segment, first, end, before, market):  # typ
         far |= select(abs(z) <= SERIES_LIMIT, none, some)
         terms[unsigned(count + k)] = log_series(z) * move[i]
     if far:
-        for i in range(first + 1, end):
+        for i in range(first, end):
             old = cash + (close[i - 1] * size - put_in)
             new = cash + (close[i] * size - put_in)
             terms[count + i - first] = log_ratio(new, old) * move[i]
@@ -89,7 +115,8 @@ def curve_sums(segments, count, market, clock, terms, stack):  # type: ignore[no
     """What equity adds up to.
 
     The broker's operations round monotonically, so equity at the best close of a segment is its
-    best equity, bit for bit. Only where that reaches the peak are its bars gone through.
+    best equity, bit for bit. Only where that reaches the peak are its bars gone through, and its
+    best and worst close are looked for only where those of whole blocks would matter.
 
     Parameters
     ----------
@@ -127,10 +154,12 @@ def curve_sums(segments, count, market, clock, terms, stack):  # type: ignore[no
         i = int(segments[k, FROM])
         end = int(segments[k + 1, FROM]) if k + 1 < count else bars
         if size != 0.0:
-            terms_with_market(terms, summed, segments[k], i, end, equity, market)
-            summed += end - i
-            low, high = extremes_of(close, i, end)
+            summed = terms_with_market(terms, summed, segments[k], i, end, equity, market)
+            low, high = outer_extremes(market.blocks, i, end)
             best, worst = (high, low) if size > 0.0 else (low, high)
+            if cash + (best * size - put_in) >= peak or cash + (worst * size - put_in) < lowest:
+                low, high = extremes_of(close, i, end)
+                best, worst = (high, low) if size > 0.0 else (low, high)
             if cash + (best * size - put_in) < peak:
                 lowest = min(lowest, cash + (worst * size - put_in))
                 equity = cash + (close[end - 1] * size - put_in)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numba import typeof, types
 
+from bigbar.compiled.blocks import CloseBlocks
 from bigbar.compiled.broker.state import ERR, F_BEGINS, N_BEGINS, NN
 from bigbar.compiled.clock import Clock
 from bigbar.compiled.curve_statistics import CurveMarket, curve_row, new_buffers
@@ -85,14 +86,15 @@ def _count_at(place, k):  # type: ignore[no-untyped-def]
 
 def _types_of_bars() -> tuple[types.Type, ...]:
     """Of what the statistics need to know of bars: market, constants, clocks and buffers."""
-    moments, numbers = np.zeros(1, np.int64), np.zeros(1)
-    for one in (moments, numbers):
+    moments, numbers, table = np.zeros(1, np.int64), np.zeros(1), np.zeros((1, 1))
+    for one in (moments, numbers, table):
         one.flags.writeable = False
+    blocks = CloseBlocks(1, numbers, numbers, numbers, numbers, table)
     clock = Clock(factor=1, divisor=1, unit_ns=1, round_to=1)
     return tuple(
         typeof(one)
         for one in (
-            CurveMarket(numbers, moments, numbers, moments),
+            CurveMarket(numbers, moments, numbers, moments, blocks),
             MarketConstants(1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1, 1),
             (clock, clock),
             new_buffers(1, 1, 1),

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bigbar.calendar import calendar_of
+from bigbar.compiled.blocks import CloseBlocks, close_blocks
 from bigbar.compiled.clock import Clock
 from bigbar.compiled.curve_statistics import CurveMarket
 from bigbar.compiled.statistics import MarketConstants
@@ -63,6 +64,7 @@ def curves_of(prices: pd.DataFrame, times: Times | None = None) -> Curves | None
         _frozen(stamps, np.int64),
         _frozen(centred, np.float64),
         _frozen(calendar.ends, np.int64),
+        _frozen_blocks(close_blocks(close, centred)),
     )
     constants = MarketConstants(
         bars=len(close),
@@ -77,6 +79,11 @@ def curves_of(prices: pd.DataFrame, times: Times | None = None) -> Curves | None
     )
     uncounted = Clock(factor=1, divisor=1, unit_ns=1, round_to=1)
     return Curves(market, constants, (uncounted, uncounted) if times is None else times.clocks)
+
+
+def _frozen_blocks(blocks: CloseBlocks) -> CloseBlocks:
+    shift, *arrays = blocks
+    return CloseBlocks(shift, *(_frozen(one, np.float64) for one in arrays))
 
 
 def _frozen(values: NDArray[Any], kind: type) -> NDArray[Any]:
