@@ -12,13 +12,14 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakSet
 
 import numpy as np
 
 from bigbar.data.read import Bars
 from bigbar.engines.find import AUTO, build_engine, is_general
+from bigbar.engines.general.checked import Checked, Comparison
 from bigbar.errors import SettingsError
 from bigbar.executors.contract import Unanswered
 from bigbar.executors.local import WorkerPool
@@ -30,9 +31,6 @@ from bigbar.store.fingerprint import identity_of
 from bigbar.units import as_seconds, counted
 from bigbar.validation.plan import Plan
 from bigbar.worker import check_compiled, start_worker
-
-if TYPE_CHECKING:
-    from bigbar.engines.general.checked import Checked
 
 #: Combinations that run both ways.
 _CHECKED = 6
@@ -187,7 +185,7 @@ def _checked(
     pool: WorkerPool | None = None
     limit = execution.timeout
 
-    def answers(tasks: Sequence[tuple[int, bool] | None]) -> Iterator[Checked]:
+    def answers(tasks: Sequence[Comparison | None]) -> Iterator[Checked]:
         """Of each task that has an answer; of the others the sweep will say what is wrong."""
         assert pool is not None
         most = None if limit is None else lambda _, __: 2 * limit + _SHARED_S
@@ -209,7 +207,7 @@ def _checked(
         while numbers and not first:
             number = numbers.pop(0)
             if not insists:
-                timed = [one.reference_s for one in answers([(number, False)])]
+                timed = [one.reference_s for one in answers([Comparison(number, both=False)])]
                 if not timed:
                     continue
                 if not _pays(timed[0], job, execution, plan):
@@ -221,11 +219,13 @@ def _checked(
                     )
                     return
                 beside = _to_compile(listener)
-            # By itself: the program that it compiles is there for the others then.
-            first = list(answers([(number, True), *beside]))
+            # By itself: the program that it compiles is there for the others then, and what is
+            # compiled beside it.
+            alone = Comparison(number, as_swept=not (beside and numbers))
+            first = list(answers([alone, *beside]))
         if first:
             yield from first
-            yield from answers([(number, True) for number in numbers])
+            yield from answers([Comparison(number) for number in numbers])
     finally:
         try:
             if pool is not None:

@@ -32,7 +32,7 @@ from bigbar.without_charts import import_backtesting
 
 if TYPE_CHECKING:
     from bigbar.engines.any_strategy.class_attributes import ClassAttributes
-    from bigbar.engines.general.checked import Checked
+    from bigbar.engines.general.checked import Checked, Comparison
 
 Chunk = tuple[int, int]
 _Float = TypeVar("_Float", np.float32, np.float64)
@@ -429,14 +429,14 @@ def engine_of(job: Job) -> Engine:
     return engine
 
 
-def check_compiled(task: tuple[int, bool] | None) -> Checked | None:
+def check_compiled(task: Comparison | None) -> Checked | None:
     """Run a combination by `backtesting.py` and, if asked to, compiled as well.
 
     Parameters
     ----------
-    task : tuple of (int, bool), or None
-        The combination, and whether to run it compiled. With None, only the statistics and what
-        runs many are compiled, while another worker compiles what such a run takes first.
+    task : Comparison or None
+        With None, only the statistics and what runs many are compiled, while another worker
+        compiles what such a run takes first.
 
     Returns
     -------
@@ -452,16 +452,16 @@ def check_compiled(task: tuple[int, bool] | None) -> Checked | None:
     from bigbar.engines.general.check import check
     from bigbar.engines.general.checked import Checked
 
-    number, both = task
+    number = task.number
     here = desk()
     reference: Any = here.engine
     begun = time.perf_counter()
     try:
-        if not both:
+        if not task.both:
             reference.run(number, number + 1)
             return Checked(number, reference_s=time.perf_counter() - begun)
         compiled: Any = engine_of(replace(here.job, engine="general"))
-        return check(number, reference, compiled)
+        return check(number, reference, compiled, as_swept=task.as_swept)
     except (Exception, *_RAISED):
         return None
 

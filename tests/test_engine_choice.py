@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -205,9 +206,7 @@ def test_a_strategy_that_kills_its_process_is_not_run_in_ours(folder: Path) -> N
     assert "ended 2 workers on its own" in said
 
 
-@of_known_versions
-def test_an_engine_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a broker that takes a commission twice: noticed before the sweep, and not used."""
+def a_broker_that_takes_a_commission_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     from bigbar.engines.general import machine
 
     real = machine.reset
@@ -216,6 +215,33 @@ def test_an_engine_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -
         real(f, n, cash, spread, fixed + 1.0, *rest)
 
     monkeypatch.setattr(machine, "reset", wrong)
+
+
+def statistics_of_the_sweep_that_are_a_little_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bigbar.engines.general import engine
+
+    real = engine.curves_of
+
+    def wrong(*given: Any) -> Any:
+        curves = real(*given)
+        assert curves is not None
+        moves = curves.market.market * 1.000001
+        moves.flags.writeable = False
+        return curves._replace(market=curves.market._replace(market=moves))
+
+    monkeypatch.setattr(engine, "curves_of", wrong)
+
+
+@of_known_versions
+@pytest.mark.parametrize(
+    "make_wrong",
+    [a_broker_that_takes_a_commission_twice, statistics_of_the_sweep_that_are_a_little_wrong],
+)
+def test_an_engine_that_is_wrong_is_found_out(
+    make_wrong: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noticed before the sweep, and not used."""
+    make_wrong(monkeypatch)
     told: list[str] = []
 
     class Hears(Listener):

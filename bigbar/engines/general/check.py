@@ -20,9 +20,13 @@ TOLERANCE = 1e-9
 
 
 def check(
-    number: int, reference: RunnerEngine | BacktestingEngine, compiled: CompiledEngine
+    number: int,
+    reference: RunnerEngine | BacktestingEngine,
+    compiled: CompiledEngine,
+    *,
+    as_swept: bool,
 ) -> Checked:
-    """Run a combination both ways.
+    """Run a combination both ways; `as_swept`: the row of the sweep is compared as well.
 
     Raises
     ------
@@ -42,7 +46,9 @@ def check(
     difference = (
         _of_trades(found.trades, expected["_trades"])
         or _of_equity(found.equity, expected["_equity_curve"]["Equity"].to_numpy())
-        or _of_rows(found.row(), statistics_row(expected))
+        or _of_rows(found.row(), row := statistics_row(expected))
+        or (as_swept and _of_rows(compiled.run(number, number + 1)[0], row))
+        or None
     )
     return replace(checked, difference=difference, lines=compiled.lines)
 

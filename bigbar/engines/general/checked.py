@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Comparison(NamedTuple):
+    """What is to be run of a combination.
+
+    Attributes
+    ----------
+    number : int
+    both : bool
+        Compiled as well as by `backtesting.py`.
+    as_swept : bool
+        The row that the sweep will make is compared, too. Its code takes seconds to compile.
+    """
+
+    number: int
+    both: bool = True
+    as_swept: bool = True
 
 
 @dataclass(frozen=True)
