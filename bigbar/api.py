@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from bigbar.causes import cause_of
+from bigbar.causes import cause_and_place
 from bigbar.choice import Choice, Maximize
 from bigbar.constraint import Constraint
 from bigbar.data.encoding import PriceFile
@@ -342,7 +342,7 @@ def _why_nothing(found: Optimization) -> str:
     """Why no combination counts, and what the first of those that failed raised."""
     why = why_nothing(found.outcome)
     if found.failures:
-        why += f" The first that failed: {one_line(cause_of(found.failures[0].reason))}"
+        why += f" The first that failed: {one_line(cause_and_place(found.failures[0].reason))}"
     return why
 
 

@@ -24,7 +24,7 @@ import backtesting  # noqa: E402
 from bigbar import given  # noqa: E402
 from bigbar.account import Account  # noqa: E402
 from bigbar.api import carry_out  # noqa: E402
-from bigbar.causes import cause_of  # noqa: E402
+from bigbar.causes import cause_and_place  # noqa: E402
 from bigbar.choice import Choice, Maximize  # noqa: E402
 from bigbar.data.read import Bars  # noqa: E402
 from bigbar.engines.any_strategy.class_attributes import ClassAttributes  # noqa: E402
@@ -294,13 +294,15 @@ class Backtest(backtesting.Backtest):
             warnings.warn(
                 f"{len(found.failures):,} of {len(found):,} combinations failed and "
                 f"{agreeing(len(found.failures), 'is', 'are')} NaN; see "
-                f"`last.failures` of the Backtest. The first: {cause_of(first)}",
+                f"`last.failures` of the Backtest. The first: {cause_and_place(first)}",
                 stacklevel=4,
             )
             return
         if first.startswith(_RAISED):
             self.run(**found.outcome.job.space[0])
-        raise SettingsError(f"all {len(found):,} combinations failed; the first: {cause_of(first)}")
+        raise SettingsError(
+            f"all {len(found):,} combinations failed; the first: {cause_and_place(first)}"
+        )
 
     def _compare(self, number: int, stats: pd.Series) -> None:
         """Hold the best's run, which is `backtesting.py`'s own, against what the workers said."""

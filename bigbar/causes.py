@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path, PurePath
+
 _HEAD = "Traceback (most recent call last):"
 
 #: Stands between an exception and the one that was raised because of it.
 _BECAUSE = "The above exception was the direct cause of the following exception:"
+
+
+#: A frame of a traceback.
+_FRAME = re.compile(r'^  File "(?P<file>[^"<>]+)", line (?P<line>\d+)', re.MULTILINE)
+
+#: In the paths of files that are no trader's own: installed ones, Python's, and these here.
+_LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python3")
+_HERE = Path(__file__).resolve().parent
 
 
 def cause_of(reason: str) -> str:
@@ -21,11 +32,31 @@ def cause_of(reason: str) -> str:
     str
         In a line. An exception that was raised while another one was handled stands for itself.
     """
+    text, parted = _parted(reason)
+    return _raised(parted) or (text.splitlines() or ["no reason is known"])[-1]
+
+
+def cause_and_place(reason: str) -> str:
+    """The same, with the line of the trader's own code that it came of, if any did.
+
+    "my.py:20: AttributeError: …"
+    """
+    _, (_, _, below) = _parted(reason)
+    own = [found for found in _FRAME.finditer(below) if _is_own(found["file"])]
+    place = f"{PurePath(own[-1]['file']).name}:{own[-1]['line']}: " if own else ""
+    return f"{place}{cause_of(reason)}"
+
+
+def _is_own(file: str) -> bool:
+    plain = file.replace("\\", "/")
+    return not (any(one in plain for one in _LIBRARIES) or Path(file).is_relative_to(_HERE))
+
+
+def _parted(reason: str) -> tuple[str, tuple[str, str, str]]:
+    """The text, and what stands before and after the head of the traceback that tells the cause."""
     text = reason.strip()
-    found = _raised(text.split(_BECAUSE)[0].rpartition(_HEAD))
-    if found is None:
-        found = _raised(text.rpartition(_HEAD))
-    return found or (text.splitlines() or ["no reason is known"])[-1]
+    parted = text.split(_BECAUSE)[0].rpartition(_HEAD)
+    return text, parted if _raised(parted) is not None else text.rpartition(_HEAD)
 
 
 def _raised(parted: tuple[str, str, str]) -> str | None:

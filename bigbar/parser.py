@@ -14,6 +14,7 @@ from bigbar.machine.other_programs import AUTO
 from bigbar.machine.resources import usable_processors
 from bigbar.outcome import CLUSTER_WAIT_S, Execution
 from bigbar.parameter import setting_text
+from bigbar.program import PROGRAM
 from bigbar.search.find import METHODS
 from bigbar.short_help import COMMANDS, EXAMPLES, Help
 from bigbar.spec import StrategySpec
@@ -26,8 +27,6 @@ from bigbar.units import parse_size
 from bigbar.validation.common_choice import CRITERIA
 from bigbar.validation.plan import CHOICES
 from bigbar.version import __version__
-
-PROGRAM = "bigbar"
 
 #: Shells that can complete the command.
 SHELLS = ("bash", "zsh", "fish")
@@ -133,7 +132,8 @@ def _add_search(parser: argparse.ArgumentParser, spec: StrategySpec) -> None:
         "--max-tries",
         metavar="N",
         type=at_least(1),
-        help="try no more than N of the combinations (default: all)",
+        help="try no more than N of the combinations; without --method all of a grid that takes "
+        "under a minute (default: all)",
     )
     group.add_argument(
         "--method",

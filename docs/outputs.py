@@ -30,6 +30,7 @@ _LINES = (
     (r"^(Compile|Note) .*?\n(?=\S)", ""),
 )
 _PASSING = (
+    (r"python -m bigbar", "bigbar"),  # Where the command is not installed.
     (r"[\d.,]+ (?=(ns|µs|ms|s|B|kB|MB|GB)\b)", "# "),
     (r"\b\d+e-\d+\b|\b[0-9a-f]{12}\b", "#"),
     (r"here \d+", "here #"),

@@ -1,5 +1,6 @@
 """What a trader reads of an exception: its cause, not what was made of it."""
 
+import json
 import traceback
 import warnings
 
@@ -9,7 +10,7 @@ import traders
 from backtesting import Strategy
 
 import bigbar
-from bigbar.causes import cause_in, cause_of
+from bigbar.causes import cause_and_place, cause_in, cause_of
 from bigbar.report.answer import answer
 
 FRAME = traders.google(300).frame
@@ -40,7 +41,7 @@ CAUSE = "LookupError: no sentiment for 2004"
 def test_the_cause_is_told_with_the_failures():
     found = bigbar.optimize(FRAME, Sentiment, n=[3, 4], workers=1, validate=False, verify=0)
     text = answer(found.outcome, files=[])
-    assert CAUSE in text
+    assert f"test_causes.py:21: {CAUSE}" in text
     assert "See traceback above" not in text
 
 
@@ -72,8 +73,20 @@ def test_causes(text, wanted):
     assert cause_of("".join(traceback.format_exception(raised.value))) == wanted
 
 
+def test_the_line_of_the_traders_own_code_is_told(tmp_path):
+    file = tmp_path / "my.py"
+    file.write_text("import json\ndef read():\n    return json.loads('{')\n")
+    code = compile(file.read_text(), str(file), "exec")
+    own: dict = {}
+    exec(code, own)
+    with pytest.raises(json.JSONDecodeError) as raised:
+        own["read"]()
+    told = cause_and_place("".join(traceback.format_exception(raised.value)))
+    assert told.startswith("my.py:3: json.decoder.JSONDecodeError: ")
+
+
 def test_what_is_no_traceback_stays():
     assert (
         cause_of("its worker died 2 times (was killed)") == "its worker died 2 times (was killed)"
     )
-    assert cause_of("") == "no reason is known"
+    assert cause_of("") == cause_and_place("") == "no reason is known"

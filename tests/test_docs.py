@@ -311,7 +311,8 @@ def outputs(folder: Path) -> dict[str, tuple[int, str, str]]:
             where.mkdir()
             shutil.copy(ROOT / "example.csv", where)
             (where / "my.py").write_text(block, encoding="utf-8")
-            (command,) = re.findall(r"^python (-m bigbar .*)$", text_of(README), re.MULTILINE)
+            typed = r"^\.venv/bin/python (-m bigbar .*)$"
+            (command,) = re.findall(typed, text_of(README), re.MULTILINE)
             line[1:] = shlex.split(command)
         elif name in (PLAIN_ENGINE.name, "compiled.md"):  # Only what stands in a file is compiled.
             script = folder / f"script_{number}.py"

@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 #: stands elsewhere. Within a layer a room builds only on those before it in the list.
 LAYERS = (
     (
-        "errors", "causes", "version", "chance", "printable", "paragraphs", "given", "units",
-        "collector", "command_line", "interrupts", "streams", "without_charts", "working_folder",
-        "private_cache", "worker_names", "machine.resources",
+        "errors", "causes", "program", "version", "chance", "printable", "paragraphs", "given",
+        "units", "collector", "command_line", "interrupts", "streams", "without_charts",
+        "working_folder", "private_cache", "worker_names", "machine.resources",
     ),
     (
         "origin", "equality", "by_value", "account", "statistics", "series", "choice", "calendar",

@@ -14,6 +14,7 @@ from small_run import small_outcome
 
 from bigbar.outcome import Outcome
 from bigbar.parameter import Parameter
+from bigbar.program import as_typed
 from bigbar.report.answer import answer
 from bigbar.report.console import coloured
 from bigbar.report.figures import held
@@ -71,7 +72,7 @@ def test_all_of_it_is_there():
     assert "\nNext       " in text
     assert "\nReport     bigbar_output/report.html\n" in text
     assert "\nVerified   5 combinations replayed through backtesting.py: all equal\n" in text
-    assert "'bigbar show 3'" in text
+    assert f"'{as_typed()} show 3'" in text
     assert "−" in text
     assert "-1" not in text
 
@@ -80,7 +81,7 @@ def test_the_folder_is_named_where_it_is_another():
     outcome = judged()
     outcome.carried.run = 3
     text = answer(outcome, files=["here/report.html"], width=100, more=True)
-    assert "'bigbar show 3 --output here'" in text
+    assert f"'{as_typed()} show 3 --output here'" in text
     outcome.carried.run = None
     assert "bigbar show" not in answer(outcome, files=PAGE, more=True)
 
@@ -162,8 +163,8 @@ def test_earlier_runs_that_change_the_verdict_are_told_in_words():
     found = bootstrap(p_value=0.03, p_value_all_trials=0.42, earlier_trials=1)
     text = " ".join(answer(judged(bootstrap=found), files=[]).split())
     assert (
-        "Luck does as well as yours 42 % of the time, counting 1 other setting that earlier runs "
-        "tried on these bars (3.0 % of the time without)."
+        "Luck does as well as yours 3.0 % of the time; with 1 other setting that earlier runs "
+        "tried on these bars, 42 % of the time."
     ) in text
     assert "earlier runs" not in answer(judged(), files=[])
 

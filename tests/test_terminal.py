@@ -144,10 +144,13 @@ def test_of_a_search_the_grid_names_method_and_constraint():
     )
     stream = io.StringIO()
     Terminal(stream, show_bar=False).grid(options.request.space, options.chosen_by)
-    assert 'of which 40 are tried (--method local, --constraint "k_atr < 3")' in stream.getvalue()
+    assert (
+        'of which 40 are to be tried (--method local, --constraint "k_atr < 3")'
+        in stream.getvalue()
+    )
     one = parse_options(["f", "--method", "local", "--max-tries", "1"])
     Terminal(stream, show_bar=False).grid(one.request.space, one.chosen_by)
-    assert "of which 1 is tried (--method local)" in stream.getvalue()
+    assert "of which 1 is to be tried (--method local)" in stream.getvalue()
     assert parse_options(["f", "--method", "random", "--max-tries", "40"]).chosen_by == \
         "--method random"  # fmt: skip
 

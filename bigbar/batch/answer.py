@@ -13,6 +13,7 @@ from bigbar.outcome import Execution
 from bigbar.paragraphs import paragraph
 from bigbar.parameter import setting_text
 from bigbar.printable import one_line
+from bigbar.program import as_typed
 from bigbar.report.answer import labelled, too_late
 from bigbar.report.console import MARKS, drawn, wanted_width
 from bigbar.units import counted, signs
@@ -263,7 +264,7 @@ def _closing(
     if any(entry.summary and entry.summary["run"]["id"] is not None for entry in entries):
         yield (
             "More",
-            f"'bigbar history{where}' lists the runs, 'bigbar show ID{where}' has all of one",
+            f"'{as_typed()} history{where}' lists the runs, 'show ID{where}' has all of one",
         )
 
 

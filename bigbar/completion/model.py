@@ -10,7 +10,8 @@ from bigbar.dashboard.command import make_parser as dashboard_parser
 from bigbar.explanation import make_parser as explain_parser
 from bigbar.history.command import make_parser as history_parser
 from bigbar.machine.other_programs import AUTO
-from bigbar.parser import PROGRAM, make_parser
+from bigbar.parser import make_parser
+from bigbar.program import PROGRAM
 from bigbar.statistics import STATISTICS, Better
 from bigbar.strategies.find import BUILT_IN
 from bigbar.strategies.listing import make_parser as strategies_parser

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from bigbar.causes import cause_of
+from bigbar.causes import cause_and_place
 from bigbar.history import listing
 from bigbar.history.answer import Answer
 from bigbar.history.tables import pairs, paragraph, parameters_named, value_text
@@ -67,7 +67,7 @@ def show(store: RunStore, run: Run) -> Answer:
         blocks.append(
             "\n".join(
                 paragraph(
-                    f"{parameters_named(grid[failure.number])}\n{cause_of(failure.reason)}",
+                    f"{parameters_named(grid[failure.number])}\n{cause_and_place(failure.reason)}",
                     first="Failed  ",
                     indent=" " * 8,
                 )

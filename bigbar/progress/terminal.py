@@ -91,7 +91,7 @@ class Terminal(Listener):
             whole = f"{product} = {whole}" if len(grid.shape) > 1 else whole
         elif grid.is_sample:
             tried = f"{len(grid):,} {agreeing(len(grid), 'is', 'are')}"
-            whole = f"{product} = {grid.product:,}, of which {tried} tried ({chosen_by})"
+            whole = f"{product} = {grid.product:,}, of which {tried} to be tried ({chosen_by})"
         else:
             whole = f"{product} = {grid.product:,}, of which the constraint leaves {whole}"
         self.line("Grid", *named, whole)

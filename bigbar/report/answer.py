@@ -10,12 +10,13 @@ from pathlib import PurePath
 
 import pandas as pd
 
-from bigbar.causes import cause_of
+from bigbar.causes import cause_and_place
 from bigbar.outcome import PROOF, Execution, Outcome
 from bigbar.paragraphs import LABEL, joined, paragraph
 from bigbar.parameter import setting_text, value_text
 from bigbar.pareto import ParetoSet
 from bigbar.printable import one_line
+from bigbar.program import as_typed
 from bigbar.report.console import MARKS, WIDTH
 from bigbar.report.figures import figures_text
 from bigbar.report.front import front_text
@@ -172,11 +173,11 @@ def full_statistics(outcome: Outcome, number: int) -> pd.Series:
 
 def _verdict(outcome: Outcome, findings: Findings, width: int) -> str:
     """What it is worth, why in short, and whatever else makes it worth less."""
-    verdict, grid = findings.verdict, outcome.job.space
+    verdict = findings.verdict
     mark = MARKS.get(verdict.light)
     lines = [f"{mark} {verdict.headline}" if mark else verdict.headline]
     if outcome.plan is None or outcome.plan.assess:
-        lines.append(wording.why(grid, findings.bootstrap))
+        lines.append(wording.why(outcome.reached, findings.bootstrap))
     if findings.holdout is not None and findings.holdout.openings > 1:
         lines.append(wording.on_unseen(findings.holdout))
     lines += [
@@ -210,7 +211,7 @@ def _trouble(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield "Failed", f"{failed}, {some}in summary.json; the first:"
         first = outcome.failures[0]
         yield "", setting_text(outcome.job.space[first.number])
-        yield "", cause_of(first.reason)
+        yield "", cause_and_place(first.reason)
     for sentence in outcome.broke_off.values():
         yield "Note", sentence
     if differs_from_earlier(outcome):
@@ -231,7 +232,7 @@ def _more(outcome: Outcome, files: Sequence[str]) -> str:
         return f"-v prints {what}"
     folder = str(PurePath(files[0]).parent) if files else _FOLDER
     where = "" if folder == _FOLDER else f" --output {folder}"
-    return f"-v, or 'bigbar show {outcome.carried.run}{where}': {what}"
+    return f"-v, or '{as_typed()} show {outcome.carried.run}{where}': {what}"
 
 
 def labelled(label: str, text: str, width: int) -> str:

@@ -117,12 +117,12 @@ def yours(bootstrap: Bootstrap | None) -> str:
 
 def _against_luck(found: Bootstrap) -> str:
     """How often luck does as well, and what the trials of earlier runs have to do with it."""
-    often = _often(found, found.p_value_all_trials)
+    often = _often(found, found.p_value)
     if found.earlier_trials:
         others = counted(found.earlier_trials, "other setting")
         often += (
-            f", counting {others} that earlier runs tried on these bars "
-            f"({_often(found, found.p_value)} without)"
+            f"; with {others} that earlier runs tried on these bars, "
+            f"{_often(found, found.p_value_all_trials)}"
         )
     if found.statistic == "Sharpe Ratio" and found.chosen > 0:
         return f"Luck does as well as yours {often}."
@@ -168,14 +168,14 @@ def _often(found: Bootstrap, p_value: float) -> str:
     return f"{_percent(p_value)} of the time"
 
 
-def why(grid: Space, bootstrap: Bootstrap | None) -> str:
-    """The verdict's reason in short: the chosen setting against luck, on so much data."""
+def why(settings: int, bootstrap: Bootstrap | None) -> str:
+    """The verdict's reason in short: the chosen setting of so many against luck, and the data."""
     if bootstrap is None:
         return ""
     if math.isnan(bootstrap.p_value):
         return yours(bootstrap)
-    who = "Without an edge it" if len(grid) == 1 else (
-        f"If none of the {len(grid):,} settings had an edge, the best"
+    who = "Without an edge it" if settings == 1 else (
+        f"If none of the {settings:,} settings had an edge, the best"
     )  # fmt: skip
     return (
         f"{who} would still typically show {_lucky(bootstrap)}, on these "
