@@ -6,7 +6,10 @@ import pandas as pd
 import pytest
 from price_files import bars, days, hours, plain, table
 
+from bigbar.data.names import _PRICE_NAMES, _VOLUME_NAMES
+from bigbar.data.names import plain as plain_name
 from bigbar.data.read import read_bars
+from bigbar.data.reading import Reading, parse_columns
 from bigbar.errors import DataError
 
 OHLCV = "Date,Time,Open,High,Low,Close,Volume"
@@ -435,6 +438,140 @@ def test_the_delimiter_may_stand_in_a_line_of_its_own(write):
 def test_a_header_with_a_column_missing_is_not_skipped(write):
     text = table("time,open,high,close,volume,x", hours(5), lambda t, b: f"{t},{plain(b)}")
     assert "no column for Low" in refusal(write(text))
+
+
+# Time, close, high, low, open and volume, in this order.
+SWAPPED = {
+    "German": "Datum;Schluss;Hoch;Tief;Eröffnung;Volumen",
+    "German, by programs": "Datum;Zuletzt;Hoch;Tief;Eröffn.;Vol.",
+    "German, of a stock": "Datum;Schlusskurs;Höchst;Tiefst;Erster;Stück",
+    "German, in capitals without accents": "DATUM;SCHLUSSKURS;HOECHST;TIEFST;EROEFFNUNG;VOLUMEN",
+    "German, with a zone": "Zeit (UTC);Schluß;Hoch;Tief;Eröffnung;Volumen",
+    "French": "Jour;Clôture;Haut;Bas;Ouverture;Volume",
+    "French, without accents": "Date;Cloture;Haut;Bas;Ouverture;Volume",
+    "French, by programs": "Date;Dernier;Plus Haut;Plus Bas;Ouv.;Vol.",
+    "Spanish": "Fecha;Cierre;Máximo;Mínimo;Apertura;Volumen",
+    "Spanish, by programs": "Fecha;Último;Máximo;Mínimo;Apertura;Vol.",
+    "Italian": "Data;Chiusura;Massimo;Minimo;Apertura;Volume",
+    "Portuguese": "Data;Fechamento;Máxima;Mínima;Abertura;Volume",
+    "Dutch": "Datum;Slotkoers;Hoog;Laag;Opening;Volume",
+    "Polish": "Data;Zamknięcie;Najwyższy;Najniższy;Otwarcie;Wolumen",
+    "Russian": "Дата;Цена;Макс.;Мин.;Откр.;Объём",
+    "Russian, accents apart": "Дата;Закрытие;Максимум;Минимум;Открытие;Объе\u0308м",
+}
+
+
+def swapped(header: str) -> str:
+    """A table with open and close the other way round than without a header."""
+    mark = ";" if ";" in header else ","
+
+    def row(time, bar):
+        return mark.join(map(str, (time, bar[3], bar[1], bar[2], bar[0], bar[4])))
+
+    return table(header, hours(9), row, bars(9))
+
+
+@pytest.mark.parametrize("language", SWAPPED)
+def test_columns_in_other_languages_are_read_by_name(write, language):
+    read = read_bars(write(swapped(SWAPPED[language])))
+    assert_bars(read, hours(9), bars(9))
+    assert not any("skipped" in note or "ignored" in note for note in read.notes)
+
+
+def test_no_word_means_two_prices():
+    words = [word for words in _PRICE_NAMES.values() for word in words] + [*_VOLUME_NAMES]
+    assert len(words) == len(set(words))
+    assert [plain_name(word) for word in words] == words
+
+
+def test_days_and_times_of_day_in_other_languages(write):
+    times, made = hours(9), bars(9)
+    for names in ("Datum,Uhrzeit", "Date,Heure", "Fecha,Hora", "Data,Ora", "Дата,Время"):
+        header = f"{names},Open,High,Low,Close,Volume"
+        text = table(header, times, lambda t, b: f"{t:%Y-%m-%d},{t:%H:%M},{plain(b)}", made)
+        assert_bars(read_bars(write(text)), times, made)
+
+
+def test_a_price_file_of_a_german_web_page(write):
+    times, made = hours(9, "2024-01-22 09:00"), bars(9)
+
+    def row(time, bar):
+        cells = [f"{time:%d.%m.%Y %H:%M}", *(f"{bar[i]:.2f}" for i in (3, 0, 1, 2)), str(bar[4])]
+        return ",".join(
+            f'"{cell.replace(".", ",") if i else cell}"' for i, cell in enumerate(cells)
+        )
+
+    text = table('"Datum","Zuletzt","Eröffn.","Hoch","Tief","Vol."', times, row, made)
+    lines = [f'{line},"{"0,12%" if i else "+/- %"}"' for i, line in enumerate(text.splitlines())]
+    read = read_bars(write("\n".join(lines) + "\n"))
+    assert_bars(read, times, made)
+    assert "ignored column: +/- %" in read.notes
+
+
+def test_data_is_a_date_only_where_nothing_else_is(write):
+    text = table("time,open,high,low,close,volume,data", hours(9), lambda t, b: f"{t},{plain(b)},9")
+    read = read_bars(write(text))
+    assert_bars(read, hours(9), bars(9))
+    assert "ignored column: data" in read.notes
+
+
+UNKNOWN = {
+    "Finnish": "Päivä,Päätös,Ylin,Alin,Avaus,Vaihto",
+    "Chinese": "日期,收盘,最高,最低,开盘,成交量",
+    "no name for the time": ",Päätös,Ylin,Alin,Avaus,Vaihto",
+    "no name for the last": "Päivä,Päätös,Ylin,Alin,Avaus,",
+    "some are known": "Päivä,Päätös,High,Alin,Open,Volume",
+    "one is known": "Päivä,Close,Ylin,Alin,Avaus,Vaihto",
+    "a number among them": "Päivä,Päätös,Ylin,Alin,Avaus,20",
+    "a delimiter at the end": "Päivä,Päätös,Ylin,Alin,Avaus,Vaihto,",
+    "semicolons": "Päivä;Päätös;Ylin;Alin;Avaus;Vaihto",
+}
+
+
+@pytest.mark.parametrize("above", ["", "ZZZ hourly\n", "# symbol: ZZZ\n\n"])
+@pytest.mark.parametrize("names", UNKNOWN)
+def test_a_header_of_unknown_words_is_not_skipped(write, names, above):
+    header = UNKNOWN[names]
+    path = write(above + swapped(header))
+    message = refusal(path)
+    found = ", ".join(map(repr, header.replace(";", ",").split(",")))
+    assert f"Columns found in line {above.count(chr(10)) + 1}: {found}." in message
+    assert "no column for " in message
+    assert message.endswith("=…")
+    hint = message.rpartition("--columns ")[2]
+    numbers = {"time": 1, "open": 5, "high": 3, "low": 4, "close": 2}
+    for name, number in numbers.items():
+        hint = hint.replace(f"{name}=…", f"{name}={number}")
+    said = parse_columns(f"{hint},volume=6")
+    assert_bars(read_bars(path, reading=Reading(columns=said)), hours(9), bars(9))
+
+
+def test_of_lines_above_the_bars_the_names_are_shown(write):
+    text = swapped("Päivä,Päätös,Ylin,Alin,Avaus,Vaihto\n-,EUR,EUR,EUR,EUR,pcs")
+    assert "Columns found in line 1: 'Päivä'" in refusal(write(text))
+    text = swapped("Symbol,ZZZ,Broker,Example,Account,Demo\nPäivä,Päätös,Ylin,Alin,Open,Vaihto")
+    assert "Columns found in line 2: 'Päivä'" in refusal(write(text))
+    text = swapped("Päivä,Päätös,Ylin,Alin,Avaus,Vaihto\n2024-01-02 08:00,n/a,n/a,n/a,n/a,0")
+    assert "Columns found in line 1: 'Päivä'" in refusal(write(text))
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "ZZZ hourly export",
+        "Symbol,ZZZ,,,,",
+        "Symbol,ZZZ,Period,H1",
+        "Broker,Demo,From,2024-01-01,To,2024-02-01",
+        "0,1,2,3,4,5",
+        "soon,1,2,0.5,1.5,n/a",
+        "2024-01-02 08:00,x,y,z,w,v",
+    ],
+)
+def test_what_names_no_columns_is_skipped_with_a_note(write, above):
+    times, made = hours(9), bars(9)
+    read = read_bars(write(table(above, times, lambda t, b: f"{t},{plain(b)}", made)))
+    assert_bars(read, times, made)
+    assert read.notes[0] == f"line 1 skipped above the bars: {above[:39]}" + "…" * (len(above) > 40)
 
 
 HEADER = "time,open,high,low,close,volume"

@@ -85,6 +85,8 @@ def _dialect(source: str, lines: list[_Line], marks: str, reading: Reading) -> D
             if _is_header(cells, reading):
                 return _with_header(source, lines, at, mark, reading)
             if named == 0 and (dialect := headerless(cells, mark, reading)):
+                if not reading.columns and (header := _header_above(lines[:at], cells, mark)):
+                    return _with_header(source, lines, lines.index(header), mark, reading)
                 above = lines[at - 1] if at else _Line(0, 0, "")
                 dialect = replace(dialect, body_offset=above.end, body_line=above.number + 1)
                 return _with_notes_above(dialect, source, lines[:at])
@@ -101,6 +103,42 @@ def _dialect(source: str, lines: list[_Line], marks: str, reading: Reading) -> D
         "with time, open, high, low, close and (if there is one) volume, or say which column is "
         "which: --columns time=1,open=2,high=3,low=4,close=5."
     )
+
+
+def _header_above(lines: Sequence[_Line], bar: list[str], delimiter: str) -> _Line | None:
+    """The line above the bars that names the columns, though not by words that are known.
+
+    Of several the one of which most is known, or the first: below it may stand units.
+    """
+    width = len(_without_end(bar))
+    headers = [line for line in lines if _may_be_header(line.cells(delimiter), width)]
+    return max(headers, key=lambda line: _known(line, delimiter), default=None)
+
+
+def _may_be_header(cells: list[str], width: int) -> bool:
+    """Whether cells above bars of so many cells may be the names of their columns.
+
+    Those fill as many cells, up to one, and mostly with words. A title or a remark has fewer, a bar
+    with mistakes has a time or more numbers.
+    """
+    filled = [cell for cell in cells if cell]
+    if len(cells) < width or len(filled) < width - 1:
+        return False
+    if any(parse_time(cell)[1] != TimeKind.UNREADABLE for cell in filled):
+        return False
+    numbers = sum(NUMBER_SHAPE.fullmatch(cell) is not None for cell in filled)
+    words = sum(
+        any(c.isalpha() for c in cell) and not NUMBER_SHAPE.fullmatch(cell) for cell in filled
+    )
+    return words >= 2 and words > numbers
+
+
+def _without_end(cells: list[str]) -> list[str]:
+    """The cells without empty ones at the end."""
+    count = len(cells)
+    while count and not cells[count - 1]:
+        count -= 1
+    return cells[:count]
 
 
 # ----------------------------------------------------------------------------------- with a header
@@ -155,11 +193,12 @@ def _with_header(
     times, more = time_columns(names, found, first, reading)
     if len(found.prices) < len(PRICES) or not times:
         wanted = [name for name in PRICES if name not in found.prices]
+        wanted = wanted if times else ["time", *wanted]
         raise DataError(
-            f"{source}: no column for {', '.join(wanted if times else ['time', *wanted])}. "
-            f"Columns found: {', '.join(repr(n) for n in names)}. Name the columns time, open, "
-            "high, low, close and (if there is one) volume, or say which is which: --columns "
-            "time=…,open=…"
+            f"{source}: no column for {', '.join(wanted)}. Columns found in line {header.number}: "
+            f"{', '.join(repr(n) for n in names)}. Name the columns time, open, high, low, close "
+            "and (if there is one) volume, or say which is which, by name or by number from 1: "
+            f"--columns {','.join(f'{name.lower()}=…' for name in wanted)}"
         )
     if not rows:
         raise DataError(f"{source} has a header (line {header.number}) but no rows below it.")
@@ -198,7 +237,7 @@ def _names_below(
             )
         if len(set(prices)) > 1:
             break
-        if not any(prices) and not found.times:
+        if prices and not any(prices) and not found.times:
             names = [cells[0] or names[0], *names[1:]]
         below += 1
     return names, below

@@ -1,10 +1,12 @@
 """Which column is which: the names that price files and DataFrames use, in one place.
 
-Names are compared in lower case and without blanks, brackets and other marks, so that `<OPEN>`,
-`Gmt time` and `1. open` are known as they stand.
+Names are compared in lower case and without accents, blanks, brackets and other marks, so that
+`<OPEN>`, `Gmt time`, `1. open` and `Clôture` are known as they stand. Of other languages only words
+are known that mean one column in all of them.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,12 +18,37 @@ PRICES = ("Open", "High", "Low", "Close")
 _SIDES = ("", "mid", "bid", "ask")
 #: From the best name to the one that means this only where no better one is there.
 _PRICE_NAMES = {
-    "Open": ("open", "openprice", "priceopen", "o"),
-    "High": ("high", "highprice", "pricehigh", "h"),
-    "Low": ("low", "lowprice", "pricelow", "l"),
-    "Close": ("close", "closeprice", "priceclose", "closelast", "c", "last", "latest", "price"),
+    "Open": (
+        *("open", "openprice", "priceopen", "o"),
+        *("eroffnung", "eroeffnung", "eroffnungskurs", "eroeffnungskurs", "eroffn", "eroeffn"),
+        *("erster", "ouverture", "coursdouverture", "ouv", "apertura", "abertura"),
+        *("opening", "openingskoers", "otwarcie", "открытие", "откр"),
+    ),
+    "High": (
+        *("high", "highprice", "pricehigh", "h"),
+        *("hoch", "hochst", "hoechst", "hochstkurs", "hoechstkurs", "tageshoch"),
+        *("haut", "plushaut"),
+        *("maximo", "maxima", "massimo", "alto", "hoog", "hoogste", "najwyzszy"),
+        *("максимум", "макс"),
+    ),
+    "Low": (
+        *("low", "lowprice", "pricelow", "l"),
+        *("tief", "tiefst", "tiefstkurs", "tagestief", "bas", "plusbas", "minimo", "minima"),
+        *("bajo", "basso", "baixo", "laag", "laagste", "najnizszy", "минимум", "мин"),
+    ),
+    "Close": (
+        *("close", "closeprice", "priceclose", "closelast", "c", "last", "latest", "price"),
+        *("schluss", "schlusskurs", "cloture", "coursdecloture", "clot", "fermeture", "cierre"),
+        *("chiusura", "fechamento", "fecho", "slotkoers", "slot", "zamkniecie"),
+        *("закрытие", "закр", "zuletzt", "letzter", "dernier", "ultimo", "laatste", "laatst"),
+        "цена",
+    ),
 }
-_VOLUME_NAMES = ("volume", "v", "tickvolume", "tickvol", "vol", "volumefrom", "basevolume")
+_VOLUME_NAMES = (
+    *("volume", "v", "tickvolume", "tickvol", "vol", "volumefrom", "basevolume"),
+    *("stuck", "stucke", "stueck", "stuecke"),  # before the volume, that is money beside them
+    *("volumen", "volumes", "volumi", "wolumen", "объем"),
+)
 _VOLUME_IN = re.compile(r"[Vv]olume ?[A-Z]{3,5}")  # Volume BTC
 
 _STAMP_NAMES = frozenset(
@@ -30,10 +57,23 @@ _STAMP_NAMES = frozenset(
         *("unix", "unixtime", "unixtimestamp", "epoch", "epochtime", "windowstart", "starttime"),
         *("opentime", "bartime", "gmttime", "timegmt", "timeutc", "utctime", "dateutc", "utcdate"),
         *("localtime", "datetimeutc", "utcdatetime", "timeperiodstart"),
+        *("zeitstempel", "datumzeit", "datumuhrzeit", "datumundzeit", "datumunduhrzeit"),
+        *("horodatage", "dateheure", "dateetheure", "fechahora", "fechayhora", "dataora"),
+        *("dataeora", "datahora", "dataehora", "tijdstip", "датавремя", "датаивремя"),
     )
 )
-_DATE_NAMES = frozenset(("date", "dtyyyymmdd", "day", "tradedate", "tradingdate", "tradingday"))
-_CLOCK_NAMES = frozenset(("time", "hour", "clock", "timeofday"))
+_DATE_NAMES = frozenset(
+    (
+        *("date", "dtyyyymmdd", "day", "tradedate", "tradingdate", "tradingday"),
+        *("datum", "handelstag", "jour", "fecha", "giorno", "дата"),
+    )
+)
+_ENGLISH_CLOCKS = frozenset(("time", "hour", "clock", "timeofday"))
+_CLOCK_NAMES = _ENGLISH_CLOCKS | frozenset(
+    ("zeit", "uhrzeit", "heure", "hora", "ora", "tijd", "godzina", "czas", "время")
+)
+#: The date in some languages. In English it may be anything, and there is another name of the time.
+_DATA = "data"
 
 _MINUTE_NAMES = frozenset(("minute", "minutes"))
 _SECOND_NAMES = frozenset(("second", "seconds", "sec", "secs"))
@@ -94,8 +134,10 @@ class Found:
 
 
 def plain(name: str) -> str:
-    """A column name without case, number in front, spaces, brackets and other marks."""
-    return re.sub(r"[^a-z0-9]", "", _ORDINAL.sub("", name.lower(), count=1))
+    """A column name without case, number in front, accents, spaces, brackets and other marks."""
+    if not name.isascii():
+        name = unicodedata.normalize("NFKD", name.casefold())
+    return re.sub(r"[\W_]", "", _ORDINAL.sub("", name.lower(), count=1))
 
 
 def find_columns(names: Sequence[str], given: Mapping[str, str] | None = None) -> Found:
@@ -126,6 +168,8 @@ def find_columns(names: Sequence[str], given: Mapping[str, str] | None = None) -
         times = own["time"]
     else:
         known = _STAMP_NAMES | _DATE_NAMES | _CLOCK_NAMES
+        if not any(text in _STAMP_NAMES | _DATE_NAMES | _ENGLISH_CLOCKS for text in plains):
+            known |= {_DATA}
         times = tuple(i for i, text in enumerate(plains) if text in known)
     volume = own["volume"][0] if "volume" in own else _volume(names, plains)
     clocks = frozenset(i for i in times if plains[i] in _CLOCK_NAMES)
@@ -169,7 +213,7 @@ _ALL_NAMES = (
     _STAMP_NAMES
     | _DATE_NAMES
     | _CLOCK_NAMES
-    | {*_VOLUME_NAMES}
+    | {*_VOLUME_NAMES, _DATA}
     | {side + name for names in _PRICE_NAMES.values() for name in names for side in _SIDES}
 )
 

@@ -104,9 +104,9 @@ def read_bars(
     Comma, semicolon (also with decimal comma), bar or tab between the columns; UTF-8, or UTF-16
     with a byte order mark; or Parquet, or Feather. Plain, gzip, bzip2, xz, zstd, or a zip archive
     with one such file. Columns are found by name in any case and order; a file without a header is
-    read as time (or date and time), open, high, low, close and volume. Names: see
-    `bigbar.data.names`; forms of time: `bigbar.data.days`, `_csv_clocks` and `_csv_times`; of
-    numbers: `_csv_numbers`; rows that are no bars: `_csv_rows`.
+    read as time (or date and time), open, high, low, close and volume, one with a header of unknown
+    words is refused. Names: see `bigbar.data.names`; forms of time: `bigbar.data.days`,
+    `_csv_clocks` and `_csv_times`; of numbers: `_csv_numbers`; rows that are no bars: `_csv_rows`.
 
     Parameters
     ----------
