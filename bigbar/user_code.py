@@ -208,7 +208,9 @@ def checked_class(found: Any, where: str) -> type[Strategy]:
     from backtesting import Strategy
 
     if not isinstance(found, type):
-        raise SettingsError(f"{where} is a {type(found).__name__}, not a class")
+        kind = type(found).__name__
+        article = "an" if kind[0].lower() in "aeiou" else "a"
+        raise SettingsError(f"{where} is {article} {kind}, not a class")
     if not issubclass(found, Strategy):
         raise SettingsError(
             f"{where} is no strategy: it must be a subclass of backtesting.Strategy, and its bases "

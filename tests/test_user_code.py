@@ -159,7 +159,7 @@ def test_did_you_mean(write):
 
 def test_what_is_no_class(write):
     write(GOOD + "thing = Mine.n\ndef function(): pass\n")
-    assert refusal("my.py:thing") == "my.py:thing is a int, not a class"
+    assert refusal("my.py:thing") == "my.py:thing is an int, not a class"
     assert refusal("my.py:function") == "my.py:function is a function, not a class"
 
 

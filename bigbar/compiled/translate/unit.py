@@ -242,4 +242,4 @@ def described(value: Any) -> str:
         "Matrix": "an indicator of several lines",
         "Nothing": "None",
         "Unread": "text",
-    }.get(type(value).__name__, "something else")
+    }.get(type(value).__name__, "an object of Python's")
