@@ -20,6 +20,7 @@ import numpy as np
 from bigbar.data.read import Bars
 from bigbar.engines.find import AUTO, build_engine, is_general
 from bigbar.engines.general.checked import Checked, Comparison
+from bigbar.engines.general.kind import KIND
 from bigbar.errors import SettingsError
 from bigbar.executors.contract import Unanswered
 from bigbar.executors.local import WorkerPool
@@ -256,7 +257,7 @@ def _to_compile(listener: Listener) -> list[None]:
     """What a worker has to compile beside the first check, and a word of it: once a machine."""
     from bigbar.compiled.jit import is_cached
 
-    if is_cached():
+    if is_cached(KIND.compiles):
         return []
     listener.compiling()
     return [None]
@@ -269,7 +270,7 @@ def _pays(reference_s: float, job: Job, execution: Execution, plan: Plan | None)
         return False  # Without a look at the compiler, which takes a while to import.
     from bigbar.compiled.jit import is_cached
 
-    return spent > _NEXT_S + (0.0 if is_cached() else _SHARED_S)
+    return spent > _NEXT_S + (0.0 if is_cached(KIND.compiles) else _SHARED_S)
 
 
 def _numbers(count: int, seed: int) -> list[int]:

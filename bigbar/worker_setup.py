@@ -111,13 +111,14 @@ def _build_and_compile(
     job, attachment = outcome.job, publication.attachment
     file = attachment.frame()
     with outcome.timed("compile_s"):
-        if kind_of(job.spec, job.engine).warm_up is not None:
+        kind = kind_of(job.spec, job.engine)
+        if kind.warm_up is not None:
             from bigbar.compiled.jit import is_cached
 
-            if not is_cached():
+            if not is_cached(kind.compiles):
                 listener.compiling()
         with_room(partial(warm_up, job))
-        if kind_of(job.spec, job.engine).warm_up is not None:
+        if kind.warm_up is not None:
             from bigbar.compiled.jit import what_to_say
 
             for said in what_to_say():

@@ -50,10 +50,11 @@ class Compiled:
 
 def test_what_was_kept_is_loaded(tmp_path):
     folder = tmp_path / "made" / "when needed"
-    assert not is_there(folder)
+    assert not is_there(folder, "plus_one")
     first = Compiled(folder)
     assert (first(1), first.loaded) == (2, False)
-    assert is_there(folder)
+    assert is_there(folder, "plus_one")
+    assert not is_there(folder, "another")
     second = Compiled(folder)
     assert (second(1), second.loaded) == (2, True)
     assert (second(1.5), len(list(folder.iterdir()))) == (2.5, 2), "a file a signature"

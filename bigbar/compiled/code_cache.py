@@ -127,11 +127,14 @@ class CodeCache(_Cache):
         return f"{self._name} {sig} {codegen.magic_tuple()}"
 
     def _path(self, key: str) -> Path:
-        readable = "".join(one if one.isalnum() else "-" for one in self._name.rpartition(".")[2])
         named = hashlib.sha256(key.encode()).hexdigest()[:24]
-        return self._folder / f"{readable}-{named}{_ENDING}"
+        return self._folder / f"{_readable(self._name.rpartition('.')[2])}-{named}{_ENDING}"
 
 
-def is_there(folder: Path | None) -> bool:
-    """Whether any machine code is kept there."""
-    return folder is not None and any(folder.glob(f"*{_ENDING}"))
+def _readable(name: str) -> str:
+    return "".join(one if one.isalnum() else "-" for one in name)
+
+
+def is_there(folder: Path | None, function: str) -> bool:
+    """Whether machine code of a function by that name is kept there."""
+    return folder is not None and any(folder.glob(f"{_readable(function)}-*{_ENDING}"))

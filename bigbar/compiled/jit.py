@@ -137,9 +137,15 @@ def _compile_once(made: Any) -> None:
     made.get_call_template = get_call_template
 
 
-def is_cached() -> bool:
-    """Whether machine code from an earlier run is there, so that this one starts at once."""
-    return is_there(CACHE_FOLDER)
+def is_cached(function: str) -> bool:
+    """Whether machine code of a function is there from an earlier run, which then starts at once.
+
+    Parameters
+    ----------
+    function : str
+        See `bigbar.engines.contract.EngineKind.compiles`.
+    """
+    return is_there(CACHE_FOLDER, function)
 
 
 def what_to_say() -> list[str]:

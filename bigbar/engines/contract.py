@@ -97,6 +97,8 @@ class EngineKind:
     warm_up : callable, optional
         Compiles what the engine runs under an account, or loads it: done, and told, before anything
         is timed. It must run none of a job's own combinations, one of which may misbehave.
+    compiles : str, optional
+        Name of a function that it always compiles: where its machine code is kept, that of all is.
     prepare : callable, optional
         From the file and the job to what all engines of the job can share: picklable, and never
         written to. It is made once and published for all workers.
@@ -106,6 +108,7 @@ class EngineKind:
     sample_slice: int
     returns_come_along: bool = False
     warm_up: Callable[[Account], None] | None = None
+    compiles: str = ""
     prepare: Callable[[pd.DataFrame, Job], Any] | None = None
 
 

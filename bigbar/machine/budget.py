@@ -7,7 +7,8 @@ import multiprocessing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bigbar.engines.find import is_general
+from bigbar.engines.contract import EngineKind
+from bigbar.engines.find import is_general, kind_of
 from bigbar.job import Job
 from bigbar.machine.forecast import Forecast, Workload, fit, forecast, worker_growth
 from bigbar.machine.resources import (
@@ -172,11 +173,12 @@ def workload(
     plan = plan or Plan(assess=False)
     matrix = len(MATRIX_WINDOWS) * len(MATRIX_SHARES) if plan.matrix else 0
     method = multiprocessing.get_context(start_method).get_start_method()
+    engine = "general" if is_general(job.spec, job.engine) else job.engine
     return Workload(
         combinations=combinations,
         bars=bars,
         returns=returns if plan.assess else 0,
-        engine="general" if is_general(job.spec, job.engine) else job.engine,
+        engine=engine,
         workers=min(workers, combinations),
         forked=method == "fork",
         replays=min(verify + 1, combinations) if verify else 0,
@@ -186,7 +188,7 @@ def workload(
         kept=files is not None,
         csv=files is not None and files.csv,
         plot=files is not None and files.plot,
-        compiling=job.engine != "backtesting" and _has_to_compile(),
+        compiling=_has_to_compile(kind_of(job.spec, engine)),
     )
 
 
@@ -261,7 +263,9 @@ def _too_little_disk(expected: Forecast, files: Files | None) -> list[str]:
     ]
 
 
-def _has_to_compile() -> bool:
+def _has_to_compile(kind: EngineKind) -> bool:
+    if kind.warm_up is None:
+        return False
     from bigbar.compiled.jit import is_cached
 
-    return not is_cached()
+    return not is_cached(kind.compiles)

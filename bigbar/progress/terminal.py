@@ -130,7 +130,7 @@ class Terminal(Listener):
         self.line("Engine", reason)
 
     def compiling(self) -> None:
-        self.line("Compile", "first run on this machine: compiling, ten to twenty seconds …")
+        self.line("Compile", "what runs it, once on a machine: ten to twenty seconds …")
 
     def estimated(self, seconds: float, chunk_size: int, chunks: int) -> None:
         self.line(

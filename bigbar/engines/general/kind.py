@@ -29,4 +29,6 @@ def _warm_up(account: Account) -> None:
     warm_up()
 
 
-KIND = EngineKind(_build, sample_slice=_TOGETHER, returns_come_along=True, warm_up=_warm_up)
+KIND = EngineKind(
+    _build, sample_slice=_TOGETHER, returns_come_along=True, warm_up=_warm_up, compiles="_run_many"
+)

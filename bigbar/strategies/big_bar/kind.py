@@ -24,4 +24,6 @@ def _build(file: pd.DataFrame, job: Job, precomputed: Precomputed | None = None)
 #: Combinations of the default grid that share an ATR period, and so their big bars.
 _NEIGHBOURS = 1240
 
-KIND = EngineKind(_build, sample_slice=_NEIGHBOURS, warm_up=warm_up, prepare=_precompute)
+KIND = EngineKind(
+    _build, sample_slice=_NEIGHBOURS, warm_up=warm_up, compiles="walk_block", prepare=_precompute
+)
