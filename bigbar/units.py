@@ -40,9 +40,15 @@ def as_bytes(count: float) -> str:
 
 
 def as_seconds(duration: float) -> str:
-    """`1.23 s`, `45.6 µs`."""
+    """`1.23 s`, `45.6 µs`; from ten minutes on `19 min`, `2.5 h`, `12 days`."""
     if not duration:
         return "0 s"
+    if duration >= 2 * 86_400:
+        return f"{duration / 86_400:,.0f} days"
+    if duration >= 7_200:
+        return f"{duration / 3_600:.1f} h"
+    if duration >= 600:
+        return f"{duration / 60:.0f} min"
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if duration >= scale:
             return f"{duration / scale:.3g} {unit}"

@@ -1,7 +1,8 @@
-"""The bar's prediction of the end, on a clock of the test's own."""
+"""The bar's prediction of the end, and lines in its place, on a clock of the test's own."""
 
 import heapq
 import io
+import itertools
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from bigbar.choice import Choice
 from bigbar.executors.chunks import chunks_in_order, in_flight
-from bigbar.progress.bar import Bar
+from bigbar.progress.bar import Bar, Lines
 from bigbar.progress.best import BestSoFar
 from bigbar.statistics import COLUMN, NAMES
 
@@ -114,6 +115,55 @@ def test_what_is_in_flight():
     assert in_flight([(0, 10), (10, 20)], 1) == 0
     assert in_flight([(0, 10), (10, 20), (20, 30)], 3) == 10
     assert in_flight([(0, 10), (10, 20)], 8) == 5, "two slices keep two workers busy"
+
+
+class ClockedLines(Lines):
+    """Lines whose time is told to them."""
+
+    now = 0.0
+
+    def __init__(self, **options):
+        self.told: list[tuple[float, str]] = []
+        super().__init__(lambda text: self.told.append((self.now, text)), in_flight=0.0, **options)
+        self._time = lambda: self.now
+        self.start_t = self.last_print_t = 0.0
+
+
+def told_of(total: int, seconds: float, **options) -> list[tuple[float, str]]:
+    """The lines of a run of so many backtests that takes so long, one by one."""
+    with ClockedLines(total=total, **options) as lines:
+        for one in range(1, total + 1):
+            lines.now = one * seconds / total
+            lines.update(1)
+    return lines.told
+
+
+def test_no_line_of_what_takes_less_than_ten_seconds():
+    assert told_of(1_000, 9.9) == []
+
+
+def test_lines_come_every_tenth_but_not_too_often_and_not_too_seldom():
+    def times(seconds):
+        return [round(at) for at, _ in told_of(1_000, seconds)]
+
+    assert times(30) == [10, 20]
+    assert times(400) == [10, *range(40, 400, 40)]
+    hour = times(3_600)
+    assert 10 <= hour[0] < 14
+    assert all(10 <= b - a <= 64 for a, b in itertools.pairwise(hour))
+
+
+def test_what_a_line_says():
+    with ClockedLines(total=7_701) as lines:
+        lines.now = 34.3
+        lines.set_postfix_str("best Return 3.12 %", refresh=False)
+        lines.update(3_120)
+        lines.now = 36.0
+        lines.update(4_581)
+    assert lines.told == [
+        (34.3, "3,120 of 7,701 (41 %), about 50 s left, best Return 3.12 %"),
+    ]
+    assert told_of(100, 20_000)[0][1] == "1 of 100 (1 %), about 5.5 h left"
 
 
 def rows(*values: tuple[float, float], name: str = "Return [%]") -> np.ndarray:

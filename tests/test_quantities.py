@@ -34,6 +34,9 @@ def test_as_read():
     assert [as_seconds(one) for one in (12.34, 0.0456, 7.8e-6, 3e-9, 0.0)] == [
         "12.3 s", "45.6 ms", "7.8 µs", "3 ns", "0 s",
     ]  # fmt: skip
+    assert [as_seconds(one) for one in (599.4, 600, 1_140, 9_000, 1_036_800)] == [
+        "599 s", "10 min", "19 min", "2.5 h", "12 days",
+    ]  # fmt: skip
     assert as_share(0.456) == "46 %"
 
 

@@ -2,12 +2,17 @@
 
 import io
 import os
+import re
+import time
 from datetime import UTC, datetime
 
 import pytest
+from backtesting import Strategy
 from backtesting.test import EURUSD
 from small_run import small_bars
 
+import bigbar
+from bigbar.batch.listener import FilesTerminal
 from bigbar.data.read import bars_from_frame
 from bigbar.options import parse_options
 from bigbar.progress.terminal import Terminal, wants_bar
@@ -57,6 +62,48 @@ def test_the_bar_appears_at_once_and_moves():
     with Terminal(stream, show_bar=True).progress(10) as bar:
         assert "0/10" in stream.getvalue()
         bar.update(10)
+
+
+class Sleeps(Strategy):
+    """Takes a while for each combination."""
+
+    one = 1
+
+    def init(self):
+        time.sleep(0.03)
+
+    def next(self):
+        if len(self.data) == 3:
+            self.buy(size=self.one)
+        elif len(self.data) == 6:
+            self.position.close()
+
+
+@pytest.mark.parametrize("chosen", [{}, {"method": "local", "max_tries": 50}])
+def test_a_slow_run_without_a_bar_tells_how_far_it_is(monkeypatch, chosen):
+    monkeypatch.setattr("bigbar.progress.bar.LINE_S", 0.2)
+    stream = io.StringIO()
+    bigbar.optimize(
+        EURUSD.iloc[:20], strategy=Sleeps, one=range(1, 61), engine="backtesting", workers=2,
+        verify=0, validate=False, listener=Terminal(stream, show_bar=False), **chosen,
+    )  # fmt: skip
+    lines = [line for line in stream.getvalue().splitlines() if line.startswith("Running")]
+    assert 1 <= len(lines) <= 6, stream.getvalue()
+    for line in lines:
+        assert re.fullmatch(
+            r"Running    \d+ of [56]0 \(\d+ %\), about \d+ s left, best Return −?\d+\.\d\d %", line
+        ), line
+
+
+def test_several_files_say_which_one_is_under_way(monkeypatch):
+    monkeypatch.setattr("bigbar.progress.bar.LINE_S", 0.0)
+    stream = io.StringIO()
+    terminal = FilesTerminal(stream, show_bar=False)
+    terminal.begin("goog.csv")
+    with terminal.progress(10) as bar:
+        time.sleep(0.11)
+        bar.update(1)
+    assert "Running    goog.csv: 1 of 10 (10 %), about 1 s left\n" in stream.getvalue()
 
 
 def test_lines_are_aligned():

@@ -105,6 +105,10 @@ class FilesTerminal(Terminal):
     def searching(self, method: str, seconds: float, left_s: float) -> None:
         """Not told of each."""
 
+    def running(self, text: str) -> None:
+        """How far the file has come."""
+        super().running(f"{one_line(self._name)}: {text}" if self._name else text)
+
     def verifying(self, wanted: int) -> None:
         """Not told of each."""
 

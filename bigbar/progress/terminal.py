@@ -170,8 +170,12 @@ class Terminal(Listener):
 
     @contextmanager
     def progress(self, total: int, done: int = 0, in_flight: float = 0.0) -> Iterator[Progress]:
-        from bigbar.progress.bar import Bar
+        from bigbar.progress.bar import Bar, Lines
 
+        if not self._show_bar:
+            with Lines(self.running, in_flight=in_flight, total=total, initial=done) as lines:
+                yield lines
+            return
         with Bar(
             in_flight=in_flight,
             total=total,
@@ -184,9 +188,12 @@ class Terminal(Listener):
             unit_scale=False,
             dynamic_ncols=True,
             file=self._stream,
-            disable=not self._show_bar,
         ) as bar:
             yield bar
+
+    def running(self, text: str) -> None:
+        """How far it has come, now and then where there is no bar."""
+        self.line("Running", text)
 
     def event(self, what: str) -> None:
         if self._show_bar:
