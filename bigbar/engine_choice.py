@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import multiprocessing
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakSet
@@ -25,16 +25,23 @@ from bigbar.errors import SettingsError
 from bigbar.executors.contract import Unanswered
 from bigbar.executors.local import WorkerPool
 from bigbar.job import Job
+from bigbar.machine.forecast import rough_backtest_s
 from bigbar.outcome import Execution
 from bigbar.progress.events import Listener
 from bigbar.sharing.frames import publish
 from bigbar.store.fingerprint import identity_of
 from bigbar.units import as_seconds, counted
 from bigbar.validation.plan import Plan
-from bigbar.worker import check_compiled, start_worker
+from bigbar.worker import check_compiled, start_worker, time_backtests
 
 #: Combinations that run both ways.
 _CHECKED = 6
+
+#: Combinations that are timed by `backtesting.py`, after a first one that pays for imports.
+_TIMED = 4
+
+#: Seconds that a sweep takes for a backtest to be timed before anything is said of it.
+_WORTH_TIMING_S = 0.5
 
 #: Seconds that compiling takes: a strategy's `next`, and what every strategy shares, which is kept.
 _NEXT_S, _SHARED_S = 1.5, 10.0
@@ -45,6 +52,9 @@ _QUICK_S = 2.0
 #: Validation runs about so many times what the sweep does.
 _VALIDATION = 3.0
 
+
+#: Has workers run tasks by a function.
+_Answers = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 
 #: Strategies that this process has optimized, compiled: one is likely to be optimized once more.
 _optimized: WeakSet[type] = WeakSet()
@@ -114,7 +124,7 @@ def choose_engine(
         If the strategy is to be compiled, and cannot be; with file, line and reason.
     """
     if not is_general(job.spec, job.engine):
-        return EngineChoice(job)
+        return EngineChoice(job, backtest_s=_timed(bars, job, execution, listener))
     insists = job.engine != AUTO
     in_python = replace(job, engine="backtesting")
     if len(job.space) == 1 and not insists:
@@ -126,17 +136,19 @@ def choose_engine(
         agreed.make_known(bars, compiled, execution)
         return replace(agreed.choice, job=compiled)
     checked: list[Checked] = []
-    for one in _checked(bars, in_python, execution, plan, listener, insists=insists):
-        if isinstance(one, tuple):
-            return EngineChoice(in_python, *one)
+    reference_s: float | None = None
+    for one, reference_s in _checked(bars, in_python, execution, plan, listener, insists=insists):
+        if isinstance(one, str):
+            return EngineChoice(in_python, one, reference_s)
         if one.refused is not None:
             if insists:
                 raise SettingsError(one.refused)
-            spent = one.reference_s * len(job.space) / execution.workers
+            assert reference_s is not None
+            spent = as_seconds(_sweep_s(reference_s, job, execution))
             return EngineChoice(
                 in_python,
-                f"{one.refused}; backtesting.py runs every combination (about {as_seconds(spent)})",
-                one.reference_s,
+                f"{one.refused}; backtesting.py runs every combination (about {spent})",
+                reference_s,
             )
         if one.difference is not None:
             point = ", ".join(f"{name}={value}" for name, value in job.space[one.number].items())
@@ -144,7 +156,9 @@ def choose_engine(
                 f"{job.spec.title} compiled is not what backtesting.py runs: with {point}, "
                 f"{one.difference}. Please report this with the strategy; backtesting.py goes on"
             )
-            return EngineChoice(in_python, "compiled, it differs from backtesting.py: not used")
+            return EngineChoice(
+                in_python, "compiled, it differs from backtesting.py: not used", reference_s
+            )
         checked.append(one)
     compared = [one for one in checked if one.in_python is None]
     if not compared:
@@ -153,6 +167,7 @@ def choose_engine(
             in_python,
             "no combination of the sample could be compared with backtesting.py's, which runs "
             f"all{why}",
+            reference_s,
         )
     choice = EngineChoice(
         compiled,
@@ -172,6 +187,57 @@ def choose_engine(
     return choice
 
 
+@contextmanager
+def _answering(
+    bars: Bars, job: Job, execution: Execution, listener: Listener, workers: int
+) -> Iterator[_Answers]:
+    """Workers of their own for a job: what gives answers of tasks, but for those without one."""
+    publication = publish(job.spec.columns(bars.frame), job)
+    pool: WorkerPool | None = None
+    limit = execution.timeout
+
+    def answers(run: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Any]:
+        """Of each task that has an answer; of the others the sweep will say what is wrong."""
+        assert pool is not None
+        most = None if limit is None else lambda _, __: 2 * limit + _SHARED_S
+        for _, found in pool.imap_unordered(run, tasks, limit=most):
+            if found is not None and not isinstance(found, Unanswered):
+                yield found
+
+    try:
+        pool = WorkerPool(
+            min(execution.workers, workers),
+            start_method=execution.start_method,
+            initializer=start_worker,
+            initargs=(publication.descriptor, None),
+            on_event=listener.event,
+        )
+        yield answers
+    finally:
+        try:
+            if pool is not None:
+                pool.close()
+        finally:
+            publication.close()
+
+
+def _timed(bars: Bars, job: Job, execution: Execution, listener: Listener) -> float | None:
+    """Seconds of a backtest by `backtesting.py`, where that runs enough of them."""
+    rough_s = rough_backtest_s(job.engine, len(bars.frame))
+    if job.engine != "backtesting" or _sweep_s(rough_s, job, execution) < _WORTH_TIMING_S:
+        return None
+    numbers = _numbers(len(job.space), execution.seed)
+    with _answering(bars, job, execution, listener, len(numbers)) as answers:
+        return _seconds(answers, numbers, execution)
+
+
+def _seconds(answers: _Answers, numbers: Sequence[int], execution: Execution) -> float | None:
+    """Seconds of a backtest while the other workers are busy as well, as they will be."""
+    at_once = min(execution.workers, len(numbers))
+    found = [*answers(time_backtests, [numbers[: 1 + _TIMED]] * at_once)]
+    return sum(found) / len(found) if found else None
+
+
 def _checked(
     bars: Bars,
     job: Job,
@@ -180,59 +246,36 @@ def _checked(
     listener: Listener,
     *,
     insists: bool,
-) -> Iterator[Checked | tuple[str, float]]:
-    """Combinations as workers answer them; or why not to go on, and what one backtest takes."""
-    publication = publish(job.spec.columns(bars.frame), job)
-    pool: WorkerPool | None = None
-    limit = execution.timeout
-
-    def answers(tasks: Sequence[Comparison | None]) -> Iterator[Checked]:
-        """Of each task that has an answer; of the others the sweep will say what is wrong."""
-        assert pool is not None
-        most = None if limit is None else lambda _, __: 2 * limit + _SHARED_S
-        for _, found in pool.imap_unordered(check_compiled, tasks, limit=most):
-            if found is not None and not isinstance(found, Unanswered):
-                yield found
-
-    try:
-        numbers = _numbers(len(job.space), execution.seed)
-        pool = WorkerPool(
-            min(execution.workers, len(numbers)),
-            start_method=execution.start_method,
-            initializer=start_worker,
-            initargs=(publication.descriptor, None),
-            on_event=listener.event,
-        )
+) -> Iterator[tuple[Checked | str, float | None]]:
+    """Combinations as workers answer them; or why not to go on. And what one backtest takes."""
+    numbers = _numbers(len(job.space), execution.seed)
+    with _answering(bars, job, execution, listener, len(numbers)) as answers:
         first: list[Checked] = []
+        timed: float | None = None
         beside = _to_compile(listener) if insists else []
         while numbers and not first:
+            timed = None if insists else _seconds(answers, numbers, execution)
             number = numbers.pop(0)
             if not insists:
-                timed = [one.reference_s for one in answers([Comparison(number, both=False)])]
-                if not timed:
+                if timed is None:
                     continue
-                if not _pays(timed[0], job, execution, plan):
-                    spent = timed[0] * len(job.space) / execution.workers
+                if not _pays(timed, job, execution, plan):
                     yield (
                         f"backtesting.py runs {counted(len(job.space), 'combination')} in about "
-                        f"{as_seconds(spent)}: too little to try compiling for",
-                        timed[0],
+                        f"{as_seconds(_sweep_s(timed, job, execution))}: too little to try "
+                        "compiling for",
+                        timed,
                     )
                     return
                 beside = _to_compile(listener)
             # By itself: the program that it compiles is there for the others then, and what is
             # compiled beside it.
             alone = Comparison(number, as_swept=not (beside and numbers))
-            first = list(answers([alone, *beside]))
+            first = [*answers(check_compiled, [alone, *beside])]
         if first:
-            yield from first
-            yield from answers([Comparison(number) for number in numbers])
-    finally:
-        try:
-            if pool is not None:
-                pool.close()
-        finally:
-            publication.close()
+            yield from ((one, timed) for one in first)
+            others = [Comparison(number) for number in numbers]
+            yield from ((one, timed) for one in answers(check_compiled, others))
 
 
 def _make_known(bars: Bars, job: Job, number: int, execution: Execution) -> None:
@@ -263,9 +306,13 @@ def _to_compile(listener: Listener) -> list[None]:
     return [None]
 
 
+def _sweep_s(backtest_s: float, job: Job, execution: Execution) -> float:
+    return backtest_s * len(job.space) / min(execution.workers, len(job.space))
+
+
 def _pays(reference_s: float, job: Job, execution: Execution, plan: Plan | None) -> bool:
     times = _VALIDATION if plan is not None and plan.assess else 1.0
-    spent = reference_s * len(job.space) * times / min(execution.workers, len(job.space))
+    spent = times * _sweep_s(reference_s, job, execution)
     if spent <= _NEXT_S:
         return False  # Without a look at the compiler, which takes a while to import.
     from bigbar.compiled.jit import is_cached

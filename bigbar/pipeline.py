@@ -33,6 +33,7 @@ from bigbar.progress.noted import Noted
 from bigbar.reducing import Reduction
 from bigbar.request import Request
 from bigbar.results import ResultTable
+from bigbar.search.find import Asking
 from bigbar.searching import as_asked_before, room_to_search, search
 from bigbar.settled import load_of, settle
 from bigbar.sharing.asked import AskedSpace
@@ -47,7 +48,7 @@ from bigbar.validation.compounding import MOST_BYTES
 from bigbar.validation.examine import ExaminedRun, choose, concluded, examine
 from bigbar.validation.kept import KeptRows
 from bigbar.validation.plan import CHOICES, Plan
-from bigbar.validation.returns import keep_returns
+from bigbar.validation.returns import come_along, keep_returns
 from bigbar.validation.summary import as_json
 from bigbar.validation.tasks import sparing
 from bigbar.verification.replay import differences_text
@@ -135,7 +136,7 @@ def optimize_bars(
         what = "block of shared data" if removed == 1 else "blocks of shared data"
         listener.event(f"removed {removed} {what} that a killed run had left behind")
     with signals_raised(), placed(request.execution, listener) as execution:
-        budget = _budget(bars, job, execution, request, engine.backtest_s)
+        budget = _budget(bars, job, execution, request, engine.backtest_s, asking)
         if asking is not None:
             budget = replace(budget, method=asking.method)
         execution = _within(execution, budget)
@@ -163,11 +164,22 @@ def optimize_bars(
 
 
 def _budget(
-    bars: Bars, job: Job, execution: Execution, request: Request, backtest_s: float | None
+    bars: Bars,
+    job: Job,
+    execution: Execution,
+    request: Request,
+    backtest_s: float | None,
+    asking: Asking | None,
 ) -> Budget:
     load = load_of(bars, job, execution, request.plan)
     rule = request.rule(job.space)
-    load = replace(load, measured_s=backtest_s, held=None if rule is None else rule.most_rows)
+    whole = rule is None and asking is None
+    load = replace(
+        load,
+        measured_s=backtest_s,
+        held=None if rule is None else rule.most_rows,
+        along=whole and come_along(job, load.returns, most_bytes=MOST_BYTES),
+    )
     if execution.cluster is not None:
         load = replace(load, forked=False, here=workers_here(execution))
     return budget_for(load, max_memory=execution.max_memory, files=execution.files)

@@ -78,8 +78,10 @@ def estimate(
             wrong.extend(wrong_rows(outcome, piece[0], found.rows))
         return spent
 
-    if is_general(outcome.job.spec, outcome.job.engine):
-        # Each worker's first combination waits for the strategy's machine code.
+    in_python = outcome.job.engine == "backtesting"
+    enough = len(grid) >= SAMPLE_SIZE * execution.workers
+    if is_general(outcome.job.spec, outcome.job.engine) or (in_python and enough):
+        # Each worker's first combination waits for imports, or for the strategy's machine code.
         seconds([(number, number + 1) for number in range(min(execution.workers, len(grid)))])
     outcome.estimated_duration_s = estimate_duration(
         seconds,

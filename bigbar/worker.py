@@ -48,6 +48,9 @@ _ENGINES_KEPT = 2
 #: A machine's witness is not asked for another combination after so many seconds.
 _WITNESS_S = 2.0
 
+#: A backtest that takes so long is typical however cold it is; as much is spent on others.
+_TYPICAL_S = 1.0
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -429,8 +432,33 @@ def engine_of(job: Job) -> Engine:
     return engine
 
 
+def time_backtests(numbers: Sequence[int]) -> float | None:
+    """Seconds that a combination takes here, by its engine.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        The first one pays for imports and for memory; where it is quick, the others count.
+
+    Returns
+    -------
+    float or None
+        None where the strategy raises.
+    """
+    spent: list[float] = []
+    for number in numbers:
+        found = answer_slice(desk().engine, (number, number + 1))
+        if found.failures:
+            break
+        spent.append(found.seconds)
+        if sum(spent) >= _TYPICAL_S:
+            break
+    warm = spent[1:] or spent
+    return sum(warm) / len(warm) if warm else None
+
+
 def check_compiled(task: Comparison | None) -> Checked | None:
-    """Run a combination by `backtesting.py` and, if asked to, compiled as well.
+    """Run a combination by `backtesting.py` and compiled.
 
     Parameters
     ----------
@@ -450,18 +478,12 @@ def check_compiled(task: Comparison | None) -> Checked | None:
         counter()
         return None
     from bigbar.engines.general.check import check
-    from bigbar.engines.general.checked import Checked
 
-    number = task.number
     here = desk()
     reference: Any = here.engine
-    begun = time.perf_counter()
     try:
-        if not task.both:
-            reference.run(number, number + 1)
-            return Checked(number, reference_s=time.perf_counter() - begun)
         compiled: Any = engine_of(replace(here.job, engine="general"))
-        return check(number, reference, compiled, as_swept=task.as_swept)
+        return check(task.number, reference, compiled, as_swept=task.as_swept)
     except (Exception, *_RAISED):
         return None
 

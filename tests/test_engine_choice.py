@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -130,6 +131,79 @@ def command(folder: Path, *words: str, code: int = 0) -> tuple[str, dict[str, An
 
 def rows(folder: Path) -> np.ndarray:
     return pd.read_parquet(folder / "out" / "results.parquet")[list(NAMES)].to_numpy(np.float64)
+
+
+_begun: set[int] = set()
+
+
+class FirstIsSlow(Strategy):
+    """The first backtest of each process takes far longer, as imports do."""
+
+    one = 1
+
+    def init(self):
+        time.sleep(0.02 if os.getpid() in _begun else 0.5)
+        _begun.add(os.getpid())
+
+    def next(self):
+        if len(self.data) % 10 == 3:
+            self.buy(size=1)
+        elif len(self.data) % 10 == 6:
+            self.position.close()
+
+
+class Refused(FirstIsSlow):
+    """Cannot be compiled either."""
+
+    def next(self):
+        super().next()
+        self.seen = {len(self.data): self.data.Close[-1]}
+
+
+class Told(Listener):
+    """What is said of time in advance."""
+
+    def __init__(self) -> None:
+        self.forecast_s = self.estimate_s = 0.0
+        self.engine_said = ""
+
+    def engine(self, name, reason) -> None:
+        self.engine_said = reason
+
+    def forecast(self, budget) -> None:
+        self.forecast_s = budget.forecast.seconds
+
+    def estimated(self, seconds, chunk_size, chunks) -> None:
+        self.estimate_s = seconds
+
+
+@pytest.mark.parametrize(("strategy", "engine"), [(FirstIsSlow, "backtesting"), (Refused, "auto")])
+def test_what_is_told_of_time_agrees_whichever_engine_runs(strategy, engine) -> None:
+    """By a backtest that has not to pay for what only the first one does."""
+    told, count = Told(), 200
+    bigbar.optimize(
+        BARS.iloc[:200], strategy=strategy, one=range(1, count + 1), engine=engine, workers=2,
+        verify=0, validate=False, listener=told,
+    )  # fmt: skip
+    sweep_s = count * told.estimate_s / 2
+    # Others on the machine come and go between the two; the first one takes ten times as long.
+    assert (sweep_s - 0.5) / 3 < told.forecast_s - 2.5 < 3 * (sweep_s + 0.5)
+    if engine == "auto":
+        said = float(told.engine_said.split("(about ")[1].split(" s)")[0])
+        assert said == pytest.approx(told.forecast_s - 2.5, rel=0.05, abs=0.1)
+
+
+@pytest.mark.parametrize(("count", "timed"), [(5, False), (400, True)])
+def test_a_backtest_is_timed_in_advance_where_that_is_worth_it(monkeypatch, count, timed) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(
+        engine_choice, "_seconds", lambda answers, numbers, execution: asked.append(1)
+    )
+    bigbar.optimize(
+        BARS.iloc[:200], strategy=SmaCross, fast=range(2, 2 + count // 5), slow=range(100, 105),
+        engine="backtesting", workers=1, verify=0, validate=False,
+    )  # fmt: skip
+    assert bool(asked) is timed
 
 
 GRID = ("--param", "fast=5:20:5", "--param", "slow=40,60", "--param", "stop=0.02,0.05")

@@ -89,6 +89,18 @@ def test_time_after_the_estimate():
     assert twice.seconds > 112_840 * 1e-3 / 2 > rough.seconds
 
 
+def test_what_the_sweep_keeps_is_not_run_once_more():
+    slow = replace(DEFAULT, combinations=2_000, measured_s=0.03)
+    again = (
+        forecast(slow, present=0).seconds - forecast(replace(slow, along=True), present=0).seconds
+    )
+    assert again == pytest.approx(2_000 * 0.03 / 2)
+    known = replace(slow, along=True, known=500)  # Their returns are not there.
+    assert forecast(known, present=0).seconds == pytest.approx(
+        forecast(replace(slow, along=True), present=0).seconds
+    )
+
+
 def peak(**load) -> float:
     """MB at the most of a run in which nothing takes more than the workers after the sweep."""
     plain = Workload(combinations=100, bars=100_000, workers=4, kept=False)
@@ -255,7 +267,7 @@ def test_a_budget_of_the_rest(tmp_path, monkeypatch):
     assert (rest.memory_limit, rest.growth) == (whole.memory_limit, whole.growth)
     assert rest.forecast.memory == whole.forecast.memory
     saved = whole.forecast.seconds - rest.forecast.seconds  # Holding it against luck is not less.
-    assert saved == pytest.approx(900_000 * (0.05 + 2.5e-5 * 5_000) / 4)
+    assert saved == pytest.approx(900_000 * (0.005 + 1e-5 * 5_000) / 4)
     told = rest.against(backtest_s=0.05, seconds=4.0, memory=5, shared=6, disk=7)
     after = told["time_s"]["after_estimate"]
     assert (
@@ -308,7 +320,7 @@ def test_a_run_that_is_continued_forecasts_what_is_left(tmp_path):
     # The sample that was timed is kept as well.
     assert 10 <= done == rest.load.known == rest.load.stored < 24
     each = whole.forecast.seconds - rest.forecast.seconds
-    assert each / done == pytest.approx(0.05 + 2.5e-5 * 400, rel=0.01)
+    assert each / done == pytest.approx(0.005 + 1e-5 * 400, rel=0.01)
     # Rows of another run are not run either, but written into the store of this one.
     bigbar.optimize(small_bars().frame, listener=grown, **options | {"k_atr": (0.8, 1.1, 2)})
     ((_, reused),) = grown.told

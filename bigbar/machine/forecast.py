@@ -83,7 +83,7 @@ _READ_PER_BAR_S = 0.8e-6
 #: Seconds of a backtest, and for each bar.
 _BACKTEST_S = {
     "compiled": (3e-6, 4e-10),
-    "backtesting": (0.05, 2.5e-5),
+    "backtesting": (0.005, 1e-5),
     "general": (4e-4, 5e-8),
 }
 
@@ -92,6 +92,9 @@ _REPLAYS_S, _REPLAY_S, _REPLAY_PER_BAR_S = 1.2, 0.05, 3e-5
 
 #: Seconds of holding a result against luck: always, and for each return of each combination.
 _LUCK_S, _LUCK_PER_RETURN_S = 0.5, 1.5e-7
+
+#: Backtests of the winner on other costs, one after the other; and on other prices.
+_ON_COSTS, _ON_PRICES = 35, 80
 
 #: Of a window of a walk-forward analysis: share of a sweep, and of a replay on all bars.
 _WINDOW_SWEEP, _WINDOW_REPLAY = 0.6, 0.7
@@ -134,6 +137,8 @@ class Workload:
         Whether the kernel has to be compiled first.
     measured_s : float or None
         Seconds for a combination, where that was measured before anything began.
+    along : bool
+        Whether the sweep keeps the returns of what it runs, so that it is not run once more.
     held : int or None
         Rows that are kept of the combinations at most; None for all.
     """
@@ -156,6 +161,7 @@ class Workload:
     plot: bool = False
     compiling: bool = False
     measured_s: float | None = None
+    along: bool = False
     held: int | None = None
 
     @property
@@ -205,6 +211,12 @@ def forecast(
         shared=round(_published(load) + _shared_returns(load)),
         disk=round(_disk(load)) if load.kept else 0,
     )
+
+
+def rough_backtest_s(engine: str, bars: int) -> float:
+    """Seconds that a backtest takes, where none was timed."""
+    always, per_bar = _BACKTEST_S.get(engine, _BACKTEST_S["backtesting"])
+    return always + per_bar * bars
 
 
 def worker_growth(load: Workload) -> int:
@@ -322,9 +334,8 @@ def _disk(load: Workload) -> float:
 
 
 def _seconds(load: Workload, backtest_s: float | None) -> float:
-    always, per_bar = _BACKTEST_S.get(load.engine, _BACKTEST_S["backtesting"])
     backtest_s = load.measured_s if backtest_s is None else backtest_s
-    each = always + per_bar * load.bars if backtest_s is None else backtest_s
+    each = rough_backtest_s(load.engine, load.bars) if backtest_s is None else backtest_s
     again = load.rows * each / load.workers
     left = (load.combinations - load.known) * each / load.workers
     replay = _REPLAY_S + _REPLAY_PER_BAR_S * load.bars
@@ -337,7 +348,9 @@ def _seconds(load: Workload, backtest_s: float | None) -> float:
         rounds = -(-load.replays // load.workers)
         spent += _REPLAYS_S + min(rounds * replay, load.replay_budget_s + replay)
     if load.returns:
-        spent += _LUCK_S + _LUCK_PER_RETURN_S * load.rows * load.returns + again
+        spent += _LUCK_S + _LUCK_PER_RETURN_S * load.rows * load.returns
+        spent += min(load.known, load.rows) * each / load.workers if load.along else again
+        spent += (_ON_COSTS + _ON_PRICES / load.workers) * each
     spent += load.windows * (_WINDOW_SWEEP * again + _WINDOW_REPLAY * replay)
     if load.kept:
         spent += load.rows * (_WRITE_S + (_WRITE_CSV_S if load.csv else 0.0))

@@ -142,9 +142,15 @@ def keep_returns(file: pd.DataFrame, job: Job, *, most_bytes: int) -> KeptReturn
     most_bytes : int
         What they may take: None is made where they take more.
     """
-    if not kind_of(job.spec, job.engine).returns_come_along:
-        return None
     index: Any = file.index[job.bars]
     periods = calendar_of(index).periods - 1
-    wanted = 4 * len(job.space) * periods
-    return KeptReturns(len(job.space), periods) if 0 < wanted <= most_bytes else None
+    if not come_along(job, periods, most_bytes=most_bytes):
+        return None
+    return KeptReturns(len(job.space), periods)
+
+
+def come_along(job: Job, periods: int, *, most_bytes: int) -> bool:
+    """Whether a grid's returns are kept while it is swept, and there is room for them."""
+    if not kind_of(job.spec, job.engine).returns_come_along:
+        return False
+    return 0 < 4 * len(job.space) * periods <= most_bytes

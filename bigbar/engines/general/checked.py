@@ -7,19 +7,16 @@ from typing import NamedTuple
 
 
 class Comparison(NamedTuple):
-    """What is to be run of a combination.
+    """A combination that is to be run both ways.
 
     Attributes
     ----------
     number : int
-    both : bool
-        Compiled as well as by `backtesting.py`.
     as_swept : bool
         The row that the sweep will make is compared, too. Its code takes seconds to compile.
     """
 
     number: int
-    both: bool = True
     as_swept: bool = True
 
 
@@ -36,8 +33,8 @@ class Checked:
         Why this combination was left to Python, so that nothing could be compared.
     difference : str or None
         The first thing on which the two ways disagree, in words.
-    reference_s, compiled_s : float
-        Seconds that each way took; the compiled one with the compiling.
+    compiled_s : float
+        Seconds that the compiled way took, with the compiling.
     lines : int
         Of `next` that were translated.
     """
@@ -46,6 +43,5 @@ class Checked:
     refused: str | None = None
     in_python: str | None = None
     difference: str | None = None
-    reference_s: float = 0.0
     compiled_s: float = 0.0
     lines: int = 0
