@@ -14,8 +14,9 @@ _BECAUSE = "The above exception was the direct cause of the following exception:
 #: A frame of a traceback.
 _FRAME = re.compile(r'^  File "(?P<file>[^"<>]+)", line (?P<line>\d+)', re.MULTILINE)
 
-#: In the paths of files that are no trader's own: installed ones, Python's, and these here.
-_LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python3")
+#: In the paths of files that are no trader's own: installed ones, Python's, and these here; and of
+#: a notebook's cells, whose names say nothing.
+_LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python3", "/ipykernel_")
 _HERE = Path(__file__).resolve().parent
 
 

@@ -227,7 +227,7 @@ def _trouble(outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 def _more(outcome: Outcome, files: Sequence[str]) -> str:
     """Where all else that there is to say can be read."""
-    what = "all statistics, the best ten, costs, timings"
+    what = "all statistics, the best ten, costs"
     if outcome.carried.run is None:
         return f"-v prints {what}"
     folder = str(PurePath(files[0]).parent) if files else _FOLDER
