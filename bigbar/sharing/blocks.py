@@ -291,13 +291,14 @@ def _reserve(descriptor: int, nbytes: int) -> None:
 
 
 def _remove_segment(memory: SharedMemory) -> None:
-    register("/" + memory.name, "shared_memory")
-    memory.close()
-    try:
-        memory.unlink()
-    except FileNotFoundError:
-        # Somebody was faster. The tracker must forget it all the same, or it complains at exit.
-        forget("/" + memory.name, "shared_memory")
+    with signals_deferred():  # The garbage collector, too, is to remove it and have it forgotten.
+        register("/" + memory.name, "shared_memory")
+        memory.close()
+        try:
+            memory.unlink()
+        except FileNotFoundError:
+            # Somebody was faster. The tracker must forget it all the same, or it complains at exit.
+            forget("/" + memory.name, "shared_memory")
 
 
 def _release_in_owner(owner: int, handle: BlockHandle, release: Callable[[], None]) -> None:
