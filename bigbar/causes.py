@@ -10,7 +10,6 @@ _HEAD = "Traceback (most recent call last):"
 #: Stands between an exception and the one that was raised because of it.
 _BECAUSE = "The above exception was the direct cause of the following exception:"
 
-
 #: A frame of a traceback.
 _FRAME = re.compile(r'^  File "(?P<file>[^"<>]+)", line (?P<line>\d+)', re.MULTILINE)
 
@@ -42,7 +41,7 @@ def cause_and_place(reason: str) -> str:
 
     "my.py:20: AttributeError: …"
     """
-    _, (_, _, below) = _parted(reason)
+    below = _parted(reason)[1][-1]
     own = [found for found in _FRAME.finditer(below) if _is_own(found["file"])]
     place = f"{PurePath(own[-1]['file']).name}:{own[-1]['line']}: " if own else ""
     return f"{place}{cause_of(reason)}"

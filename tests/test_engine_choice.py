@@ -190,7 +190,8 @@ def test_what_is_told_of_time_agrees_whichever_engine_runs(strategy, engine) -> 
     assert least_s < count * told.estimate_s / 2 < 20
     assert least_s < told.forecast_s < 20
     if engine == "auto":
-        said = float(told.engine_said.split("(about ")[1].split(" s)")[0])
+        # That it cannot be compiled; or, before anything is, that this is not worth a try.
+        said = float(told.engine_said.split("about ")[1].split(" s")[0])
         assert said == pytest.approx(told.forecast_s - 2.5, rel=0.05, abs=0.1)
 
 

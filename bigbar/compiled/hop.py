@@ -10,12 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 from bigbar.compiled.ahead import AFTER_ALL, following, next_marked
-from bigbar.compiled.broker.state import (
-    ACTIVE,
-    CASH,
-    ERR,
-    NTR,
-)
+from bigbar.compiled.broker.state import ACTIVE, CASH, ERR, NTR
 from bigbar.compiled.jit import compiled_entry, compiled_inner
 from bigbar.compiled.lean import by_short_way, is_simple
 from bigbar.compiled.loop import (

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from bigbar.compiled.ahead import can_be_ruined, first_marked, first_reached
+from bigbar.compiled.broker.calls import trade_sl, trade_tp
 from bigbar.compiled.broker.fills import (
     is_paid,
     open_trade,
@@ -161,10 +162,12 @@ def by_short_way(place, bar, at_flat, at_inside):  # type: ignore[no-untyped-def
 
     Parameters
     ----------
+    place : int
+        Of what `bigbar.compiled.loop.LOOP` says.
     bar : int
-        The one after the bar that was visited.
-
-    The others as in `bigbar.compiled.hop`.
+        The one after the bar that was visited; it `is_simple`.
+    at_flat, at_inside : int
+        See `bigbar.compiled.ahead.next_marked`.
 
     Returns
     -------
@@ -191,16 +194,11 @@ def by_short_way(place, bar, at_flat, at_inside):  # type: ignore[no-untyped-def
             sl, tp = f[OSL + opening], f[OTP + opening]
         if n[ERR]:
             return True, bar, at_flat, at_inside
-    elif n[NTR] == 1 and n[NORD] > 0:
-        t = n[ACTIVE]
-        if n[NORD] != contingents(n, Ti, t):
-            return False, bar, at_flat, at_inside
-        if Ti[t, TSLO] >= 0:
-            sl = f[OSTOP + Ti[t, TSLO]]
-        if Ti[t, TTPO] >= 0:
-            tp = f[OLIM + Ti[t, TTPO]]
-    else:
+    elif n[NTR] == 0 or n[NORD] != contingents(n, Ti, n[ACTIVE]):
         return False, bar, at_flat, at_inside
+    else:
+        t = n[ACTIVE]
+        sl, tp = trade_sl(f, n, Ti, t), trade_tp(f, n, Ti, t)
     if t >= 0:
         at_inside = first_marked(inside, at_inside, bar)
         marked = min(inside[at_inside], stop)
