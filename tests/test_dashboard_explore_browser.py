@@ -34,6 +34,16 @@ CELLS = """
 return [...document.getElementById(arguments[0]).rows]
   .map((row) => [...row.cells].map((cell) => cell.textContent));"""
 
+#: What the open combination is called, once it is another one.
+OTHER_NAME = """
+const name = document.getElementById('detail-name').innerText;
+return name !== arguments[0] && name;"""
+
+#: What is pinned, by number.
+PINNED = """
+return Object.entries(sessionStorage).filter(([name]) => name.startsWith('bigbar-pins-'))
+  .flatMap(([, text]) => JSON.parse(text));"""
+
 #: Share of a canvas that is drawn on.
 INK = """
 const canvas = document.getElementById(arguments[0]);
@@ -66,7 +76,9 @@ def seen(folder: Path) -> dict[str, Seen]:
         visitor.prefer("light")
         visitor.driver.get(server.address)
         visitor.look_into(Seen())  # What is before does not count.
-        for visit in (visit_filters, visit_a_point, visit_pins, visit_charts, visit_narrow):
+        for visit in (
+            visit_filters, visit_a_point, visit_pins, visit_in_haste, visit_charts, visit_narrow
+        ):  # fmt: skip
             visit(visitor, server, found["own"].notes)
         visitor.look_into(found["own"])
         visitor.resize(WIDE)
@@ -181,7 +193,7 @@ def visit_pins(visitor: Visitor, server: Server, notes: dict[str, Any]) -> None:
     for key in ("\ue015", "\ue015", "\ue007"):  # Two down, and open.
         visitor.press(key)
     visitor.wait("return document.querySelector('#rows [data-row=\"2\"]').ariaSelected === 'true'")
-    notes["second"] = text(visitor, "detail-name")
+    notes["second"] = visitor.wait(OTHER_NAME, notes["opened"])
     visitor.run("document.getElementById('pin').click()")
     visitor.wait("return document.getElementById('compare').dataset.curves === '2'")
     notes["pinned"] = text(visitor, "pinned")
@@ -195,6 +207,25 @@ def visit_pins(visitor: Visitor, server: Server, notes: dict[str, Any]) -> None:
     visitor.driver.refresh()
     visitor.wait("return document.documentElement.dataset.ready !== undefined")
     notes["after a reload"] = text(visitor, "detail-name"), text(visitor, "pinned")
+
+
+def visit_in_haste(visitor: Visitor, server: Server, notes: dict[str, Any]) -> None:
+    """A row is opened and pinned in one breath: before anything of it has arrived."""
+    before = visitor.run(PINNED)
+    name = text(visitor, "detail-name")
+    row = visitor.run(
+        """const row = document.querySelector('#rows [data-row="3"]');
+        row.click();
+        document.getElementById('pin').click();
+        return Number(row.dataset.number);"""
+    )
+    notes["hasty name"] = visitor.wait(OTHER_NAME, name)
+    notes["hasty pins"] = before, row, visitor.run(PINNED)
+    notes["hasty button"] = text(visitor, "pin")
+    notes["hasty equity"] = until(visitor, "equity-says", "as stored")
+    visitor.run("document.getElementById('pin').click()")
+    visitor.driver.back()
+    visitor.wait("return document.getElementById('detail-name').innerText === arguments[0]", name)
 
 
 def visit_charts(visitor: Visitor, server: Server, notes: dict[str, Any]) -> None:
@@ -334,6 +365,15 @@ def test_two_are_pinned_and_compared(seen):
     assert {"fast", "slow", "side", "Return [%]", "Kelly Criterion"} <= set(rows)
     assert sum("(best)" in cell for cell in rows["Return [%]"]) == 1
     assert notes["after a reload"] == (notes["opened"], "Compare 2 pinned")
+
+
+def test_a_pin_is_of_the_row_that_was_just_opened(seen):
+    notes = seen["own"].notes
+    before, row, after = notes["hasty pins"]
+    assert row not in before
+    assert after == [*before, row]
+    assert notes["hasty button"] == "Unpin"
+    assert "all 30 statistics are as stored" in notes["hasty equity"]
 
 
 def test_all_charts_are_drawn_and_told(seen):

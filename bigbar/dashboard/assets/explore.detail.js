@@ -24,20 +24,19 @@ export function detail(app) {
   const place = document.getElementById("detail");
   const byId = (name) => document.getElementById(name);
   const drawing = curves(byId("equity-canvas"));
-  let open = null, turn = 0;
+  let asked = null, turn = 0;
 
-  async function show(state) {
+  async function show(state, { anew = false } = {}) {
     if (state.chosen === null) { place.dataset.empty = ""; return; }
     delete place.dataset.empty;
+    showPin(state.chosen);
+    if (state.chosen === asked && !anew) return;
+    asked = state.chosen;
     const mine = ++turn;
     try {
       await app.learn([state.chosen]);
       const known = app.known.get(state.chosen);
       if (mine !== turn || !known) return;
-      const isNew = open !== known;
-      open = known;
-      showPin();
-      if (!isNew) return;
       showKnown(known);
       byId("trades").replaceChildren();
       byId("trades-says").textContent = "";
@@ -46,7 +45,9 @@ export function detail(app) {
       await new Promise((resolve) => setTimeout(resolve, 120)); // Whoever steps through rows passes on.
       if (mine === turn) await compute(known, mine);
     } catch (problem) {
-      if (mine === turn && !isOld(problem)) say(problem.message);
+      if (mine !== turn || isOld(problem)) return;
+      asked = null; // The next look may find it.
+      say(problem.message);
     }
   }
 
@@ -60,7 +61,7 @@ export function detail(app) {
     try {
       const found = await computed(app, known, { kind: "replay" });
       if (mine !== turn) return;
-      if (found === null) ask(known);
+      if (found === null) ask(known, mine);
       else showComputed(known, found);
     } catch (problem) {
       if (mine !== turn || isOld(problem)) return;
@@ -72,7 +73,7 @@ export function detail(app) {
   }
 
   // Somebody has to agree before code runs that does not come along with the program.
-  function ask(known) {
+  function ask(known, mine) {
     const { needs } = known;
     place.dataset.without = "";
     const names = [make("code", {}, needs.strategy), " on ", make("code", {}, needs.data || NONE)];
@@ -84,7 +85,7 @@ export function detail(app) {
       " on this computer. The statistics below are stored: nothing runs for them. Run it only if you trust that file."),
     make("button", { type: "button", id: "agree", click: () => {
       try { sessionStorage.setItem(agreedPlace(app), needs.key); } catch { /* Asked again next time. */ }
-      compute(known, turn);
+      if (mine === turn) compute(known, mine);
     } }, "Run this strategy’s code"));
   }
 
@@ -105,8 +106,9 @@ export function detail(app) {
     byId("neighbours-of").textContent = objective.name;
   }
 
-  function showPin() {
-    const on = pins().includes(open.number);
+  // At once: whoever pins means the combination that they have just chosen.
+  function showPin(chosen) {
+    const on = pins().includes(chosen);
     const button = byId("pin");
     button.setAttribute("aria-pressed", on);
     button.textContent = on ? "Unpin" : "Pin to compare";
@@ -114,7 +116,10 @@ export function detail(app) {
     button.title = button.disabled ? `${MOST_PINS} are pinned; unpin one first` : "";
   }
 
-  byId("pin").addEventListener("click", () => pin(open.number, !pins().includes(open.number)));
+  byId("pin").addEventListener("click", () => {
+    const { chosen } = current();
+    if (chosen !== null) pin(chosen, !pins().includes(chosen));
+  });
 
   function showComputed(known, found) {
     const curve = { name: "This combination", colour: "chosen", dash: [], ...found };
