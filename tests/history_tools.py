@@ -29,9 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def make_runs(folder: Path) -> Path:
     """Two runs: the second's factors reach elsewhere, and it costs."""
-    source = folder / "bars.csv"
-    lines = (ROOT / "example.csv").read_text().splitlines(keepends=True)
-    source.write_text("".join(lines[:401]))
+    source = _bars(folder)
     for k_atr, commission in ((AXES["k_atr"], 0.0), ((0.8, 1.1, 1.5), 1e-4)):
         bigbar.optimize(
             source,
@@ -44,6 +42,22 @@ def make_runs(folder: Path) -> Path:
             store=folder,
         )
     return folder
+
+
+def _bars(folder: Path) -> Path:
+    """The first bars of the example."""
+    source = folder / "bars.csv"
+    lines = (ROOT / "example.csv").read_text().splitlines(keepends=True)
+    source.write_text("".join(lines[:401]))
+    return source
+
+
+def make_judged_run(folder: Path) -> str:
+    """One more run of the same bars, held against luck; the sentence of its verdict."""
+    source = _bars(folder)
+    made = bigbar.optimize(source, **AXES, workers=1, verify=1, store=folder)
+    assert made.findings is not None
+    return made.findings.verdict.headline
 
 
 class Asked:

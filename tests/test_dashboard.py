@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from dashboard_tools import ROOT, Server, dashboard, environment
-from history_tools import make_runs
+from history_tools import make_judged_run, make_runs
 from store_tools import change, forge
 
 from bigbar.dashboard.access import Access, access_for
 from bigbar.dashboard.command import make_parser
+from bigbar.history.verdicts import light_of
 from bigbar.store.runs import RunStore
 from tests import commands
 
@@ -215,6 +216,19 @@ def test_all_runs_are_listed_by_strategy_and_data(server: Server):
     assert text.count("<section>") == 1
     assert re.search(r"<h2>.*big_bar.*bars\.csv", text)
     assert [int(n) for n in re.findall(r'href="/runs/(\d+)"', text)] == [2, 1]
+
+
+def test_the_list_has_the_light_of_each_verdict(runs: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(runs, tmp_path / "out"))
+    headline = make_judged_run(folder)
+    with RunStore(folder, read_only=True) as store:
+        light = light_of(store, store.run(3))
+    assert (light.headline, light.mark != "") == (headline, True)
+    with dashboard(folder) as server:
+        text = server.ask("/").text
+    found = re.findall(r'<span class="worth (\w+)" title="([^"]*)">([^<]*)</span>', text)
+    assert found == [(light.light, headline, f"{light.mark} {light.meaning}")]
+    assert server.said == []
 
 
 def test_a_run_says_what_it_was_asked_for(server: Server):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from history_tools import Asked
+from history_tools import Asked, make_judged_run
 from small_run import AXES
 from store_tools import forge
 
 from bigbar.history.listing import list_text
 from bigbar.history.tables import Column, pairs, paragraph, table, value_text
+from bigbar.history.verdicts import MEANINGS, Light, light_of
 from bigbar.store.records import Run
 from bigbar.store.runs import RunStore
 
@@ -21,6 +25,18 @@ from bigbar.store.runs import RunStore
 def runs(kept_runs: Path) -> list[Run]:
     with RunStore(kept_runs, read_only=True) as store:
         return store.runs()[::-1]
+
+
+@pytest.fixture(scope="module")
+def judged(kept_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two runs that were not held against luck, and a third that was."""
+    folder = Path(shutil.copytree(kept_runs, tmp_path_factory.mktemp("judged") / "out"))
+    make_judged_run(folder)
+    return folder
+
+
+#: Where none was held against luck.
+DARK = {1: Light(), 2: Light()}
 
 
 def test_the_newest_is_last(capsys, kept_runs, runs):
@@ -51,7 +67,7 @@ def test_for_machines(capsys, kept_runs):
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 120, 200])
 def test_it_fits(runs, width):
-    drawn = list_text(runs, width=width)
+    drawn = list_text(runs, DARK, width=width)
     assert max(map(len, drawn.splitlines())) <= width
     assert "…" not in drawn
     for run in runs:
@@ -62,8 +78,42 @@ def test_it_fits(runs, width):
 
 
 def test_strategy_objective_and_data_are_columns_where_there_is_room(runs):
-    assert list_text(runs, width=110).splitlines()[0].endswith("strategy  objective   data")
-    assert "All of" not in list_text(runs, width=110)
+    drawn = list_text(runs, DARK, width=112)
+    assert drawn.splitlines()[0].endswith("strategy  objective   data")
+    assert "All of" not in drawn
+
+
+@pytest.mark.parametrize("width", ["50", "80", "130"])
+def test_the_light_of_the_verdict_stands_before_the_best(capsys, judged, monkeypatch, width):
+    with RunStore(judged, read_only=True) as store:
+        lights = [light_of(store, run) for run in store.runs()[::-1]]
+        *_, best = (run.best_value for run in store.runs()[::-1])
+    assert lights[:2] == [Light(), Light()]
+    assert lights[2].light in MEANINGS
+    monkeypatch.setenv("COLUMNS", width)
+    asked = Asked(capsys, judged, "history")
+    where = {"50": "Return \\[%\\] ", "80": " ", "130": " "}[width]
+    assert re.search(rf"{lights[2].mark} {where}{value_text(best)}\b", asked.out)
+    assert asked.out.count(lights[2].mark) == 2, "of the run, and what it means"
+    said = " ".join(asked.out.split())
+    assert f"{lights[2].mark} {lights[2].meaning}; 'show' has the whole verdict." in said
+    assert [run["light"] for run in Asked(capsys, judged, "history", "--json").json] == [
+        "none", "none", lights[2].light
+    ]  # fmt: skip
+
+
+def test_a_damaged_verdict_is_none_and_the_list_goes_on(capsys, judged, tmp_path):
+    folder = Path(shutil.copytree(judged, tmp_path / "copy"))
+    for damage in ("'{}'", "'{\"verdict\": 1}'", '\'{"verdict": {"light": "blue"}}\''):
+        forge(folder, f"UPDATE runs SET summary = {damage} WHERE id = 3")
+        assert [run["light"] for run in Asked(capsys, folder, "history", "--json").json] == (
+            ["none"] * 3
+        )
+    with closing(sqlite3.connect(folder / "runs.sqlite")) as connection, connection:
+        connection.execute("UPDATE runs SET answer = 'other' WHERE id = 3")
+    asked = Asked(capsys, folder, "history")
+    assert (asked.code, asked.err) == (0, "")
+    assert "✗" not in asked.out
 
 
 def test_no_runs_yet(capsys, tmp_path):

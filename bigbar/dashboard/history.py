@@ -52,6 +52,7 @@ class Home(Handler):
         shown = runs if every else runs[:_MOST_RUNS]
         return {
             "groups": grouped(shown),
+            "lights": self.application.runs.lights(shown) if shown else {},
             "damaged": [(one.id, one_line(str(one))) for one in damaged],
             "more": len(runs) - len(shown),
             "states": states_text(

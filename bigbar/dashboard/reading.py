@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bigbar.errors import BigBarError
+from bigbar.history.verdicts import Light, light_of
 from bigbar.store.records import NONSENSE, DamagedRun, Run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError
@@ -61,6 +62,11 @@ class Runs:
             return [], []
         with self.open() as store:
             return store.survey()
+
+    def lights(self, runs: Iterable[Run]) -> dict[int, Light]:
+        """The lights of some of its runs, by their numbers."""
+        with self.open() as store:
+            return {run.id: light_of(store, run) for run in runs}
 
 
 class KeptStore:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,23 @@ from bigbar.history.tables import (
     terminal_width,
     value_text,
 )
+from bigbar.history.verdicts import MEANINGS, Light, light_of
 from bigbar.parameter import plain_point
 from bigbar.printable import one_line
+from bigbar.report.console import MARKS
 from bigbar.store.records import DamagedRun, Run
 from bigbar.store.runs import RunStore
 from bigbar.units import counted
 
-#: `begun` to `at` are always there; the last three can stand below the table if they are the same
-#: in all of it.
+#: Those up to `at` are always there; the last three can stand below the table if they are the same
+#: in all of it. The one without a head has the mark of the verdict on the best.
 _COLUMNS = (
     Column("id", right=True),
     Column("begun"),
     Column("state"),
     Column("grid", right=True),
     Column("seconds", right=True),
+    Column(""),
     Column("best", right=True),
     Column("at"),
     Column("strategy", least=8),
@@ -46,9 +49,11 @@ def list_runs(store: RunStore) -> Answer:
     runs, damaged = runs[::-1], damaged[::-1]
     if not runs and not damaged:
         return Answer("no runs yet", [])
-    blocks = [list_text(runs, width=terminal_width())] if runs else []
+    lights = {run.id: light_of(store, run) for run in runs}
+    blocks = [list_text(runs, lights, width=terminal_width())] if runs else []
     blocks += [paragraph(f"{_damaged_text(one)}.") for one in damaged]
-    listed = [values_of(run) for run in runs] + [_damaged_values(one) for one in damaged]
+    listed = [values_of(run) | {"light": lights[run.id].light} for run in runs]
+    listed += [_damaged_values(one) for one in damaged]
     return Answer("\n\n".join(blocks), sorted(listed, key=lambda one: one["id"]))
 
 
@@ -61,8 +66,31 @@ def _damaged_values(one: DamagedRun) -> dict[str, Any]:
     return {"id": one.id, "state": "damaged", "error": str(one)}
 
 
-def list_text(runs: Sequence[Run], *, width: int) -> str:
-    """Runs as a table, or, where the terminal is too narrow for one, as a paragraph each."""
+def list_text(runs: Sequence[Run], lights: Mapping[int, Light], *, width: int) -> str:
+    """Runs as a table, or, where the terminal is too narrow for one, as a paragraph each.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    lights : mapping of int to Light
+        By the numbers of the runs.
+    width : int
+        Of the terminal.
+    """
+    parts = _runs_text(runs, lights, width), _legend(lights, width)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _legend(lights: Mapping[int, Light], width: int) -> str:
+    """What the marks mean that are there."""
+    there = {light.light for light in lights.values()}
+    meanings = [f"{MARKS[one]} {MEANINGS[one]}" for one in MEANINGS if one in there]
+    if not meanings:
+        return ""
+    return paragraph(f"{', '.join(meanings)}; 'show' has the whole verdict.", width=width)
+
+
+def _runs_text(runs: Sequence[Run], lights: Mapping[int, Light], width: int) -> str:
     this_year = all(_local(run.started).year == datetime.now().year for run in runs)
     begun = "%b %d %H:%M" if this_year else "%Y-%m-%d %H:%M"
     rows = [
@@ -72,6 +100,7 @@ def list_text(runs: Sequence[Run], *, width: int) -> str:
             state_text(run),
             f"{run.combinations:,}",
             f"{run.seconds:,.1f}",
+            lights[run.id].mark,
             value_text(_best_value(run)),
             parameters_text(_best_parameters(run)),
             strategy_name(run),
@@ -91,7 +120,7 @@ def list_text(runs: Sequence[Run], *, width: int) -> str:
     size = len(str(runs[-1].id))
     return "\n".join(
         paragraph(
-            _in_words(run, begun),
+            _in_words(run, begun, lights[run.id]),
             width=width,
             first=f"{run.id:>{size}}  ",
             indent=" " * (size + 2),
@@ -100,13 +129,15 @@ def list_text(runs: Sequence[Run], *, width: int) -> str:
     )
 
 
-def _in_words(run: Run, begun: str) -> str:
+def _in_words(run: Run, begun: str, light: Light) -> str:
     at = _best_parameters(run)
     found = (
         f"{run.objective} {value_text(run.best_value)} at {parameters_named(at)}"
         if at
         else f"no best by {run.objective}"
     )
+    if light.mark:
+        found = f"{light.mark} {found}"
     return (
         f"{_local(run.started).strftime(begun)} · {state_text(run)} · "
         f"{counted(run.combinations, 'combination')} · {run.seconds:,.1f} s · "

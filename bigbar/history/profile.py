@@ -22,7 +22,7 @@ def profile(store: RunStore, run: Run) -> Answer:
     StoreError
         If they cannot be read.
     """
-    values = store.output(run.id).metrics
+    values = store.output(run).metrics
     if values is None:
         raise InputError(
             f"run {run.id} has no profile: one is kept when a run comes to its end, and this one "

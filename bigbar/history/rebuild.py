@@ -111,7 +111,7 @@ def rebuild(
             f"the bars of {bars.source} are not those of run {run.id}: the file has changed, or "
             "is another one; name the right one with --data FILE"
         )
-    summary = store.output(run.id).summary or {}
+    summary = store.output(run).summary or {}
     execution = Execution(workers=usable_processors(), seed=int(run.settings.get("seed", 0)))
     outcome = Outcome(job, execution, choice, bars, table, best=best)
     outcome.carried.run = run.id

@@ -38,7 +38,7 @@ def show(store: RunStore, run: Run) -> Answer:
     StoreError
         If it cannot be read.
     """
-    said = store.output(run.id)
+    said = store.output(run)
     ended = listing.has_ended(run)
     failures = store.failures(run) if run.failed else []
     values = listing.values_of(run) | {

@@ -143,9 +143,10 @@ class RunStore:
             raise NoSuchRun(f"there is no run {number} in {self.path}")
         return found
 
-    def output(self, number: int) -> RunOutput:
+    def output(self, run: Run | int) -> RunOutput:
         """What a run said at its end."""
-        run = self.run(number)
+        if isinstance(run, int):
+            run = self.run(run)
         with explained(self.path):
             return read_output(self._connection, run)
 
