@@ -18,6 +18,7 @@ from weakref import WeakSet
 import numpy as np
 
 from bigbar.data.read import Bars
+from bigbar.engine_trials import check_compiled, time_backtests
 from bigbar.engines.find import AUTO, build_engine, is_general
 from bigbar.engines.general.checked import Checked, Comparison
 from bigbar.engines.general.kind import KIND
@@ -32,7 +33,7 @@ from bigbar.sharing.frames import publish
 from bigbar.store.fingerprint import identity_of
 from bigbar.units import as_seconds, counted
 from bigbar.validation.plan import Plan
-from bigbar.worker import check_compiled, start_worker, time_backtests
+from bigbar.worker import start_worker
 
 #: Combinations that run both ways.
 _CHECKED = 6

@@ -22,7 +22,7 @@ _HERE = Path(__file__).resolve().parent
 
 #: Code that finds it out: modules, and folders of them. What makes the rows is in the fingerprint.
 _SOURCES = (
-    "choice.py", "series.py", "results.py", "pareto.py", "worker.py", "constraint.py",
+    "choice.py", "series.py", "results.py", "pareto.py", "slices.py", "worker.py", "constraint.py",
     "validation", "verification",
 )  # fmt: skip
 

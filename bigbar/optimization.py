@@ -24,11 +24,11 @@ from bigbar.report.run_files import RunFiles
 from bigbar.report.showing import in_notebook, show_page
 from bigbar.results import Pairs
 from bigbar.sharing.leftovers import temporary_folder
+from bigbar.slices import Failure
 from bigbar.units import counted
 from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
 from bigbar.verification.replay import Verification
-from bigbar.worker import Failure
 
 
 class Optimization:

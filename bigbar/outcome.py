@@ -32,6 +32,7 @@ from bigbar.pareto import ParetoSet, pareto_set
 from bigbar.results import ResultTable
 from bigbar.search.find import Asking
 from bigbar.sharing.asked import AskedSpace
+from bigbar.slices import Failure
 from bigbar.store.fingerprint import Identity, identity_of
 from bigbar.store.recorder import Carried
 from bigbar.store.records import State
@@ -40,7 +41,6 @@ from bigbar.validation.findings import Findings
 from bigbar.validation.plan import Plan
 from bigbar.validation.returns import KeptReturns
 from bigbar.verification.replay import BUDGET_S, Verification
-from bigbar.worker import Failure
 
 #: What the replays through `backtesting.py` are called where they break off.
 PROOF = "the verification"

@@ -31,13 +31,14 @@ from bigbar.outcome import Outcome
 from bigbar.progress.best import BestSoFar
 from bigbar.progress.events import Listener
 from bigbar.results import ResultTable
+from bigbar.slices import Chunk, ChunkResult, Failure, halves
 from bigbar.space import Space
 from bigbar.statistics import STATISTICS
 from bigbar.store.recorder import Carried, Recorder
 from bigbar.store.writer import Snapshot
 from bigbar.sweep import SAMPLE_SIZE, limit_of, throttle_of
 from bigbar.units import counted
-from bigbar.worker import Chunk, ChunkResult, Failure, halves, run_chunk
+from bigbar.worker import run_chunk
 
 #: More slices than this are not made, however long one takes: their list takes memory as well.
 _MOST_SLICES = 250_000

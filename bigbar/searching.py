@@ -30,6 +30,7 @@ from bigbar.search.find import SEVERAL, Asking
 from bigbar.search.pace import Pace
 from bigbar.search.tries import Tries
 from bigbar.sharing.asked import AskedSpace, room_for
+from bigbar.slices import Chunk, ChunkResult
 from bigbar.statistics import COLUMN
 from bigbar.store.recorder import Carried, Recorder
 from bigbar.store.rows import Slice
@@ -37,7 +38,6 @@ from bigbar.stored_rows import distrust, wrong_rows
 from bigbar.sweep import answers, take, throttle_of
 from bigbar.units import counted
 from bigbar.verification.replay import Difference
-from bigbar.worker import Chunk, ChunkResult
 
 #: A slice takes about this long at least, where a batch is long enough: handing one out takes a
 #: tenth of it.

@@ -26,20 +26,12 @@ from bigbar.executors.throttle import Throttle
 from bigbar.outcome import Outcome
 from bigbar.progress.best import BestSoFar
 from bigbar.progress.events import Listener
+from bigbar.slices import Chunk, ChunkResult, Failure, halves
 from bigbar.store.recorder import Recorder
 from bigbar.store.rows import Slice
 from bigbar.stored_rows import distrust, wrong_rows
 from bigbar.verification.replay import Difference
-from bigbar.worker import (
-    Chunk,
-    ChunkResult,
-    Failure,
-    ReturnsTask,
-    halved_returns,
-    halves,
-    run_chunk,
-    run_chunk_with_returns,
-)
+from bigbar.worker import ReturnsTask, halved_returns, run_chunk, run_chunk_with_returns
 
 #: Backtests to time at least before choosing the chunk size.
 SAMPLE_SIZE = 10

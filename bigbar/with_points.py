@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from bigbar.job import Job
 from bigbar.sharing.asked import AskedSpace
+from bigbar.slices import GridTask
 from bigbar.space import Space
-from bigbar.worker import GridTask, desk, witness_of
+from bigbar.worker import desk, witness_of
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,14 @@
-"""What runs inside a pool process: attach once, then answer slices, and report what failed."""
+"""What runs inside a pool process: attach once, make the engine, and answer slices by it."""
 
 from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
 import threading
 import time
-import traceback
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,20 +23,13 @@ from bigbar.sharing.blocks import BlockHandle, open_block
 from bigbar.sharing.frames import Attachment, CarriedFrame, Descriptor, attach
 from bigbar.sharing.heap import trim_heap
 from bigbar.sharing.objects import SharedObject
+from bigbar.slices import Chunk, ChunkResult, GridTask, answer_slice, answered, fill, halves
 from bigbar.space import Space
-from bigbar.statistics import STATISTICS
 from bigbar.without_charts import import_backtesting
 
 if TYPE_CHECKING:
     from bigbar.engines.any_strategy.class_attributes import ClassAttributes
-    from bigbar.engines.general.checked import Checked, Comparison
 
-Chunk = tuple[int, int]
-_Float = TypeVar("_Float", np.float32, np.float64)
-
-#: No errors by their kind, but a strategy that raises one has failed all the same. Signals do not
-#: come as exceptions here.
-_RAISED = (KeyboardInterrupt, GeneratorExit)
 
 #: Engines of other jobs that a worker keeps: tasks of one window come together, but the last of
 #: one may be done after the first of the next.
@@ -47,67 +37,6 @@ _ENGINES_KEPT = 2
 
 #: A machine's witness is not asked for another combination after so many seconds.
 _WITNESS_S = 2.0
-
-#: A backtest that takes so long is typical however cold it is; as much is spent on others.
-_TYPICAL_S = 1.0
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A combination that raised, or that its worker did not survive.
-
-    Attributes
-    ----------
-    number : int
-        The combination.
-    reason : str
-        The traceback, or how the worker ended.
-    """
-
-    number: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class ChunkResult:
-    """The answer to one slice of the grid.
-
-    Attributes
-    ----------
-    start, stop : int
-        The slice.
-    rows : ndarray of float, shape (stop - start, statistics)
-        NaN for the combinations that failed.
-    failures : list of Failure
-    seconds : float
-        Time spent on the slice in the worker.
-    begun : float
-        When that was, by `time.monotonic`, whose clock all processes share.
-    worker : int
-        Its process id, or its thread's where workers are threads; of another machine's see
-        `bigbar.worker_names`.
-    processor_s : float
-        Of `seconds`, on a processor.
-    in_python : dict of str to int
-        Why combinations that are compiled otherwise were run by `backtesting.py`, and how many.
-    returns : ndarray of float32, shape (stop - start, periods), optional
-        Where they were asked for, and could not be written where the task says.
-    """
-
-    start: int
-    stop: int
-    rows: NDArray[np.float64]
-    failures: list[Failure] = field(default_factory=list)
-    seconds: float = 0.0
-    begun: float = 0.0
-    worker: int = 0
-    processor_s: float = 0.0
-    in_python: dict[str, int] = field(default_factory=dict)
-    returns: NDArray[np.float32] | None = None
-
-    def seen_from_elsewhere(self, *, ahead_s: float, worker: int) -> ChunkResult:
-        """The same by another machine's clock, which is so much ahead, and name for the worker."""
-        return replace(self, begun=self.begun + ahead_s, worker=worker)
 
 
 @dataclass(frozen=True)
@@ -202,80 +131,6 @@ def run_chunk(chunk: Chunk) -> ChunkResult:
     return answer_slice(desk().engine, chunk)
 
 
-def answer_slice(engine: Engine, chunk: Chunk) -> ChunkResult:
-    """Answer one slice of the grid by a given engine."""
-    return _answered(engine, engine.run, chunk)
-
-
-def _answered(
-    engine: Engine, run: Callable[[int, int], NDArray[np.float64]], chunk: Chunk
-) -> ChunkResult:
-    start, stop = chunk
-    begun, clock, processor = time.monotonic(), time.perf_counter(), time.thread_time()
-    compiling = getattr(engine, "preparing_s", 0.0)
-    failures: list[Failure] = []
-    rows = _attempt(run, start, stop, failures)
-    if rows is None:
-        rows = np.empty((stop - start, len(STATISTICS)))
-        _fill_halves(run, rows, start, failures)
-    # Compiling, which a worker does once, says nothing about the next slice.
-    compiling = getattr(engine, "preparing_s", 0.0) - compiling
-    spent = max(0.0, time.perf_counter() - clock - compiling)
-    used = max(0.0, time.thread_time() - processor - compiling)
-    left: Mapping[int, str] = getattr(engine, "fell_back", {})
-    in_python = dict(Counter(left[one] for one in range(start, stop) if one in left))
-    return ChunkResult(start, stop, rows, failures, spent, begun, _worker(), used, in_python)
-
-
-def _worker() -> int:
-    in_a_process = multiprocessing.parent_process() is not None
-    return os.getpid() if in_a_process else threading.get_native_id()
-
-
-def _fill(
-    run: Callable[[int, int], NDArray[_Float]],
-    rows: NDArray[_Float],
-    start: int,
-    failures: list[Failure],
-) -> None:
-    """Run the slice of these rows; where it raises, halve it until those to blame stand alone."""
-    found = _attempt(run, start, start + len(rows), failures)
-    if found is None:
-        _fill_halves(run, rows, start, failures)
-    else:
-        rows[:] = found
-
-
-def _attempt(
-    run: Callable[[int, int], NDArray[_Float]], start: int, stop: int, failures: list[Failure]
-) -> NDArray[_Float] | None:
-    """What a slice gives, or None where it raises; a combination alone is to blame then.
-
-    The error ends here: while it is handled it keeps alive all that the engine had when it
-    failed. After a `MemoryError` there would be no memory for the halves.
-    """
-    try:
-        return run(start, stop)
-    except (Exception, *_RAISED):
-        if stop - start == 1:
-            failures.append(Failure(start, traceback.format_exc()))
-        return None
-
-
-def _fill_halves(
-    run: Callable[[int, int], NDArray[_Float]],
-    rows: NDArray[_Float],
-    start: int,
-    failures: list[Failure],
-) -> None:
-    """What a slice that raised gives in parts; NaN where it is a single combination."""
-    if len(rows) == 1:
-        rows[:] = np.nan
-        return
-    for first, last in halves((start, start + len(rows))):
-        _fill(run, rows[first - start : last - start], first, failures)
-
-
 def witness(numbers: Sequence[int]) -> list[str]:
     """Digests of what some combinations answer here: the same wherever they are computed.
 
@@ -301,19 +156,6 @@ def _digests(engine: Engine, numbers: Sequence[int]) -> list[str]:
         if time.monotonic() - begun > _WITNESS_S:
             break
     return found
-
-
-class GridTask:
-    """A task that is a slice of the grid: a frozen dataclass with these fields among others.
-
-    Attributes
-    ----------
-    start, stop : int
-        First combination, and the one after the last.
-    """
-
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True)
@@ -352,7 +194,7 @@ def run_returns(task: ReturnsTask) -> NDArray[np.float32] | None:
     """
     here = desk()
     returns = _room_for(task, here)
-    _fill(here.engine.returns, returns, task.start, [])
+    fill(here.engine.returns, returns, task.start, [])
     return None if here.shares_memory else returns
 
 
@@ -392,22 +234,13 @@ def run_chunk_with_returns(task: ReturnsTask) -> ChunkResult:
         found: NDArray[np.float64] = rows
         return found
 
-    found = _answered(engine, run, (task.start, task.stop))
+    found = answered(engine, run, (task.start, task.stop))
     return found if here.shares_memory else replace(found, returns=kept)
 
 
 def halved_returns(task: ReturnsTask) -> list[ReturnsTask]:
     """As `halves`, for a slice whose returns are wanted."""
     return [replace(task, start=a, stop=b) for a, b in halves((task.start, task.stop))]
-
-
-def halves(chunk: Chunk) -> list[Chunk]:
-    """A slice that killed its worker, in two halves; a single combination stays whole."""
-    start, stop = chunk
-    if stop - start == 1:
-        return [chunk]
-    middle = (start + stop) // 2
-    return [(start, middle), (middle, stop)]
 
 
 def engine_of(job: Job) -> Engine:
@@ -430,62 +263,6 @@ def engine_of(job: Job) -> Engine:
         trim_heap()
     kept[job] = engine  # The last one used comes last.
     return engine
-
-
-def time_backtests(numbers: Sequence[int]) -> float | None:
-    """Seconds that a combination takes here, by its engine.
-
-    Parameters
-    ----------
-    numbers : sequence of int
-        The first one pays for imports and for memory; where it is quick, the others count.
-
-    Returns
-    -------
-    float or None
-        None where the strategy raises.
-    """
-    spent: list[float] = []
-    for number in numbers:
-        found = answer_slice(desk().engine, (number, number + 1))
-        if found.failures:
-            break
-        spent.append(found.seconds)
-        if sum(spent) >= _TYPICAL_S:
-            break
-    warm = spent[1:] or spent
-    return sum(warm) / len(warm) if warm else None
-
-
-def check_compiled(task: Comparison | None) -> Checked | None:
-    """Run a combination by `backtesting.py` and compiled.
-
-    Parameters
-    ----------
-    task : Comparison or None
-        With None, only the statistics and what runs many are compiled, while another worker
-        compiles what such a run takes first.
-
-    Returns
-    -------
-    Checked or None
-        None where the strategy raises.
-    """
-    if task is None:
-        from bigbar.compiled.many import counter, running_many
-
-        running_many()
-        counter()
-        return None
-    from bigbar.engines.general.check import check
-
-    here = desk()
-    reference: Any = here.engine
-    try:
-        compiled: Any = engine_of(replace(here.job, engine="general"))
-        return check(task.number, reference, compiled, as_swept=task.as_swept)
-    except (Exception, *_RAISED):
-        return None
 
 
 def reference_engine() -> BacktestingEngine:

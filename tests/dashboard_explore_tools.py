@@ -16,6 +16,7 @@ from bigbar.account import Account
 from bigbar.dashboard.explore.stored import Shelf, StoredTable
 from bigbar.job import Job
 from bigbar.results import ResultTable
+from bigbar.slices import Failure
 from bigbar.space import Space
 from bigbar.spec import StrategySpec
 from bigbar.statistics import COLUMN, NAMES
@@ -24,7 +25,6 @@ from bigbar.store.owner import Owner
 from bigbar.store.records import Ending
 from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
-from bigbar.worker import Failure
 from tests import commands
 
 #: What a trader writes; it prints, too.

@@ -17,12 +17,12 @@ from store_tools import forge, reseal
 import bigbar
 from bigbar.history.command import main
 from bigbar.results import ResultTable
+from bigbar.slices import Failure
 from bigbar.statistics import COLUMN
 from bigbar.store.rows import Finished, Slice, delete_rows, pack, unpack, write_slices
 from bigbar.store.run_rows import amend_run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import open_store, transaction
-from bigbar.worker import Failure
 
 ROOT = Path(__file__).resolve().parents[1]
 

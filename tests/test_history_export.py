@@ -91,7 +91,7 @@ def test_infinite_values(capsys, spoilable_runs, kind):
 @pytest.fixture
 def unfinished(tmp_path):
     """A folder with a run of 24 combinations, of which 10 are there; one of those failed."""
-    from bigbar.worker import Failure
+    from bigbar.slices import Failure
 
     number, owner = begun(tmp_path)
     rows = made_rows(10)

@@ -22,7 +22,7 @@ LAYERS = (
         "spec", "job",
     ),
     ("compiled", "sharing", "engines", "strategies.big_bar", "strategies"),
-    ("worker", "keeping", "executors"),
+    ("slices", "worker", "engine_trials", "keeping", "executors"),
     ("verification", "validation", "store", "machine"),
     (
         "known", "progress", "outcome", "stored_rows", "sweep", "searching", "reducing",

@@ -30,10 +30,10 @@ from bigbar.report.files import (
     write_trades,
     write_whole,
 )
+from bigbar.slices import Failure
 from bigbar.statistics import NAMES
 from bigbar.strategies.big_bar.parameters import big_bar_account
 from bigbar.version import __version__
-from bigbar.worker import Failure
 from tests import commands
 
 

@@ -25,6 +25,7 @@ from bigbar.report.answer import (
 from bigbar.report.console import terminal_width
 from bigbar.report.details import run_text, statistics_text, whole_answer
 from bigbar.results import ResultTable
+from bigbar.slices import Failure
 from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.parameters import Parameters, Settings, big_bar_account, single_point
 from bigbar.strategies.big_bar.strategy import reference_backtest
@@ -32,7 +33,6 @@ from bigbar.units import as_bytes, as_seconds
 from bigbar.validation.findings import Findings, Verdict
 from bigbar.validation.plan import Plan
 from bigbar.verification.replay import Verification
-from bigbar.worker import Failure
 
 VERDICT = Verdict("red", "Verdict: luck.", ("You tried 12 settings.", "Verdict: luck."))
 

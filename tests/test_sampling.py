@@ -20,7 +20,7 @@ from bigbar.machine.watch import (
 )
 from bigbar.sharing import blocks as _blocks
 from bigbar.sharing.heap import trim_heap
-from bigbar.worker import ChunkResult
+from bigbar.slices import ChunkResult
 from tests import pool_tasks as work
 
 

@@ -19,10 +19,10 @@ from bigbar.report.answer import answer
 from bigbar.report.console import coloured
 from bigbar.report.figures import held
 from bigbar.report.next_step import around, next_step
+from bigbar.slices import Failure
 from bigbar.validation.findings import Conduct, Findings, Verdict
 from bigbar.validation.verdict import conclude
 from bigbar.verification.replay import Verification
-from bigbar.worker import Failure
 
 PAGE = ["bigbar_output/summary.json", "bigbar_output/report.html"]
 

@@ -23,6 +23,7 @@ from store_tools import forge, identity, new_run, reseal
 
 from bigbar.choice import Choice
 from bigbar.results import ResultTable
+from bigbar.slices import Failure
 from bigbar.space import Space
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity
@@ -31,7 +32,6 @@ from bigbar.store.records import Ending, RunOutput
 from bigbar.store.rows import Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError
-from bigbar.worker import Failure
 
 #: A run that finished, one that was interrupted, and one that would take rows from both. The
 #: longest period of all is the same, so that as many bars take part.

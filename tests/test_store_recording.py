@@ -11,6 +11,7 @@ from store_tools import change, dead_owner, disk, identity, made_rows, new_run
 
 from bigbar.errors import Interrupted, NothingToRetry, SettingsError, VerificationError
 from bigbar.results import ResultTable
+from bigbar.slices import Failure
 from bigbar.statistics import NAMES
 from bigbar.store.fingerprint import Identity
 from bigbar.store.recorder import Carried, Recorder
@@ -20,7 +21,6 @@ from bigbar.store.rows import Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError
 from bigbar.strategies.big_bar.parameters import big_bar_account
-from bigbar.worker import Failure
 
 ROWS = made_rows(24)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from store_tools import begun, identity, made_rows
 
+from bigbar.slices import Failure
 from bigbar.space import Space
 from bigbar.statistics import NAMES
 from bigbar.store.records import Run
@@ -13,7 +14,6 @@ from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS
 from bigbar.store.writer import SliceWriter
 from bigbar.strategies.big_bar.parameters import grid_with
-from bigbar.worker import Failure
 
 
 def by_hand(grid: Space, other: Space) -> list[tuple[int, int]]:

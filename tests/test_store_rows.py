@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from store_tools import begun, made_rows, reseal
 
+from bigbar.slices import Failure
 from bigbar.statistics import NAMES
 from bigbar.store.reading import read_rows, read_slices
 from bigbar.store.rows import (
@@ -19,7 +20,6 @@ from bigbar.store.rows import (
     write_slices,
 )
 from bigbar.store.schema import RUNS, StoreError, open_store, transaction
-from bigbar.worker import Failure
 
 
 @pytest.fixture

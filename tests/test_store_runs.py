@@ -10,6 +10,7 @@ import pytest
 from store_tools import begun, change, dead_owner, identity, made_rows, new_run
 
 from bigbar.errors import SettingsError
+from bigbar.slices import Failure
 from bigbar.store.owner import Owner
 from bigbar.store.records import DamagedRun, Ending, RunOutput
 from bigbar.store.rows import Finished, Slice, write_slices
@@ -17,7 +18,6 @@ from bigbar.store.run_rows import amend_run
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, StoreError, open_store, transaction
 from bigbar.strategies.big_bar.parameters import big_bar_account
-from bigbar.worker import Failure
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from store_tools import begun, disk, made_rows
 
+from bigbar.slices import Failure
 from bigbar.statistics import NAMES
 from bigbar.store.owner import Owner
 from bigbar.store.reading import read_rows
@@ -22,7 +23,6 @@ from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import RUNS, open_store
 from bigbar.store.writer import COMMIT_S, SliceWriter
-from bigbar.worker import Failure
 
 
 def writer_for(folder: Path, run: int, owner: Owner, **options) -> SliceWriter:

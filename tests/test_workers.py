@@ -16,11 +16,12 @@ from bigbar.engines.find import ENGINES
 from bigbar.engines.reference import BacktestingEngine
 from bigbar.job import Job
 from bigbar.sharing.frames import publish
+from bigbar.slices import halves
 from bigbar.statistics import STATISTICS
 from bigbar.strategies.big_bar.description import job_of
 from bigbar.strategies.big_bar.indicators import with_indicators
 from bigbar.strategies.big_bar.parameters import Settings, grid_with
-from bigbar.worker import desk, halves, reference_engine, run_chunk, start_worker
+from bigbar.worker import desk, reference_engine, run_chunk, start_worker
 
 
 @dataclass

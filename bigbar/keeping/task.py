@@ -11,8 +11,9 @@ import numpy as np
 
 from bigbar.keeping.reduced import Floor, Part, Reduced
 from bigbar.keeping.rule import Rule
+from bigbar.slices import Chunk, ChunkResult, GridTask, answer_slice, halves
 from bigbar.statistics import STATISTICS
-from bigbar.worker import Chunk, ChunkResult, GridTask, answer_slice, desk, halves
+from bigbar.worker import desk
 
 #: Combinations whose rows a worker holds at once: some megabytes, and sums stay exact.
 _BLOCK = 1 << 14
@@ -95,7 +96,7 @@ def run_reduced(task: ReducedTask) -> ReducedResult:
 
 
 def halved_reduced(task: ReducedTask) -> list[ReducedTask]:
-    """As `bigbar.worker.halves`, for a slice that is to be reduced."""
+    """As `bigbar.slices.halves`, for a slice that is to be reduced."""
     pieces: list[Chunk] = halves((task.start, task.stop))
     return [replace(task, start=start, stop=stop) for start, stop in pieces]
 

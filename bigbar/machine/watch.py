@@ -28,7 +28,7 @@ from bigbar.machine.metrics import Metrics, Series, SliceTime
 from bigbar.machine.other_programs import OtherPrograms, workers_wanted
 from bigbar.machine.resources import BLIND, resident_memory
 from bigbar.sharing.blocks import SHARED_MEMORY_IN_USE
-from bigbar.worker import ChunkResult
+from bigbar.slices import ChunkResult
 
 #: Seconds between two looks.
 LOOK_EVERY_S = 0.25

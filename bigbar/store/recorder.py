@@ -11,13 +11,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bigbar.slices import Failure
 from bigbar.store.fingerprint import Identity
 from bigbar.store.journal import Kind
 from bigbar.store.records import Ending, NewRun, Run
 from bigbar.store.reuse import KnownRows
 from bigbar.store.rows import Slice
 from bigbar.store.writer import Snapshot
-from bigbar.worker import Failure
 
 
 @dataclass

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bigbar.errors import BigBarError, NothingToRetry, SettingsError, VerificationError
 from bigbar.executors.chunks import gaps_in
 from bigbar.interrupts import signals_deferred
+from bigbar.slices import Failure
 from bigbar.space import Space
 from bigbar.store.fingerprint import Identity, canonical
 from bigbar.store.journal import Journal, Kind
@@ -28,7 +29,6 @@ from bigbar.store.rows import Finished, Slice
 from bigbar.store.runs import RunStore
 from bigbar.store.schema import BUSY_S, RUNS, StoreError
 from bigbar.store.writer import COMMIT_S, SliceWriter, Snapshot, SnapshotWriter
-from bigbar.worker import Failure
 
 
 @dataclass(frozen=True)

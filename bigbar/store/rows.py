@@ -20,7 +20,7 @@ from bigbar.store.schema import storable
 from bigbar.store.seal import key_of, seal
 
 if TYPE_CHECKING:
-    from bigbar.worker import Failure
+    from bigbar.slices import Failure
 
 #: Rows packed together at least, where there are as many: a megabyte, which the processor's
 #: cache still holds while it is turned and packed.

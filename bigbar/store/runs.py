@@ -43,7 +43,7 @@ from bigbar.store.strategy_code import UNFOLLOWED
 from bigbar.units import counted
 
 if TYPE_CHECKING:
-    from bigbar.worker import Failure
+    from bigbar.slices import Failure
 
 #: Is told of what is damaged, and therefore left out.
 Damaged = Callable[[str], None]
@@ -157,7 +157,7 @@ class RunStore:
 
     def failures(self, run: Run, *, damaged: Damaged | None = None) -> list[Failure]:
         """Combinations of a run that failed, in grid order."""
-        from bigbar.worker import Failure
+        from bigbar.slices import Failure
 
         with explained(self.path):
             found = read_failures(self._connection, run.id, len(run.grid), damaged=damaged)

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from bigbar.engines.find import build_engine
 from bigbar.executors.contract import Unanswered
 from bigbar.job import Job
+from bigbar.slices import halves
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import Perturbation
 from bigbar.validation.single import single_job, whole_span
 from bigbar.validation.tasks import Imap
-from bigbar.worker import desk, halves
+from bigbar.worker import desk
 
 Floats = NDArray[np.float64]
 
@@ -208,7 +209,7 @@ def run_on_other_prices(task: PricesTask) -> Floats:
 
 
 def halved_prices(task: PricesTask) -> list[PricesTask]:
-    """As `bigbar.worker.halves`, for repetitions."""
+    """As `bigbar.slices.halves`, for repetitions."""
     return [replace(task, start=a, stop=b) for a, b in halves((task.start, task.stop))]
 
 

@@ -24,6 +24,7 @@ from bigbar.results import ResultTable, best_of
 from bigbar.search.find import Asking
 from bigbar.search.tries import Tries
 from bigbar.sharing.asked import AskedSpace, room_for
+from bigbar.slices import GridTask, answer_slice, halves
 from bigbar.space import Space
 from bigbar.statistics import COLUMN, Better
 from bigbar.units import agreeing
@@ -33,7 +34,7 @@ from bigbar.validation.single import whole_span
 from bigbar.validation.splits import Span
 from bigbar.validation.tasks import Imap
 from bigbar.validation.walk_forward import Winner
-from bigbar.worker import GridTask, answer_slice, desk, engine_of, halves
+from bigbar.worker import desk, engine_of
 
 #: Points that are run together at most.
 _ROOM = 1 << 12
@@ -75,7 +76,7 @@ def run_asked(task: AskedTask) -> NDArray[np.float64]:
 
 
 def halved_asked(task: AskedTask) -> list[AskedTask]:
-    """As `bigbar.worker.halves`, for points that were asked for."""
+    """As `bigbar.slices.halves`, for points that were asked for."""
     return [replace(task, start=a, stop=b) for a, b in halves((task.start, task.stop))]
 
 

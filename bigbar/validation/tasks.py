@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from bigbar.executors.chunks import without
-from bigbar.worker import GridTask
+from bigbar.slices import GridTask
 
 
 class Imap(Protocol):

@@ -24,12 +24,13 @@ from bigbar.executors.chunks import whole_periods
 from bigbar.executors.contract import Unanswered
 from bigbar.job import Job
 from bigbar.results import best_of
+from bigbar.slices import GridTask, answer_slice, halves
 from bigbar.statistics import COLUMN
 from bigbar.validation.findings import WalkForward, WalkForwardMatrix, Window
 from bigbar.validation.single import SingleRun, prove, run_single, whole_span
 from bigbar.validation.splits import Span, WindowSplit, length, walk_forward_splits
 from bigbar.validation.tasks import Imap
-from bigbar.worker import GridTask, answer_slice, desk, engine_of, halves
+from bigbar.worker import desk, engine_of
 
 #: A strategy keeps this share of its in-sample return, at least, to pass.
 _LEAST_EFFICIENCY = 0.5
@@ -72,7 +73,7 @@ def run_window(task: WindowTask) -> NDArray[np.float64]:
 
 
 def halved_window(task: WindowTask) -> list[WindowTask]:
-    """As `bigbar.worker.halves`, for a slice on a training window."""
+    """As `bigbar.slices.halves`, for a slice on a training window."""
     return [replace(task, start=a, stop=b) for a, b in halves((task.start, task.stop))]
 
 

@@ -16,8 +16,8 @@ from bigbar.executors.cluster.supplies import Calls, Supplies
 from bigbar.executors.contract import Limit, Losses, Machine
 from bigbar.executors.throttle import Throttle
 from bigbar.interrupts import raise_received, signals_deferred
+from bigbar.slices import ChunkResult
 from bigbar.units import as_seconds
-from bigbar.worker import ChunkResult
 from bigbar.worker_names import worker_number
 
 #: Seconds between two looks at machines that are being made ready, while nothing else is to do.
