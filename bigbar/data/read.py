@@ -39,6 +39,7 @@ from bigbar.data.encoding import (
 )
 from bigbar.data.epochs import TimeKind
 from bigbar.data.frame_columns import as_floats, frame_times, one_level
+from bigbar.data.gaps import gap_notes
 from bigbar.data.layout import NO_VOLUME, Dialect
 from bigbar.data.names import PRICES, find_columns
 from bigbar.data.numbers import NumberStyle
@@ -223,7 +224,8 @@ def _bars_of_text(
     if others:
         seen = of_text(file.data, file.dialect, columns)
         frame, notes = beside(frame, seen, ordered.rows), notes_with(notes, seen)
-    return Bars(frame, file.source, sha256, (*notes, *ordered.notes), reading)
+    notes += [*ordered.notes, *gap_notes(frame.index)]
+    return Bars(frame, file.source, sha256, tuple(notes), reading)
 
 
 def _text(raw: bytes, source: str, limit: int) -> tuple[bytes, str]:
@@ -320,7 +322,8 @@ def bars_from_frame(
     if others:
         seen = {name: df.iloc[:, i] for i, name in kept_positions(names, ignored).items()}
         frame, notes = beside(frame, seen, ordered.rows), notes_with(notes, seen)
-    return Bars(frame, source, digest.hexdigest(), (*notes, *ordered.notes), reading)
+    notes += [*ordered.notes, *gap_notes(frame.index)]
+    return Bars(frame, source, digest.hexdigest(), tuple(notes), reading)
 
 
 # ------------------------------------------------------------------------------- order and notes
