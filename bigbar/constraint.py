@@ -81,8 +81,8 @@ class Constraint:
             self._check(self._tree, names)
         except SyntaxError as problem:
             raise SettingsError(
-                f"--constraint {text!r} cannot be read at character {problem.offset or 1}: "
-                f"{problem.msg}; write something like 'fast < slow'"
+                f"--constraint {text!r} cannot be read {_place(text, problem)}: {problem.msg}; "
+                "write something like 'fast < slow'"
             ) from None
         except (RecursionError, MemoryError, ValueError):
             raise SettingsError(
@@ -227,3 +227,13 @@ def _truth(value: Any) -> NDArray[np.bool_]:
 
 def _dtype(value: Any) -> Any:
     return None if isinstance(value, bool | int | float) else object
+
+
+def _place(text: str, problem: SyntaxError) -> str:
+    """Where Python could not go on; it was given the text without the blanks around it."""
+    read = text.strip()
+    lines = read.splitlines(keepends=True)[: (problem.lineno or 1) - 1]
+    offset = sum(map(len, lines)) + (problem.offset or 0)
+    if 0 < offset <= len(read):
+        return f"at character {text.index(read) + offset}"
+    return "at its end"

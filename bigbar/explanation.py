@@ -82,6 +82,9 @@ class Explanation:
         """Whether the whole of it does."""
         return not self.reason
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         if not self.compiles:
             head = f"{self.title} cannot be compiled; backtesting.py runs it"

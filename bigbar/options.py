@@ -28,6 +28,7 @@ from bigbar.machine.resources import usable_processors
 from bigbar.outcome import Execution, replays_asked_for
 from bigbar.parser import make_parser
 from bigbar.printable import shown
+from bigbar.program import as_typed
 from bigbar.request import Request
 from bigbar.search.find import Points, Search
 from bigbar.spec import StrategySpec
@@ -156,6 +157,11 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     config = unbeaten(config, typed, parser, spec)
     given = merged(parser, config, typed)
     if not given.files:
+        if given.resume is not None:
+            parser.error(
+                f"FILE.csv is missing: --resume goes with the command of the run, which "
+                f"'{as_typed()} show {given.resume}' prints"
+            )
         parser.error("the following arguments are required: FILE.csv")
     try:
         return _options(words, given, described_by(spec, given), config, parser)

@@ -30,10 +30,11 @@ def _office_hours() -> pd.DatetimeIndex:
         _office_hours(),
         EURUSD.index,
         GOOG.index,
+        _minutes("1969-12-26", 100, every="100min").append(_minutes("1970-01-04", 1)),
         pd.date_range("2015-01-01", periods=300, freq="W"),
         pd.date_range("1990-01-01", periods=300, freq="MS"),
     ],
-    ids=["round the clock", "office hours", "EURUSD", "GOOG", "weekly", "monthly"],
+    ids=["round the clock", "office hours", "EURUSD", "GOOG", "week -1", "weekly", "monthly"],
 )
 def test_usual_breaks_are_not_told(index):
     assert gap_notes(index) == []

@@ -25,7 +25,9 @@ def why(tmp_path_factory):
     def of(code: str) -> str:
         file = folder / f"refused_{len(list(folder.iterdir()))}.py"
         file.write_text(f"{_AROUND}{code}\n", encoding="utf-8")
-        (line,) = (one for one in bigbar.explain(f"{file}:Around").lines if one.why)
+        told = bigbar.explain(f"{file}:Around")
+        assert repr(told) == str(told), "as a notebook and a prompt show it"
+        (line,) = (one for one in told.lines if one.why)
         return line.why
 
     return of

@@ -143,6 +143,7 @@ def test_refused_with_exit_code_2(arguments, words):
     ("arguments", "words"),
     [
         ([], "FILE.csv is missing"),
+        (["--resume", "3"], "--resume goes with the command of the run, which"),
         (["f", "--workers", "0"], "--workers: 0 is below 1"),
         (["f", "--output", ""], "names no folder"),
         (["f", "--workers", "two"], "--workers: 'two' is not a whole number, nor is it auto"),

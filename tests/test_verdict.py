@@ -20,7 +20,7 @@ from made_returns import grid_of
 
 from bigbar.strategies.big_bar.parameters import parse_grid
 from bigbar.validation import wording
-from bigbar.validation.findings import Verdict
+from bigbar.validation.findings import Findings, Verdict
 from bigbar.validation.verdict import (
     MOST_PBO,
     STRONG,
@@ -538,6 +538,8 @@ def test_what_was_not_held_against_luck_gets_no_verdict_about_it():
 def test_a_verdict_is_printed_as_its_lines():
     found = concluded(bootstrap=bootstrap())
     assert str(found).splitlines() == list(found.lines)
+    assert repr(found) == str(found), "as a notebook and a prompt show it"
+    assert repr(Findings(found)) == f"<Findings, {found.light}: {found.headline}>"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ def gap_notes(index: pd.DatetimeIndex) -> list[str]:
     gaps = np.diff(times)
     if gaps.max() <= _NS_PER_DAY:
         return []
-    firsts = np.flatnonzero(np.diff(times[:-1] // _NS_PER_WEEK, prepend=-1))
+    weeks = times[:-1] // _NS_PER_WEEK
+    firsts = np.flatnonzero(np.diff(weeks, prepend=weeks[0] - 1))
     usual = float(np.median(np.maximum.reduceat(gaps, firsts)))
     long = np.flatnonzero(gaps > max(_TIMES_USUAL * usual, _NS_PER_DAY))
     if not len(long):

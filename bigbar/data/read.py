@@ -224,7 +224,7 @@ def _bars_of_text(
     if others:
         seen = of_text(file.data, file.dialect, columns)
         frame, notes = beside(frame, seen, ordered.rows), notes_with(notes, seen)
-    notes += [*ordered.notes, *gap_notes(frame.index)]
+    notes += [*ordered.notes, *gap_notes(pd.DatetimeIndex(frame.index))]
     return Bars(frame, file.source, sha256, tuple(notes), reading)
 
 
@@ -322,7 +322,7 @@ def bars_from_frame(
     if others:
         seen = {name: df.iloc[:, i] for i, name in kept_positions(names, ignored).items()}
         frame, notes = beside(frame, seen, ordered.rows), notes_with(notes, seen)
-    notes += [*ordered.notes, *gap_notes(frame.index)]
+    notes += [*ordered.notes, *gap_notes(pd.DatetimeIndex(frame.index))]
     return Bars(frame, source, digest.hexdigest(), tuple(notes), reading)
 
 

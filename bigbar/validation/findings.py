@@ -477,6 +477,9 @@ class Verdict:
     headline: str
     lines: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         return "\n".join(self.lines)
 
@@ -536,3 +539,6 @@ class Findings:
     luck_band: pd.DataFrame | None = None
     pareto_luck: dict[int, float] | None = None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Findings, {self.verdict.light}: {self.verdict.headline}>"
