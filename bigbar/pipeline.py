@@ -474,6 +474,7 @@ def _validate(
             partial(pool.imap_unordered, throttle=throttle_of(outcome)),
             {failure.number: Unanswered() for failure in outcome.failures},
             limit=limit_of(outcome),
+            progress=listener.validated,
         ),
         workers=outcome.execution.workers,
         seed=outcome.execution.seed,

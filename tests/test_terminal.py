@@ -95,6 +95,29 @@ def test_a_slow_run_without_a_bar_tells_how_far_it_is(monkeypatch, chosen):
         ), line
 
 
+@pytest.mark.parametrize("show_bar", [False, True])
+def test_a_slow_validation_tells_how_far_it_is(monkeypatch, show_bar):
+    monkeypatch.setattr("bigbar.progress.bar.LINE_S", 0.2)
+    monkeypatch.setattr("bigbar.progress.terminal.VALIDATED_S", 0.2)
+    stream = io.StringIO()
+    found = bigbar.optimize(
+        EURUSD.iloc[:120], strategy=Sleeps, one=range(1, 21), engine="backtesting", workers=2,
+        verify=0, walk_forward=2, listener=Terminal(stream, show_bar=show_bar),
+    )  # fmt: skip
+    assert found.findings is not None
+    _, begun, rest = stream.getvalue().partition("Validate   walk-forward, 2 windows …\n")
+    assert begun
+    of_it = rest.partition("Validate ")[0]
+    if show_bar:
+        assert re.search(r"\rValidation Progress: +\d+%\|[^\n]*\| \d+/40 \[", of_it), of_it
+        assert of_it.endswith("\r"), "the bar has gone before the next line"
+    else:
+        lines = of_it.splitlines()
+        assert 1 <= len(lines) <= 6, of_it
+        for line in lines:
+            assert re.fullmatch(r"Running    \d+ of 40? \(\d+ %\), about \d+ s left", line), line
+
+
 def test_several_files_say_which_one_is_under_way(monkeypatch):
     monkeypatch.setattr("bigbar.progress.bar.LINE_S", 0.0)
     stream = io.StringIO()

@@ -38,6 +38,7 @@ def returns_again(bars: Bars, job: Job, request: Request, listener: Listener) ->
             partial(setup.pool.imap_unordered, throttle=throttle_of(outcome)),
             {},
             limit=limit_of(outcome),
+            progress=listener.validated,
         )
         returns, times, annual, _ = timed_returns(setup.file, job, imap)
         listener.returns(returns, times, annual)

@@ -83,6 +83,10 @@ class Listener:
     def validating(self, what: str) -> None:
         """A step of the validation begins."""
 
+    def validated(self, total: int) -> AbstractContextManager[Progress]:
+        """A bar for one part of that step, of so many combinations or repetitions."""
+        return nullcontext(_Uncounted())
+
     def returns(self, returns: NDArray[np.float32], times: pd.DatetimeIndex, annual: float) -> None:
         """The returns of all combinations, to be looked at now: the end of each period, how many
         of them make a year."""

@@ -89,5 +89,8 @@ class Noted(Listener):
         self._listener.validating(what)
         self._note("stage", what)
 
+    def validated(self, total: int) -> AbstractContextManager[Progress]:
+        return self._listener.validated(total)
+
     def returns(self, returns: NDArray[np.float32], times: pd.DatetimeIndex, annual: float) -> None:
         self._listener.returns(returns, times, annual)

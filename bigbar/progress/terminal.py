@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 from bigbar.data.read import Bars
 from bigbar.executors.contract import Machine
@@ -24,6 +24,9 @@ from bigbar.units import agreeing, as_bytes, as_seconds, counted
 
 #: The bar is drawn anew this often, in seconds.
 REFRESH_S = 0.1
+
+#: A part of the validation that is done sooner has no bar, in seconds.
+VALIDATED_S = 1.0
 
 
 class Terminal(Listener):
@@ -182,14 +185,35 @@ class Terminal(Listener):
             initial=done,
             desc=self.bar_title,
             unit="backtest",
-            mininterval=REFRESH_S,
-            miniters=1,
-            smoothing=0,  # The speed since the start: chunks go out so that it stands for the rest.
-            unit_scale=False,
-            dynamic_ncols=True,
-            file=self._stream,
+            **self._drawn(),
         ) as bar:
             yield bar
+
+    @contextmanager
+    def validated(self, total: int) -> Iterator[Progress]:
+        from bigbar.progress.bar import Bar, Lines
+
+        if not self._show_bar:
+            with Lines(self.running, in_flight=0.0, total=total) as lines:
+                yield lines
+            return
+        with Bar(
+            in_flight=0.0, total=total, desc="Validation Progress", unit="backtest", leave=False,
+            delay=VALIDATED_S, **self._drawn(),
+        ) as bar:  # fmt: skip
+            yield bar
+
+    def _drawn(self) -> dict[str, Any]:
+        """How all bars are drawn."""
+        return {
+            "mininterval": REFRESH_S,
+            "miniters": 1,
+            # The speed since the start: chunks go out so that it stands for the rest.
+            "smoothing": 0,
+            "unit_scale": False,
+            "dynamic_ncols": True,
+            "file": self._stream,
+        }
 
     def running(self, text: str) -> None:
         """How far it has come, now and then where there is no bar."""
@@ -227,6 +251,9 @@ class BarOnly(Listener):
         self, total: int, done: int = 0, in_flight: float = 0.0
     ) -> AbstractContextManager[Progress]:
         return self._terminal.progress(total, done, in_flight)
+
+    def validated(self, total: int) -> AbstractContextManager[Progress]:
+        return self._terminal.validated(total)
 
     def event(self, what: str) -> None:
         self._terminal.event(what)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -30,6 +31,14 @@ class Imap(Protocol):
         ...
 
 
+class Counter(Protocol):
+    """What shows how far something has come."""
+
+    def update(self, n: int) -> Any:
+        """Count `n` more."""
+        ...
+
+
 #: Times as long as in the sweep may a task take: those of the walk-forward analysis make an engine
 #: first, for their own stretch of bars.
 _PATIENCE = 10
@@ -40,6 +49,7 @@ def sparing(
     failed: Mapping[int, Any],
     *,
     limit: Callable[[tuple[int, int], bool], float] | None,
+    progress: Callable[[int], AbstractContextManager[Counter]],
 ) -> Imap:
     """An `Imap` that does not try again what has failed, and that nothing holds up for ever.
 
@@ -51,6 +61,8 @@ def sparing(
         What to answer for combinations that failed, in place of trying them.
     limit : callable or None
         How long a slice may take in the sweep, in seconds.
+    progress : callable
+        Shows how far each call has come; see `bigbar.progress.events.Listener.validated`.
     """
 
     def longer(task: Any, suspect: bool) -> float:
@@ -74,6 +86,15 @@ def sparing(
             left += [replace(cut, start=start, stop=stop) for start, stop in pieces]
             for number in sorted(failed.keys() & set(range(task.start, task.stop))):
                 yield replace(cut, start=number, stop=number + 1), failed[number]
-        yield from imap(function, left, split=split, limit=None if limit is None else longer)
+        with progress(sum(map(_size, left))) as bar:
+            found = imap(function, left, split=split, limit=None if limit is None else longer)
+            for task, result in found:
+                yield task, result
+                bar.update(_size(task))
 
     return spared
+
+
+def _size(task: Any) -> int:
+    """Combinations of a task; anything else counts as one."""
+    return task.stop - task.start if isinstance(task, GridTask) else 1
