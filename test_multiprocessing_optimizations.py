@@ -1,8 +1,9 @@
 """End-to-end tests: the command as a user runs it, and what happens when things go wrong.
 
-Run as a script, this file runs every test of the project; arguments are handed on to pytest:
+Run as a script, this file runs the tests of the project; arguments are handed on to pytest:
 
     python test_multiprocessing_optimizations.py
+    python test_multiprocessing_optimizations.py --slow
     python test_multiprocessing_optimizations.py -k killed_worker
 """
 
@@ -749,21 +750,25 @@ def compile_once(*, tests: bool = False) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run every test, those that need the machine to themselves after all others.
+    """Run the tests, those that need the machine to themselves after all others.
 
-    The others run side by side. What came of all of them is in the last line. With arguments, which
-    are pytest's, all that they choose run one after the other.
+    The others run side by side. What came of all of them is in the last line. With `--slow`, run
+    those that take seconds each instead. With other arguments, which are pytest's, all that they
+    choose run one after the other.
     """
-    if arguments:
+    slow = list(arguments) == ["--slow"]
+    if arguments and not slow:
         return int(pytest.main([str(ROOT), *arguments]))
     # In the order of the files, in which the long ones come early and the last are short.
     # Those of a file stay together, for what it has once for all of its tests.
     side_by_side = ["-n", str(min(4, usable_processors())), "--dist", "loadfile"]
     side_by_side += ["--no-loadscope-reorder"]
     parts = {
-        "tests side by side": [*side_by_side, "-m", "not alone"],
+        "tests side by side": [*side_by_side, "-m", "not alone and not slow"],
         "tests that run alone": ["-m", "alone"],
     }
+    if slow:
+        parts = {"tests that take seconds each": [*side_by_side, "-m", "slow"]}
     compile_once(tests=True)
     return run_parts(parts, ROOT)
 

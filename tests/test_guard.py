@@ -118,7 +118,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("child", r"still running: \['\d+ \(sleeping\): sleep 60'\]"),
         ("orphan", r"still running: \['\d+ \(sleeping\): sleep 60'\]"),
         ("fork", r"still running: \['\d+ \(sleeping\): sleep 60'\]"),
-        ("worker", r"still running: \['\d+ \(\w+\): \S+ -B? ?-c from multiprocessing.spawn"),
+        ("worker", r"still running: \['\d+ \(\w+\): \S+ (-B )?-c from multiprocessing.spawn"),
     ],
 )
 def test_what_a_test_left_is_laid_at_its_door(said, name, left):

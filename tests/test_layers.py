@@ -18,8 +18,8 @@ LAYERS = (
     ),
     (
         "origin", "equality", "by_value", "account", "statistics", "series", "choice", "calendar",
-        "parameter", "space", "constraint", "search", "results", "pareto", "user_code", "data",
-        "spec", "job",
+        "parameter", "space", "constraint", "search", "results", "pareto", "from_source",
+        "user_code", "data", "spec", "job",
     ),
     ("compiled", "sharing", "engines", "strategies.big_bar", "strategies"),
     ("slices", "worker", "engine_trials", "keeping", "executors"),

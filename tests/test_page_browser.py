@@ -132,7 +132,7 @@ class Visitor:
 
     def wait(self, script: str, *arguments: object) -> Any:
         """Until the script returns something."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not (found := self.run(script, *arguments)):
             assert time.monotonic() < until, script
             time.sleep(0.05)
@@ -140,7 +140,7 @@ class Visitor:
 
     def hover(self, chart: str, across: float, down: float) -> str:
         """Point at a place of a chart; what its tooltip says."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             at = self.run(PLACE, chart, across, down)  # Anew: what is above may have grown.
             for step in (4, 2, 0):  # A pointer that moves, as a hand's does.

@@ -53,11 +53,12 @@ export function charts(app) {
     panel.setAttribute("aria-busy", "true");
     try {
       const text = state.view === "plateau" ? await plateau(app, state) : await drawn[state.view].ask(state);
+      if (question !== asked) return; // Another one has been asked for since.
       says.textContent = text;
       const canvas = document.getElementById(`${state.view}-canvas`);
       canvas?.setAttribute("aria-label", `${text} Arrow keys move, Enter opens. The table below has the same.`);
     } catch (problem) {
-      if (isOld(problem)) return;
+      if (isOld(problem) || question !== asked) return;
       asked = "";
       says.textContent = problem.message;
     }

@@ -28,6 +28,7 @@ export function compare(app) {
     const mine = isOther ? ++turn : turn;
     try {
       await app.learn(now);
+      if (mine !== turn) return;
       const known = now.map((one) => app.known.get(one)).filter(Boolean);
       if (isOther) showTable(known);
       await showCurves(known, mine);

@@ -186,9 +186,11 @@ export function parallel(app, canvas) {
     const step = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 }[event.key];
     if (event.key === "Enter" && lines[pointed]) change({ chosen: lines[pointed].number });
     else if (step && lines.length) {
+      event.preventDefault(); // Before anything is waited for: later is too late.
       const from = pointed < 0 ? lines.length - (step > 0 ? 1 : 0) : pointed;
       await point(Math.min(Math.max(from + (pointed < 0 && step > 0 ? 0 : step), 0), lines.length - 1));
-      app.say(said(lines[pointed]).join(", "));
+      if (lines[pointed]) app.say(said(lines[pointed]).join(", "));
+      return;
     } else return;
     event.preventDefault();
   });
