@@ -55,10 +55,11 @@ def test_a_strategy_that_sees_the_future(strategy: type, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("strategy", "said"),
-    [(traders.Dice, "equity from "), (traders.Clock, "equity from "),
-     (traders.Noise, "the indicator noise at 2004-08-19")],
+    [(traders.Dice, ("equity from ", "the trade entered at ")), (traders.Clock, "equity from "),
+     (traders.Noise, "the indicator noise at 2004-08-19"),
+     (traders.Restless, "the trade entered at ")],
 )  # fmt: skip
-def test_a_strategy_that_answers_differently(strategy: type, said: str) -> None:
+def test_a_strategy_that_answers_differently(strategy: type, said: str | tuple[str, str]) -> None:
     found = conduct_of(strategy)
     assert found.answers_differently is not None
     assert found.answers_differently.startswith(said)

@@ -124,6 +124,17 @@ class Dice(Cross):
             self.buy()
 
 
+class Restless(Cross):
+    """Always in the market; closes and opens again, at one price, when it feels like it."""
+
+    def next(self) -> None:
+        if not self.position:
+            self.buy()
+        elif random.random() < 0.1:
+            self.position.close()
+            self.buy()
+
+
 class Noise(Cross):
     """An indicator of random numbers."""
 

@@ -129,7 +129,11 @@ class _Examination:
             if bar is not None:
                 return f"{ours[key].name} at {self._bar(bar)}"
         wrong = _first_difference(self._whole.equity, again.equity)
-        return None if wrong is None else f"equity from {self._bar(wrong)} on"
+        if wrong is not None:
+            return f"equity from {self._bar(wrong)} on"
+        # Whoever closes and opens again at one price has the same equity by other trades.
+        entry = _other_trade(_trades(self._whole, bars + 1), _trades(again, bars + 1))
+        return None if entry is None else f"the trade entered at {self._bar(entry)}"
 
     def foresight(self) -> tuple[str | None, tuple[int, ...]]:
         """What is another on the file cut short, and the cuts that were compared."""
@@ -188,7 +192,8 @@ def _cuts(exits: NDArray[np.int64], bars: int) -> list[int]:
 def _trades(run: BacktestRun, bars: int) -> NDArray[np.float64]:
     """The trades that end before the last of some bars, in order of their ends.
 
-    On the last one itself a strategy may close all as its file ends.
+    On the last one itself a strategy may close all as its file ends; with one bar more than there
+    are, those are told too.
     """
     found = run.trades[list(_OF_A_TRADE)].to_numpy(np.float64)
     found = found[found[:, 2] < bars - 1]
