@@ -763,12 +763,11 @@ def main(arguments: Sequence[str]) -> int:
     # Those of a file stay together, for what it has once for all of its tests.
     side_by_side = ["-n", str(min(4, usable_processors())), "--dist", "loadfile"]
     side_by_side += ["--no-loadscope-reorder"]
+    which = "slow" if slow else "not slow"
     parts = {
-        "tests side by side": [*side_by_side, "-m", "not alone and not slow"],
-        "tests that run alone": ["-m", "alone"],
+        "tests side by side": [*side_by_side, "-m", f"{which} and not alone"],
+        "tests that run alone": ["-m", f"{which} and alone"],
     }
-    if slow:
-        parts = {"tests that take seconds each": [*side_by_side, "-m", "slow"]}
     compile_once(tests=True)
     return run_parts(parts, ROOT)
 

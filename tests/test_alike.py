@@ -155,6 +155,7 @@ def answers(engine, start: int, stop: int):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CASES if name != "errors"])
 def test_together_as_alone_and_as_the_broker_has_it(name):
     together, count = made(CompiledEngine, name)

@@ -225,6 +225,7 @@ def optimized(folder, tmp_path_factory) -> Ran:
     return run(folder, output, *GRID, "--verify", "5", strategy="my.py:SmaCross")
 
 
+@pytest.mark.slow
 def test_it_runs_and_says_what_it_found(optimized):
     assert optimized.code == 0, optimized.err
     assert re.search(r"^Best of 30 combinations by Return \[%\]:$", optimized.out, re.MULTILINE)
@@ -261,6 +262,7 @@ def test_every_number_is_that_of_backtest(folder, optimized):
         same(row, by_backtesting(folder, "SmaCross", point, {}))
 
 
+@pytest.mark.slow
 def test_the_run_is_kept_and_can_be_looked_at(folder, optimized):
     for words in (["history"], ["show", "1"], ["verify", "1"], ["export", "1"]):
         done = commands.run(
@@ -274,6 +276,7 @@ def test_the_run_is_kept_and_can_be_looked_at(folder, optimized):
             assert "Run 1 is as it was." in done.stdout
 
 
+@pytest.mark.slow
 def test_a_larger_grid_takes_the_rows_that_are_there(folder, optimized, tmp_path):
     output = Path(shutil.copytree(optimized.output, tmp_path / "out"))
     more = [word.replace("slow=5:15:5", "slow=5:20:5") for word in GRID]
@@ -284,6 +287,7 @@ def test_a_larger_grid_takes_the_rows_that_are_there(folder, optimized, tmp_path
     pd.testing.assert_frame_equal(known, optimized.table)
 
 
+@pytest.mark.slow
 def test_a_change_of_what_it_imports_is_noticed(folder, optimized, tmp_path):
     """No row is taken that another indicator has made."""
     changed = Path(shutil.copytree(folder, tmp_path / "changed"))
@@ -355,6 +359,7 @@ def tables(folder, tmp_path_factory) -> dict[str, pd.DataFrame]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_does_what_it_does_there(folder, tables, name):
     _, options = OPTIONS[name]
@@ -364,6 +369,7 @@ def test_an_option_does_what_it_does_there(folder, tables, name):
     assert not any(tables[name].equals(other) for other in others), "it changed nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "point"), [([], {}), (["--param", "fast=7", "--no-validate"], {"fast": 7})]
 )
@@ -405,6 +411,7 @@ def test_refused_in_a_sentence(folder, tmp_path, strategy, words, said):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_line_to_start_from_starts(folder, tmp_path):
     said = run(folder, tmp_path / "out", strategy="my.py:SmaCross").err
     line = said.split("To start from: ")[1].split()
@@ -418,6 +425,7 @@ def test_the_line_to_start_from_starts(folder, tmp_path):
 # --------------------------------------------------------------------------------- bad manners
 
 
+@pytest.mark.slow
 def test_some_combinations_with_bad_manners(folder, tmp_path):
     words = ("--param", "kind=good,raises,prints,warns,sleeps,dies", "--no-validate",
              "--timeout-per-backtest", "1")  # fmt: skip
@@ -459,6 +467,7 @@ def test_one_fails_and_the_other_does_not_count(folder, tmp_path):
 # ------------------------------------------------------------------------------- the rest of it
 
 
+@pytest.mark.slow
 def test_help_and_the_list_of_strategies(folder):
     for words, said in (
         (["--help"], "usage: bigbar "),
@@ -592,6 +601,7 @@ def test_a_strategy_that_raises_what_is_no_error_has_failed(folder, tmp_path, en
     assert "GeneratorExit" in reasons[1]
 
 
+@pytest.mark.slow
 def test_one_combination_is_spoken_of_as_one(folder, tmp_path):
     one = run(folder, tmp_path / "one", *QUICK, "--param", "fast=5", strategy="my.py:SmaCross")
     assert one.code == 0

@@ -66,6 +66,7 @@ def test_the_proof(found):
     assert found.failures == []
 
 
+@pytest.mark.slow
 def test_only_the_default_number_of_replays_is_cut_by_time(monkeypatch):
     monkeypatch.setattr(Execution, "verify_seconds", 0.0)
     bars, plain = small_bars().frame, {"engine": "backtesting", "workers": 1, "validate": False}

@@ -317,6 +317,7 @@ def test_an_account_that_the_broker_refuses(account):
 # What theirs cannot.
 
 
+@pytest.mark.slow
 def test_arrays_are_several_values():
     for given in (np.array([3, 5]), pd.Series([3, 5]), pd.Index([3, 5])):
         _, heatmap = bigbar.Backtest(BARS, Cross).optimize(n1=given, n2=[8], return_heatmap=True)
@@ -389,6 +390,7 @@ def test_bars_of_every_kind(data):
     check_stats(stats, theirs.run(**dict(zip(values, heatmap.idxmax(), strict=True))))
 
 
+@pytest.mark.slow
 def test_an_unsorted_file():
     with pytest.warns(UserWarning, match="not sorted"):
         backtest = bigbar.Backtest(BARS.iloc[::-1], Cross)
@@ -506,6 +508,7 @@ def test_options_that_make_no_sense(given, words):
         bigbar.Backtest(BARS, Cross).optimize(n1=[3], **given)
 
 
+@pytest.mark.slow
 def test_replays_and_a_store(tmp_path):
     backtest = bigbar.Backtest(BARS, SmaCross)
     backtest.optimize(fast=range(3, 9), slow=[12], store=tmp_path / "kept", verify=3, workers=2)
@@ -519,6 +522,7 @@ def test_replays_and_a_store(tmp_path):
     assert backtest.last.outcome.reused == 0
 
 
+@pytest.mark.slow
 def test_the_bar(capsys):
     backtest = bigbar.Backtest(BARS, Cross)
     backtest.optimize(n1=[3, 5])
@@ -598,6 +602,7 @@ def test_what_some_raise_is_told():
     assert len(backtest.last.table()) == 3
 
 
+@pytest.mark.slow
 def test_combinations_that_end_their_process_do_not_end_this_one():
     backtest = bigbar.Backtest(BARS, Ending)
     with pytest.raises(SettingsError, match=r"all 2 combinations failed; the first: .*ended"):
@@ -637,6 +642,7 @@ def test_one_that_remembers_earlier_runs():
     assert len(Counting.runs) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_ctrl_c_is_a_keyboard_interrupt():
     backtest = bigbar.Backtest(BARS, Slow)
@@ -650,6 +656,7 @@ def test_ctrl_c_is_a_keyboard_interrupt():
         _ = backtest.last  # Not what was found before.
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_a_handler_of_the_callers_own_is_called():
     heard: list[int] = []

@@ -64,6 +64,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     return folder, run(folder, "data", "other/A.csv", *words)
 
 
+@pytest.mark.slow
 def test_one_bad_file_ends_no_other(many):
     folder, done = many
     assert done.returncode == 3, done.stderr
@@ -121,6 +122,7 @@ def test_every_figure_is_that_of_the_run_of_its_own(many):
     assert sum(whole["lights"].values()) == 3
 
 
+@pytest.mark.slow
 def test_a_file_alone_has_the_very_same_result(many, tmp_path):
     folder, _ = many
     done = run(folder, "data/B.csv", *QUICK, "--output", str(tmp_path / "alone"))
@@ -209,6 +211,7 @@ def copied(many: tuple[Path, Any], to: Path) -> Path:
 COMMON = (*GRID, "--verify", "1", "--workers", "2", "--no-progress", "--common", "mean-rank")
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_run_again(many, tmp_path):
     folder = copied(many, tmp_path)
     out = folder / "bigbar_output"
@@ -237,6 +240,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["bars", "file", "options", "fresh"])
 def test_what_is_another_by_now_is_run_again(two, tmp_path, change):
     folder = Path(shutil.copytree(two, tmp_path / "copy"))
@@ -258,6 +262,7 @@ def test_none_with_a_result(tmp_path):
     assert "no_such.csv does not exist" in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_what_would_be_written_over_is_refused_before_any_work(tmp_path):
     make_data(tmp_path)
     (tmp_path / "bigbar_output").mkdir()
@@ -280,6 +285,7 @@ class Raising(SmaCross):
 """
 
 
+@pytest.mark.slow
 def test_what_failed_alone_is_run_again(tmp_path):
     (tmp_path / "raising.py").write_text(RAISING)
     for name, count in (("a", 600), ("c", 640)):
@@ -314,6 +320,7 @@ class Odd(SmaCross):
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_and_a_strategy_that_raises(tmp_path):
     (tmp_path / "odd.py").write_text(ODD)
     for name, count in (("a", 600), ("c", 640), ("d", 630)):
@@ -336,6 +343,7 @@ LONG = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, *in_a_soak(signal.SIGTERM)])
 def test_stopped_in_the_middle_and_continued(tmp_path, number):
     EURUSD.iloc[:300].to_csv(tmp_path / "a.csv")

@@ -151,11 +151,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     return found
 
 
-@needs_browser[0]
-@needs_browser[1]
-@needs_browser[2]
 class TestInABrowser:
     """What one visit saw."""
+
+    pytestmark = needs_browser
 
     def test_it_asks_for_nothing_and_complains_of_nothing(self, seen):
         assert seen.errors == []

@@ -127,6 +127,7 @@ def test_a_part_that_fails(brittle, capsys, tmp_path, fails, part, code, figure)
     assert told["verdict"] is not None
 
 
+@pytest.mark.slow
 def test_costs_as_high_as_the_broker_takes(capsys, tmp_path):
     words = ["--commission", "0.0999", "--spread", "0.9"]
     code, told = run(tmp_path, *words)
@@ -137,6 +138,7 @@ def test_costs_as_high_as_the_broker_takes(capsys, tmp_path):
     assert max(row["commission"] for row in costs["table"]) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "part", "missing"),
     [

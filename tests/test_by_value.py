@@ -107,6 +107,7 @@ COMPILED = """
 """
 
 
+@pytest.mark.slow
 @of_known_versions
 @pytest.mark.parametrize("method", HARDEST)
 def test_a_script_is_compiled_where_it_is_sent(method, tmp_path):
@@ -116,6 +117,7 @@ def test_a_script_is_compiled_where_it_is_sent(method, tmp_path):
     check_right(python(str(script), folder=tmp_path))
 
 
+@pytest.mark.slow
 @of_known_versions
 @pytest.mark.parametrize("method", HARDEST)
 def test_a_notebook_is_compiled_where_it_is_sent(method, tmp_path):
@@ -131,12 +133,14 @@ def test_a_notebook_is_compiled_where_it_is_sent(method, tmp_path):
     check_right(python("-", folder=tmp_path, text=kernel % json.dumps(cells)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", HARDEST)
 def test_code_without_a_file(method, tmp_path):
     """As `python -c` and a notebook have it: `__main__` cannot be imported by anybody."""
     check_right(python("-c", plain(method), folder=tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", HARDEST)
 def test_a_notebook(method, tmp_path):
     """Cell after cell by `exec` in one namespace, read from standard input."""
@@ -149,6 +153,7 @@ def test_a_notebook(method, tmp_path):
     check_right(python("-", folder=tmp_path, text=kernel % json.dumps(cells)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", HARDEST)
 def test_a_class_in_a_function(method, tmp_path):
     inside = textwrap.indent(DEFINITIONS.replace("FACTOR = 1", "FACTOR = 2 - 1"), "    ")

@@ -45,6 +45,7 @@ def script(path: Path, method: str, **options) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("method", ["spawn", *in_a_soak("forkserver")])
 def test_a_script_without_a_guard_is_told_so_once(method, tmp_path):
@@ -60,6 +61,7 @@ def test_a_script_without_a_guard_is_told_so_once(method, tmp_path):
     assert len(done.stderr.splitlines()) < 45
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("method", ["spawn", *in_a_soak("forkserver")])
 def test_a_script_from_standard_input(method):
@@ -85,6 +87,7 @@ def run_in_a_worker(_: int) -> tuple[list[str], str | None, str]:
     return heard.events, found.result_sha256, found.outcome.workers_kind
 
 
+@pytest.mark.slow
 @posix_only
 def test_inside_the_worker_of_another_pool():
     """Which is daemonic: Python lets it have no processes of its own."""

@@ -33,6 +33,7 @@ def backtest() -> bigbar.Backtest:
     return made
 
 
+@pytest.mark.slow
 def test_before_and_after_the_findings(backtest):
     found = backtest.last
     before = texts(found._repr_html_())

@@ -31,6 +31,7 @@ engine = BacktestingEngine(with_indicators(read_bars("example.csv").frame.iloc[:
 """
 
 
+@pytest.mark.slow
 def test_a_replay_imports_no_charts_and_answers_the_same():
     answer = "print('bokeh' in sys.modules, engine.run(0, 1).tobytes().hex())"
     without = run_fresh(REPLAY + answer)
@@ -40,6 +41,7 @@ def test_a_replay_imports_no_charts_and_answers_the_same():
     assert without.split()[1] == with_charts.split()[1]
 
 
+@pytest.mark.slow
 def test_charts_come_when_asked_for(tmp_path):
     page = tmp_path / "page.html"
     body = f"""
@@ -55,6 +57,7 @@ print(backtesting._plotting.__file__.endswith("_plotting.py"))
     assert page.stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_version_that_takes_more_from_the_charts_is_imported_whole():
     body = """
 import sys
@@ -68,6 +71,7 @@ print("bokeh" in sys.modules, Backtest.__module__)
     assert run_fresh(body).split() == ["False", "True", "backtesting.backtesting"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [[], ["--strategy", "sma_cross", "--param", "fast=5,10"]])
 def test_a_run_imports_no_charts(strategy, tmp_path):
     words = ["example.csv", *strategy, "--workers", "1", "--no-validate", "--output", f"{tmp_path}"]

@@ -16,7 +16,7 @@ from bigbar.errors import BigBarError
 from bigbar.executors.contract import Losses, TookTooLong, WorkerDied
 from bigbar.executors.find import connected
 
-pytestmark = [needs_ray, pytest.mark.cluster]
+pytestmark = [needs_ray, pytest.mark.cluster, pytest.mark.slow]
 
 Start = Callable[..., Any]
 

@@ -15,7 +15,7 @@ from bigbar.executors.find import connected
 from bigbar.optimization import Optimization
 from bigbar.validation.summary import as_json
 
-pytestmark = [needs_ray, needs_root, pytest.mark.cluster]
+pytestmark = [needs_ray, needs_root, pytest.mark.cluster, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

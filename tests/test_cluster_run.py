@@ -22,7 +22,7 @@ from bigbar.optimization import Optimization
 from bigbar.validation.summary import as_json
 from bigbar.worker_names import worker_name
 
-pytestmark = [needs_ray, pytest.mark.cluster]
+pytestmark = [needs_ray, pytest.mark.cluster, pytest.mark.slow]
 
 #: A trader's file, with a neighbour that it imports, and one that this imports when it is called.
 CROSS = """

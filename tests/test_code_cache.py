@@ -109,6 +109,7 @@ def test_where_nothing_can_be_kept_everything_runs(tmp_path):
     assert "machine code cannot be kept" in found.said[0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_unshare("-m"), reason="needs the right to mount")
 def test_a_full_disk(tmp_path):
     """What could not be written whole is not there."""
@@ -202,6 +203,7 @@ def kept_of_one_function(place: Path) -> list[Path]:
     return found
 
 
+@pytest.mark.slow
 def test_the_command_with_damaged_code(tmp_path):
     place = copy_of_kept_code(tmp_path, tmp_path / "given" / "bigbar")
     for damaged in kept_of_one_function(place):
@@ -214,6 +216,7 @@ def test_the_command_with_damaged_code(tmp_path):
     assert "machine code" not in again.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_unshare("-m"), reason="needs the right to mount")
 def test_the_command_from_a_read_only_installation_without_a_home(tmp_path):
     user = tmp_path / f"bigbar-cache-{os.geteuid()}"

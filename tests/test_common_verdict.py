@@ -27,6 +27,7 @@ def share(lights: list[str], light: str) -> float:
     return lights.count(light) / len(lights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [0.0, 0.6])
 def test_noise_is_seldom_green(together):
     """At most 5 % are wrong; by chance alone more than 11 % are once in a hundred times."""

@@ -61,6 +61,7 @@ def test_many_monkeys(pytestconfig):
     assert_all_agree(range(first, first + 20_000), errand, trades=10, ruined=0.05)
 
 
+@pytest.mark.slow
 def test_made_part_of_the_loop():
     """The same answers where `next` is not called but compiled with the loop."""
     inlined = inlined_run(monkey_next, KEPT_AS)
@@ -223,6 +224,7 @@ for function in (first, second):
 """
 
 
+@pytest.mark.slow
 def test_machine_code_is_kept_for_each_strategy(tmp_path):
     said = []
     for _ in range(2):

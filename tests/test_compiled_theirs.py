@@ -54,6 +54,7 @@ class Twice(Backtest):
         return stats
 
 
+@pytest.mark.slow
 @of_known_versions
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", KINDS)

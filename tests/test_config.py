@@ -425,6 +425,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     return words
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -542,6 +543,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_saved_settings_give_the_same_run(folder):
     first = json.loads((folder / "first.json").read_text())
     assert first["config"] is None

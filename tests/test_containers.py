@@ -314,6 +314,7 @@ def test_a_bomb(tmp_path, limit):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_bombs_of_every_kind():
     zeros = b"1" * 150_000_000
     for raw in (bz2.compress(zeros, 1), lzma.compress(zeros, preset=0), zstd(zeros)):

@@ -137,6 +137,7 @@ def what_rounding_leaves_open(expected: Floats, annual_days: float) -> dict[str,
     return {name: float(np.nan_to_num(one)) for name, one in (slack | {"Alpha [%]": alpha}).items()}
 
 
+@pytest.mark.slow
 def test_a_monkeys_rows():
     made = [check(one, one.data, seed % 2) for seed in range(150) for one in [errand(seed)]]
     rows = np.array([row for row in made if row is not None])

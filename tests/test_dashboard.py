@@ -54,6 +54,7 @@ def changing(runs: Path, tmp_path: Path):
 # -------------------------------------------------------------------------------- who is answered
 
 
+@pytest.mark.slow
 def test_the_address_leads_in_and_leaves_no_token_behind(server: Server):
     answer = server.ask(f"/runs/1?token={server.token}&x=1", let_in=False)
     assert (answer.status, answer.headers["location"]) == (302, "/runs/1?x=1")
@@ -218,6 +219,7 @@ def test_all_runs_are_listed_by_strategy_and_data(server: Server):
     assert [int(n) for n in re.findall(r'href="/runs/(\d+)"', text)] == [2, 1]
 
 
+@pytest.mark.slow
 def test_the_list_has_the_light_of_each_verdict(runs: Path, tmp_path: Path):
     folder = Path(shutil.copytree(runs, tmp_path / "out"))
     headline = make_judged_run(folder)
@@ -283,6 +285,7 @@ def test_a_heatmap_of_any_pair(server: Server):
             assert next(events)["heat"]["axes"] == heat["axes"]
 
 
+@pytest.mark.slow
 def test_the_report_page_stands_behind_a_wall(tmp_path: Path):
     command = [
         *(sys.executable, "-m", "bigbar", "example.csv", "--output", str(tmp_path)),

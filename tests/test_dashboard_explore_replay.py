@@ -105,6 +105,7 @@ class Asker:
 # ------------------------------------------------------------------------------------- who agrees
 
 
+@pytest.mark.slow
 def test_nothing_of_a_trader_runs_before_somebody_agreed_to_its_name(server: Server, made: Path):
     told = server.ask(WHERE.format(run=1, number=2)).json["needs"]
     assert told["strategy"] == f"{made / 'Cross.py'}:Cross"
@@ -118,6 +119,7 @@ def test_nothing_of_a_trader_runs_before_somebody_agreed_to_its_name(server: Ser
     assert psutil.Process(server.process.pid).children() == []
 
 
+@pytest.mark.slow
 def test_what_comes_along_runs_unasked_but_not_on_another_machines_files(kept_runs: Path):
     run = table_in(kept_runs, 1).run
     assert needs_of(run).unasked
@@ -166,6 +168,7 @@ def test_a_dashboard_for_other_machines_runs_nothing_of_a_traders(made: Path):
 # ---------------------------------------------------------------------------------- what it tells
 
 
+@pytest.mark.slow
 def test_equity_trades_and_statistics_are_those_of_backtesting(made: Path):
     """Whose folder this is not: names without one are meant from where the command was given."""
     stored = table_in(made / "out", 1)
@@ -195,6 +198,7 @@ def test_equity_trades_and_statistics_are_those_of_backtesting(made: Path):
         assert known[0] == pytest.approx(10_000)
 
 
+@pytest.mark.slow
 def test_the_process_is_kept_for_the_next_one_and_ends_with_the_dashboard(made: Path):
     with dashboard(made / "out") as server:
         key = key_of(server)
@@ -213,6 +217,7 @@ def test_the_process_is_kept_for_the_next_one_and_ends_with_the_dashboard(made: 
         wait_until(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE)
 
 
+@pytest.mark.slow
 def test_a_run_of_big_bar_needs_nobody_to_agree(kept_runs: Path):
     stored = table_in(kept_runs, 1)
     with dashboard(kept_runs) as server:
@@ -226,6 +231,7 @@ def test_a_run_of_big_bar_needs_nobody_to_agree(kept_runs: Path):
     assert server.said == []
 
 
+@pytest.mark.slow
 def test_what_changed_since_is_told(own: Path):
     prices = own / "bars.csv"
     whole = prices.read_text()
@@ -254,6 +260,7 @@ def test_what_changed_since_is_told(own: Path):
         assert asker.ask(3)["differing_count"] == 0
 
 
+@pytest.mark.slow
 def test_what_a_strategy_does_wrong_is_its_own_affair(own: Path):
     strategy = own / "Cross.py"
     body = "    def init(self):\n"
@@ -278,6 +285,7 @@ def test_what_a_strategy_does_wrong_is_its_own_affair(own: Path):
         assert asker.ask(0)["differing_count"] == 0
 
 
+@pytest.mark.slow
 def test_a_strategy_that_does_not_end_is_ended(own: Path):
     sleep = "        import time\n        time.sleep(600)\n"
     (own / "Cross.py").write_text(CROSS.replace('        print("begun")\n', sleep))
@@ -287,6 +295,7 @@ def test_a_strategy_that_does_not_end_is_ended(own: Path):
         assert not any("explore_child" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_another_run_of_that_number_is_not_computed(own: Path):
     stored = table_in(own / "out", 1)
     subject = Subject(str(own / "out"), 1, stored.run.fingerprint, needs_of(stored.run).key)

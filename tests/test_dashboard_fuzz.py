@@ -98,6 +98,7 @@ def spoken(
     return 0, b""
 
 
+@pytest.mark.slow
 def test_whatever_is_asked_is_answered(runs: Path, tmp_path: Path):
     out = Path(shutil.copytree(runs, tmp_path / "out"))
     rng = random.Random(20)
@@ -184,6 +185,7 @@ def _spoiled_identity(connection: sqlite3.Connection, rng: random.Random) -> str
     return json.dumps(parts)
 
 
+@pytest.mark.slow
 def test_whatever_a_store_holds_is_told_or_shown(runs: Path, tmp_path: Path):
     out = tmp_path / "out"
     out.mkdir()

@@ -31,6 +31,8 @@ from bigbar.store.journal import journal_path
 from bigbar.store.runs import RunStore
 from tests.commands import Command
 
+pytestmark = pytest.mark.slow
+
 OUT = "out"
 TOTAL = 361
 

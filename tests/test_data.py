@@ -465,6 +465,7 @@ def test_no_permission(write):
 
 
 # A change at one place of a good file must end in bars or in a DataError, never in anything else.
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_garbage_never_ends_in_a_traceback(tmp_path_factory, data):
@@ -516,6 +517,7 @@ def offset_is_whole_minutes(time: pd.Timestamp) -> bool:
     return offset is None or offset.total_seconds() % 60 == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(frames(), st.data())
 def test_any_dialect_gives_the_same_bits(tmp_path_factory, frame, data):

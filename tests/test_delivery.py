@@ -203,6 +203,7 @@ def test_a_link_to_the_store(ask, tmp_path, link):
 # -------------------------------------------------------------------------- what is the program's
 
 
+@pytest.mark.slow
 def test_the_receipt_names_every_file(ask, tmp_path):
     found = ask("bars.csv", "--output", "out", "--k-atr", "1,2", "--atr-period", "10,12", *ALL,
                 "--uptail-max-ratio", "0.7", "--previous-weight", "0.1", "--verify", "0",
@@ -256,6 +257,7 @@ def test_a_receipt_that_names_nonsense(ask, tmp_path, files):
 # ----------------------------------------------------------------------- what an earlier run left
 
 
+@pytest.mark.slow
 def test_files_of_an_earlier_run_do_not_stand_beside_the_new_answer(ask, tmp_path):
     out = tmp_path / "out"
     assert ask("bars.csv", "--output", "out", *QUICK, *ALL).code == 0
@@ -270,6 +272,7 @@ def test_files_of_an_earlier_run_do_not_stand_beside_the_new_answer(ask, tmp_pat
     assert set(named(out)) == {"summary.json", "results.parquet"}
 
 
+@pytest.mark.slow
 def test_what_is_not_the_programs_is_said_and_stays(ask, tmp_path):
     (tmp_path / "results.csv").write_text("mine")
     assert ask("bars.csv", "--output", ".", *QUICK, "--plot").code == 0
@@ -376,6 +379,7 @@ for name in sys.argv[2:]:
 """
 
 
+@pytest.mark.slow
 def test_killed_while_files_are_put_in_place(tmp_path):
     """At every step; the next run knows what is the program's, and leaves nothing of it."""
     folders = [tmp_path / str(step) for step in range(1, 15)]
@@ -408,6 +412,7 @@ sys.exit(any(problems) or os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+@pytest.mark.slow
 def test_two_at_once(tmp_path):
     commands.run([sys.executable, "-c", BUSY, str(ROOT), str(tmp_path)], check=True, timeout=60)
     assert {n: sha256_of(tmp_path / n) for n in ("trades.csv", "report.html")} == named(tmp_path)
@@ -556,6 +561,7 @@ def drawn(tmp_path_factory) -> Path:
     return folder / "disk"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no disks of its own")
 @pytest.mark.parametrize("room", [0, 24, 120, *in_a_soak(8, 60)])
 def test_a_full_disk_leaves_the_files_of_the_earlier_run(tmp_path, drawn, room):

@@ -331,6 +331,7 @@ def outputs(folder: Path) -> dict[str, tuple[int, str, str]]:
     return {name: (running[name].returncode, *texts) for name, texts in finished.items()}
 
 
+@pytest.mark.slow
 @takes_its_time
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_run(name, outputs):
@@ -426,6 +427,7 @@ def test_every_strategy_of_the_page_compiles_as_it_is_said(tmp_path):
         assert told.hops, name
 
 
+@pytest.mark.slow
 def test_so_many_real_strategies_compile():
     ready = [one for one in CASES if not one.needs or importlib.util.find_spec(one.needs)]
     compiling = [one for one in ready if bigbar.explain(one.strategy, bars(one.data)).compiles]

@@ -177,6 +177,7 @@ class Told(Listener):
         self.estimate_s = seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strategy", "engine"), [(FirstIsSlow, "backtesting"), (Refused, "auto")])
 def test_what_is_told_of_time_agrees_whichever_engine_runs(strategy, engine) -> None:
     """By a backtest that has not to pay for what only the first one does."""
@@ -211,6 +212,7 @@ def test_a_backtest_is_timed_in_advance_where_that_is_worth_it(monkeypatch, coun
 GRID = ("--param", "fast=5:20:5", "--param", "slow=40,60", "--param", "stop=0.02,0.05")
 
 
+@pytest.mark.slow
 @of_known_versions
 def test_compiled_and_not_are_the_same(folder: Path) -> None:
     said, compiled = command(folder, "--strategy", "my.py:Cross", *GRID, "--engine", "compiled")
@@ -228,6 +230,7 @@ def test_compiled_and_not_are_the_same(folder: Path) -> None:
 EDITS = [("LEVEL = 0.01", "LEVEL = 0.03"), ("high / low - 1", "high / low - 1.005")]
 
 
+@pytest.mark.slow
 @of_known_versions
 @pytest.mark.parametrize("edit", [EDITS[0], *in_a_soak(EDITS[1])], ids=["constant", "function"])
 def test_an_edit_of_a_helper_is_never_answered_by_old_machine_code(
@@ -246,6 +249,7 @@ def test_an_edit_of_a_helper_is_never_answered_by_old_machine_code(
     np.testing.assert_allclose(after, rows(folder), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @of_known_versions
 def test_what_raises_is_left_to_python_and_counted(folder: Path) -> None:
     words = ("--strategy", "my.py:Divides", "--param", "part=0:3:1", "--engine", "compiled")
@@ -257,6 +261,7 @@ def test_what_raises_is_left_to_python_and_counted(folder: Path) -> None:
     np.testing.assert_allclose(ours, rows(folder), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @of_known_versions
 def test_what_cannot_be_compiled(folder: Path) -> None:
     words = ("--strategy", "my.py:Keeps", "--param", "fast=5,10")
@@ -272,6 +277,7 @@ def test_a_few_combinations_are_not_worth_compiling(folder: Path) -> None:
     assert plain["engine_reason"].endswith("too little to try compiling for")
 
 
+@pytest.mark.slow
 def test_a_strategy_that_kills_its_process_is_not_run_in_ours(folder: Path) -> None:
     said, plain = command(
         folder, "--strategy", "my.py:Dies", "--param", "fast=5,10", "--engine", "compiled", code=3
@@ -308,6 +314,7 @@ def statistics_of_the_sweep_that_are_a_little_wrong(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(engine, "curves_of", wrong)
 
 
+@pytest.mark.slow
 @of_known_versions
 @pytest.mark.parametrize(
     "make_wrong",
@@ -354,6 +361,7 @@ class Sma(Strategy):
             self.sell()
 
 
+@pytest.mark.slow
 @of_known_versions
 def test_from_python() -> None:
     parameters = {"n1": [5, 10, 15], "n2": [30, 60]}
@@ -434,6 +442,7 @@ class Counts(Sma):
         self.b = self.I(SMA, self.data.Close, self.n2 + 10 * len(self.seen))
 
 
+@pytest.mark.slow
 @of_known_versions
 @pytest.mark.filterwarnings("ignore:Some trades remain open")
 def test_translating_it_here_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:

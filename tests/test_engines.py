@@ -238,6 +238,7 @@ def check(case: Case) -> None:
     assert not found, found
 
 
+@pytest.mark.slow
 @quick
 @given(cases())
 def test_generated_bars(case: Case) -> None:
@@ -252,12 +253,14 @@ def test_many_generated_bars(case: Case) -> None:
     check(case)
 
 
+@pytest.mark.slow
 @settings(quick, max_examples=EXAMPLES // 10)
 @given(cases(most_bars=900))
 def test_longer_generated_bars(case: Case) -> None:
     check(case)
 
 
+@pytest.mark.slow
 def test_generated_cases_cover_what_they_should() -> None:
     """Counted on the same cases that `test_generated_bars` compares."""
     seen: Counter[str] = Counter()
@@ -409,6 +412,7 @@ def example_bars(trading_bars: int) -> pd.DataFrame:
     return with_indicators(bars, Settings().week_edge_bars)
 
 
+@pytest.mark.slow
 def test_a_cut_through_the_default_grid() -> None:
     file, job = example_bars(1_500), job_of(parse_grid(), Settings(), "compiled")
     numbers = list(range(0, len(job.space), CUT_STEP))
@@ -432,6 +436,7 @@ def test_the_whole_default_grid() -> None:
     assert not found, found[:5]
 
 
+@pytest.mark.slow
 @settings(quick, max_examples=60)
 @given(cases(), st.data())
 def test_generated_slices_give_the_same_rows(case: Case, data: st.DataObject) -> None:
@@ -448,6 +453,7 @@ def test_recipes_are_repeatable() -> None:
     pd.testing.assert_frame_equal(make_bars(recipe), make_bars(recipe))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [("--no-optimize",), ("--strategy", "sma_cross", "--param", "fast=5,6")]
 )

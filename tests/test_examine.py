@@ -41,6 +41,7 @@ def everything():
     return optimized(holdout=0.3, walk_forward=3, choose="robust", thorough=False)
 
 
+@pytest.mark.slow
 def test_every_part_is_found(everything):
     findings = everything.findings
     empty = {part.name for part in fields(Findings) if getattr(findings, part.name) is None}
@@ -128,6 +129,7 @@ def test_the_unseen_bars_alone():
     assert findings.bootstrap is findings.costs is None
 
 
+@pytest.mark.slow
 def test_openings_are_counted_in_the_store(tmp_path):
     for wanted in (1, 2):
         found = optimized(validate=False, holdout=0.3, store=tmp_path, fresh=True)
@@ -136,6 +138,7 @@ def test_openings_are_counted_in_the_store(tmp_path):
     assert optimized(validate=False, holdout=0.5, store=tmp_path).findings.holdout.openings == 1
 
 
+@pytest.mark.slow
 def test_earlier_trials_on_the_same_bars_count(tmp_path):
     optimized(validate=False, store=tmp_path)
     found = bigbar.optimize(
@@ -144,6 +147,7 @@ def test_earlier_trials_on_the_same_bars_count(tmp_path):
     assert found.findings.deflated_sharpe.earlier_trials == 12 - 4
 
 
+@pytest.mark.slow
 def test_a_single_setting_is_judged_as_well():
     found = bigbar.optimize(EURUSD[:1500], **{n: np.atleast_1d(v)[0] for n, v in AXES.items()})
     assert found.findings.bootstrap.combinations == 1

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    not all(map(importlib.util.find_spec, ("nbclient", "nbformat", "ipykernel"))),
-    reason="needs nbclient, nbformat and ipykernel: pip install -r requirements-dev.txt",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not all(map(importlib.util.find_spec, ("nbclient", "nbformat", "ipykernel"))),
+        reason="needs nbclient, nbformat and ipykernel: pip install -r requirements-dev.txt",
+    ),
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "docs" / "notebook.ipynb"

@@ -304,6 +304,7 @@ class Forecasts(Listener):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_continued_forecasts_what_is_left(tmp_path):
     options = {
         "engine": "backtesting", "workers": 1, "verify": 0, "validate": False, "store": tmp_path,

@@ -53,6 +53,7 @@ def test_everything_of_every_combination(backtest):
     assert repr(found).startswith("<Optimization of SmaCross for Return [%]: 6 combinations, best ")
 
 
+@pytest.mark.slow
 def test_findings_are_those_of_optimize(backtest):
     took = dict(backtest.last.outcome.timings)
     with few_prices():
@@ -92,6 +93,7 @@ def test_bars_that_were_changed_since():
         _ = made.last.findings
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_ctrl_c_while_they_are_found_out():
     made = bigbar.Backtest(BARS, SmaCross)

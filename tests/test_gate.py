@@ -171,6 +171,7 @@ def test_signals_while_the_gate_is_shut(method: str, number: int) -> None:
     assert out.strip() == "left with ['MainThread']", errors
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("method", METHODS)
 def test_interrupt_at_any_moment_with_a_gate(method: str) -> None:

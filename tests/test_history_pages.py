@@ -36,6 +36,7 @@ def copy(judged: tuple[Path, Page], tmp_path: Path) -> Path:
     return Path(shutil.copytree(judged[0], tmp_path / "copy"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False])
 def test_the_page_is_drawn_again_as_it_was(known, capsys, judged, tmp_path, monkeypatch):
     if not known:

@@ -85,6 +85,7 @@ def of_all(folder: Path) -> int:
 
 
 class TestWhileItRuns:
+    @pytest.mark.slow
     def test_the_list_says_how_far_it_is(self, capsys, live):
         asked = Asked(capsys, live, "history")
         assert asked.code == 0

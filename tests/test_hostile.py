@@ -184,6 +184,7 @@ def test_frames_with_wrong_columns(with_data):
 # --------------------------------------------------------------------------- what is reasonable
 
 
+@pytest.mark.slow
 def test_numbers_of_any_kind_give_the_same_run(tmp_path):
     bars = small_bars().frame
     plain = bigbar.optimize(bars, **SMALL | {"verify": 1}, cash=50_000.0, spread=0.0001, seed=3)

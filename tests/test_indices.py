@@ -46,6 +46,7 @@ def test_a_table_is_read_and_written_where_it_is_said():
     assert table.tolist() == [[0, 1], [3, 3], [4, 5]]
 
 
+@pytest.mark.slow
 def test_a_negative_variable_is_told_where_indices_are_checked(tmp_path):
     """In a process of its own, where everything is compiled anew."""
     calls = {

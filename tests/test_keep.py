@@ -186,6 +186,7 @@ class Interrupter(Listener):
         pass
 
 
+@pytest.mark.slow
 def test_interrupted_and_continued_it_is_the_same(kept, tmp_path):
     for _ in range(2):
         with pytest.raises(Interrupted):
@@ -218,6 +219,7 @@ def result_of(folder: Path) -> dict:
     return json.loads((folder / "summary.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_killed_after_the_last_slice_and_continued_it_is_the_same(tmp_path):
     """By SIGKILL, while what it found is looked at; nothing of the grid is run again."""
     small_bars().frame.rename_axis("Date").to_csv(tmp_path / "prices.csv")
@@ -322,6 +324,7 @@ def validated(tmp_path_factory):
     return folder, found
 
 
+@pytest.mark.slow
 def test_it_is_proved_and_judged(validated):
     _, found = validated
     assert found.verification.ok
@@ -448,6 +451,7 @@ class Fails(Strategy):
 """
 
 
+@pytest.mark.slow
 def test_what_fails_is_counted_and_some_of_it_told(tmp_path, monkeypatch):
     (tmp_path / "fails.py").write_text(FAILS, encoding="utf-8")
     monkeypatch.chdir(tmp_path)

@@ -164,6 +164,7 @@ def leaving_bar(bars: dict[str, Any], entry: int, direction: int, buffer_ratio: 
     return len(close)
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 10_000),
     bars=st.integers(4, 80),
@@ -343,6 +344,7 @@ ACCOUNTS = {
 }
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 100_000),
     bars=st.integers(4, 400),

@@ -42,6 +42,7 @@ def before(summary: dict) -> int:
     return summary["verification"]["replayed_before"]
 
 
+@pytest.mark.slow
 def test_the_same_result_is_known(tmp_path, capsys):
     first = run(tmp_path)
     assert before(first) == 0
@@ -62,6 +63,7 @@ def test_the_same_result_is_known(tmp_path, capsys):
     assert other["bootstrap"]["objective"] == "Sharpe Ratio"
 
 
+@pytest.mark.slow
 def test_bars_held_back_are_opened_again(tmp_path):
     first = run(tmp_path, "--holdout", "0.2")
     second = run(tmp_path, "--holdout", "0.2")
@@ -71,6 +73,7 @@ def test_bars_held_back_are_opened_again(tmp_path):
     assert without[0] == without[1]
 
 
+@pytest.mark.slow
 def test_what_has_decayed_is_found_out_again(tmp_path, capsys):
     first = run(tmp_path)
     kept = sorted((tmp_path / "known").glob("*.known"))
@@ -87,6 +90,7 @@ def test_what_has_decayed_is_found_out_again(tmp_path, capsys):
     assert before(run(tmp_path)) == 20
 
 
+@pytest.mark.slow
 def test_nothing_is_known_without_the_store(tmp_path):
     assert [before(run(tmp_path, "--no-store")) for _ in range(2)] == [0, 0]
 

@@ -84,6 +84,7 @@ def test_every_module_has_a_layer():
     assert {room_of(module) for module in MODULES} - {"bigbar"} <= set(PLACE)
 
 
+@pytest.mark.slow
 def test_every_import_is_of_a_module():
     assert set().union(*all_imports().values()) <= set(MODULES)
 
@@ -131,6 +132,7 @@ def test_nobody_knows_big_bar_but_the_script_that_is_named_for_it():
     assert known <= {f"{BIG_BAR}.description", f"{BIG_BAR}.parameters"}
 
 
+@pytest.mark.slow
 def test_it_is_named_in_one_place_only():
     """As text, by which a module could import it all the same."""
     naming = {
@@ -150,6 +152,7 @@ ITS_WORDS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_nobody_else_speaks_of_its_parameters_and_columns():
     speaking = {
         (module, word)

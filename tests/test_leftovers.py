@@ -118,6 +118,7 @@ def test_a_closed_terminal_and_sigquit(method, number, group, tmp_path):
     assert not left_by(process.pid, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_sighup_that_is_ignored_at_the_start_stays_ignored(tmp_path):
     """As under `nohup`."""
     ignoring = (sys.executable, "-c", "import os, signal, sys; signal.signal(signal.SIGHUP, "
@@ -156,6 +157,7 @@ def test_a_run_whose_tracker_was_killed_ends_without_tracebacks(method, tmp_path
     assert not left_by(process.pid, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_fork_server_that_is_killed_takes_nothing_along(tmp_path):
     """Its workers go; their parent lives, and still has its data."""
     with busy("forkserver", temporary=tmp_path) as (process, workers):

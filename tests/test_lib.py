@@ -49,6 +49,7 @@ def test_fractional(rows):
     assert backtesting.Backtest(rows.sort_index(), SmaCross, cash=1000).run(fast=3)["# Trades"] == 3
 
 
+@pytest.mark.slow
 def test_fractional_on_other_prices_and_costs():
     """What validation changes, the run with fractions sees."""
     ours = bigbar.lib.FractionalBacktest(
@@ -63,6 +64,7 @@ def test_fractional_on_other_prices_and_costs():
     assert returns.nunique() == len(returns)
 
 
+@pytest.mark.slow
 def test_multi():
     frames = [GOOG.iloc[:100], EURUSD.iloc[:100], GOOG.iloc[:9]]
     given = {"cash": 10_000, "commission": 0.001}

@@ -154,6 +154,7 @@ class OnlyThese(OtherPrograms):
         return max(0.0, spent - before[1]) / (moment - before[0])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(usable_processors() < 2, reason="nothing to yield")
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("others", [OnlyThese(), OtherPrograms()], ids=["own load", "all load"])

@@ -76,10 +76,12 @@ def found(kernel) -> Cell:
     return kernel.run("found = bigbar.optimize(BARS, Cross, **GRID, progress=True)\nfound")
 
 
+@pytest.mark.slow
 def test_nothing_is_complained_of_without_ipywidgets(started):
     assert started[1].out == ""
 
 
+@pytest.mark.slow
 def test_the_bar_as_text_and_the_card(found):
     assert found.error is None
     assert "6/6" in found.streams["stderr"]
@@ -90,6 +92,7 @@ def test_the_bar_as_text_and_the_card(found):
     assert shown["text/plain"].startswith("<Optimization of Cross for Return [%]: 6 combinations")
 
 
+@pytest.mark.slow
 def test_the_bar_as_a_widget(folder, tmp_path):
     with kernel_in(tmp_path) as kernel:
         kernel.run(FIRST.replace('sys.modules["ipywidgets"] = None', ""))
@@ -98,6 +101,7 @@ def test_the_bar_as_a_widget(folder, tmp_path):
     assert "application/vnd.jupyter.widget-view+json" in cell.shown[0]
 
 
+@pytest.mark.slow
 def test_a_strategy_of_a_cell_under_spawn(kernel, found):
     cell = kernel.run(
         'again = bigbar.optimize(BARS, Cross, **GRID, start_method="spawn")\n'
@@ -125,6 +129,7 @@ def test_the_page_cannot_disturb_the_notebook(kernel, found, folder):
     assert "iframe" in kernel.run('found.report("mine.html", show=True)').shown[0]["text/html"]
 
 
+@pytest.mark.slow
 def test_the_plot_is_in_the_notebook(kernel, found, folder):
     before = set(folder.iterdir())
     cell = kernel.run("_ = found.plot()")
@@ -173,6 +178,7 @@ def half_done(cell: Cell) -> bool:
     return bool(counts) and int(counts[-1]) >= 12
 
 
+@pytest.mark.slow
 def test_the_button_stops_a_run_and_the_next_goes_on_there(kernel):
     grid = '{**GRID, "fast": range(3, 23), "validate": False, "verify": 0, "store": "kept"}'
     code = f"more = bigbar.optimize(BARS, Busy, **{grid}, progress=True)"
@@ -190,6 +196,7 @@ def test_the_button_stops_a_run_and_the_next_goes_on_there(kernel):
     assert complete == "True"
 
 
+@pytest.mark.slow
 def test_the_button_stops_a_backtest(kernel):
     code = "bt = bigbar.Backtest(BARS, Busy); bt.optimize(**{**GRID, 'fast': range(3, 23)})"
     stopped = kernel.run(code, stop_when=half_done)

@@ -126,6 +126,7 @@ def begin(descriptor: Descriptor, prepared: SharedObject) -> bool:
     return not any(array.flags.owndata for array in arrays_in(seen))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_in_a_process_of_its_own(method):
     job = job_of(GRID, Settings(), "compiled")

@@ -37,6 +37,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> bigbar.Optimizations:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_heatmaps_are_those_of_multi_backtest(found):
     theirs = backtesting.lib.MultiBacktest(list(FRAMES.values()), SmaCross).optimize(
         **VALUES, maximize="Return [%]"
@@ -116,6 +117,7 @@ def test_what_makes_no_sense_is_refused_at_once(data, options, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.slow
 def test_paths_and_folders(tmp_path):
     for name in ("b", "a"):
         EURUSD.iloc[:300].to_csv(tmp_path / f"{name}.csv")
@@ -136,6 +138,7 @@ def test_where_none_has_a_result_the_first_says_why():
     assert len(caught.value.found.table()) == 6
 
 
+@pytest.mark.slow
 def test_combinations_have_to_be_the_same_for_a_common_setting():
     """A function is asked about all alike; what a sample is of is the same on each file."""
     many = bigbar.optimize_many(

@@ -22,6 +22,7 @@ def made(outputs: ModuleType) -> dict[str, str]:
     return outputs.made()
 
 
+@pytest.mark.slow
 def test_every_output_is_what_is_printed(outputs, made):
     """If not: `python docs/outputs.py` writes them anew."""
     shown = outputs.shown()

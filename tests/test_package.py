@@ -32,6 +32,7 @@ def test_importing_it_brings_nothing_heavy():
     assert not brought & {"pandas", "numpy", "numba", "backtesting", "bokeh", "multiprocessing"}
 
 
+@pytest.mark.slow
 def test_the_drop_in_brings_no_more_than_the_original():
     """Charts come when one is drawn, the compiler when a kernel is asked for."""
     ours = modules_after("from bigbar import Backtest")
@@ -42,6 +43,7 @@ def test_the_drop_in_brings_no_more_than_the_original():
     assert not ours & {"numba", "cloudpickle", "sambo", "sklearn", "joblib"} - theirs
 
 
+@pytest.mark.slow
 def test_charts_are_drawn_all_the_same(tmp_path):
     code = f"""
 from bigbar import Backtest

@@ -634,6 +634,7 @@ def test_bars_are_joined_as_longer_ones():
     assert joined["High"].tolist() == [4, 5, 6, 7, 9]
 
 
+@pytest.mark.slow
 def test_a_long_file_makes_no_large_page():
     outcome = small_outcome()
     frame = outcome.bars.frame

@@ -37,6 +37,7 @@ DRIVER = shutil.which("chromedriver")
 
 _INSTALL = "apt-get install chromium chromium-driver"
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason=f"needs Chromium: {_INSTALL}"),
     pytest.mark.skipif(DRIVER is None, reason=f"needs chromedriver: {_INSTALL}"),
     pytest.mark.skipif(

@@ -100,12 +100,14 @@ def test_a_file_that_cannot_be_read_as_tests(tmp_path):
     assert code == 2
 
 
+@pytest.mark.slow
 def test_side_by_side(tmp_path):
     code, told = run(tmp_path, GOOD + BAD, GOOD, workers=2)
     assert told == ["failed: test_first.py::test_bad", "Complete: 2 passed, 1 failed, 0 skipped"]
     assert code == 1
 
 
+@pytest.mark.slow
 def test_tests_that_have_other_names_in_every_process(tmp_path):
     """Then pytest-xdist runs none."""
     named = "import os, pytest\n@pytest.mark.parametrize('pid', [os.getpid()])\ndef test_it(pid):\n"
@@ -136,6 +138,7 @@ def test_an_interrupted_part_ends_it_all(tmp_path):
     assert process.returncode == 2
 
 
+@pytest.mark.slow
 def test_the_script_hands_its_arguments_on():
     """As it is run: there pytest has not yet said where modules are to be found."""
     line = [sys.executable, "test_multiprocessing_optimizations.py", "--version"]

@@ -119,6 +119,7 @@ def test_the_mean_of_the_draws_is_the_setting_itself() -> None:
 # Other prices.
 
 
+@pytest.mark.slow
 @given(recipe=recipes(most_bars=60), noise=st.sampled_from([0.0, 0.05, 1.0, 50.0]))
 def test_moved_prices_are_prices(recipe: Recipe, noise: float) -> None:
     bars = Case(recipe, GRID, Settings()).file()
@@ -189,6 +190,7 @@ def test_without_noise_every_repetition_is_the_run_itself() -> None:
     assert found.prices_loss_share == float(row[5] < 0)
 
 
+@pytest.mark.slow
 def test_bars_after_the_span_are_not_looked_at() -> None:
     file = CASE.file()
     other = file.copy()
@@ -222,6 +224,7 @@ def test_quantiles_and_losses() -> None:
     assert (np.diff(found.trade_order[:, 0]) > 0).all()
 
 
+@pytest.mark.slow
 def test_seeds() -> None:
     first, again, other = perturbed(CASE), perturbed(CASE), perturbed(CASE, seed=8)
     np.testing.assert_array_equal(first.prices, again.prices)

@@ -161,6 +161,7 @@ def both_pages(tmp_path, crossings) -> list[Path]:
 # --- what is written -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_pages_refer_to_nothing_outside_themselves(both_pages):
     for page in both_pages:
         text = page.read_text(encoding="utf-8")
@@ -275,6 +276,7 @@ def test_a_document_someone_else_made_current_is_untouched(tmp_path, crossings):
     assert is_blank(document)
 
 
+@pytest.mark.slow
 def test_nothing_reaches_the_terminal(tmp_path, many_bars, capfd):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -454,6 +456,7 @@ def with_script(page: Path, script: str, *, policy: bool = True) -> Path:
     return changed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_pages_draw_and_stay_off_the_network(both_pages, tmp_path):
     for page in both_pages:
@@ -466,6 +469,7 @@ def test_pages_draw_and_stay_off_the_network(both_pages, tmp_path):
         assert int(canvases.removeprefix("canvases: ")) >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 @pytest.mark.parametrize("policy", [True, False])
 def test_the_page_policy_stops_what_would_call_home(both_pages, tmp_path, policy):

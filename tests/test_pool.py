@@ -100,6 +100,7 @@ def test_idle_worker_killed(method: str) -> None:
     assert any("was killed (signal 9)" in line for line in events)
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("method", METHODS)
 def test_busy_worker_killed(method: str) -> None:
@@ -116,6 +117,7 @@ def test_busy_worker_killed(method: str) -> None:
     assert [line for line in events if line.startswith(f"worker {victim} was killed (signal 9)")]
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_death_is_noticed_at_once() -> None:
     with make_pool() as pool:
@@ -127,6 +129,7 @@ def test_a_death_is_noticed_at_once() -> None:
         killer.join()
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("method", METHODS)
 def test_worker_killed_while_it_sends(method: str, tmp_path: Path) -> None:
@@ -161,6 +164,7 @@ def test_task_that_kills_once_is_just_run_again(tmp_path: Path) -> None:
     assert found == [(task, task[1]) for task in tasks]
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("method", METHODS)
 def test_guilty_element_is_found(method: str) -> None:
@@ -180,6 +184,7 @@ def test_guilty_element_is_found(method: str) -> None:
     assert any("leaving it out" in line for line in events)
 
 
+@pytest.mark.slow
 @posix_only
 def test_without_split_the_task_is_given_up() -> None:
     with make_pool() as pool:
@@ -404,6 +409,7 @@ def test_signals_to_the_whole_group(method: str, number: int, answer: str) -> No
     assert not any(path.exists() for path in segments)
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("method", METHODS)
 def test_interrupt_at_any_moment(method: str) -> None:

@@ -25,6 +25,7 @@ def half_a_second(_task: object, _suspect: bool) -> float:
     return 0.5
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("method", METHODS)
 def test_endless_elements_are_found(method: str) -> None:
@@ -93,6 +94,7 @@ def test_the_others_work_is_not_lost_for_good(tmp_path: Path) -> None:
     assert len(found) == 21
 
 
+@pytest.mark.slow
 @linux_only
 def test_waiting_for_a_processor_does_not_count() -> None:
     """Four others on the same processor: by the clock the task takes longer than it may."""
@@ -110,6 +112,7 @@ def test_waiting_for_a_processor_does_not_count() -> None:
     assert found[task] > 1.2
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("method", METHODS)
 def test_a_stopped_worker_is_neither_lost_nor_blamed(method: str, tmp_path: Path) -> None:
@@ -133,6 +136,7 @@ def test_a_stopped_worker_is_neither_lost_nor_blamed(method: str, tmp_path: Path
     assert all(len(path.read_text().split()) == 1 for path in tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_stop_is_not_held_against_the_task_that_was_running(tmp_path: Path) -> None:
     """Stopped for longer than the task may take, at every attempt but the last: still answered."""
@@ -161,6 +165,7 @@ def _pids(file: Path) -> list[int]:
     return [int(line) for line in file.read_text().split("\n")[:-1]] if file.exists() else []
 
 
+@pytest.mark.slow
 @posix_only
 def test_the_parents_own_stop_does_not_count(tmp_path: Path) -> None:
     """Ctrl-Z and `fg`: parent and workers stand still for longer than the task may take."""

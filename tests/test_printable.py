@@ -100,6 +100,7 @@ def harmless(capsys: pytest.CaptureFixture[str]) -> str:
     return out + err
 
 
+@pytest.mark.slow
 def test_a_run_and_its_history(capsys, evil):
     source, folder = evil
     axes = ["--atr-period", "10", "--k-atr", "0.8,1.1", "--uptail-max-ratio", "0.7"]
@@ -150,6 +151,7 @@ def test_a_folder_that_cannot_be_written_to(capsys, tmp_path):
     assert r"\x1b[2J" in harmless(capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_what_a_strategy_prints(method, tmp_path):
     """In its workers, also to standard error."""

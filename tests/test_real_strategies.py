@@ -82,6 +82,7 @@ def test_it_runs(case):
     check_agrees(bars(case.data), case.strategy, case.parameters[0], **case.account)
 
 
+@pytest.mark.slow
 def test_most_of_them_trade():
     idle = []
     for case in RUNNABLE:
@@ -91,6 +92,7 @@ def test_most_of_them_trade():
     assert len(idle) <= (1 - TRADING_SHARE) * len(RUNNABLE), idle
 
 
+@pytest.mark.slow
 def test_there_are_many():
     assert len(CASES) >= 100
     assert not [name for name, count in Counter(case.name for case in CASES).items() if count > 1]
@@ -140,6 +142,7 @@ def test_sources_are_python(source):
     assert space_of(grid_of(strategy))
 
 
+@pytest.mark.slow
 def test_most_generated_ones_trade():
     trades = []
     errors: Counter[type[Exception]] = Counter()
@@ -210,6 +213,7 @@ def _check_generated(source: str, account: dict[str, Any], data: str) -> None:
     check_same(ours, RunnerEngine(bars(data), job), range(len(job.space)))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_generated_strategies_agree():
     compiled_engine()

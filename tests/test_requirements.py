@@ -41,6 +41,7 @@ def imported() -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_what_is_imported_is_required_and_nothing_else():
     theirs = (
         imported()

@@ -137,6 +137,7 @@ def same_but(outcome: Outcome, undisturbed: np.ndarray, *failed: int) -> bool:
     return outcome.table.values.tobytes() == expected.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, *in_a_soak(ENDLESS)])
 def test_a_combination_that_never_returns(run, undisturbed, number):
     """The sample for the estimate meets it, and nothing does before; nor is it tried again."""
@@ -150,6 +151,7 @@ def test_a_combination_that_never_returns(run, undisturbed, number):
     assert outcome.best == int(np.nanargmax(outcome.table.column("Return [%]")))
 
 
+@pytest.mark.slow
 def test_one_that_the_sample_does_not_meet(run, undisturbed, tmp_path):
     """Endless from the sweep on."""
 
@@ -170,6 +172,7 @@ def test_a_limit_that_is_not_reached_changes_nothing(run, undisturbed):
     assert outcome.metrics.overdue == 0
 
 
+@pytest.mark.slow
 @linux_only
 def test_a_combination_that_takes_memory_without_end(run, undisturbed):
     """Its worker is refused the memory: a failure with its traceback, and no worker dies."""
@@ -190,6 +193,7 @@ def test_following_the_machine_changes_no_bit(run, undisturbed):
     assert outcome.watcher.throttle.workers == 2
 
 
+@pytest.mark.slow
 def test_stopped_workers_in_a_run(run, undisturbed):
     """All of them are stopped for a second before the sweep: it waits, and nobody is blamed."""
 
@@ -249,6 +253,7 @@ def summary(output: Path) -> dict:
     return json.loads((output / "summary.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_the_command_with_one_that_never_returns(tmp_path):
     """Through every stage, by spawned workers: estimate, sweep, luck; exit code 3."""
     script = tmp_path / "odd.py"
@@ -281,6 +286,7 @@ def test_more_memory_than_allowed_is_refused_before_any_work(tmp_path):
     assert not list(output.iterdir())
 
 
+@pytest.mark.slow
 def test_fewer_workers_within_the_memory_allowed(tmp_path):
     """With what two workers take by the forecast, eight become few; the rest is the same."""
     few = ("--atr-period", "20", "--k-atr", "2", "--verify", "0", "--no-validate")
@@ -318,6 +324,7 @@ def test_fewer_workers_than_were_never_to_be_sent_home():
     assert fixed.least_workers is None
 
 
+@pytest.mark.slow
 def test_forecast_and_metrics_of_the_command(tmp_path):
     output = tmp_path / "out"
     done = command(output, "--atr-period", "10:40:10", "--verify", "2", "--workers", "auto",
@@ -351,6 +358,7 @@ def test_forecast_and_metrics_of_the_command(tmp_path):
     assert "Memory      at most" in profile.stdout
 
 
+@pytest.mark.slow
 def test_a_worker_stopped_while_the_command_runs(tmp_path):
     """SIGSTOP for two seconds: no note, no failure, exit code 0."""
     output = tmp_path / "out"

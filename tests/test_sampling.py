@@ -109,6 +109,7 @@ def test_the_peak_of_this_process():
     assert peak_of_this_process() >= max(before, held.nbytes)
 
 
+@pytest.mark.slow
 def test_a_watched_pool():
     sweep = SweepMetrics()
     with make_pool(2) as pool:
@@ -129,6 +130,7 @@ def test_a_watched_pool():
     assert [moment for moment, _ in found.memory] == sorted(moment for moment, _ in found.memory)
 
 
+@pytest.mark.slow
 def test_watching_costs_less_than_a_hundredth():
     """In processor time, which the machine's other programs do not change."""
     with make_pool(2) as pool:

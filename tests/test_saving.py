@@ -42,6 +42,7 @@ def names(paths: list[Path]) -> list[str]:
     return [path.name for path in paths]
 
 
+@pytest.mark.slow
 def test_the_files_are_those_of_the_command(found, prices, tmp_path):
     saved = found.save(tmp_path / "saved")
     assert names(saved) == FILES
@@ -60,6 +61,7 @@ def test_the_files_are_those_of_the_command(found, prices, tmp_path):
         assert ours.get(name) == theirs.get(name), name
 
 
+@pytest.mark.slow
 def test_all_files_and_fewer_the_next_time(found, tmp_path):
     every = found.save(tmp_path, csv=True, plot=True)
     assert names(every) == [
@@ -125,6 +127,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="a browser of a shell script")
 @pytest.mark.parametrize("screen", [True, False])
 def test_the_page_opens_where_there_is_a_screen(tmp_path, screen):

@@ -97,6 +97,7 @@ def test_what_is_rare_in_a_space_that_can_be_held_is_found():
     assert not drawn.is_sample
 
 
+@pytest.mark.slow
 def test_what_cannot_be_found_or_numbered_is_refused():
     with pytest.raises(SettingsError, match=r"of 10,000,000,000 combinations none was found"):
         draw(HUGE, 5, constraints=[lambda p: False])
@@ -190,6 +191,7 @@ def found(folder):
     return bigbar.optimize(small_bars().frame, **HUGE_RUN, **HUGE_AXES, workers=2, store=folder)
 
 
+@pytest.mark.slow
 def test_a_run_over_ten_billion_combinations(found):
     space = found.outcome.job.space
     assert space.product == 10_007_182_010

@@ -165,6 +165,7 @@ def test_sambo_says_why_it_ends_before_that(count, said):
     assert said in tries.why_ended
 
 
+@pytest.mark.slow
 def test_who_asks_for_the_same_again_and_again_has_ended():
     tries = search("optuna:nsga2", 11, space=Space.of(a=[17], b=[0.1, 0.2], c=["y"], d=[True]))
     assert tries.count == 2
@@ -190,6 +191,7 @@ def test_asking_and_telling_take_next_to_no_time():
     assert time.process_time() - begun < 2000 * 0.0002
 
 
+@pytest.mark.slow
 def test_sambo_tries_what_backtest_optimize_does():
     parameters = {"fast": range(5, 30), "slow": range(31, 70)}
     asked = {"maximize": "Return [%]", "method": "sambo", "max_tries": 70}
@@ -240,6 +242,7 @@ def test_a_package_that_is_missing_is_named_with_what_installs_it(
         Search(method, 10)
 
 
+@pytest.mark.slow
 def test_no_package_of_a_search_is_imported_unasked():
     code = (
         "import sys, bigbar, bigbar.options, bigbar.search.find\n"

@@ -30,6 +30,7 @@ def found():
         return bigbar.optimize(small_bars(900).frame, "sma_cross", workers=2, **AXES, **ASKED)
 
 
+@pytest.mark.slow
 def test_what_is_not_valid_is_left_out_and_why_is_said(found):
     findings = found.findings
     for name in ("bootstrap", "sharpe_bootstrap", "pbo", "deflated_sharpe", "plateau", "luck_band"):
@@ -43,6 +44,7 @@ def test_what_is_not_valid_is_left_out_and_why_is_said(found):
     assert "One step away in a parameter" in lines
 
 
+@pytest.mark.slow
 def test_alone_is_what_a_grid_of_one_says(found):
     point = found.best_parameters
     with few_prices():
@@ -73,6 +75,7 @@ def test_neighbours_are_those_of_the_grid(found):
     assert neighbours.value == found.best_statistics["Return [%]"]
 
 
+@pytest.mark.slow
 def test_each_window_is_searched_by_itself(found):
     """Against the same search over an engine of that window, in this process."""
     outcome, walked = found.outcome, found.findings.walk_forward
@@ -97,6 +100,7 @@ def test_each_window_is_searched_by_itself(found):
     assert walked.replayed == 6
 
 
+@pytest.mark.slow
 def test_other_workers_find_the_same(found):
     with few_prices():
         again = bigbar.optimize(small_bars(900).frame, "sma_cross", workers=1, **AXES, **ASKED)

@@ -98,6 +98,7 @@ def undisturbed() -> bigbar.Optimization:
     return found
 
 
+@pytest.mark.slow
 def test_what_it_tried_is_the_table(undisturbed):
     assert len(undisturbed) == len(undisturbed.table().drop_duplicates(["fast", "slow"])) == 150
     assert undisturbed.outcome.state == "finished"
@@ -113,15 +114,18 @@ def test_what_it_tried_is_the_table(undisturbed):
     assert (whole["Return [%]"] > best).mean() < 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [{"workers": 1}, {"workers": 3}, {"start_method": "spawn"}])
 def test_the_same_for_anybody(undisturbed, other):
     assert bits(optimize(**other)) == bits(undisturbed)
 
 
+@pytest.mark.slow
 def test_another_seed_tries_other_points(undisturbed):
     assert set(optimize(seed=1).outcome.job.space.kept) != set(undisturbed.outcome.job.space.kept)
 
 
+@pytest.mark.slow
 def test_interrupted_and_continued(tmp_path, undisturbed):
     for after, workers in ((1, 1), (90, 3)):
         with pytest.raises(Interrupted):
@@ -145,6 +149,7 @@ def test_interrupted_and_continued(tmp_path, undisturbed):
     assert values.tobytes() == bits(undisturbed)[1]
 
 
+@pytest.mark.slow
 def test_more_tries_take_what_other_runs_have(tmp_path, undisturbed):
     optimize(store=tmp_path)
     optimize(store=tmp_path, method="grid", max_tries=None, fast="3:30:1", slow="31:150:3")
@@ -159,6 +164,7 @@ def test_more_tries_take_what_other_runs_have(tmp_path, undisturbed):
     assert bits(found) == bits(optimize(max_tries=200))
 
 
+@pytest.mark.slow
 def test_the_same_command_again_computes_again_and_agrees(tmp_path, undisturbed):
     first = optimize(store=tmp_path)
     again = optimize(store=tmp_path)
@@ -166,6 +172,7 @@ def test_the_same_command_again_computes_again_and_agrees(tmp_path, undisturbed)
     assert again.outcome.carried.earlier.result_sha256 == again.result_sha256
 
 
+@pytest.mark.slow
 def test_stored_rows_that_are_wrong_lead_nobody_astray(tmp_path, undisturbed, monkeypatch):
     """Rows of a run that was interrupted are right by their seals, and wrong all the same."""
     right = OneByOne.run
@@ -185,6 +192,7 @@ def test_stored_rows_that_are_wrong_lead_nobody_astray(tmp_path, undisturbed, mo
         assert store.values(store.run(1))[0].tobytes() == bits(undisturbed)[1]
 
 
+@pytest.mark.slow
 def test_what_fails_is_told_as_what_does_not_count(tmp_path):
     script = tmp_path / "poison.py"
     script.write_text(
@@ -217,6 +225,7 @@ def test_what_fails_is_told_as_what_does_not_count(tmp_path):
     assert failed["Return [%]"].isna().all()
 
 
+@pytest.mark.slow
 def test_constraints_of_every_kind(tmp_path):
     by_text = optimize(constraint="fast < slow - 30 and fast % 2 == 0")
     assert (by_text.table()["fast"] < by_text.table()["slow"] - 30).all()
@@ -230,6 +239,7 @@ def test_constraints_of_every_kind(tmp_path):
     assert again.said[0].startswith("resuming 1: ")
 
 
+@pytest.mark.slow
 def test_a_function_to_maximize_leads_the_search():
     found = optimize(maximize=lambda stats: -abs(stats["# Trades"] - 17))
     trades = found.table()["# Trades"]
@@ -237,6 +247,7 @@ def test_a_function_to_maximize_leads_the_search():
     assert (trades[64:].sub(17).abs() < 5).mean() > 2 * (trades[:64].sub(17).abs() < 5).mean()
 
 
+@pytest.mark.slow
 def test_several_objectives():
     """NSGA-II is told of all of them; others go by the main one, which is said."""
     pytest.importorskip("optuna")
@@ -253,6 +264,7 @@ def test_several_objectives():
     assert by_main.said == ["--method local goes by Return [%]; optuna:nsga2 by all objectives"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["optuna:tpe", "sambo"])
 def test_methods_of_packages_are_carried_out_alike(tmp_path, method):
     pytest.importorskip(method.partition(":")[0])
@@ -284,6 +296,7 @@ class Slow:
         """It learns nothing."""
 
 
+@pytest.mark.slow
 def test_what_the_search_takes_for_itself_is_told_and_predicted(monkeypatch):
     """Of 200 points: 2.2 s for choosing, of which the forecast by backtests knows nothing."""
     monkeypatch.setitem(SEARCHES, "local", f"{__name__}:Slow")
@@ -309,6 +322,7 @@ def test_a_quick_search_is_not_told_of(undisturbed):
         .outcome.against_forecast["time_s"]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_several_files_are_searched_each_by_itself(tmp_path, undisturbed):
     names = []
     for name, bars in (("one", small_bars().frame), ("two", small_bars(300).frame)):
@@ -361,6 +375,7 @@ def done_of(folder: Path) -> int:
     return runs[0].done if runs else 0
 
 
+@pytest.mark.slow
 def test_killed_and_continued(tmp_path, prices, capsys):
     tries = 400
     undisturbed = bigbar.optimize(

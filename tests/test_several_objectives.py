@@ -99,6 +99,7 @@ def by_definition(table: pd.DataFrame) -> list[int]:
 # ---------------------------------------------------------------------------------- the command
 
 
+@pytest.mark.slow
 def test_the_file_holds_what_no_other_beats(folder, table):
     found = pd.read_csv(folder / "bigbar_output" / "pareto.csv", index_col=COMBINATION)
     assert sorted(found.index) == by_definition(table)
@@ -158,6 +159,7 @@ def test_the_answer_is_a_table_on_one_screen(folder, ran, table):
     assert "as good by luck: by Return [%]" in " ".join(ran.stdout.split())
 
 
+@pytest.mark.slow
 def test_the_settings_come_back_from_a_file(folder, ran):
     saved = (folder / "run.toml").read_text()
     assert 'maximize = ["Return [%]", "Max. Drawdown [%]"]' in saved
@@ -172,6 +174,7 @@ def test_the_settings_come_back_from_a_file(folder, ran):
     assert not (folder / "again" / "pareto.csv").exists()  # Of an earlier run: removed.
 
 
+@pytest.mark.slow
 def test_it_is_kept_and_shown_again(folder, ran):
     shown = command(folder, "show", "1").stdout
     assert "Pareto set of 156 combinations by Return [%] and Max. Drawdown [%]" in shown
@@ -297,6 +300,7 @@ def test_a_choice_that_is_not_of_the_set_stands_before_it():
 # ------------------------------------------------------------------------------ proof and luck
 
 
+@pytest.mark.slow
 def test_half_of_the_replays_are_of_the_set():
     outcome = small_outcome(maximize=OPPOSED, atr_period=tuple(range(10, 22)))
     outcome.kept, outcome.carried = np.zeros(72, bool), Carried.nothing(72)

@@ -232,6 +232,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     return frame
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(frames())
 def test_legacy_round_trip(frame: pd.DataFrame) -> None:
@@ -408,6 +409,7 @@ FALLBACK = """
 """
 
 
+@pytest.mark.slow
 @linux_only
 @pytest.mark.parametrize(
     ("options", "kind"),
@@ -436,6 +438,7 @@ def test_description_without_room() -> None:
     assert out.split() == ["shared_memory", "bytes"]
 
 
+@pytest.mark.slow
 @linux_only
 def test_fallback_of_a_killed_parent_is_removed_by_its_workers() -> None:
     body = """

@@ -57,6 +57,7 @@ def cases_with_spans(draw: st.DrawFn) -> tuple[Case, Job]:
     return case, job_on(case, first, stop)
 
 
+@pytest.mark.slow
 def test_the_engines_agree_on_any_span() -> None:
     seen: Counter[str] = Counter()
 
@@ -84,6 +85,7 @@ def test_the_engines_agree_on_any_span() -> None:
     assert len(seen) == 7
 
 
+@pytest.mark.slow
 def test_wherever_a_span_ends() -> None:
     """No trade, one trade and more; trades closed, open, and ordered too late to be filled."""
     case = Case(FOREX, GRID, Settings(big_bar_account(commission=0.0001), 1))

@@ -42,7 +42,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: What the engines import besides: the words of errors, and how a strategy's class gets to where it
 #: is run, whose own code counts by itself.
-NO_NUMBERS = {"errors.py", "causes.py", "printable.py", "user_code.py", "by_value.py"}
+NO_NUMBERS = {
+    "errors.py", "causes.py", "printable.py", "from_source.py", "user_code.py", "by_value.py",
+}  # fmt: skip
 
 
 def job(**changes) -> Job:
@@ -58,6 +60,7 @@ def test_the_same_for_the_same():
     assert one.differences(other) == []
 
 
+@pytest.mark.slow
 def test_the_same_in_another_process():
     line = [sys.executable, "-c", "import store_tools; print(store_tools.identity().fingerprint)"]
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])

@@ -334,6 +334,7 @@ def hostile(spoilt: Spoilt, cell: tuple[str, str, str], value: object, *, sealed
 KINDS = ("integer", "real", "text", "blob", "null")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sealed", [False, True])
 def test_hostile_values(spoil, original, sealed):
     found = cells(original / RUNS, *KINDS)

@@ -136,6 +136,7 @@ def test_slices_tell_who_ran_them_and_when(tmp_path):
     assert all(0 < one.begun < seconds and 0 < one.seconds < seconds for one in slices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("grown", "shared"),
     [

@@ -83,6 +83,7 @@ def test_an_empty_file_is_a_new_one(tmp_path):
         assert len(store.runs()) == 1
 
 
+@pytest.mark.slow
 def test_twelve_programs_at_once_make_one_file(tmp_path):
     line = [sys.executable, "-c", CREATE, str(tmp_path / RUNS)]
     children = [subprocess.Popen(line, stderr=subprocess.PIPE, text=True) for _ in range(12)]

@@ -109,6 +109,7 @@ def done(folder: Path) -> int:
         return 0
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_bits(project):
     grid = ("--param", "fast=4:18:2", "--param", "slow=20,40", "--param", "pause=0.15")
     grid += ("--engine", "backtesting")
@@ -135,6 +136,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(project):
     assert again["best"] == first["best"]
 
 
+@pytest.mark.slow
 def test_the_engine_is_told_of_a_run_that_is_given_again(project):
     for said in ("too little to try compiling for", "backtesting.py runs it, as it did before"):
         assert said in optimized(project)
@@ -143,6 +145,7 @@ def test_the_engine_is_told_of_a_run_that_is_given_again(project):
         assert said in told["engine_reason"]
 
 
+@pytest.mark.slow
 def test_a_grown_grid_takes_the_rows_there_are(project):
     optimized(project)
     grown = ("--param", "slow=20,30,40", "--param", "fast=4:12:2")  # In another order, too.
@@ -153,6 +156,7 @@ def test_a_grown_grid_takes_the_rows_there_are(project):
     assert summary(project)["result_sha256"] == found["result_sha256"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "name"),
     [
@@ -186,6 +190,7 @@ def test_what_was_mended_has_nothing_to_retry(project):
     assert "leave --retry-failed out to run it anew" in said
 
 
+@pytest.mark.slow
 def test_one_that_reads_a_file_takes_nothing_and_says_why(project):
     with open(project / "averages.py", "a") as file:
         file.write("\ndef levels():\n    return open('levels.txt').read()\n")
@@ -212,6 +217,7 @@ def test_what_is_told_names_strategy_and_account(project):
 # -------------------------------------------------------------------------------------- history
 
 
+@pytest.mark.slow
 def test_the_history_of_a_strategy(project):
     optimized(project)
     edit(project / "averages.py", ".mean()", ".median()")
@@ -235,6 +241,7 @@ def test_the_history_of_a_strategy(project):
     assert "so this is of another strategy than the stored rows are of" in said
 
 
+@pytest.mark.slow
 def test_a_strategy_that_has_gone(project):
     optimized(project)
     folder = ("--output", "out")

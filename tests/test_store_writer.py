@@ -239,6 +239,7 @@ def killed_at_some_moment(folder: Path, after: float) -> None:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_stays_readable_and_right(tmp_path):
     for after in np.random.default_rng(5).random(12) * 0.2:
         killed_at_some_moment(tmp_path, float(after))

@@ -158,6 +158,7 @@ def test_a_wrong_winner_is_always_found(tmp_path):
     assert found.result_sha256 == optimize(verify=0).result_sha256
 
 
+@pytest.mark.slow
 def test_rows_of_the_store_are_always_among_the_replays(tmp_path):
     optimize(store=tmp_path, verify=0)
     for verify in (1, 8, 20):
@@ -173,6 +174,7 @@ def test_rows_of_the_store_are_always_among_the_replays(tmp_path):
         assert set(np.unique(taken)) == set(np.unique(found.outcome.carried.taken)) - {0}
 
 
+@pytest.mark.slow
 def test_what_was_reused_and_is_right_stays(tmp_path, alone):
     optimize(store=tmp_path, verify=0)
     listener = Interrupter()

@@ -282,6 +282,7 @@ def test_size_is_the_most_that_equity_and_leverage_carry(
             assert trades["EntryPrice"].iloc[0] == fill
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, derandomize=True, database=None, deadline=None,
     suppress_health_check=list(HealthCheck),

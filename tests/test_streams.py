@@ -62,6 +62,7 @@ def test_a_run_that_nobody_listens_to_is_finished(how, tmp_path):
     assert "finished" in kept.stdout
 
 
+@pytest.mark.slow
 @posix_only
 def test_an_answer_that_could_not_be_written_is_said_to_be_in_the_files(tmp_path):
     run = (sys.executable, str(COMMAND), "example.csv", *GRID, "--output", str(tmp_path / "out"))

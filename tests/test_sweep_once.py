@@ -26,6 +26,7 @@ def counted(log: Path) -> Counter[tuple[int, int]]:
     return Counter(tuple(map(int, line.split())) for line in lines)  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_every_point_is_run_once(tmp_path, monkeypatch):
     log = tmp_path / "log"
     monkeypatch.setenv(LOG, str(log))

@@ -79,6 +79,7 @@ class Sleeps(Strategy):
             self.position.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [{}, {"method": "local", "max_tries": 50}])
 def test_a_slow_run_without_a_bar_tells_how_far_it_is(monkeypatch, chosen):
     monkeypatch.setattr("bigbar.progress.bar.LINE_S", 0.2)
@@ -95,6 +96,7 @@ def test_a_slow_run_without_a_bar_tells_how_far_it_is(monkeypatch, chosen):
         ), line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("show_bar", [False, True])
 def test_a_slow_validation_tells_how_far_it_is(monkeypatch, show_bar):
     monkeypatch.setattr("bigbar.progress.bar.LINE_S", 0.2)

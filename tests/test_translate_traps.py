@@ -255,6 +255,7 @@ def test_after_a_change_a_program_is_made_anew(name):
     assert not np.array_equal(rows, expected.run(0, len(GRID)), equal_nan=True)
 
 
+@pytest.mark.slow
 def test_an_init_that_exchanges_what_next_reads():
     extra = 'TABLE = {"every": 9}\nLIST = []\n'
     strategy = strategy_of(

@@ -62,6 +62,7 @@ def every_kind() -> Optimization:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_values_of_every_kind_are_shown(every_kind: Optimization) -> None:
     assert len(every_kind) == 2**3 * 3
     assert every_kind.failures == []
@@ -97,6 +98,7 @@ def test_every_finding_is_there(every_kind: Optimization) -> None:
     assert max(findings.conduct.cuts) < 240
 
 
+@pytest.mark.slow
 def test_a_constraint_leaves_gaps(every_kind: Optimization, tmp_path: Path) -> None:
     """Fast averages of 12 and 30 bars have no slow one of 10; of 30, none of 25 either."""
     outcome = every_kind.outcome
@@ -113,6 +115,7 @@ def test_a_constraint_leaves_gaps(every_kind: Optimization, tmp_path: Path) -> N
     assert plot_heatmaps(heatmap, tmp_path / "maps.html") is not None
 
 
+@pytest.mark.slow
 def test_no_neighbours_along_text_and_truth_values() -> None:
     """With nothing but such parameters every cross is a point, and the best is robust."""
     found = optimized(short=[True, False], price=["Close", "Open", "High"], stop=[None, 0.05])
@@ -124,6 +127,7 @@ def test_no_neighbours_along_text_and_truth_values() -> None:
     shown(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [{"fast": range(4, 7)}, {"fast": 6, "slow": 25}])
 def test_one_parameter_and_one_point(values: dict[str, Any]) -> None:
     found = optimized(**values, walk_forward=2, holdout=0.3)
@@ -137,6 +141,7 @@ def fee(size: float, price: float) -> float:
     return 1.0 + 0.001 * abs(size) * price
 
 
+@pytest.mark.slow
 def test_a_commission_that_is_a_function() -> None:
     found = optimized(fast=[4, 6, 8], commission=fee)
     text, _, plain = shown(found)
@@ -176,6 +181,7 @@ def test_bars_without_dates_are_not_validated() -> None:
 # ----------------------------------------------------------------------------------- conduct
 
 
+@pytest.mark.slow
 def test_a_strategy_that_sees_the_future_is_red_and_says_so() -> None:
     found = optimized(traders.Normalized, FEW, fast=[4, 6, 8])
     text, page, plain = shown(found)
@@ -186,6 +192,7 @@ def test_a_strategy_that_sees_the_future_is_red_and_says_so() -> None:
     assert plain["conduct"]["sees_future"].startswith("the indicator level")
 
 
+@pytest.mark.slow
 def test_a_strategy_that_throws_dice_is_not_blamed_on_an_engine(tmp_path: Path) -> None:
     options: dict[str, Any] = {"fast": [4, 6, 8, 10], "store": tmp_path, "walk_forward": 2}
     found = optimized(traders.Dice, FEW, **options)
@@ -200,6 +207,7 @@ def test_a_strategy_that_throws_dice_is_not_blamed_on_an_engine(tmp_path: Path) 
     assert again.outcome.result_sha256 != found.outcome.result_sha256
 
 
+@pytest.mark.slow
 def test_a_strategy_that_changes_its_class_is_named() -> None:
     found = optimized(traders.Counting, FEW, fast=[4, 6, 8])
     text, _, plain = shown(found)
@@ -207,6 +215,7 @@ def test_a_strategy_that_changes_its_class_is_named() -> None:
     assert "A run changes Counting.runs, Counting.seen of the class" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["auto", *in_a_soak("backtesting")])
 def test_a_strategy_that_lives_on_its_class_is_proved_from_the_class_as_it_was(engine: str) -> None:
     found = optimized(traders.Growing, fast=[4, 6], verify=2, engine=engine, walk_forward=2)

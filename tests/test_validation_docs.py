@@ -54,6 +54,7 @@ def test_objectives_tested_as_returns():
     assert all(f"`{name}`" in TEXT for name in RETURN_LIKE)
 
 
+@pytest.mark.slow
 def test_the_example_is_what_the_command_says():
     """Up to the parts that are drawn, all of it: the same seed gives the same draws."""
     bars = read_bars(ROOT / "example.csv")

@@ -43,6 +43,7 @@ def check_every_bar(strategy, combinations, account, data) -> None:
             np.testing.assert_array_equal(found.equity, expected.equity)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first", [0, *(pytest.param(n, marks=pytest.mark.soak) for n in range(1, 9))]
 )

@@ -198,6 +198,7 @@ def test_windows_say_where_they_are() -> None:
     assert found.windows[-1].test[1] == len(index)
 
 
+@pytest.mark.slow
 def test_pass_marks_follow_from_the_windows() -> None:
     seen = []
     for style, seed in (("leaning", 1), ("leaning", 3), ("walk", 10), ("walk", 2)):
