@@ -2,21 +2,24 @@
 
 Python keeps bytecode beside a file and takes it again where the size and the second of the file are
 those of then, and never reads again a module that a process has. Either way an edit may go unseen,
-and another strategy be run than the one that is there to be read. So what lies in the folders of
-strategies is always compiled from its text, and imported anew where any of it has changed.
+and another strategy be run than the one that is there to be read. So whatever is not installed is
+compiled from its text, and imported anew where that, or something that it imports, has changed.
 """
 
 from __future__ import annotations
 
-import hashlib
+import ast
+import importlib
 import linecache
 import os
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from importlib.util import spec_from_file_location
+from importlib.util import resolve_name, spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -24,14 +27,67 @@ from typing import Any
 #: Folders of packages that were installed: their files are not edited.
 _INSTALLED = {"site-packages", "dist-packages"}
 
-#: Nor are Python's own, and this program's, wherever the program is started.
+#: Nor are Python's own, and this program's.
 _NOT_THEIRS = tuple(
     os.path.join(os.path.realpath(folder), "")
     for folder in (sysconfig.get_path("stdlib"), Path(__file__).parent)
 )
 
-#: By the name of a module that was compiled here, its file and a digest of what it said.
-_read: dict[str, tuple[str, bytes]] = {}
+
+@dataclass(frozen=True)
+class _Text:
+    """What a module was compiled from.
+
+    Attributes
+    ----------
+    file : str
+    says : bytes
+    package : str
+        That its relative imports are meant from.
+    missed : frozenset of str
+        What it may import that was nowhere then: it may do without.
+    """
+
+    file: str
+    says: bytes
+    package: str
+    missed: frozenset[str] = frozenset()
+
+    @property
+    def edited(self) -> bool:
+        """Whether the file says something else by now, has gone, or finds what it had missed."""
+        try:
+            said = Path(self.file).read_bytes()
+            return said != self.says or any(map(PathFinder.find_spec, self.missed))
+        except OSError:  # Whoever imports it is told.
+            return True
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """Names of the modules that it may import, and of what it takes from them."""
+        return frozenset(self._imports())
+
+    def nowhere(self) -> frozenset[str]:
+        """What it may import that is nowhere by now."""
+        tops = {name.partition(".")[0] for name in self.imports} - sys.modules.keys()
+        return frozenset(top for top in tops if top and PathFinder.find_spec(top) is None)
+
+    def _imports(self) -> Iterator[str]:
+        for node in ast.walk(ast.parse(self.says)):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                relative = "." * node.level + (node.module or "")
+                try:
+                    base = resolve_name(relative, self.package) if node.level else relative
+                except ImportError:  # It would have failed.
+                    continue
+                yield base
+                yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+#: By their names, the modules that were compiled here.
+_read: dict[str, _Text] = {}
 
 
 class _FromSource(SourceFileLoader):
@@ -45,50 +101,41 @@ class _FromSource(SourceFileLoader):
         self, data: bytes, path: str, *, _optimize: int = -1
     ) -> CodeType:
         """Compile it, and remember what it said."""
-        _read[self.name] = path, _digest(data)
         code: CodeType = super().source_to_code(data, path)
+        package = self.name if self.is_package(self.name) else self.name.rpartition(".")[0]
+        text = _Text(path, bytes(data), package)
+        _read[self.name] = replace(text, missed=text.nowhere())
         return code
 
 
 class _Finder(MetaPathFinder):
-    """Finds what lies in the folders of strategies, in the order in which Python would."""
-
-    def __init__(self) -> None:
-        self.folders: set[str] = set()
+    """Finds what is not installed, in the order in which Python would."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Where a module is, if it is in one of them."""
-        if not self._may_be_here(fullname, path):
+        """Where a module is, if it is a trader's own."""
+        if path is not None and not any(map(is_theirs, path)):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
-        if spec is None or spec.origin is None or not self._is_here(spec.origin):
+        if spec is None or spec.origin is None or not is_theirs(spec.origin):
             return None
         return _from_source(spec)
-
-    def _may_be_here(self, fullname: str, path: Sequence[str] | None) -> bool:
-        if path is not None:
-            return any(map(self._is_here, path))
-        places = [os.path.join(folder, fullname) for folder in self.folders]
-        return any(os.path.isfile(f"{place}.py") or os.path.isdir(place) for place in places)
-
-    def _is_here(self, place: str) -> bool:
-        full = os.path.realpath(place)
-        if os.path.join(full, "").startswith(_NOT_THEIRS):
-            return False
-        for folder in self.folders:
-            if full.startswith(os.path.join(folder, "")):
-                return _INSTALLED.isdisjoint(Path(full).relative_to(folder).parts)
-        return False
 
 
 _finder = _Finder()
 
 
-def import_from_source_in(folder: str) -> None:
-    """Have modules of a folder, and of folders below it, compiled from their text from now on."""
-    _finder.folders.add(os.path.realpath(folder))
+def is_theirs(place: str) -> bool:
+    """Whether a file or folder is neither installed nor Python's or this program's."""
+    full = os.path.abspath(place)
+    if not _INSTALLED.isdisjoint(Path(full).parts):
+        return False
+    return not os.path.join(os.path.realpath(full), "").startswith(_NOT_THEIRS)
+
+
+def import_from_source() -> None:
+    """Have modules that are not installed compiled from their text from now on."""
     if _finder not in sys.meta_path:
         places = [at for at, one in enumerate(sys.meta_path) if one is PathFinder]
         sys.meta_path.insert(places[0] if places else len(sys.meta_path), _finder)
@@ -110,21 +157,46 @@ def _from_source(spec: ModuleSpec) -> ModuleSpec | None:
 
 
 def forget_edited() -> None:
-    """Where any of these modules was edited, have all of them imported anew when next asked for."""
-    if all(_says(file) == digest for file, digest in _read.values()):
+    """Have what was edited, and whatever imports it, imported anew when next asked for."""
+    if _read:
+        importlib.invalidate_caches()  # A file may have come within the second of the last look.
+    _forget({name for name, text in _read.items() if text.edited})
+
+
+def forget_namesakes(folder: str) -> None:
+    """Forget modules of other folders that have the names of those in this one."""
+    inside = os.path.join(os.path.realpath(folder), "")
+
+    def is_another(name: str, text: _Text) -> bool:
+        place = os.path.join(inside, name.partition(".")[0])
+        there = os.path.isfile(f"{place}.py") or os.path.isdir(place)
+        return there and not os.path.realpath(text.file).startswith(inside)
+
+    _forget({name for name, text in _read.items() if is_another(name, text)})
+
+
+def _forget(names: set[str]) -> None:
+    """Forget these modules, and those that import them, however far away."""
+    if not names:
         return
-    for name, (file, _) in _read.items():
-        sys.modules.pop(name, None)
-        linecache.cache.pop(file, None)  # Where the translator and tracebacks have the text from.
-    _read.clear()
+    while more := {
+        name
+        for name in _read.keys() - names
+        if any(_means(one, names) for one in _read[name].imports)
+    }:
+        names = names | more
+    # Folders without an `__init__.py`, and what is not made of text, go with what is beside them.
+    tops = {name.partition(".")[0] for name in names}
+    for name in [one for one in sys.modules if one.partition(".")[0] in tops]:
+        del sys.modules[name]
+    for name in [one for one in _read if one.partition(".")[0] in tops]:
+        # Where the translator and tracebacks have the text from.
+        linecache.cache.pop(_read.pop(name).file, None)
 
 
-def _says(file: str) -> bytes | None:
-    try:
-        return _digest(Path(file).read_bytes())
-    except OSError:  # It has gone: whoever imports it is told.
-        return None
-
-
-def _digest(text: bytes) -> bytes:
-    return hashlib.sha256(text).digest()
+def _means(asked: str, names: set[str]) -> bool:
+    """Whether importing a name imports one of these: itself, or a package that it is in."""
+    return any(
+        asked == name or asked.startswith(f"{name}.") or name.startswith(f"{asked}.")
+        for name in names
+    )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bigbar.causes import cause_in
 from bigbar.errors import SettingsError
-from bigbar.from_source import forget_edited, import_from_source_in, spec_of_file
+from bigbar.from_source import forget_edited, forget_namesakes, import_from_source, spec_of_file
 from bigbar.without_charts import import_backtesting
 from bigbar.working_folder import remembering_its
 
@@ -43,6 +43,7 @@ def load_class(path: str) -> type[Strategy]:
         the class is no strategy.
     """
     import_backtesting()
+    import_from_source()
     forget_edited()
     where, name = split_path(path)
     module = _from_file(Path(where)) if is_file(where) else _from_package(where)
@@ -105,7 +106,7 @@ def _from_file(file: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     folder = str(file.parent)
-    import_from_source_in(folder)
+    forget_namesakes(folder)
     # As `python file.py` would: its neighbours can be imported.
     sys.path.insert(0, folder)
     try:
@@ -126,7 +127,6 @@ def _from_file(file: Path) -> ModuleType:
 
 def _from_package(name: str) -> ModuleType:
     folder = os.getcwd()
-    import_from_source_in(folder)
     added = folder not in sys.path
     if added:
         sys.path.append(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pickle
 import py_compile
 import sys
 from collections.abc import Iterator
@@ -37,13 +38,12 @@ class Mine(Strategy):
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What is imported here is gone afterwards, and bytecode would be kept if it were made."""
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    modules, path, folders = set(sys.modules), list(sys.path), set(from_source._finder.folders)
+    modules, path = set(sys.modules), list(sys.path)
     yield
     for name in set(sys.modules) - modules:
-        if name.startswith(("helper", "mine_parts", "bigbar_strategy_", "mine")):
+        if name.startswith(("helper", "mine", "spread", "other", "late", "bigbar_strategy_")):
             del sys.modules[name]
     sys.path[:] = path
-    from_source._finder.folders = folders
     from_source._read.clear()
 
 
@@ -98,6 +98,88 @@ def test_an_edit_counts_in_the_same_process(folder, where, engine, file, old, ne
     assert answer(where, engine) == before
 
 
+def _project(folder: Path, **files: str) -> Path:
+    """A folder with these modules; `_` stands for a folder."""
+    for name, text in files.items():
+        file = folder / f"{name.replace('__', '/')}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return folder
+
+
+def _every(imports: str) -> str:
+    return STRATEGY.replace("from helper import SIZE\nfrom mine_parts.deep import EVERY", imports)
+
+
+def test_an_edit_counts_wherever_a_module_lies(tmp_path):
+    """Without `__init__.py`, behind a link, in a folder beside."""
+    lib = _project(tmp_path / "lib", helper_lib="DEEP = 1\n")
+    outside = _project(tmp_path / "outside", deep="LINKED = 1\n")
+    mine = _project(
+        tmp_path / "mine",
+        spread__helper="SIZE = 1\n",
+        mine_whole__sub__mod="EVERY = 3\n",
+        mine_whole__other="OTHER = 1\n",
+    )
+    (mine / "mine_whole" / "__init__.py").write_text("")
+    (mine / "mine_whole" / "link.py").symlink_to(outside / "deep.py")
+    (mine / "my.py").write_text(_every(
+        f"import sys\nsys.path.insert(0, {str(lib)!r})\n"
+        "from helper_lib import DEEP\nfrom spread import helper\nimport mine_whole.sub.mod\n"
+        "import mine_whole.link\nimport mine_whole.other\n"
+        "SIZE = helper.SIZE\n"
+        "EVERY = mine_whole.sub.mod.EVERY + DEEP + mine_whole.link.LINKED + mine_whole.other.OTHER"
+    ))  # fmt: skip
+    where = f"{mine / 'my.py'}:Mine"
+    seen = [answer(where)]
+    for file, old, new in (
+        (lib / "helper_lib.py", "1", "2"), (mine / "spread/helper.py", "1", "2"),
+        (mine / "mine_whole/sub/mod.py", "3", "5"), (outside / "deep.py", "1", "3"),
+        (mine / "my.py", "== 0", "== 1"),
+    ):  # fmt: skip
+        edit(file, old, new)
+        seen.append(answer(where))
+        assert seen[-1] not in seen[:-1], file
+
+
+def test_helpers_of_one_name_in_two_folders(tmp_path):
+    text = _every("from helper import SIZE, EVERY")
+    for name, size in (("a", 1), ("b", 2)):
+        _project(tmp_path / name, my=text, helper=f"SIZE = {size}\nEVERY = 3\n")
+    one, other = (f"{tmp_path / name / 'my.py'}:Mine" for name in "ab")
+    first, second = answer(one), answer(other)
+    assert first != second
+    assert (answer(one), answer(other)) == (first, second)
+    edit(tmp_path / "a" / "helper.py", "SIZE = 1", "SIZE = 4")
+    assert answer(one) not in (first, second)
+    assert answer(other) == second
+
+
+def test_a_helper_that_comes_later_is_taken(tmp_path):
+    imports = "try:\n    from late import SIZE\nexcept ImportError:\n    SIZE = 1\nEVERY = 3"
+    _project(tmp_path, my=_every(imports))
+    where = f"{tmp_path / 'my.py'}:Mine"
+    before = answer(where)
+    assert load_class(where) is load_class(where)
+    _project(tmp_path, late="SIZE = 2\n")
+    assert answer(where) != before
+    (tmp_path / "late.py").unlink()
+    assert answer(where) == before
+
+
+def test_what_an_edited_module_has_no_part_in_stays(tmp_path):
+    _project(
+        tmp_path, my=_every("from helper import SIZE\nEVERY = 3"), helper="SIZE = 1\n",
+        other_module="class Mine: pass\n",
+    )  # fmt: skip
+    load_class(f"{tmp_path / 'my.py'}:Mine")
+    other = importlib.import_module("other_module")
+    made = other.Mine()
+    edit(tmp_path / "helper.py", "1", "2")
+    load_class(f"{tmp_path / 'my.py'}:Mine")
+    assert type(pickle.loads(pickle.dumps(made))) is other.Mine
+
+
 def test_what_was_not_edited_is_not_imported_again(folder):
     assert load_class("mine.py:Mine") is load_class("mine.py:Mine")
     before = load_class("mine.py:Mine")
@@ -140,11 +222,9 @@ def test_installed_packages_are_imported_as_ever(folder):
 
 
 def test_the_programs_own_and_pythons_own_are_not_theirs():
-    finder = from_source._Finder()
-    finder.folders = {"/", str(Path(bigbar.__file__).parents[1])}
-    for place in (bigbar.__file__, os.__file__):
-        assert not finder._is_here(place)
-    assert finder._is_here("/home/somebody/strategies/mine.py")
+    for place in (bigbar.__file__, os.__file__, "/opt/lib/site-packages/some/module.py"):
+        assert not from_source.is_theirs(place)
+    assert from_source.is_theirs("/home/somebody/strategies/mine.py")
 
 
 def test_a_file_that_has_gone_is_told(folder):
