@@ -26,7 +26,9 @@ def conduct_of(strategy: type, bars: int = 600, span: tuple[int, int] | None = N
     return found
 
 
-@pytest.mark.parametrize("strategy", [traders.Cross, traders.Seeded, traders.AtTheEnd])
+@pytest.mark.parametrize(
+    "strategy", [traders.Cross, traders.Seeded, traders.AtTheEnd, traders.KeepingBooks]
+)
 def test_nothing_is_said_of_a_strategy_that_behaves(strategy: type) -> None:
     found = conduct_of(strategy)
     assert found.sees_future is None

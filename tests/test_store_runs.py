@@ -34,11 +34,11 @@ def kept(store: RunStore, run: int, *finished: Finished, done: int | None = None
         amend_run(connection, run, {"done": count, "failed": failed})
 
 
-def finished_run(store: RunStore, *, state="finished", done=None, **changes) -> int:
+def finished_run(store: RunStore, *, state="finished", done=None, output=None, **changes) -> int:
     owner, found = Owner.of_this_process(), identity(**changes)
     run = store.begin(new_run(found), owner)
     kept(store, run, done=len(found.grid()) if done is None else done)
-    store.end(run, owner, Ending(state))
+    store.end(run, owner, Ending(state, output=output or RunOutput()))
     return run
 
 
@@ -194,6 +194,12 @@ def test_trials_on_the_same_bars(store):
     assert store.trials_on_data(elsewhere, without=last) == 55
     finished_run(store, k_atr=(1.0, 4.0), state="failed")
     assert store.trials_on_data(elsewhere) == 60
+
+
+@pytest.mark.parametrize(("summary", "left"), [({"without_trades": 20}, 4), ({}, 24), (None, 24)])
+def test_what_never_traded_was_no_chance(store, summary, left):
+    finished_run(store, output=RunOutput("told", summary))
+    assert store.trials_on_data(identity(atr_period=(30, 40))) == left
 
 
 def test_trials_of_the_grid_at_hand_are_no_others(store):

@@ -16,7 +16,7 @@ from long import in_a_soak
 import bigbar
 from bigbar.choice import Choice
 from bigbar.data.read import Bars
-from bigbar.errors import DataError
+from bigbar.errors import DataError, NothingCounts
 from bigbar.optimization import Optimization
 from bigbar.outcome import Execution
 from bigbar.pipeline import optimize_bars
@@ -233,3 +233,36 @@ def test_a_strategy_that_lives_on_its_class_is_proved_from_the_class_as_it_was(e
     assert found.best_statistics["Equity Final [$]"] == alone["Equity Final [$]"]
     traders.Growing.count = 0
     traders.Growing.seen.clear()
+
+
+class Mistyped(traders.Cross):
+    """Raises on its first bar."""
+
+    def next(self) -> None:
+        self.quik  # noqa: B018
+
+
+class Waiting(traders.Cross):
+    """Never trades."""
+
+    def next(self) -> None:
+        pass
+
+
+@pytest.mark.slow
+def test_what_gave_no_result_was_no_chance_of_luck(tmp_path: Path) -> None:
+    """A strategy that is put right, run by run, is judged as if it had been right at once."""
+    options: dict[str, Any] = {"fast": [5, 8, 13], "slow": [20, 30], "workers": 1, "verify": 0}
+    options |= {"store": tmp_path / "kept", "engine": "backtesting"}
+    bars = traders.google(400).frame
+    for wrong in (Mistyped, Waiting):
+        with pytest.raises(NothingCounts):
+            bigbar.optimize(bars, wrong, **options)
+    found = bigbar.optimize(bars, traders.Cross, **options)
+    assert found.findings is not None
+    assert found.findings.bootstrap is not None
+    assert found.findings.bootstrap.earlier_trials == 0
+    again = bigbar.optimize(bars, traders.Cross, **options | {"fast": [6, 9]})
+    assert again.findings is not None
+    assert again.findings.bootstrap is not None
+    assert 0 < again.findings.bootstrap.earlier_trials <= 6

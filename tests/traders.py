@@ -124,6 +124,21 @@ class Dice(Cross):
             self.buy()
 
 
+class KeepingBooks(Cross):
+    """Writes into arrays as long as the file, by trade and by price: no indicators of bars."""
+
+    def init(self) -> None:
+        super().init()
+        self.profits = np.zeros(len(self.data))
+        self.met = np.zeros(len(self.data))
+
+    def next(self) -> None:
+        super().next()
+        self.met[int(self.data.Close[-1]) % 50] += 1
+        for place, trade in enumerate(self.closed_trades):
+            self.profits[place] = trade.pl
+
+
 class Restless(Cross):
     """Always in the market; closes and opens again, at one price, when it feels like it."""
 

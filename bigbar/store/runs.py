@@ -239,7 +239,8 @@ class RunStore:
         """How many other combinations earlier runs tried on the same bars.
 
         Runs of the same grid, costs and week edges count once, whatever their engine or version;
-        of a run under the costs at hand, only what the grid at hand has not.
+        of a run under the costs at hand, only what the grid at hand has not. What failed or never
+        traded gave luck no chance.
 
         Parameters
         ----------
@@ -268,10 +269,19 @@ class RunStore:
         for run in farthest.values():
             other = run.identity.tried()
             same = costs == _conditions(run.identity)
-            new = max(0, run.done - (grid.count_shared(other) if same else 0))
+            chances = self._chances(run)
+            new = max(0, chances - (grid.count_shared(other) if same else 0))
             key = canonical([run.identity.parts["grid"], _conditions(run.identity)])
             tried[key] = max(tried.get(key, 0), new)
         return sum(tried.values())
+
+    def _chances(self, run: Run) -> int:
+        """How many of its combinations could have been chosen, as far as it said."""
+        try:
+            idle = (self.output(run).summary or {}).get("without_trades")
+        except StoreError:
+            idle = None
+        return run.done - run.failed - (idle if isinstance(idle, int) else 0)
 
     def version(self) -> int:
         """A number that changes when another program has written."""

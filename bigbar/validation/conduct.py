@@ -27,6 +27,8 @@ from bigbar.validation.tasks import Imap
 from bigbar.worker import desk
 
 if TYPE_CHECKING:
+    from backtesting import Strategy
+
     from bigbar.engines.any_strategy.run import BacktestRun, StrategyRunner
 
 #: Where the file is cut short, as shares of its bars; each cut is moved to just behind a trade.
@@ -107,7 +109,7 @@ class _Examination:
     def __init__(self, file: pd.DataFrame, job: Job, number: int) -> None:
         self._file, self._job, self._point = file, job, job.space[number]
         first, self._second = self._runner(len(file)), self._runner(len(file))
-        self._whole = first.run(self._point)
+        self._whole, self._series = self._run(first, len(file))
         first.restore_class()
         self.changed = first.changed_class_attributes
 
@@ -118,12 +120,22 @@ class _Examination:
         options = {**self._job.account.options, "finalize_trades": False}
         return StrategyRunner(self._file.iloc[:bars], self._job.spec.strategy, **options)
 
+    def _run(self, runner: StrategyRunner, bars: int) -> tuple[BacktestRun, dict[Any, _Series]]:
+        """A run, and the series that its `init` made; what `next` keeps is no indicator."""
+        made: dict[Any, _Series] = {}
+
+        def init(strategy: Strategy) -> None:
+            strategy.init()
+            made.update(_series(strategy, bars))
+
+        return runner.run(self._point, init), made
+
     def second_run(self) -> str | None:
         """What differs when the same is run again."""
-        again = self._second.run(self._point)
-        self._second.restore_class()
         bars = len(self._file)
-        ours, theirs = _series(self._whole, bars), _series(again, bars)
+        again, theirs = self._run(self._second, bars)
+        self._second.restore_class()
+        ours = self._series
         for key in ours.keys() & theirs.keys():
             bar = _first_difference(ours[key].values, theirs[key].values)
             if bar is not None:
@@ -142,20 +154,19 @@ class _Examination:
         for bars in _cuts(exits, len(self._file)):
             runner = self._runner(bars)
             try:
-                cut = runner.run(self._point)
+                cut, short = self._run(runner, bars)
             except Exception:  # The file is too short for it: that is no look ahead.
                 continue
             finally:
                 runner.restore_class()
             compared.append(bars)
-            seen = self._difference(cut, bars)
+            seen = self._difference(cut, short, bars)
             if seen is not None:
                 return f"{seen} if the file ends at {self._bar(bars - 1)}", tuple(compared)
         return None, tuple(compared)
 
-    def _difference(self, cut: BacktestRun, bars: int) -> str | None:
-        short = _series(cut, bars)
-        for key, series in _series(self._whole, len(self._file)).items():
+    def _difference(self, cut: BacktestRun, short: dict[Any, _Series], bars: int) -> str | None:
+        for key, series in self._series.items():
             its, known = short.get(key), series.values[..., :bars]
             if its is None or its.values.shape != known.shape:
                 continue  # Made another way on fewer bars: its trades tell.
@@ -221,19 +232,19 @@ class _Series:
     values: NDArray[Any]
 
 
-def _series(run: BacktestRun, bars: int) -> dict[Any, _Series]:
-    """All of a strategy's, declared by `self.I` or not."""
+def _series(strategy: Strategy, bars: int) -> dict[Any, _Series]:
+    """All that a strategy has by now, declared by `self.I` or not; copies of them."""
     from backtesting._util import _Array
 
     found: dict[Any, _Series] = {}
-    for place, array in enumerate(run.strategy._indicators):
+    for place, array in enumerate(strategy._indicators):
         name = getattr(array, "name", None) or f"number {place + 1}"
-        found[place] = _Series(f"the indicator {name}", np.asarray(array))
-    for name, value in vars(run.strategy).items():
+        found[place] = _Series(f"the indicator {name}", np.array(array))
+    for name, value in vars(strategy).items():
         if name.startswith("_") or isinstance(value, _Array):
             continue
         if isinstance(value, np.ndarray | pd.Series) and value.shape[:1] == (bars,):
-            found[name] = _Series(f"{type(run.strategy).__name__}.{name}", np.asarray(value).T)
+            found[name] = _Series(f"{type(strategy).__name__}.{name}", np.array(value).T)
     return found
 
 

@@ -155,13 +155,17 @@ class StrategyRunner:
         """Of the bars that take part."""
         return self._prices.index
 
-    def run(self, parameters: Mapping[str, Any]) -> BacktestRun:
+    def run(
+        self, parameters: Mapping[str, Any], init: Callable[[Strategy], object] = _init
+    ) -> BacktestRun:
         """One backtest.
 
         Parameters
         ----------
         parameters : mapping of str to object
             Class attributes of the strategy, and the values to run with.
+        init : callable, optional
+            As of `ready`.
 
         Returns
         -------
@@ -180,7 +184,7 @@ class StrategyRunner:
         warned = Warned()
         try:
             with keeping(warned), in_its_folder(self._strategy.__module__):
-                strategy, broker, data, start = self.ready(parameters)
+                strategy, broker, data, start = self.ready(parameters, init)
                 bars = self._bars_of(data) if known and type(broker) is _Broker else None
                 play(strategy, broker, data, start=start, finalize=self._finalize, bars=bars)
         finally:
