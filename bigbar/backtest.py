@@ -191,9 +191,8 @@ class Backtest(backtesting.Backtest):
             If the engine and `backtesting.py` disagree about the best combination.
         """
         own, parameters = self._parted(kwargs)
-        self._last, self._why_none = None, _UNFINISHED
         if method in ("sambo", "skopt"):
-            self._why_none = _BY_SAMBO
+            self._last, self._why_none = None, _BY_SAMBO
             return super().optimize(
                 maximize=maximize,
                 method=_sambo(method),
@@ -211,6 +210,7 @@ class Backtest(backtesting.Backtest):
         space = space_of(parameters, constraint, max_tries, random_state)
         check_names(self._strategy, parameters)
         attributes = ClassAttributes(self._strategy)  # As the workers will see them.
+        self._last, self._why_none = None, _UNFINISHED
         with passed_on():
             self._last = self._carried_out(space, choice, own)
         self._tell_failures(self._last)

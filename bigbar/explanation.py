@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from bigbar.command_line import Parser
 from bigbar.data.read import read_bars
 from bigbar.errors import BigBarError, SettingsError
 from bigbar.instead import instead_of
+from bigbar.paragraphs import paragraph
 from bigbar.printable import one_line, printable
 from bigbar.streams import Listened, any_encoding, let_go, open_missing_streams, say
 from bigbar.user_code import checked_class, load_class
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 #: Made bars that a strategy is looked at with where none are given.
 _MADE_BARS = 2000
+
+#: Narrower than that no reason is broken, however narrow the terminal is.
+_LEAST_ROOM = 60
 
 #: What a line of code may be.
 COMPILED, HOISTED, IN_THE_WAY = "compiled", "once a bar", "in the way"
@@ -92,12 +97,15 @@ class Explanation:
             head = f"{self.title} compiles" + (
                 "; bars on which nothing can happen are left out" if self.hops else ""
             )
+        room = max(_LEAST_ROOM, shutil.get_terminal_size().columns)
         width = max((len(str(one.line)) for one in self.lines), default=1)
         told = [head]
         for one in self.lines:
             told.append(f"{one.line:>{width}}  {one.what:<10}  {one.code}".rstrip())
             if one.why:
-                told.append(f"{'':>{width}}  {'':<10}  ^ {one.why}")
+                # Below where the code begins.
+                before = " " * (width + 14 + len(one.code) - len(one.code.lstrip()))
+                told.append(paragraph(one.why, room, first=f"{before}^ ", indent=f"{before}  "))
         if self.reason and not any(one.why for one in self.lines):
             told.append(self.reason)
         return "\n".join(told)

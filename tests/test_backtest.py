@@ -642,6 +642,15 @@ def test_one_that_remembers_earlier_runs():
     assert len(Counting.runs) == 2
 
 
+def test_what_is_refused_leaves_what_was_found():
+    backtest = bigbar.Backtest(BARS, Slow)
+    backtest.optimize(n1=[3])
+    found = backtest.last
+    with pytest.raises((AttributeError, ValueError), match="n3"):
+        backtest.optimize(n3=[3])
+    assert backtest.last is found
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_ctrl_c_is_a_keyboard_interrupt():

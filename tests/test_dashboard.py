@@ -228,6 +228,9 @@ def test_the_list_has_the_light_of_each_verdict(runs: Path, tmp_path: Path):
     assert (light.headline, light.mark != "") == (headline, True)
     with dashboard(folder) as server:
         text = server.ask("/").text
+        pages = [server.ask(f"/runs/3{tab}").text for tab in ("", "/report")]
+    for page in pages:
+        assert f'<p class="lead worth {light.light}">{light.mark} {headline}</p>' in page
     found = re.findall(r'<span class="worth (\w+)" title="([^"]*)">([^<]*)</span>', text)
     assert found == [(light.light, headline, f"{light.mark} {light.meaning}")]
     assert server.said == []

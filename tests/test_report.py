@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from backtesting.test import EURUSD
+from made_findings import walk_forward
 from small_run import small_outcome
 
 from bigbar.choice import Choice
@@ -81,6 +82,25 @@ def test_the_verdict_stands_in_the_answer_and_its_lines_in_the_details():
     assert shown.count("Verdict: luck.") == 1
     assert "\n✗ Verdict: luck.\n" in answer(outcome, files=[])
     assert "You tried" not in answer(outcome, files=[])
+
+
+def test_what_was_walked_forward_over_is_told_with_the_verdict():
+    outcome = small_outcome()
+    found = replace(walk_forward(1.62), t_statistic=0.2)
+    outcome.findings = Findings(verdict=VERDICT, walk_forward=found)
+    text = answer(outcome, files=[])
+    assert "\nWalk-forward: +1.6 % (t 0.2; above 2 is strong).\n" in text
+
+
+@pytest.mark.parametrize(
+    ("verification", "said"),
+    [(None, "Stopped while replaying; every combination had been finished."),
+     (Verification(12, 12), "Stopped before there was a verdict; every")],
+)  # fmt: skip
+def test_where_it_was_stopped(verification, said):
+    outcome = small_outcome()
+    outcome.stopped_by, outcome.verification = 2, verification
+    assert answer(outcome, files=[]).startswith(said)
 
 
 def test_without_a_verdict_the_costs_have_a_line_of_their_own():
@@ -328,8 +348,8 @@ def test_failures_are_named():
 @pytest.mark.parametrize(
     ("found", "verify", "words"),
     [
-        (None, 20, "not verified"),
-        (None, 0, "not verified (--verify 0)"),
+        (None, 20, "nothing"),
+        (None, 0, "nothing (--verify 0)"),
         (Verification(1, 1), 20, "1 combination replayed through"),
         (
             Verification(3, 21),

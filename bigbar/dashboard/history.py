@@ -16,6 +16,7 @@ from bigbar.dashboard.overview import Glance
 from bigbar.dashboard.present import duration_text, objective_text, summary_of
 from bigbar.errors import InputError
 from bigbar.history.tables import parameters_named
+from bigbar.history.verdicts import light_of
 from bigbar.printable import one_line, printable
 from bigbar.report.files import PAGE
 from bigbar.report.ownership import is_named, kind_of, receipt_in
@@ -164,7 +165,13 @@ class Report(Handler):
             run = store.run(number)
             text = printable(show(store, run).text)
             page = report_of(self.application.runs.folder, run)
-            return {"run": run, "now": summary_of(run), "said": text_of(text), "page": page}
+            return {
+                "run": run,
+                "now": summary_of(run),
+                "light": light_of(store, run),
+                "said": text_of(text),
+                "page": page,
+            }
 
 
 class ReportPage(Handler):

@@ -14,6 +14,7 @@ from bigbar.dashboard.following import Following
 from bigbar.dashboard.handler import NUMBER, Handler, json_text
 from bigbar.dashboard.present import facts_of, summary_of, values_of
 from bigbar.errors import InputError
+from bigbar.history.verdicts import light_of
 from bigbar.printable import one_line
 from bigbar.store.records import NONSENSE
 
@@ -35,7 +36,8 @@ class RunPage(Handler):
     def _values(self, number: int) -> dict[str, Any]:
         with self.application.runs.open() as store:
             run = store.run(number)
-            return {"run": run, "now": summary_of(run), "facts": facts_of(run)}
+            light = light_of(store, run)
+            return {"run": run, "now": summary_of(run), "light": light, "facts": facts_of(run)}
 
 
 class RunNow(Handler):

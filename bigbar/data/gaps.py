@@ -39,8 +39,9 @@ def gap_notes(index: pd.DatetimeIndex) -> list[str]:
         return []
     at = int(long[np.argmax(gaps[long])])
     days = gaps[at] / _NS_PER_DAY
+    for_days = f"{days:,.0f}" if days >= 100 else f"{days:.3g}"
     others = f", and {counted(len(long) - 1, 'more such gap')}" if len(long) > 1 else ""
     return [
-        f"no bar for {days:,.3g} days, from {index[at]:%Y-%m-%d %H:%M} to "
+        f"no bar for {for_days} days, from {index[at]:%Y-%m-%d %H:%M} to "
         f"{index[at + 1]:%Y-%m-%d %H:%M}{others}: a part of the file may be missing"
     ]

@@ -7,6 +7,7 @@ All indexes have nanosecond resolution (`datetime64[ns]`), whatever the file's o
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -60,6 +61,9 @@ from bigbar.data.zone_columns import refuse_finer
 from bigbar.errors import DataError
 
 COLUMNS = (*PRICES, "Volume")
+
+#: How a time ends that is in UTC as it is.
+_IN_UTC = re.compile(r"(Z|UTC|GMT|[+-]00:?00)\s*$", re.IGNORECASE)
 _NS_PER_DAY = 86_400 * 10**9
 _LONGEST_SHOWN = 60
 
@@ -207,6 +211,8 @@ def _bars_of_text(
         notes.append("times without UTC offset: read as UTC")
     else:
         index = index.tz_localize("UTC")
+        if columns.kinds[0] == TimeKind.OFFSET and not _IN_UTC.search(file.dialect.example):
+            notes.append("times are kept in UTC: a strategy sees hours of UTC")
     values = np.array([*columns.prices, columns.volume])
     try:
         for position, cells in columns.others.items():

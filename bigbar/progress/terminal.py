@@ -118,7 +118,7 @@ class Terminal(Listener):
     def forecast(self, budget: Budget) -> None:
         expected = budget.forecast
         text = (
-            f"about {as_seconds(expected.seconds)}, {as_bytes(expected.memory)} of memory "
+            f"about {as_seconds(expected.seconds)} in all, {as_bytes(expected.memory)} of memory "
             f"({as_bytes(expected.shared)} of it shared)"
         )
         if expected.disk:

@@ -88,9 +88,11 @@ def _stopped(outcome: Outcome) -> list[str]:
     if not outcome.complete:
         of = counted(outcome.total, "combination")
         return [f"Stopped after {outcome.reached:,} of {of}."]
-    if outcome.stopped_by is not None:
+    if outcome.stopped_by is None:
+        return []
+    if outcome.verification is None:
         return ["Stopped while replaying; every combination had been finished."]
-    return []
+    return ["Stopped before there was a verdict; every combination had been finished."]
 
 
 def _headline(outcome: Outcome) -> str:
@@ -180,6 +182,8 @@ def _verdict(outcome: Outcome, findings: Findings, width: int) -> str:
         lines.append(wording.why(outcome.reached, findings.bootstrap))
     if findings.holdout is not None and findings.holdout.openings > 1:
         lines.append(wording.on_unseen(findings.holdout))
+    if findings.walk_forward is not None:
+        lines.append(wording.walked(findings.walk_forward))
     lines += [
         wording.foresight(findings.conduct),
         wording.unsteady(findings.conduct),
@@ -244,7 +248,7 @@ def verification_text(outcome: Outcome, *, brief: bool = False) -> str:
     """The verification, in a line; in brief without how much was compared."""
     found = outcome.verification
     if found is None:
-        return "not verified" + ("" if outcome.execution.verify else " (--verify 0)")
+        return "nothing" + ("" if outcome.execution.verify else " (--verify 0)")
     replayed = (
         f"{counted(found.combinations - found.before, 'combination')} replayed through "
         f"backtesting.py{f', {found.before} before' if found.before else ''}"

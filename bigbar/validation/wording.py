@@ -195,13 +195,7 @@ def unseen(
     else:
         parts = [on_unseen(holdout)]
     if walk_forward is not None:
-        t = walk_forward.t_statistic
-        told = (
-            "no trade"
-            if math.isnan(t)
-            else f"{_change(walk_forward.total_return)} (t {signs(f'{t:.1f}')}; above 2 is strong)"
-        )
-        parts.append(f"Walk-forward: {told}.")
+        parts.append(walked(walk_forward))
     elif pbo is not None:
         has_robust = plateau is not None and plateau.robust is not None
         advice = "; prefer the robust choice" if pbo.pbo > 0.5 and has_robust else ""
@@ -210,6 +204,15 @@ def unseen(
             f"other half (probability of overfitting){advice}."
         )
     return " ".join(parts)
+
+
+def walked(found: WalkForward) -> str:
+    """What optimizing again and again, and trading on what came next, would have made."""
+    t = found.t_statistic
+    if math.isnan(t):
+        return "Walk-forward: no trade."
+    made = _change(found.total_return)
+    return f"Walk-forward: {made} (t {signs(f'{t:.1f}')}; above 2 is strong)."
 
 
 def on_unseen(holdout: Holdout) -> str:
