@@ -168,6 +168,11 @@ def test_a_deleted_run_gives_its_room_back(store):
         store.delete(number)
 
 
+def test_it_began_before_it_was_written_down(store):
+    number = store.begin(new_run(), Owner.of_this_process(), ago=5.0)
+    assert 5.0 <= (datetime.now(UTC) - store.run(number).started).total_seconds() < 60.0
+
+
 def test_a_running_one_is_not_deleted(store):
     number = store.begin(new_run(), Owner.of_this_process())
     with pytest.raises(SettingsError, match="is running; stop it"):

@@ -390,7 +390,8 @@ class StoreRecorder(Recorder):
         elif self._policy.needs_store and run is not None:
             raise SettingsError(f"run {run.id} is being run by another process; wait for its end")
         else:
-            carried.run = store.begin(new, self._owner)
+            # Choosing an engine took its time before there was anything to write down.
+            carried.run = store.begin(new, self._owner, ago=time.monotonic() - self._begun)
         finished = [one for one in same if one.state == "finished" and one.id != carried.run]
         carried.earlier = next(
             (one for one in finished if one.result_sha256 and not one.failed), None

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bigbar.store.fingerprint import canonical
@@ -96,8 +96,10 @@ def read_output(connection: sqlite3.Connection, run: Run) -> RunOutput:
     return RunOutput(answer, summary, timings or {}, metrics)
 
 
-def insert_run(connection: sqlite3.Connection, new: NewRun, owner: Owner) -> int:
-    """Write down that a run begins, inside a transaction; returns its id."""
+def insert_run(
+    connection: sqlite3.Connection, new: NewRun, owner: Owner, *, ago: float = 0.0
+) -> int:
+    """Write down that a run begins, or began so many seconds ago, inside a transaction; its id."""
     identity = new.identity
     number = connection.execute(
         "INSERT INTO runs (fingerprint, context, bars_sha256, state, owner, seen, started,"
@@ -106,7 +108,7 @@ def insert_run(connection: sqlite3.Connection, new: NewRun, owner: Owner) -> int
         " VALUES (?, ?, ?, 'running', ?, ?, ?, 0.0, ?, 0, 0, ?, ?, ?, ?, ?, ?, '', '')",
         (
             identity.fingerprint, identity.context, identity.bars_sha256, owner.text(),
-            time.time(), now(), identity.combinations, canonical(identity.parts),
+            time.time(), now(ago=ago), identity.combinations, canonical(identity.parts),
             *columns_asked(new).values(),
         ),
     ).lastrowid  # fmt: skip
@@ -174,6 +176,6 @@ def json_or_none(value: dict[str, Any] | None) -> str | None:
     return None if value is None else json.dumps(value)
 
 
-def now() -> str:
-    """The time as it is stored."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def now(*, ago: float = 0.0) -> str:
+    """The time, or that of so many seconds ago, as it is stored."""
+    return (datetime.now(UTC) - timedelta(seconds=ago)).isoformat(timespec="milliseconds")

@@ -314,10 +314,10 @@ class RunStore:
 
     # ---------------------------------------------------------------------------------- writing
 
-    def begin(self, new: NewRun, owner: Owner) -> int:
-        """Write down that a run begins; returns its id."""
+    def begin(self, new: NewRun, owner: Owner, *, ago: float = 0.0) -> int:
+        """Write down that a run begins, or began so many seconds ago; returns its id."""
         with explained(self.path), transaction(self._connection):
-            return insert_run(self._connection, new, owner)
+            return insert_run(self._connection, new, owner, ago=ago)
 
     def claim(self, number: int, new: NewRun, owner: Owner) -> bool:
         """Continue a run, unless another process is at it.
