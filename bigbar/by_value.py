@@ -11,8 +11,14 @@ from typing import Any
 from bigbar.errors import SettingsError
 
 
-def pickled_by_value(thing: object) -> bytes:
+def pickled_by_value(thing: object, *, edited: types.ModuleType | None = None) -> bytes:
     """An object as any process can load it by `pickle`.
+
+    Parameters
+    ----------
+    thing : object
+    edited : module, optional
+        Whose file says something else by now: what is of it is sent as well, not its name.
 
     Raises
     ------
@@ -22,7 +28,13 @@ def pickled_by_value(thing: object) -> bytes:
     import cloudpickle  # Only here: most strategies can be imported.
 
     try:
-        return pickle.dumps(_Sent(bytes(cloudpickle.dumps(thing)), *_sources_of(thing)))
+        if edited is not None:
+            cloudpickle.register_pickle_by_value(edited)
+        try:
+            return pickle.dumps(_Sent(bytes(cloudpickle.dumps(thing)), *_sources_of(thing)))
+        finally:
+            if edited is not None:
+                cloudpickle.unregister_pickle_by_value(edited)
     except Exception as problem:
         raise SettingsError(
             f"{getattr(thing, '__qualname__', thing)!s} cannot be sent to other processes "

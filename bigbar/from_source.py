@@ -163,6 +163,44 @@ def forget_edited() -> None:
     _forget({name for name, text in _read.items() if text.edited})
 
 
+def was_edited(kind: type) -> bool:
+    """Whether the file of a class says something else by now than what was imported.
+
+    Of a module that was not compiled here, as far as the functions of the class tell.
+    """
+    text = _read.get(kind.__module__)
+    if text is not None:
+        return text.edited
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
+    if not is_theirs(file):
+        return False
+    try:
+        top = compile(Path(file).read_bytes(), file, "exec", dont_inherit=True)
+    except (OSError, SyntaxError, ValueError):
+        return True
+    now = {code.co_qualname: code for code in _codes_in(top)}
+    functions = (getattr(one, "__func__", one) for one in vars(kind).values())
+    codes = [one.__code__ for one in functions if hasattr(one, "__code__")]
+    return any(_differs(code, now.get(code.co_qualname)) for code in codes)
+
+
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield one
+            yield from _codes_in(one)
+
+
+def _differs(one: CodeType, other: CodeType | None) -> bool:
+    """Whether two functions do another thing, wherever in their files they stand."""
+    return other is None or _does(one) != _does(other)
+
+
+def _does(code: CodeType) -> tuple[object, ...]:
+    consts = [_does(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return code.co_code, code.co_names, code.co_varnames, consts
+
+
 def forget_namesakes(folder: str) -> None:
     """Forget modules of other folders that have the names of those in this one."""
     inside = os.path.join(os.path.realpath(folder), "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import pickle
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from bigbar.account import Account
 from bigbar.by_value import pickled_by_value
 from bigbar.errors import SettingsError
+from bigbar.from_source import was_edited
 from bigbar.parameter import Parameter, several
 from bigbar.printable import shown
 from bigbar.space import Space
@@ -106,7 +108,8 @@ class StrategySpec:
         checked = checked_class(strategy, getattr(strategy, "__qualname__", shown(strategy)))
         path = importable_path(checked)
         name = path or f"{checked.__module__}:{checked.__qualname__}"
-        spec = cls(name, None if path else pickled_by_value(checked))
+        edited = sys.modules.get(checked.__module__) if was_edited(checked) else None
+        spec = cls(name, None if path else pickled_by_value(checked, edited=edited))
         _known[spec] = checked
         return spec
 

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from bigbar.causes import cause_in
 from bigbar.errors import SettingsError
-from bigbar.from_source import forget_edited, forget_namesakes, import_from_source, spec_of_file
+from bigbar.from_source import (
+    forget_edited,
+    forget_namesakes,
+    import_from_source,
+    spec_of_file,
+    was_edited,
+)
 from bigbar.without_charts import import_backtesting
 from bigbar.working_folder import remembering_its
 
@@ -67,14 +73,17 @@ def is_file(where: str) -> bool:
 
 
 def importable_path(strategy: type) -> str | None:
-    """The path by which any process can import a class; None where there is none."""
+    """The path by which any process can import a class; None where there is none.
+
+    Nor is there one where the file was edited since: a process that imports it now has another.
+    """
     module = sys.modules.get(strategy.__module__)
     if module is None or strategy.__module__ == "__main__":
         return None
     found: Any = module
     for part in strategy.__qualname__.split("."):
         found = getattr(found, part, None)
-    if found is not strategy:
+    if found is not strategy or was_edited(strategy):
         return None
     file = getattr(module, "__file__", None)
     if strategy.__module__.startswith(_PREFIX) and file:

@@ -232,3 +232,22 @@ def test_a_file_that_has_gone_is_told(folder):
     (folder / "helper.py").unlink()
     with pytest.raises(SettingsError, match="No module named 'helper'"):
         load_class("mine.py:Mine")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["backtesting", "auto"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_class_of_the_session_stays_what_was_imported(folder, method, engine):
+    """Whoever has imported it has the class of then; so do the workers, however they start."""
+    sys.path.insert(0, str(folder))
+    kind = importlib.import_module("mine").Mine
+    alone = bigbar.Backtest(GOOG.iloc[:300], kind).run(n=20)
+    edit(folder / "mine.py", "% self.n == 0", "% self.n == 1")
+    found = bigbar.optimize(
+        GOOG.iloc[:300], kind, n=[20, 30], engine=engine, workers=2, verify=2, validate=False,
+        start_method=method,
+    )  # fmt: skip
+    assert found.table()["Equity Final [$]"].iloc[0] == alone["Equity Final [$]"]
+    assert found.table()["# Trades"].iloc[0] == alone["# Trades"]
+    edit(folder / "mine.py", "% self.n == 1", "% self.n == 0")
+    assert not from_source.was_edited(kind)
