@@ -45,3 +45,8 @@ def test_common_refusals(why, code, instead):
 
 def test_nothing_is_made_up():
     assert instead_of("(yield 1)", "Yield is not known") == ""
+
+
+def test_names_are_those_that_were_written(why):
+    told = why("        self.mine = [trade for trade in self.trades if trade.is_long]")
+    assert told.startswith("`trade`: ")

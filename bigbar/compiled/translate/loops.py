@@ -12,6 +12,7 @@ from typing import Any
 from bigbar.compiled.translate.builder import ORDERS, Joined
 from bigbar.compiled.translate.expressions import condition, number, translate
 from bigbar.compiled.translate.places import member
+from bigbar.compiled.translate.refusal import renamed
 from bigbar.compiled.translate.states import CHANGES
 from bigbar.compiled.translate.unit import Unit, described
 from bigbar.compiled.translate.values import (
@@ -288,5 +289,5 @@ def _renamed(node: Any) -> Any:
     node = copy.deepcopy(node)
     for one in ast.walk(node):
         if isinstance(one, ast.Name) and one.id in own:
-            one.id += ending
+            renamed(one, one.id + ending)
     return node

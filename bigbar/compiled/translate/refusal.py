@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,17 @@ class CannotCompile(Exception):
         self.refusal = refusal
 
 
+def renamed(name: ast.Name, new: str) -> None:
+    """Give a name another one in the translation; messages have the one that was written."""
+    name.written = getattr(name, "written", name.id)  # type: ignore[attr-defined]
+    name.id = new
+
+
 def shown(node: ast.AST) -> str:
-    """The code of a node on one line, shortened."""
+    """The code of a node as it was written, on one line, shortened."""
+    node = copy.deepcopy(node)
+    for one in ast.walk(node):
+        if isinstance(one, ast.Name):
+            one.id = getattr(one, "written", one.id)
     text = " ".join(ast.unparse(node).split())
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
