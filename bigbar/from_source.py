@@ -206,11 +206,15 @@ def forget_namesakes(folder: str) -> None:
     inside = os.path.join(os.path.realpath(folder), "")
 
     def is_another(name: str, text: _Text) -> bool:
-        place = os.path.join(inside, name.partition(".")[0])
-        there = os.path.isfile(f"{place}.py") or os.path.isdir(place)
-        return there and not os.path.realpath(text.file).startswith(inside)
+        return not os.path.realpath(text.file).startswith(inside) and holds(folder, name)
 
     _forget({name for name, text in _read.items() if is_another(name, text)})
+
+
+def holds(folder: str, name: str) -> bool:
+    """Whether a module, or the package that it is in, is in a folder."""
+    place = Path(folder, name.partition(".")[0])
+    return place.with_name(f"{place.name}.py").is_file() or any(place.glob("*.py"))
 
 
 def _forget(names: set[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import importlib
@@ -9,6 +10,7 @@ import importlib.util
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from bigbar.errors import SettingsError
 from bigbar.from_source import (
     forget_edited,
     forget_namesakes,
+    holds,
     import_from_source,
     spec_of_file,
     was_edited,
@@ -114,12 +117,8 @@ def _from_file(file: Path) -> ModuleType:
         raise SettingsError(f"--strategy: {file} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    folder = str(file.parent)
-    forget_namesakes(folder)
-    # As `python file.py` would: its neighbours can be imported.
-    sys.path.insert(0, folder)
     try:
-        with remembering_its(name):
+        with _first_on_path(str(file.parent)), remembering_its(name):
             spec.loader.exec_module(module)
     except BaseException as problem:
         sys.modules.pop(name, None)
@@ -127,20 +126,30 @@ def _from_file(file: Path) -> ModuleType:
             advice = _as_part_of_a_package(file) if "relative import" in str(problem) else ""
             raise SettingsError(_import_problem(str(file), problem) + advice) from problem
         raise
+    return module
+
+
+@contextlib.contextmanager
+def _first_on_path(folder: str) -> Iterator[None]:
+    """As `python file.py` would: what is in the folder can be imported, before all else."""
+    forget_namesakes(folder)
+    sys.path.insert(0, folder)
+    try:
+        yield
     finally:
         sys.path.remove(folder)
         if folder not in sys.path:  # For what is imported later, inside a function.
             sys.path.append(folder)
-    return module
 
 
 def _from_package(name: str) -> ModuleType:
     folder = os.getcwd()
-    added = folder not in sys.path
-    if added:
+    if folder not in sys.path:
         sys.path.append(folder)
+    # Of another project, where one process works on several.
+    first = _first_on_path(folder) if holds(folder, name) else contextlib.nullcontext()
     try:
-        with remembering_its(name):
+        with first, remembering_its(name):
             return importlib.import_module(name)
     except ModuleNotFoundError as problem:
         if problem.name and (name == problem.name or name.startswith(f"{problem.name}.")):

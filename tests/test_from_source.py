@@ -155,6 +155,17 @@ def test_helpers_of_one_name_in_two_folders(tmp_path):
     assert answer(other) == second
 
 
+def test_packages_of_one_name_in_two_working_folders(tmp_path, monkeypatch):
+    seen = []
+    for name, size in (("a", 1), ("b", 2), ("a", 1)):
+        text = _every(f"SIZE, EVERY = {size}, 3")
+        folder = _project(tmp_path / name, mine_pack__mod=text)
+        (folder / "mine_pack" / "__init__.py").write_text("")
+        monkeypatch.chdir(folder)
+        seen.append(answer("mine_pack.mod:Mine"))
+    assert seen[0] == seen[2] != seen[1]
+
+
 def test_a_helper_that_comes_later_is_taken(tmp_path):
     imports = "try:\n    from late import SIZE\nexcept ImportError:\n    SIZE = 1\nEVERY = 3"
     _project(tmp_path, my=_every(imports))
