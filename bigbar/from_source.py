@@ -172,7 +172,7 @@ def was_edited(kind: type) -> bool:
     if text is not None:
         return text.edited
     file = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
-    if not is_theirs(file):
+    if not file or not is_theirs(file):
         return False
     try:
         top = compile(Path(file).read_bytes(), file, "exec", dont_inherit=True)

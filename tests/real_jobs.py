@@ -101,17 +101,12 @@ def check_same(ours: Any, reference: Any, numbers: Sequence[int]) -> None:
 
 
 def check_same_trades(ours: pd.DataFrame, expected: pd.DataFrame) -> None:
-    """Every column of the closed trades is the same, to the bit.
-
-    Whether a whole number is one of Python's or a float is not: `_trades` has both.
-    """
+    """Every column of the closed trades is the same, to the bit."""
     assert list(ours.columns) == list(TRADE_COLUMNS)
     assert len(ours) == len(expected)
     if not len(ours):  # Columns without entries may be of different kinds.
         return
-    pd.testing.assert_frame_equal(
-        ours, expected, check_exact=True, check_freq=False, check_dtype=False
-    )
+    pd.testing.assert_frame_equal(ours, expected, check_exact=True, check_freq=False)
 
 
 def check_same_rows(ours: NDArray[np.float64], expected: NDArray[np.float64]) -> None:

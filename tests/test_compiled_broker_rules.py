@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from any_strategies import of_known_versions
+from backtesting import Backtest, Strategy
+from backtesting.test import GOOG
 from broker_checks import QUIET, bars, check
 from monkeys import (
     ACT,
@@ -34,6 +36,7 @@ from monkeys import (
     compiled_monkey,
 )
 
+import bigbar
 from bigbar.account import Account
 from bigbar.compiled.broker.state import (
     E_ASSERT,
@@ -206,3 +209,32 @@ REFUSED = {
 def test_what_the_broker_refuses(deed, error):
     first = [{"bar": 1}] if deed["bar"] == 2 else []
     assert check(plan(bars(QUIET, QUIET, QUIET), *first, deed)) == error
+
+
+class Parting(Strategy):
+    """Closes parts of its trades, by a share or by an order against them."""
+
+    share = 0.5
+
+    def init(self) -> None:
+        pass
+
+    def next(self) -> None:
+        if len(self.data) % 20 == 0:
+            self.buy(size=10)
+        elif len(self.data) % 20 == 5 and self.share > 0.0:
+            self.position.close(self.share)
+        elif len(self.data) % 20 == 5:
+            self.sell(size=4)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.99, 1.0, -1.0])
+def test_sizes_are_of_the_kind_that_the_broker_has(share: float) -> None:
+    """Floats after `close` of a part, whole numbers after an order against a part."""
+    bars_ = GOOG.iloc[:300]
+    found = bigbar.optimize(
+        bars_, Parting, share=[share], engine="compiled", workers=1, verify=1, validate=False
+    )
+    known = Backtest(bars_, Parting, finalize_trades=False).run(share=share)._trades
+    assert found.trades["Size"].dtype == known["Size"].dtype
+    assert found.trades["Size"].tolist() == known["Size"].tolist()

@@ -33,6 +33,7 @@ from bigbar.compiled.broker.state import (
     OSTOP,
     OTAG,
     OTP,
+    PARTED,
     PINV,
     PRICE,
     PSIZE,
@@ -125,6 +126,8 @@ def close_by_order(f, n, T, Ti, o, contingent, price, is_python, bar):  # type: 
     # By an earlier order a part of the trade may be closed already, or all of it.
     size = math.copysign(min(abs(T[t, TSIZE]), abs(size)), size)
     if Ti[t, TALIVE]:
+        if abs(size) < abs(T[t, TSIZE]):
+            n[PARTED] = 1
         trade_reduce(f, n, T, Ti, t, price, is_python, size, bar)
     if contingent:
         if n[OALIVE + o]:

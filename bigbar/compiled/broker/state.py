@@ -37,8 +37,10 @@ NF = _F + CAP * 5
 
 # `n`: waiting orders, open trades, closed trades, trades so far; slots that are free, and that will
 # be in the next bar; the error; the bar; the account's rules; rows of the tables; orders so far,
-# and segments of equity.
-NORD, NTR, NCL, NTAB, NFREE, NPEND, ERR, BAR, TOC, HEDGE, EXCL, TCAP, PLACED, NSEG = range(14)
+# and segments of equity; 1 once a part of a trade was closed: the broker's sizes are floats then.
+NORD, NTR, NCL, NTAB, NFREE, NPEND, ERR, BAR, TOC, HEDGE, EXCL, TCAP, PLACED, NSEG, PARTED = range(
+    15
+)
 _N = 16
 # Of each order: whether it waits, its parent trade or -1, its tag, which order of the run it is.
 # In order: the slots that are free or will be, those in the queue, and those being processed.

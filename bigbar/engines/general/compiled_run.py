@@ -45,6 +45,7 @@ class CompiledRun:
         self._parameters, self._first_bar = parameters, first_bar
         self._close = machine.market[at.CLOSE]
         self._segments = machine.segments[: machine.n[at.NSEG]].copy()
+        self._parted = bool(machine.n[at.PARTED])
         closed = machine.Ti[: machine.n[at.NCL], at.TCLOSED]
         self._T, self._Ti = machine.T[closed], machine.Ti[closed]
 
@@ -79,7 +80,7 @@ class CompiledRun:
 
         return pd.DataFrame(
             {
-                "Size": T[:, at.TSIZE].astype(np.int64),
+                "Size": T[:, at.TSIZE].astype(np.float64 if self._parted else np.int64),
                 "EntryBar": entry_bars,
                 "ExitBar": exit_bars,
                 "EntryPrice": T[:, at.TENTRY],
