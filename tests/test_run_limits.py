@@ -363,7 +363,7 @@ def test_a_worker_stopped_while_the_command_runs(tmp_path):
     """SIGSTOP for two seconds: no note, no failure, exit code 0."""
     output = tmp_path / "out"
     slow = ("--engine", "backtesting", "--atr-period", "10,20", "--k-atr", "1,2", "--verify", "0",
-            "--uptail-max-ratio", "0.7", "--previous-weight", "0.1:1:0.1", "--no-validate",
+            "--uptail-max-ratio", "0.7", "--previous-weight", "0.1:1:0.03", "--no-validate",
             "--workers", "2")  # fmt: skip
     line = [sys.executable, str(COMMAND), str(EXAMPLE), "--output", str(output), *slow]
     with commands.Command(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as one:
@@ -378,4 +378,4 @@ def test_a_worker_stopped_while_the_command_runs(tmp_path):
     assert one.returncode == 0, errors
     assert "worker" not in errors
     assert summary(output)["failures"] == []
-    assert summary(output)["completed"] == 40
+    assert summary(output)["completed"] == 124
