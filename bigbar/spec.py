@@ -108,8 +108,11 @@ class StrategySpec:
         checked = checked_class(strategy, getattr(strategy, "__qualname__", shown(strategy)))
         path = importable_path(checked)
         name = path or f"{checked.__module__}:{checked.__qualname__}"
-        edited = sys.modules.get(checked.__module__) if was_edited(checked) else None
-        spec = cls(name, None if path else pickled_by_value(checked, edited=edited))
+        by_value = None
+        if path is None:
+            edited = sys.modules.get(checked.__module__) if was_edited(checked) else None
+            by_value = pickled_by_value(checked, edited=edited)
+        spec = cls(name, by_value)
         _known[spec] = checked
         return spec
 

@@ -207,6 +207,13 @@ def test_what_never_traded_was_no_chance(store, summary, left):
     assert store.trials_on_data(identity(atr_period=(30, 40))) == left
 
 
+def test_what_is_shared_and_never_traded_is_not_taken_off_twice(store):
+    grown = identity(k_atr=(1.0, 1.5, 9.0))  # Shares 12 of the 24.
+    assert grown.grid().count_shared(identity().grid()) == 12
+    finished_run(store, output=RunOutput("told", {"without_trades": 10}))
+    assert store.trials_on_data(grown) == 12
+
+
 def test_trials_of_the_grid_at_hand_are_no_others(store):
     finished_run(store)
     assert store.trials_on_data(identity()) == 0

@@ -269,8 +269,9 @@ class RunStore:
         for run in farthest.values():
             other = run.identity.tried()
             same = costs == _conditions(run.identity)
-            chances = self._chances(run)
-            new = max(0, chances - (grid.count_shared(other) if same else 0))
+            new = max(0, run.done - (grid.count_shared(other) if same else 0))
+            # Which of them gave luck no chance is not told: no more than all that did are new.
+            new = min(new, self._chances(run))
             key = canonical([run.identity.parts["grid"], _conditions(run.identity)])
             tried[key] = max(tried.get(key, 0), new)
         return sum(tried.values())
